@@ -1,6 +1,6 @@
-// The arrows between the folders (specification: architecture, 'Layout'). What is not listed here may not be imported.
+// The dependencies between folders (specification: architecture, 'Layout'). Imports that are not listed here are refused.
 
-/** Folder → what it may import besides itself. */
+/** Folder → the folders that it may import besides itself. */
 const LAYERS = {
   domain: [],
   workflows: ['domain'],
@@ -14,19 +14,19 @@ const LAYERS = {
   api: ['services', 'domain', 'proto', 'security', 'platform'],
   proto: [],
   platform: ['domain'],
-  // What it starts are other programs: it shares only names, contracts and the run file with them.
+  // It starts other programs, and shares only names, contracts and the run file with them.
   dev: ['domain', 'platform', 'proto'],
 };
-/** Composition roots put everything together. */
+/** Composition roots may import every folder. */
 const ROOTS = ['workers', 'cli', 'bench'];
 const folders = [...Object.keys(LAYERS), ...ROOTS, 'test'];
 
-/** Tests, and what only tests beside it use. */
+/** Tests, and modules that only tests use. */
 const TESTS = '(^test/|[.]test[.]ts$|(^|/)([a-z-]*fixtures?|fakes)[.]ts$)';
 const MAIN = '(^|/)main[.]ts$';
-/** Packages that compute and do nothing else. */
+/** Packages without side effects. */
 const PURE_PACKAGES = 'node_modules/(libphonenumber-js|tldts|uuid)/';
-/** What Temporal's sandbox provides. */
+/** Packages that Temporal's sandbox provides. */
 const SANDBOX_PACKAGES = 'node_modules/@temporalio/(workflow|common)/';
 
 const layers = Object.entries(LAYERS).map(([folder, allowed]) => ({
@@ -35,7 +35,7 @@ const layers = Object.entries(LAYERS).map(([folder, allowed]) => ({
   from: { path: `^${folder}/`, pathNot: [TESTS, MAIN] },
   to: {
     path: `^(${folders.join('|')})/`,
-    // Activities implement the interfaces that the workflows own: of those they may know the types.
+    // Activities implement interfaces that are declared by workflows, so they may import those types.
     pathNot: `^(${[folder, ...allowed, ...(folder === 'activities' ? ['workflows'] : [])].join('|')})/`,
   },
 }));
@@ -51,14 +51,14 @@ export default {
     },
     {
       name: 'domain-is-pure',
-      comment: 'no driver, no input or output; url is there for one pure function, domainToASCII',
+      comment: 'no driver and no I/O; url is allowed for one pure function, domainToASCII',
       severity: 'error',
       from: { path: '^domain/', pathNot: TESTS },
       to: { pathNot: ['^domain/', PURE_PACKAGES, '^url$'] },
     },
     {
       name: 'workflows-reach-nothing-but-domain',
-      comment: 'not even through others: what they reach is in the bundle and runs in the sandbox',
+      comment: 'not even transitively: everything reachable is bundled and runs in the sandbox',
       severity: 'error',
       from: { path: '^workflows/', pathNot: TESTS },
       to: { reachable: true, pathNot: ['^(workflows|domain)/', SANDBOX_PACKAGES] },

@@ -2,16 +2,16 @@ import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
 const everywhere = ['node_modules/**', '.persona/**'];
-/** What is imported stays: the SDK takes a second of each process. Files keep nothing in it, and put back what they replace. */
+/** Modules stay loaded between files, because importing the SDK takes a second. Files keep no state in modules. */
 const shared = { isolate: false };
 
 /**
- * The tiers of specification quality, 'Tests'. Files run side by side, the tests of one file one after the other. `real`
- * and `e2e` read the servers' addresses from the environment, `timeskip` the path of its server; `dev/test.ts` sets both.
+ * The test tiers (specification: quality, 'Tests'). Files run in parallel, the tests of one file sequentially. `real` and
+ * `e2e` read the servers' addresses from the environment, `timeskip` the path of its server; `dev/test.ts` sets both.
  */
 export default defineConfig({
   test: {
-    // Limits for a machine that is busy with other things, not what anything should take.
+    // Limits for a busy machine, not expected durations.
     testTimeout: 2 * MINUTE_MS,
     hookTimeout: 2 * MINUTE_MS,
     expect: { poll: { timeout: MINUTE_MS } },
@@ -30,7 +30,7 @@ export default defineConfig({
             'test/faults/*.test.ts',
           ],
           pool: 'forks',
-          // Much of it waits for programs that it starts.
+          // Many of these tests wait for programs that they start.
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
@@ -43,7 +43,7 @@ export default defineConfig({
           include: ['**/*.timeskip.test.ts'],
           exclude: everywhere,
           pool: 'forks',
-          // Each test has a server of its own, for which it waits half of the time.
+          // Each test has its own server, and waits for it half of the time.
           maxWorkers: '100%',
           sequence: { groupOrder: 1 },
         },
@@ -56,7 +56,7 @@ export default defineConfig({
           include: ['graph/**/*.real.test.ts'],
           exclude: everywhere,
           pool: 'forks',
-          // Some let sixty commands meet: beside another file they take longer than a command may.
+          // Some run sixty conflicting commands: in parallel with another file these exceed the limit of a command.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
@@ -68,7 +68,7 @@ export default defineConfig({
           include: ['**/*.real.test.ts'],
           exclude: [...everywhere, 'graph/**', 'test/e2e/**'],
           pool: 'forks',
-          // Some go over everything in the graph, and the SDK has one runtime in each process: one file at a time.
+          // Some read the whole graph, and the SDK has one runtime per process: one file at a time.
           fileParallelism: false,
           sequence: { groupOrder: 3 },
         },
@@ -80,7 +80,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           exclude: everywhere,
           pool: 'forks',
-          // Its processes share the task queues: one file at a time.
+          // The processes share the task queues: one file at a time.
           fileParallelism: false,
           testTimeout: 2 * MINUTE_MS,
           hookTimeout: 4 * MINUTE_MS,
@@ -101,7 +101,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // `npm run test:long`, at most an hour: each of these has a short form in another tier.
+          // `npm run test:long`, at most an hour: each of these tests has a short version in another tier.
           name: 'long',
           include: ['test/faults/long.test.ts', 'graph/invariants/invariants.real.test.ts'],
           pool: 'forks',

@@ -2,7 +2,7 @@ import { activityInfo } from '@temporalio/activity';
 import { workflowCaller } from '../domain/workflow-contracts.ts';
 import { type CommandHeader, LOCAL_COMMAND_MS } from '../graph/index.ts';
 
-/** The header of a command that a workflow gives: actor and correlation are the process itself, unless somebody asked. */
+/** The header of a workflow's command. Actor and correlation id are Persona and the workflow, unless given. */
 export function headerOf(
   idempotencyKey: string,
   options: Pick<CommandHeader, 'occurredAt'> &
@@ -19,7 +19,7 @@ export function headerOf(
   };
 }
 
-/** The key of a command that this activity gives once, whatever its retries find: a later activity of the run is another. */
+/** The key of a command that this activity issues once: its retries share the key, later activities of the run do not. */
 export function activityIdempotencyKey(command: string): string {
   const { activityId, workflowExecution } = activityInfo();
   return `${command}:${workflowExecution?.runId}:${activityId}`;

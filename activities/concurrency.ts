@@ -1,7 +1,7 @@
-/** Enough to keep servers busy, and few enough that others hardly notice. */
+/** Enough to keep the servers busy without affecting other requests. */
 const CONCURRENCY = 4;
 
-/** Works on a few items at a time; the first failure is thrown. */
+/** Processes a few items concurrently; throws the first failure. */
 export async function forEachConcurrently<T>(
   items: readonly T[],
   work: (item: T) => Promise<void>,

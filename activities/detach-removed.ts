@@ -7,9 +7,9 @@ import type { MethodIds, RemovalActivities } from '../workflows/remove-payment-m
 import { gatewayCall } from './gateway-faults.ts';
 
 /**
- * Detaches a method at the gateway that was removed here. It may run twice, and beside another one.
+ * Detaches a removed method at the gateway. Safe to run twice, and concurrently.
  *
- * @throws PersonaError charge_in_doubt: a charge on it is under way; gateway_unavailable, gateway_misconfigured
+ * @throws PersonaError charge_in_doubt: a charge of it is in progress; gateway_unavailable, gateway_misconfigured
  */
 export async function detachRemovedMethod(
   { graph, gateway }: { graph: Graph; gateway: PaymentGateway },
@@ -19,9 +19,9 @@ export async function detachRemovedMethod(
   const method = wallet.find((one) => one.payment_method_id === ids.payment_method_id);
   if (method === undefined || method.removed_at === null) return 'kept';
   const key = await findChargeInFlight(graph, ids);
-  // Detached under its charge, that would be refused for a reason that no card has.
+  // Detaching it during a charge would get that charge declined for a reason that is not the card's.
   if (key !== undefined)
-    throw new PersonaError('charge_in_doubt', `the charge ${key} on this method is under way`);
+    throw new PersonaError('charge_in_doubt', `charge ${key} of this payment method is in progress`);
   const [owner, token] = await Promise.all([
     getGatewayCustomer(graph, ids),
     getPaymentMethodToken(graph, ids),

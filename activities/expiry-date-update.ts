@@ -1,4 +1,4 @@
-/** A date that a card is wanted to have: asked of the gateway, read back, settled. Each may run twice, and beside another one. */
+/** Changes a card's expiry date: at the gateway, read back, completed. Each step may run twice, and concurrently. */
 
 import { parseExpiry, isExpiryChangeOverdue } from '../domain/method-change.ts';
 import type { MethodChangeAnswer, PaymentGateway } from '../domain/ports.ts';
@@ -19,13 +19,13 @@ import { gatewayCall } from './gateway-faults.ts';
 export interface ExpiryDateUpdateDependencies {
   graph: Graph;
   gateway: PaymentGateway;
-  /** Of a command that this activity gives once. */
+  /** The header of a command that this activity issues once. */
   header: (command: string) => CommandHeader;
   /** Signals the customer's open recoveries. */
   signalOpenRecoveries: (ids: MethodIds) => Promise<void>;
 }
 
-/** Gives the card the date at the gateway that the graph says is wanted now. */
+/** Sets the card's expiry date at the gateway to the one requested in the graph. */
 export async function updateExpiryDateAtGateway(
   { graph, gateway, header }: ExpiryDateUpdateDependencies,
   ids: MethodIds,
@@ -39,7 +39,7 @@ export async function updateExpiryDateAtGateway(
     const answer = await gatewayCall(
       gateway.updatePaymentMethod({ token: token.reveal(), ...parseExpiry(wanted) }),
     );
-    // Of two requests that overtook one another on their way, the later one is to be there last.
+    // If another request has arrived meanwhile, its date must be the last one sent.
     const stillWanted = wantedExpiryOf(await findMethod(graph, ids));
     if (stillWanted !== undefined && stillWanted !== wanted) continue;
     if (answer === 'refused' && stillWanted !== undefined)
@@ -48,7 +48,7 @@ export async function updateExpiryDateAtGateway(
   }
 }
 
-/** Reads the method at the gateway, writes it down as it is there, and settles the change. */
+/** Reads the method at the gateway, records it as it is there, and completes the change. */
 export async function recordExpiryDateUpdate(
   { graph, gateway, header, signalOpenRecoveries }: ExpiryDateUpdateDependencies,
   ids: MethodIds,
@@ -57,7 +57,7 @@ export async function recordExpiryDateUpdate(
   const wanted = wantedExpiryOf(await findMethod(graph, ids));
   if (wanted === undefined) return { result: 'removed' };
   const { found } = await readMethodAtGateway({ graph, gateway }, ids);
-  // Also what a key of another account would say of every method: no reason to take it away.
+  // With another account's API key every method would be unknown: no reason to remove it.
   const followed = found && (await followPaymentMethod(graph, header('update'), { ...ids, found }));
   if (followed?.change === 'removed' || (followed && followed.payment_method_status === undefined)) {
     await signalOpenRecoveries(ids);
@@ -73,9 +73,9 @@ export async function recordExpiryDateUpdate(
 }
 
 /**
- * Finishes a change whose run was lost: asks the gateway, unless it has the date, for which only the writing was missing.
+ * Completes a change whose run was lost: changes the date at the gateway, unless it is already there, and records it.
  * @param now epoch milliseconds
- * @returns whether it is written now
+ * @returns whether the change is recorded now
  */
 export async function finishLostExpiryDateUpdate(
   dependencies: ExpiryDateUpdateDependencies,
@@ -94,7 +94,7 @@ async function findMethod(graph: Graph, { customer_id, payment_method_id }: Meth
   return wallet.find((one) => one.payment_method_id === payment_method_id);
 }
 
-/** What the gateway has of a method, and whom it is to be attached to there. */
+/** A method's details at the gateway, and the customer that it should be attached to there. */
 async function readMethodAtGateway(
   { graph, gateway }: Pick<ExpiryDateUpdateDependencies, 'graph' | 'gateway'>,
   ids: MethodIds,
@@ -106,7 +106,7 @@ async function readMethodAtGateway(
   return { owner, token, found: await gatewayCall(gateway.getPaymentMethod(token.reveal())) };
 }
 
-/** `undefined`: the method is gone, or nobody wants another date. */
+/** `undefined`: the method was removed, or no change of its date is requested. */
 function wantedExpiryOf(method: WalletMethod | undefined): string | undefined {
   return method?.removed_at === null ? (method.expiry_wanted ?? undefined) : undefined;
 }

@@ -1,4 +1,4 @@
-/** The scan of expiring cards on a real graph: killed anywhere, doubled, with a gateway that fails, up to the inbox. */
+/** The scan of expiring cards on a real graph: crashes, concurrent scans, a failing gateway, and the sent notices. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -35,11 +35,11 @@ afterAll(async () => {
 
 interface Harness {
   fixture: ExpiringCards;
-  /** The tokens that the gateway was asked about. */
+  /** The tokens that were read at the gateway. */
   queriedTokens: string[];
   started: SendNoticeInput[];
   signals: { payments: readonly string[]; signal: string }[];
-  /** What was handed to the process that reads it at the gateway. */
+  /** The gateway updates that were passed on to `followGateway`. */
   followed: { customer_id: string | undefined; change: GatewayChange }[];
   counted: Omit<ExpiryTally, 'failed_ids'>[];
   gateway: Pick<PaymentGateway, 'getPaymentMethod'>;
@@ -63,7 +63,7 @@ async function createHarness(): Promise<Harness> {
 
 type Outcome = Awaited<ReturnType<ExpiryActivities['monitorCards']>>;
 
-/** One attempt of the activity, with so many days left. @param options.killedAt dies at its so many-th heartbeat */
+/** One attempt of the activity, that many days before the end. @param options.killedAt dies at this heartbeat */
 async function scan(
   harness: Harness,
   left: number,
@@ -133,7 +133,7 @@ async function sweptCards(): Promise<SendNoticeInput[]> {
   return started;
 }
 
-test('each card that matters is asked about and noticed once; the next run does nothing', async () => {
+test('each relevant card is read and leads to one notice, and the next run does nothing', async () => {
   const harness = await createHarness();
   const holders = [await harness.fixture.createHolder({ cards: 2 }), await harness.fixture.createHolder()];
   const { tally, next } = await scan(harness, 40);
@@ -151,7 +151,7 @@ test('each card that matters is asked about and noticed once; the next run does 
   expect((await scan(harness, 61)).tally).toMatchObject({ scanned: 0 });
 });
 
-test('two scans at once decide once for each card', async () => {
+test('two concurrent scans decide once per card', async () => {
   const harness = await createHarness();
   const holders = [];
   for (let made = 0; made < 6; made++) holders.push(await harness.fixture.createHolder());
@@ -160,14 +160,14 @@ test('two scans at once decide once for each card', async () => {
   for (const holder of holders) expect(await dueIds(holder)).toHaveLength(1);
 });
 
-test('killed after a commit, before the notice was begun: the sweep sends it, once, and no run decides again', async () => {
+test('after a crash between commit and notice, the sweep sends the notice once, and no run decides again', async () => {
   const harness = await createHarness();
   const email = randomEmail();
   const holder = await harness.fixture.createHolder({ email });
   harness.startNotice = async () => {
-    throw new PersonaError('temporal_unavailable', 'the worker is gone');
+    throw new PersonaError('temporal_unavailable', 'the worker died');
   };
-  await expect(scan(harness, 20)).rejects.toThrow('the worker is gone');
+  await expect(scan(harness, 20)).rejects.toThrow('the worker died');
   const [notification_id = ''] = await dueIds(holder);
   const { tally } = await scan(harness, 20);
   expect(tally).toMatchObject({ scanned: 1, notified: 0, failed: 0 });
@@ -194,7 +194,7 @@ test('killed after a commit, before the notice was begun: the sweep sends it, on
   ]);
 });
 
-test('killed in the middle of a part, it is taken up where it was, and writes to nobody twice', async () => {
+test('after a crash within a batch, the next attempt continues there, and no customer is notified twice', async () => {
   const harness = await createHarness();
   const holders = [];
   for (let made = 0; made < 12; made++) holders.push(await harness.fixture.createHolder());
@@ -211,7 +211,7 @@ test('killed in the middle of a part, it is taken up where it was, and writes to
   );
 });
 
-test('what an attempt before a crash has counted is not lost', async () => {
+test('the counts of an attempt before a crash are not lost', async () => {
   const harness = await createHarness();
   await harness.fixture.createHolder();
   const beats: { after?: object; tally: ExpiryTally }[] = [];
@@ -236,7 +236,7 @@ async function renewed(harness: Harness, { owes }: { owes: boolean }) {
   return { holder, customer_id, payment_method_id, payment_id: failure.payment_id, expiry_year, year };
 }
 
-test('a card that the gateway has renewed is updated without a word', async () => {
+test('a card that the gateway has renewed is updated without a notice', async () => {
   const harness = await createHarness();
   const { holder, expiry_year, year } = await renewed(harness, { owes: false });
   expect((await scan(harness, 20)).tally).toMatchObject({ notified: 0, updated: 1 });
@@ -246,17 +246,17 @@ test('a card that the gateway has renewed is updated without a word', async () =
   expect((await scan(harness, 20)).tally).toMatchObject({ scanned: 0 });
 });
 
-test('a renewed card whose holder owes something is handed to a process that lasts, which writes and signals', async () => {
+test('a renewed card of a customer with an open payment is passed on to a workflow that records and signals', async () => {
   const harness = await createHarness();
   const { holder, customer_id, payment_method_id, payment_id, expiry_year, year } = await renewed(harness, {
     owes: true,
   });
-  // Killed in between: the next attempt finds the card again, as nothing of it is written.
+  // After a crash in between, the next attempt finds the card again, because nothing was recorded.
   const { followChange } = harness;
   harness.followChange = async () => {
-    throw new PersonaError('temporal_unavailable', 'the worker is gone');
+    throw new PersonaError('temporal_unavailable', 'the worker died');
   };
-  await expect(scan(harness, 20)).rejects.toThrow('the worker is gone');
+  await expect(scan(harness, 20)).rejects.toThrow('the worker died');
   expect(await year()).not.toBe(expiry_year);
   harness.followChange = followChange;
   expect((await scan(harness, 20)).tally).toMatchObject({ notified: 0, updated: 1, failed: 0 });
@@ -278,7 +278,7 @@ test('a renewed card whose holder owes something is handed to a process that las
   expect((await scan(harness, 20)).tally).toMatchObject({ scanned: 0 });
 });
 
-test('on the first day after its month a card expires, whoever has it', async () => {
+test('every card expires on the first day after its month', async () => {
   const harness = await createHarness();
   const holder = await harness.fixture.createHolder({ cards: 2 });
   expect((await scan(harness, 0)).tally).toMatchObject({ expired: 0, notified: 1 });
@@ -288,7 +288,7 @@ test('on the first day after its month a card expires, whoever has it', async ()
   expect((await scan(harness, -1)).tally).toMatchObject({ scanned: 0 });
 });
 
-test('one bad card fails alone, and is tried again by the next run', async () => {
+test('a card that fails does not affect others, and is retried by the next run', async () => {
   const harness = await createHarness();
   const [bad, unknown, good] = [
     await harness.fixture.createHolder(),
@@ -296,7 +296,7 @@ test('one bad card fails alone, and is tried again by the next run', async () =>
     await harness.fixture.createHolder(),
   ];
   harness.gateway.getPaymentMethod = async (token) => {
-    if (token === cardOf(bad).token) throw new TypeError('a mistake of ours');
+    if (token === cardOf(bad).token) throw new TypeError('a defect');
     return token === cardOf(unknown).token ? undefined : harness.fixture.gatewayMethods.get(token);
   };
   const { tally } = await scan(harness, 20);
@@ -309,22 +309,22 @@ test('one bad card fails alone, and is tried again by the next run', async () =>
   expect((await scan(harness, 19)).tally).toMatchObject({ notified: 2, failed: 0 });
 });
 
-test('a gateway that is away is not asked about every card, and nobody is written to', async () => {
+test('with the gateway unavailable, reading stops after a few cards, and no customer is notified', async () => {
   const harness = await createHarness();
   for (let made = 0; made < 24; made++) await harness.fixture.createHolder();
   harness.gateway.getPaymentMethod = async () => {
-    throw new PersonaError('gateway_unavailable', 'away');
+    throw new PersonaError('gateway_unavailable', 'unavailable');
   };
   const { tally } = await scan(harness, 20);
   expect(tally).toMatchObject({ scanned: 24, notified: 0, failed: 24 });
-  // Ten, and those that were on the way.
+  // Ten, and those already in progress.
   expect(harness.queriedTokens.length).toBeLessThan(18);
   expect(harness.started).toEqual([]);
-  // And once it is late: no card ends that may have been renewed.
+  // Even after the month: a card that may have been renewed does not expire.
   expect((await scan(harness, -1)).tally).toMatchObject({ expired: 0, failed: 24 });
 });
 
-test('a notice about a card that was renewed before it could be sent is not sent', async () => {
+test('a notice about a card that has been renewed meanwhile is not sent', async () => {
   const harness = await createHarness();
   const holder = await harness.fixture.createHolder({ email: randomEmail() });
   await scan(harness, 20);
@@ -343,7 +343,7 @@ test('a notice about a card that was renewed before it could be sent is not sent
   );
 });
 
-test('cards that are added and removed in the middle of the scan are found, or left alone', async () => {
+test('a card that is added during the scan is found at the latest by the next one', async () => {
   const harness = await createHarness();
   const first = await harness.fixture.createHolder();
   let added: Holder | undefined;
@@ -357,12 +357,12 @@ test('cards that are added and removed in the middle of the scan are found, or l
   expect(await dueIds(added ?? expect.fail())).toHaveLength(1);
 });
 
-test('a graph that is away ends the attempt, and is no failure of the card', async () => {
+test('an unavailable graph fails the attempt, and does not count as a failed card', async () => {
   const harness = await createHarness();
   const holder = await harness.fixture.createHolder();
   harness.startNotice = async () => {
-    throw new PersonaError('graph_unavailable', `away ${randomUUID()}`);
+    throw new PersonaError('graph_unavailable', `unavailable ${randomUUID()}`);
   };
-  await expect(scan(harness, 20)).rejects.toThrow('away');
+  await expect(scan(harness, 20)).rejects.toThrow('unavailable');
   expect(await dueIds(holder)).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-/** Sees to the cards whose month ends, a part of them at a time. It may be killed anywhere, and run twice. */
+/** Processes expiring cards, in batches. It may be killed at any point, and run twice. */
 
 import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { monthOf } from '../domain/expiry/calendar.ts';
@@ -29,26 +29,26 @@ export interface ExpiryDependencies {
   signalRecoveries: SignalRecoveries;
   followChange: FollowChange;
   startNotice: StartNotice;
-  /** Hears of each part that was seen to. */
+  /** Called with the counts of each page. */
   countCards: (tally: Omit<ExpiryTally, 'failed_ids'>) => void;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** What one activity sees to at most. */
+/** The most cards that one activity processes. */
 const CARDS_PER_ACTIVITY = 10_000;
-/** What is read at once, and kept in memory; after it a killed activity is taken up again. */
+/** Read by one statement and held in memory; a killed activity resumes after the last complete page. */
 const CARDS_PER_PAGE = 1_000;
-/** Readings of the gateway on the way at once. */
+/** Concurrent reads at the gateway. */
 const CONCURRENCY = 8;
-/** After so many in a row that the gateway did not answer, the rest of this activity's cards are not asked about. */
+/** After this many consecutive failures of the gateway, this activity reads no further cards there. */
 const MAX_CONSECUTIVE_FAILURES = 10;
 const MAX_FAILED_IDS = 100;
 
 type Customer = { customer_id: string };
 type DueCard = ExpiringCard & Customer & { stage: NonNullable<ReturnType<typeof dueStage>> };
 
-/** How far it has come, for whoever takes it up after a crash. */
+/** The checkpoint in the heartbeats, from which an attempt after a crash continues. */
 interface Progress {
   scan: ExpiryScan;
   after?: ExpiryCursor;
@@ -57,7 +57,7 @@ interface Progress {
 
 export function createExpiryActivities(dependencies: ExpiryDependencies): ExpiryActivities {
   const { graph, policy, countCards, now } = dependencies;
-  // Shared by this process's activities: charges and everybody else keep half of what the gateway may be asked.
+  // Shared by this process's activities; half of the gateway's rate limit is left to charges and other requests.
   const inPool = createRateLimitedPool({
     concurrency: CONCURRENCY,
     perSecond: policy.gateway.maxPerSecond / 2,
@@ -105,7 +105,7 @@ function dueOf(cards: readonly ExpiringCard[], scan: ExpiryScan): DueCard[] {
 
 type Result = CardStep['result'] | 'failed';
 
-/** @throws PersonaError graph_unavailable: the whole activity is tried again from its last reading on */
+/** @throws PersonaError graph_unavailable, temporal_unavailable: the activity is retried from its last checkpoint */
 async function processCard(
   { graph, gateway, signalRecoveries, followChange, startNotice, now }: ExpiryDependencies,
   card: DueCard,
@@ -117,13 +117,13 @@ async function processCard(
   const event_id = `expiry:${payment_method_id}:${monthOf(expires_on)}:${stage}:${run}`;
   try {
     const found = await read(gateway, (await getPaymentMethodToken(graph, ids)).reveal());
-    // Of one run: what another one has decided, the card says.
+    // The key is that of one run: decisions of other runs are stored in the card.
     const header = headerOf(event_id, { occurredAt: new Date(now()).toISOString() });
     const step = await advanceCardExpiry(graph, header, { ...ids, expires_on, found, scan });
     if (step.is_to_be_followed)
       await followChange(customer_id, { changed: 'payment_method', event_id, payment_method_id });
-    // After the commit. A crash in between costs recoveries nothing: a card that is over is claimed by none. What it keeps
-    // from the customer is due in the graph, and the sweep sends it.
+    // After the commit. A crash in between does not affect recoveries, because an expired card is never claimed. The
+    // customer's notice is due in the graph, and the sweep sends it.
     if (step.concerns_recoveries) {
       const openPaymentIds = await getOpenObligations(graph, customer_id);
       await signalRecoveries(openPaymentIds, 'paymentMethodUpdated', { event_id, payment_method_id });
@@ -133,9 +133,9 @@ async function processCard(
   } catch (error) {
     const type = error instanceof PersonaError ? error.type : 'internal';
     if (type === 'graph_unavailable' || type === 'temporal_unavailable') throw error;
-    // Erased, or removed for good, since it was read.
+    // Erased, or deleted, since it was read.
     if (type === 'customer_not_found' || type === 'payment_method_not_found') return 'nothing';
-    log.warn('A card whose month ends is left to the next run', { ...ids, error });
+    log.warn('expiring card left to the next run', { ...ids, error });
     return 'failed';
   }
 }
@@ -143,13 +143,13 @@ async function processCard(
 /** @throws PersonaError gateway_unavailable, gateway_misconfigured */
 async function read(gateway: PaymentGateway, token: string): Promise<GatewayPaymentMethod> {
   const found = await gateway.getPaymentMethod(token);
-  // Also what a key of another account would say of every card: no reason to write to anybody.
+  // With another account's API key every card would be unknown: no reason to notify a customer.
   if (found === undefined)
-    throw new PersonaError('gateway_misconfigured', 'the payment gateway does not know the payment method');
+    throw new PersonaError('gateway_misconfigured', 'the payment method is unknown at the payment gateway');
   return found;
 }
 
-/** The gateway, not asked any more once it has failed to answer many times in a row. */
+/** A gateway that fails without a request after several consecutive failures. */
 function failFast(gateway: PaymentGateway): PaymentGateway {
   let consecutiveFailures = 0;
   return {
@@ -158,7 +158,7 @@ function failFast(gateway: PaymentGateway): PaymentGateway {
       if (consecutiveFailures >= MAX_CONSECUTIVE_FAILURES)
         throw new PersonaError(
           'gateway_unavailable',
-          'the payment gateway did not answer about others before',
+          'the payment gateway failed for the preceding cards, and is not called again',
         );
       try {
         const found = await gateway.getPaymentMethod(token);

@@ -18,7 +18,7 @@ import { createFollowActivities } from './follow-gateway.ts';
 const graph = await testGraph();
 const policy = readPolicy();
 
-test('a method that was read before it was attached, and verified before that is written, stays', async () => {
+test('a method that is verified while an older read of it is being recorded stays in the wallet', async () => {
   const [token, gateway_customer_ref] = [randomToken(), `cus_${randomToken()}`];
   const request = onboardingRequest({ gateway_customer_ref });
   const { customer_id } = await onboard(graph, testHeader(), { request, policy });
@@ -51,7 +51,7 @@ test('a method that was read before it was attached, and verified before that is
 });
 
 test.each(['dispute', 'fraud_warning'] as const)(
-  'a key that may not read a %s loses nothing: it is asked again until a person has mended it',
+  'reading a %s without permission is retried until an operator has fixed the key',
   async (changed) => {
     const refuse = () => Promise.reject(new PersonaError('gateway_misconfigured', '403'));
     const { followDispute } = createFollowActivities({
@@ -67,7 +67,7 @@ test.each(['dispute', 'fraud_warning'] as const)(
   },
 );
 
-test('a dispute of a charge for an obligation of the customer’s names it to Chimera; another’s is not named', async () => {
+test('the report of a dispute to Chimera names the payment only if it is an obligation of the customer', async () => {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
   const failure = failureOf({ customer_id, methods });
   const opening = { failure, policy, now: Date.now(), claim_first: false };

@@ -1,4 +1,4 @@
-/** What the gateway changed by itself, read there and written down. Each may run twice and act once. */
+/** Reads and records gateway updates. Each activity may run twice and acts once. */
 
 import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
@@ -44,7 +44,7 @@ export function createFollowActivities({
   signalRecoveries,
   now,
 }: FollowDependencies): FollowActivities {
-  /** One reading is one command, whatever it finds: a retry of the activity finds the answer of the first one. */
+  /** One read is one command, whatever it finds: a retry of the activity gets the first result. */
   function header({ event_id, source }: GatewayChange, command = 'follow'): CommandHeader {
     const commandHeader = headerOf(activityIdempotencyKey(command), {
       occurredAt: new Date(now()).toISOString(),
@@ -60,24 +60,24 @@ export function createFollowActivities({
       const ids = { customer_id, payment_method_id };
       const wallet = await readWallet(graph, customer_id);
       const before = wallet.find((one) => one.payment_method_id === payment_method_id);
-      // Read before it is attached, and written down after that, it would be taken away: its verification reads it.
+      // A read from before it was attached, recorded after that, would remove it: its verification reads it instead.
       if (before?.status === 'unverified') return await completeVerificationIfLost(change);
-      // Its removal may have been lost before it came to the gateway.
+      // Its removal may have been lost before it reached the gateway.
       if (before !== undefined && before.removed_at !== null)
         return (await detachRemovedMethod({ graph, gateway }, ids)) === 'detached' ? 'detached' : 'unchanged';
       const token = (await getPaymentMethodToken(graph, ids)).reveal();
       const found = await gatewayCall(gateway.getPaymentMethod(token));
-      // Also what a key of another account would say of every method: no reason to take it away.
+      // With another account's API key every method would be unknown: no reason to remove it.
       if (found === undefined) return 'unknown';
       const followed = await followPaymentMethod(graph, header(change), { ...ids, found });
-      // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      // After the commit: a crash in between repeats the activity, and a repeated signal is harmless.
       const signalOpenRecoveries = async () => {
         const openPaymentIds = await getOpenObligations(graph, customer_id);
         await signalRecoveries(openPaymentIds, 'paymentMethodUpdated', { event_id, payment_method_id });
       };
       if (followed.change === 'updated' && followed.payment_method_status === 'active')
         await signalOpenRecoveries();
-      // A change of its date may have been lost with its run.
+      // The run of a change of its expiry date may have been lost.
       const updateDependencies = {
         graph,
         gateway,
@@ -134,13 +134,13 @@ export function createFollowActivities({
     },
   };
 
-  /** A new method that waits for its verification; where that was lost with its run, it is done here. */
+  /** Verifies a new method whose own run was lost. */
   async function completeVerificationIfLost(change: MethodChange): Promise<'verified' | 'unchanged'> {
     const { customer_id, payment_method_id, event_id } = change;
     const entries = await getWalletEntries(graph, { customer_id });
     const entry = entries.find((one) => one.payment_method_id === payment_method_id);
     if (entry === undefined || !isVerificationOverdue(entry, now())) return 'unchanged';
-    // Each try attaches anew, and may be answered otherwise: what it says is a command of its own.
+    // Each attempt attaches again and may get a different result, so that each is a separate command.
     const commandHeader = header(change, `verify:${activityInfo().attempt}`);
     const ids = { customer_id, payment_method_id };
     await completeLostVerification(
@@ -159,7 +159,7 @@ export function createFollowActivities({
     const commandHeader = header(change, `dispute:${customer_id}`);
     const written = await recordDispute(graph, commandHeader, { holder, dispute }).catch(ignoreErased);
     if (written === undefined) return { changed: false, reports: [] };
-    // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+    // After the commit: a crash in between repeats the activity, and a repeated signal is harmless.
     await signalRecoveries(written.ended, 'fraudKnown', { event_id: change.event_id });
     const payment_id = charged ? await ownPayment(customer_id, dispute.payment_id) : undefined;
     return {
@@ -179,12 +179,12 @@ export function createFollowActivities({
   }
 }
 
-/** What its customer has taken out of the wallet has no consent either. */
+/** A removed method has no consent to withdraw. */
 function ignoreRemoved(error: unknown): undefined {
   if (!(error instanceof PersonaError) || error.type !== 'payment_method_not_found') throw error;
 }
 
-/** Of whom nothing is kept any more, nothing is contested. */
+/** A dispute of an erased customer is not recorded. */
 function ignoreErased(error: unknown): undefined {
   if (!(error instanceof PersonaError) || error.type !== 'customer_not_found') throw error;
 }

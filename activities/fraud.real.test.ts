@@ -1,4 +1,4 @@
-/** A fraud case's activities on a real graph: what recoveries are told, also after a crash, and what is refused. */
+/** A fraud case's activities on a real graph: the signals to recoveries, crashes, and refused reports. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -16,7 +16,7 @@ import { createFraudActivities } from './fraud.ts';
 const policy = readPolicy();
 const graph = await testGraph();
 
-/** A customer with an open recovery, and a case of theirs. */
+/** A customer with an open recovery and a fraud case. */
 async function suspect() {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const { customer_id, methods } = wallet;
@@ -37,7 +37,7 @@ async function suspect() {
   });
   const workflowExecution = { workflowId: `fraud-case:${case_id}`, runId: randomUUID() };
   let activity = 0;
-  /** `same`: a retry of the activity before. */
+  /** `same`: a retry of the previous activity. */
   const environment = (same = false) =>
     new MockActivityEnvironment(
       {
@@ -62,7 +62,7 @@ async function suspect() {
 const acceptedReports = (event_id: string) =>
   graph.read('MATCH (r:AcceptedReport {event_id: $event_id}) RETURN r.kind AS kind', { event_id });
 
-test('recoveries hear of a suspension, and of what is active again when it is cleared', async () => {
+test('recoveries are signalled a suspension, and what is active again when the case is cleared', async () => {
   const { apply, report, signals, payment_id, case_id, payment_method_id } = await suspect();
   expect(await apply(report('challenge_failed'))).toMatchObject({
     found: { outcome: 'challenge_failed', customer_status: 'active' },
@@ -79,7 +79,7 @@ test('recoveries hear of a suspension, and of what is active again when it is cl
   ]);
 });
 
-test('a method that a case gives back twice is news twice, and a repeat of one is not', async () => {
+test('each restoration of a method by a case has its own event id, and a repeated signal shares it', async () => {
   const { apply, report, signals, crash } = await suspect();
   const eventIds = () =>
     (signals as [string[], string, { event_id?: string }][]).flatMap(([, , { event_id }]) => event_id ?? []);
@@ -98,7 +98,7 @@ test('a method that a case gives back twice is news twice, and a repeat of one i
   expect(second).not.toBe(first);
 });
 
-test('a crash between the transaction and the signals repeats the signals alone, with what is true by then', async () => {
+test('after a crash between transaction and signals, only the signals are repeated, with the current state', async () => {
   const { apply, report, crash, signals, payment_id, activities, environment, case_id, status } =
     await suspect();
   const confirmed = report('confirmed_fraud');
@@ -108,7 +108,7 @@ test('a crash between the transaction and the signals repeats the signals alone,
   expect(signals).toEqual([]);
   await apply(confirmed, true);
   expect(signals.splice(0)).toEqual([[[payment_id], 'customerStatusChanged', { status: 'suspended' }]]);
-  // Reinstated before the retry of another outcome comes to telling.
+  // Reinstated before the retry of another outcome sends its signals.
   await environment().run(activities.reinstateCustomer, { case_id, by: { actor: 'grace', reason: 'r' } });
   signals.splice(0);
   await apply(confirmed);
@@ -116,7 +116,7 @@ test('a crash between the transaction and the signals repeats the signals alone,
   expect(await status()).toBe('active');
 });
 
-test('the accepted report goes with the transaction that records it, and with the first refusal', async () => {
+test('an accepted report is deleted by the transaction that records it, or on the first refusal', async () => {
   const { apply, report, customer_id } = await suspect();
   const good = report('suspected');
   const bad = report('suspected', { device_id: randomUUID() });
@@ -132,7 +132,7 @@ test('the accepted report goes with the transaction that records it, and with th
     },
   });
   expect(await acceptedReports(bad.event_id)).toEqual([]);
-  // What comes again after it was recorded is forgotten again.
+  // A report that is received again after it was recorded is deleted again.
   await storeReport(graph, testHeader(), { kind: 'fraud_outcome', message: good }, customer_id);
   await apply(good);
   expect(await acceptedReports(good.event_id)).toEqual([]);
@@ -140,9 +140,9 @@ test('the accepted report goes with the transaction that records it, and with th
 
 test.each<[string, Partial<FraudOutcomeReport>, string]>([
   ['an unknown customer', { customer_id: randomUUID(), payment_method_id: undefined }, 'customer_id'],
-  ['a method that is not the customer’s', { payment_method_id: randomUUID() }, 'payment_method_id'],
+  ['a payment method of another customer', { payment_method_id: randomUUID() }, 'payment_method_id'],
   ['a time in the future', { occurred_at: '2999-01-01T00:00:00.000Z' }, 'occurred_at'],
-])('%s is refused by its field, and nothing is written', async (_, changes, field) => {
+])('%s is refused with its field, and nothing is written', async (_, changes, field) => {
   const { apply, report, activities, environment, case_id } = await suspect();
   expect(await apply(report('confirmed_fraud', changes))).toMatchObject({
     refused: { problems: [{ field }] },
@@ -150,7 +150,7 @@ test.each<[string, Partial<FraudOutcomeReport>, string]>([
   expect(await environment().run(activities.readFraudCase, { case_id })).toEqual({ policy: policy.fraud });
 });
 
-test('an event’s id that comes back with another body is refused, and the first one stands', async () => {
+test('a repeated event id with another body is refused, and the first report stays in effect', async () => {
   const { apply, report, status } = await suspect();
   const first = report('challenge_passed');
   await apply(first);
@@ -160,7 +160,7 @@ test('an event’s id that comes back with another body is refused, and the firs
   expect(await status()).toBe('active');
 });
 
-test('a person’s decision and reinstatement stand in the log with their actor, and recoveries hear of both', async () => {
+test('an operator’s decision and reinstatement are logged with their actor, and signalled to recoveries', async () => {
   const { apply, report, activities, environment, case_id, customer_id, signals, status } = await suspect();
   await apply(report('suspected'));
   const decision = { decision: 'suspend', actor: 'grace', reason: 'seen' } as const;
@@ -190,7 +190,7 @@ test('a person’s decision and reinstatement stand in the log with their actor,
 });
 
 test.each(['erased', 'merged'])(
-  'of a customer who is %s there is no case any more, and nothing fails',
+  'the case of a customer who is %s no longer exists, and no activity fails',
   async (status) => {
     const { apply, report, activities, environment, case_id, customer_id } = await suspect();
     await apply(report('suspected'));

@@ -1,4 +1,4 @@
-/** The side effects of a fraud case. Each may run twice and act once: the graph remembers by the keys it is given. */
+/** The activities of a fraud case. Each may run twice and acts once: the graph deduplicates by its idempotency keys. */
 
 import { type ErrorType, PersonaError } from '../domain/errors.ts';
 import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
@@ -27,7 +27,7 @@ export interface FraudDependencies {
   now: () => number;
 }
 
-/** A message that no retry can mend. */
+/** Errors of a message that no retry can fix. */
 const REFUSALS: readonly ErrorType[] = [
   'invalid_argument',
   'customer_not_found',
@@ -44,14 +44,14 @@ export function createFraudActivities(dependencies: FraudDependencies): FraudAct
     policy: policy.fraud,
   });
 
-  /** @param command what this activity does, and in whose name */
+  /** @param command the name of the command; `actor`: on whose behalf it runs */
   function header(command: string, actor: string): CommandHeader {
     return headerOf(activityIdempotencyKey(command), { occurredAt: new Date(now()).toISOString(), actor });
   }
 
   /**
-   * Tells open recoveries what is true now: after a crash this comes later than the command, and another case may have
-   * changed the customer since.
+   * Signals the current state to open recoveries: after a crash this runs later than the command, and another case may
+   * have changed the customer since.
    */
   async function signalAndAnswer(
     case_id: string,
@@ -63,18 +63,18 @@ export function createFraudActivities(dependencies: FraudDependencies): FraudAct
     }: Omit<FraudResult, 'applied' | 'customer_status'>,
   ): Promise<CaseAnswer> {
     const found = await getFraudCase(graph, case_id);
-    // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+    // After the commit: a crash in between repeats the activity, and a repeated signal is harmless.
     if (found && customer_status_changed)
       await signalRecoveries(recoveries, 'customerStatusChanged', { status: found.customer_status });
     for (const payment_method_id of restored) {
-      // A case may give a method back more than once: each is news of its own, a repeat of one is not.
+      // A case may restore a method more than once: each time is a separate event, a repeated signal is not.
       const event_id = `fraud:${case_id}:${payment_method_id}:${version}`;
       await signalRecoveries(recoveries, 'paymentMethodUpdated', { event_id, payment_method_id });
     }
     return answerOf(found);
   }
 
-  /** The same of what concerns one customer: an erased one has no case any more. */
+  /** Runs a command of a case, and tolerates that the customer was erased and the case no longer exists. */
   async function ignoringErasedCustomer(
     case_id: string,
     work: () => Promise<CaseAnswer>,
@@ -126,7 +126,7 @@ export function createFraudActivities(dependencies: FraudDependencies): FraudAct
       }),
   };
 
-  /** What is refused must not come again. */
+  /** Deletes the report of a refused message, so that it is not sent again. */
   async function clearReport({ case_id, event_id }: FraudOutcomeReport): Promise<void> {
     const reports = [{ kind: 'fraud_outcome', event_id } as const];
     await clearReports(graph, header('clear', 'persona'), { case_id, reports });

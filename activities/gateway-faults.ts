@@ -1,12 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { failureOptions, PersonaError } from '../domain/errors.ts';
 
-/** A gateway that refuses our configuration waits for a person; asking more often only fills the logs. */
+/** A misconfiguration needs an operator; a shorter interval would only fill the logs. */
 const MISCONFIGURED_RETRY_MS = 600_000;
 
 /**
- * Activities that are tried again while the gateway refuses our configuration (a wrong or revoked key), as often as their
- * retry policy says: a payment waits for each of them, and none of them charges.
+ * Makes activities retry while the gateway refuses Persona's configuration (a wrong or revoked key), at the interval of
+ * their retry policy: a payment waits for each of them, and none of them charges.
  */
 export function retryWhileMisconfigured<T extends object>(activities: T): T {
   const patient = Object.entries(activities).map(([name, activity]) => [
@@ -22,12 +22,12 @@ export function retryWhileMisconfigured<T extends object>(activities: T): T {
   return Object.fromEntries(patient) as T;
 }
 
-/** Nobody asks again once the process is over, so a configuration that a person mends must not end it. */
+/** A misconfiguration, which an operator will fix, must not end the process: nothing would start it again. */
 export function asRetryable(error: unknown): unknown {
   return isMisconfigured(error) ? retryable(error, MISCONFIGURED_RETRY_MS) : error;
 }
 
-/** What the gateway answers, its faults as `asRetryable` has them. */
+/** Awaits a gateway call, with its errors made retryable as by `asRetryable`. */
 export async function gatewayCall<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -40,7 +40,7 @@ function isMisconfigured(error: unknown): error is PersonaError {
   return error instanceof PersonaError && error.type === 'gateway_misconfigured';
 }
 
-/** @param delay milliseconds; absent: as the activity's retry policy says */
+/** @param delay milliseconds; absent: the interval of the activity's retry policy */
 function retryable(error: PersonaError, delay?: number): ApplicationFailure {
   return ApplicationFailure.create({
     ...failureOptions(error),

@@ -36,7 +36,7 @@ async function claimed(): Promise<string> {
   return key;
 }
 
-test('an attempt that left nothing on a payment that is cancelled was not sent, and the payment is over', async () => {
+test('an attempt without a charge on a cancelled payment was not sent, and the cancellation is reported', async () => {
   const cancelled = { gateway_ref: 'pi_1', because: 'duplicate' };
   const gateway = {
     findCharge: async () => ({ result: 'not_charged', gateway_ref: 'pi_1', cancelled }),
@@ -50,9 +50,9 @@ test('an attempt that left nothing on a payment that is cancelled was not sent, 
 });
 
 test.each([
-  ['is sent once more under its key', undefined, ['sent'], 'approved'],
-  ['is only looked for, where somebody else may have been paid', true, [], 'absent'],
-] as const)('a charge that the gateway never saw %s', async (_, only_read, sent, result) => {
+  ['is sent again under its key', undefined, ['sent'], 'approved'],
+  ['is only read, if another system may have been paid', true, [], 'absent'],
+] as const)('a charge that the gateway never received %s', async (_, only_read, sent, result) => {
   const key = await claimed();
   const charges: string[] = [];
   const gateway = {
@@ -75,7 +75,7 @@ test.each([
 });
 
 test.each(['the customer', 'the method'] as const)(
-  'a claimed charge is not sent once fraud is found with %s; it is again when that is cleared',
+  'a claimed charge is not sent while fraud is known of %s, and is sent once a suspension is lifted',
   async (found) => {
     const sent: unknown[] = [];
     const gateway = {
@@ -128,7 +128,7 @@ test('an attempt of another payment is not charged for this one', async () => {
 });
 
 test.each(['unknown', 'pending', 'approved'] as const)(
-  'a charge written down as %s is not sent again, and a doubt stays one',
+  'a charge recorded as %s is not sent again, and stays unresolved if it was',
   async (result) => {
     const gateway = {
       paymentsOf: async () => [],
@@ -147,7 +147,7 @@ test.each(['unknown', 'pending', 'approved'] as const)(
   },
 );
 
-test('a lost charge that cannot be sent again now stays unknown: the first request may still arrive', async () => {
+test('a lost charge that cannot be resent now stays unresolved, because the first request may still arrive', async () => {
   const gateway = {
     findCharge: async () => ({ result: 'absent' }),
     paymentsOf: async () => [],
@@ -158,7 +158,7 @@ test('a lost charge that cannot be sent again now stays unknown: the first reque
   expect(await new MockActivityEnvironment().run(resolveCharge, input)).toEqual({ result: 'absent' });
 });
 
-test('before a lost request is sent once more, the payments that are older than its claim are looked at, too', async () => {
+test('before a lost request is resent, payments older than its claim are checked, too', async () => {
   const key = await claimed();
   const payment_id = key.split(':')[1] as string;
   const older = { gateway_ref: 'pi_0', state: 'succeeded', payment_id, amount: 4900, currency: 'USD' };

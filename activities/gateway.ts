@@ -1,4 +1,4 @@
-/** The one activity that moves money. */
+/** The activity that charges, and the one that resolves charges. */
 
 import { cancellationSignal } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
@@ -9,11 +9,11 @@ import type { Graph } from '../graph/index.ts';
 import { getChargeOrder, getUnresolvedCharge } from '../graph/recovery/index.ts';
 import type { GatewayActivities } from '../workflows/recover-payment.ts';
 
-/** HTTP timeout of a charge; the activity's own is 45 s, the claim's 60 s. */
+/** HTTP timeout of a charge; the activity's timeout is 45 s, the claim's 60 s. */
 const CHARGE_TIMEOUT_MS = 30_000;
-/** Together with the charge's own it stays below the activity's 45 s. */
+/** Together with the charge's timeout below the activity's 45 s. */
 const LIST_TIMEOUT_MS = 10_000;
-/** The gateway keeps an idempotency key for 24 hours: within this time the same request can only be the same charge. */
+/** The gateway keeps an idempotency key for 24 hours: within this time a repeated request cannot be a second charge. */
 const IDEMPOTENCY_KEY_TTL_MS = 23 * 3_600_000;
 
 export interface GatewayDependencies {
@@ -30,7 +30,7 @@ export function createGatewayActivities({
   policy,
   now,
 }: GatewayDependencies): GatewayActivities {
-  /** The obligation's own, each that succeeded with what it holds now. */
+  /** The obligation's own payments; a succeeded one is read again for reversals. */
   function refreshOwnPayments(
     payments: readonly GatewayPayment[],
     order: ChargeOrder,
@@ -45,7 +45,7 @@ export function createGatewayActivities({
     );
   }
 
-  /** Looks for the obligation's payment before it creates one. */
+  /** Charges the obligation's existing payment, if the gateway has one, instead of creating another. */
   async function findOrCharge(order: ChargeOrder): Promise<ChargeAnswer> {
     if (order.gateway_ref !== undefined) return send(gateway, order);
     const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(LIST_TIMEOUT_MS)]);
@@ -71,14 +71,14 @@ export function createGatewayActivities({
       const found = await gateway.findCharge(query, { signal: cancellationSignal() });
       if (found.result === 'not_charged') {
         const { cancelled } = found;
-        const reason = 'the gateway has the payment, and no charge of this attempt';
+        const reason = 'the gateway has the payment, but no charge of this attempt';
         return { result: 'not_sent', reason, ...(cancelled && { cancelled }) };
       }
       const sendable = eligible && !only_read && now() - query.claimed_at <= IDEMPOTENCY_KEY_TTL_MS;
       if (found.result !== 'absent' || !sendable) return found;
-      // The same request under the same key: it replays its result, or makes the one charge that the claim allows.
+      // The same request under the same key replays its result, or makes the one charge that the claim allows.
       const sent = await findOrCharge(order);
-      // Held back, it proves nothing about the first one, which may still be on its way.
+      // If it was not sent, that proves nothing about the first request, which may still arrive.
       return sent.result === 'not_sent' && !sent.cancelled ? found : sent;
     },
 
@@ -92,7 +92,7 @@ export function createGatewayActivities({
       if (order.state !== 'in_flight') return recordedAnswer(order);
       if (order.forbidden !== undefined) return { result: 'not_sent', reason: order.forbidden };
       if (order.claim_deadline - now() < CLAIM_RESERVE_MS) {
-        return { result: 'not_sent', reason: 'too little of the claim was left to begin' };
+        return { result: 'not_sent', reason: 'not enough of the claim was left to start the charge' };
       }
       return await findOrCharge(order.charge);
     },
@@ -100,8 +100,8 @@ export function createGatewayActivities({
 }
 
 /**
- * Nothing is sent. A run that Temporal has from a backup asks for a charge that was made: a doubt about it that stands in
- * the graph is no proof that it was never sent.
+ * The result of an attempt that is already recorded; nothing is sent. A run that was restored from a backup of Temporal
+ * requests such a charge: that it is unresolved in the graph does not prove that it was never sent.
  */
 function recordedAnswer({
   state,
@@ -118,7 +118,7 @@ async function send(gateway: PaymentGateway, order: ChargeOrder): Promise<Charge
   try {
     return await gateway.charge(order, { timeoutMs: CHARGE_TIMEOUT_MS, signal: cancellationSignal() });
   } catch (error) {
-    // Whatever the adapter could not name may have happened after the request left.
+    // An error that the adapter does not classify may have occurred after the request was sent.
     return { result: 'unknown', reason: messageOf(error) };
   }
 }

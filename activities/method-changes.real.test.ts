@@ -1,4 +1,4 @@
-/** Changing and removing a method on a real graph, through the real adapter, at the gateway's simulator. */
+/** Changing and removing a payment method on a real graph, with the real adapter and the gateway's simulator. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -37,7 +37,7 @@ afterAll(async () => {
   await verifyAndClose(graph);
 });
 
-/** A customer with cards, here and at the gateway. */
+/** A customer with cards in the graph and at the gateway. */
 async function wallet(cards = 1) {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards });
   const ref = `cus_${customer_id}`;
@@ -99,7 +99,7 @@ async function method(customer_id: string, id: string) {
   return (await readWallet(graph, customer_id)).find((one) => one.payment_method_id === id);
 }
 
-/** The whole update, as its process does it. */
+/** The whole update, as the workflow runs it. */
 async function update(input: UpdatePaymentMethodInput, by = execution()) {
   await by.run(by.requestMethodUpdate, input);
   const taken = (await by.run(by.updateAtGateway, input, '2')) === 'updated';
@@ -107,7 +107,7 @@ async function update(input: UpdatePaymentMethodInput, by = execution()) {
   return { recorded, signals: by.signals };
 }
 
-test('a new date is taken by the gateway, read back and told; consent comes with it', async () => {
+test('a new expiry date is changed at the gateway, read back and signalled, together with consent', async () => {
   const { customer_id, methods, tokens } = await wallet();
   const [id = '', token = ''] = [methods[0], tokens[0]];
   const failure = failureOf({ customer_id, methods });
@@ -121,13 +121,13 @@ test('a new date is taken by the gateway, read back and told; consent comes with
   expect(await method(customer_id, id)).toMatchObject({
     ...{ expiry_month: 5, expiry_year: 2033, expires_on: '2033-05-31', expiry_wanted: '2033-05' },
     ...{ off_session_consent: true, last_four: '4242' },
-    // Nothing is left to ask.
+    // No request is pending.
     ...{ expiry_wanted_at: null, consent_wanted: null },
   });
   expect(signals).toEqual([{ ids: [failure.payment_id], signal: 'paymentMethodUpdated', method: id }]);
 });
 
-test('crashes: after each step the same step again changes nothing more', async () => {
+test('repeating a step after a crash changes nothing', async () => {
   const { customer_id, methods } = await wallet();
   const input = expiryDateUpdate(customer_id, methods[0] ?? '', 2034);
   const by = execution();
@@ -142,7 +142,7 @@ test('crashes: after each step the same step again changes nothing more', async 
   expect(await method(customer_id, input.payment_method_id)).toEqual(before);
 });
 
-test('the same key with another body, and a change of an older version, are refused', async () => {
+test('a reused key with another body, and a change of an outdated version, are refused', async () => {
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   const { changed_seq } = (await method(customer_id, id)) ?? { changed_seq: 0 };
@@ -153,7 +153,7 @@ test('the same key with another body, and a change of an older version, are refu
   await expect(first.run(first.requestMethodUpdate, other)).rejects.toMatchObject({
     type: 'idempotency_key_reused',
   });
-  // Also as another request: one key is one request.
+  // Also for another kind of request: one key is one request.
   await expect(first.run(first.removePaymentMethod, input)).rejects.toMatchObject({
     type: 'idempotency_key_reused',
   });
@@ -163,13 +163,13 @@ test('the same key with another body, and a change of an older version, are refu
   });
 });
 
-test('of two changes that overtake one another at the gateway, the later request stands', async () => {
+test('if two changes overtake each other at the gateway, the later request wins', async () => {
   const { customer_id, methods, tokens } = await wallet();
   const id = methods[0] ?? '';
   const early = expiryDateUpdate(customer_id, id, 2031);
   const late = expiryDateUpdate(customer_id, id, 2036);
   const later = execution();
-  // The late request is made, sent and written while the early one is on its way.
+  // The late request is made, sent and recorded while the early one is in progress.
   const first = execution({
     async updatePaymentMethod(change) {
       if (change.expiry_year === 2031) await update(late, later);
@@ -181,7 +181,7 @@ test('of two changes that overtake one another at the gateway, the later request
   expect(await method(customer_id, id)).toMatchObject({ expiry_year: 2036 });
 });
 
-test('a date that the gateway refuses leaves the method as it was', async () => {
+test('a date that the gateway refuses leaves the method unchanged', async () => {
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   const by = execution({ updatePaymentMethod: async () => 'refused' });
@@ -193,7 +193,7 @@ test('a date that the gateway refuses leaves the method as it was', async () => 
   });
 });
 
-test('consent that was withdrawn while its date was on the way is not given with it', async () => {
+test('consent withdrawn while a change is in progress is not given by that change', async () => {
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   const by = execution();
@@ -210,7 +210,7 @@ test('consent that was withdrawn while its date was on the way is not given with
   expect(await method(customer_id, id)).toMatchObject({ expiry_year: 2031, off_session_consent: false });
 });
 
-test('a method that others have detached leaves the wallet when it is to be changed', async () => {
+test('a method that was detached elsewhere leaves the wallet when it is changed', async () => {
   const { customer_id, methods, tokens } = await wallet(2);
   await stripe.detach(tokens[1] ?? '');
   const { recorded, signals } = await update(expiryDateUpdate(customer_id, methods[1] ?? '', 2031));
@@ -221,7 +221,7 @@ test('a method that others have detached leaves the wallet when it is to be chan
   ]);
 });
 
-test('consent that is withdrawn waits for no gateway', async () => {
+test('a withdrawal of consent does not wait for the gateway', async () => {
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   const by = execution();
@@ -232,7 +232,7 @@ test('consent that is withdrawn waits for no gateway', async () => {
   expect(await method(customer_id, id)).toMatchObject({ off_session_consent: false });
 });
 
-test('a removed default passes on, is told and is detached; again is the same answer', async () => {
+test('removing the default sets another one, signals and detaches, and a repeat returns the same result', async () => {
   const { customer_id, methods, tokens } = await wallet(2);
   const before = await getPaymentMethods(graph, { customer_id });
   const removed = before.find((one) => one.is_default)?.payment_method_id ?? '';
@@ -258,11 +258,11 @@ test('a removed default passes on, is told and is detached; again is the same an
 
   expect(await by.run(by.detachPaymentMethod, input, '2')).toBe('detached');
   expect((await stripe.gateway.getPaymentMethod(token))?.gateway_customer_ref).toBeUndefined();
-  // Killed after the gateway and before the answer: the next try finds it done.
+  // After a crash between the gateway call and its result, the next attempt finds it detached.
   expect(await by.run(by.detachPaymentMethod, input, '2')).toBe('not_attached');
 });
 
-test('detached by others between reading and detaching is as good', async () => {
+test('a method detached elsewhere between read and detach counts as not attached', async () => {
   const { customer_id, methods, tokens } = await wallet();
   const input = edit(customer_id, methods[0] ?? '');
   const by = execution({
@@ -276,20 +276,20 @@ test('detached by others between reading and detaching is as good', async () => 
   expect(tokens).toHaveLength(1);
 });
 
-test('what is another customer’s at the gateway by now stays with that one', async () => {
+test('a method that now belongs to another customer at the gateway is not detached', async () => {
   const { customer_id, methods, tokens } = await wallet();
   const token = tokens[0] ?? '';
   const input = edit(customer_id, methods[0] ?? '');
   const by = execution();
   await by.run(by.removePaymentMethod, input);
-  await stripe.sim(`/payment_methods/${token}`, 'PUT', { customer: 'cus_stranger' });
+  await stripe.sim(`/payment_methods/${token}`, 'PUT', { customer: 'cus_other' });
   expect(await by.run(by.detachPaymentMethod, input, '2')).toBe('not_attached');
   expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({
-    gateway_customer_ref: 'cus_stranger',
+    gateway_customer_ref: 'cus_other',
   });
 });
 
-test('a method that its customer has added again before it was detached stays', async () => {
+test('a method that was added again before it was detached stays attached', async () => {
   const { customer_id, methods, tokens, ref } = await wallet();
   const [id = '', token = ''] = [methods[0], tokens[0]];
   const by = execution();
@@ -308,7 +308,7 @@ test('a method that its customer has added again before it was detached stays', 
   expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({ gateway_customer_ref: ref });
 });
 
-test('a charge that is under way on it ends first', async () => {
+test('a method is not detached while a charge of it is in progress', async () => {
   const { customer_id, methods } = await wallet(2);
   const id = methods[1] ?? '';
   const failure = failureOf({ customer_id, methods });
@@ -326,7 +326,7 @@ test('a charge that is under way on it ends first', async () => {
   });
 });
 
-test('a suspended customer changes and removes nothing', async () => {
+test('a suspended customer can neither change nor remove a method', async () => {
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });

@@ -1,4 +1,4 @@
-/** The side effects of changing and removing a payment method. Each may run twice and act once. */
+/** The activities of changing and removing a payment method. Each may run twice and acts once. */
 
 import { activityInfo } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
@@ -36,14 +36,14 @@ export function createMethodChangeActivities({
   signalRecoveries,
   now,
 }: MethodChangeDependencies): MethodUpdateActivities & RemovalActivities {
-  /** After the commit: a crash in between repeats the activity, and a signal too many does no harm. */
+  /** Call it after the commit: a crash in between repeats the activity, and a repeated signal is harmless. */
   async function signalOpenRecoveries({ customer_id, payment_method_id }: MethodIds): Promise<void> {
     const openPaymentIds = await getOpenObligations(graph, customer_id);
     const event_id = `${workflowIdOf()}:${payment_method_id}`;
     await signalRecoveries(openPaymentIds, 'paymentMethodUpdated', { event_id, payment_method_id });
   }
 
-  /** @param requester absent: the process itself */
+  /** @param requester absent: the workflow itself */
   function headerNow(command: string, requester?: EditPaymentMethodInput): CommandHeader {
     return headerOf(activityIdempotencyKey(command), {
       occurredAt: new Date(now()).toISOString(),
@@ -95,7 +95,7 @@ export function createMethodChangeActivities({
   };
 }
 
-/** The keys of a customer's requests about methods are of one kind, whatever is asked for: the first one gave its name. */
+/** Adding, changing and removing a method share one scope of idempotency keys, named after `addPaymentMethod`. */
 function requestHeader({ occurred_at, actor, correlation_id }: EditPaymentMethodInput): CommandHeader {
   const header = headerOf(workflowIdOf(), { occurredAt: occurred_at, actor, correlationId: correlation_id });
   return { ...header, caller: workflowCaller(WorkflowName.addPaymentMethod) };
@@ -103,6 +103,6 @@ function requestHeader({ occurred_at, actor, correlation_id }: EditPaymentMethod
 
 function workflowIdOf(): string {
   const { workflowExecution } = activityInfo();
-  if (workflowExecution === undefined) throw new Error('This activity belongs to a workflow');
+  if (workflowExecution === undefined) throw new Error('this activity must run in a workflow');
   return workflowExecution.workflowId;
 }

@@ -1,6 +1,6 @@
 /**
- * Deliveries of notices for tests: as an activity runs them, in this process or in one of its own that can be killed in
- * the middle.
+ * Deliveries of notices for tests: run as activities, in this process or in a separate one that can be killed during the
+ * delivery.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -24,7 +24,7 @@ import { createNoticeActivities } from './notices.ts';
 
 const policy = readPolicy();
 
-/** Where a notice goes, so that another process can be told. */
+/** Where notices are delivered; serialisable, for a separate process. */
 export type Route = { by: 'webhook'; url: string } | { by: 'smtp'; url: string };
 
 /** Hexadecimal. */
@@ -61,7 +61,7 @@ export interface Identifier {
   is_verified?: boolean;
 }
 
-/** An unpaid obligation of a customer whom these identifiers, the oldest first, reach. */
+/** An unpaid obligation of a customer with these identifiers, the oldest first. */
 export async function customerWithObligation(
   graph: Graph,
   options: {
@@ -96,7 +96,7 @@ export async function customerWithObligation(
   return { customer_id, payment_id, methods, notice };
 }
 
-/** `NoticeSent` and `NoticeFailed` of a customer, the oldest first, each with its type. */
+/** The events `NoticeSent` and `NoticeFailed` of a customer, the oldest first, each with its type. */
 export async function noticeEvents(graph: Graph, customer_id: string) {
   const rows = await graph.read<{ type: string; data: string }>(
     `MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.type STARTS WITH 'Notice'
@@ -106,7 +106,7 @@ export async function noticeEvents(graph: Graph, customer_id: string) {
   return rows.map(({ type, data }) => ({ type, ...JSON.parse(data) }));
 }
 
-/** One attempt of an activity, each of another execution. */
+/** One attempt of `deliverNotice`, in a new execution. */
 export async function deliver(
   graph: Graph,
   input: NoticeInput,
@@ -128,7 +128,7 @@ export async function deliver(
   return (await environment.run(activities.deliverNotice, input)) as { result: string };
 }
 
-/** The same in a process of its own. */
+/** The same in a separate process. */
 export function deliverInProcess(delivery: Delivery): ChildProcess {
   return spawn(process.execPath, [import.meta.filename, JSON.stringify(delivery)], { stdio: 'inherit' });
 }

@@ -1,4 +1,4 @@
-/** Whom a notice goes to and what it says, on a real graph and in the inbox's simulator. */
+/** The recipient and the content of notices, on a real graph and with the inbox's simulator. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
@@ -62,7 +62,7 @@ const phone = (is_verified?: boolean): Identifier => ({
 const stopForFraud = (payment_id: string) =>
   closeRecovery(graph, testHeader(), { payment_id, outcome: 'stopped', rule: 'fraud' });
 
-test('a suspended customer is told at a verified address alone, and not at all once reinstated', async () => {
+test('a suspension is notified only to a verified address, and not after a reinstatement', async () => {
   const suspended = async (identifiers: Identifier[]) => {
     const { customer_id } = await customerWithObligation(graph, { identifiers });
     const report = fraudReport({ customer_id, outcome: 'confirmed_fraud' });
@@ -98,29 +98,47 @@ test('a suspended customer is told at a verified address alone, and not at all o
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'active', reason: 'test' });
   expect(await deliver(graph, back.notice, webhook())).toEqual({ result: 'undeliverable' });
   expect(await noticeEvents(graph, customer_id)).toMatchObject([
-    { type: 'NoticeFailed', reason: 'the customer is not suspended any more' },
+    { type: 'NoticeFailed', reason: 'the customer is no longer suspended' },
   ]);
   for (const one of [unverified, back]) expect(await messagesFor(one.customer_id)).toEqual([]);
 });
 
-describe('whom it goes to', () => {
+describe('the recipient is', () => {
   const stolen = { decline_code: 'stolen_card' };
   const revoked = { decline_code: 'revocation_of_authorization' };
   test.each<[string, Identifier[], object, PaymentNoticeTemplate, number?]>([
-    ['the newest verified e-mail', [mail(true), mail(true), mail()], {}, 'reminder', 1],
-    ['without one the newest other', [mail(), mail(), phone(true)], {}, 'reminder', 1],
-    ['without any e-mail the newest verified phone', [phone(true), phone()], {}, 'reminder', 0],
-    ['on suspicion a verified e-mail', [mail(true), mail()], stolen, 'payment_declined_update_card', 0],
-    ['on suspicion no unverified one', [mail()], stolen, 'payment_declined_update_card'],
+    ['the newest verified e-mail address', [mail(true), mail(true), mail()], {}, 'reminder', 1],
     [
-      'on suspicion rather a verified phone',
+      'the newest unverified e-mail address, if none is verified',
+      [mail(), mail(), phone(true)],
+      {},
+      'reminder',
+      1,
+    ],
+    [
+      'the newest verified phone number, if there is no e-mail address',
+      [phone(true), phone()],
+      {},
+      'reminder',
+      0,
+    ],
+    [
+      'a verified e-mail address on suspicion of fraud',
+      [mail(true), mail()],
+      stolen,
+      'payment_declined_update_card',
+      0,
+    ],
+    ['no unverified e-mail address on suspicion of fraud', [mail()], stolen, 'payment_declined_update_card'],
+    [
+      'a verified phone number rather than an unverified e-mail address on suspicion of fraud',
       [mail(), phone(true)],
       stolen,
       'payment_declined_update_card',
       1,
     ],
-    ['after a withdrawn consent no unverified one', [mail()], revoked, 'payment_stopped'],
-    ['nobody, where nobody is known', [], {}, 'reminder'],
+    ['no unverified e-mail address after a withdrawal of consent', [mail()], revoked, 'payment_stopped'],
+    ['absent, if the customer has no identifier', [], {}, 'reminder'],
   ])('%s', async (_, identifiers, failure, template, index) => {
     const { customer_id, payment_id, notice } = await customerWithObligation(graph, { identifiers, failure });
     if (failure === stolen) await stopForFraud(payment_id);
@@ -138,7 +156,7 @@ describe('whom it goes to', () => {
     for (const { value } of identifiers) expect(JSON.stringify(events)).not.toContain(value);
   });
 
-  test('a suspended customer only by a verified address', async () => {
+  test('no unverified address of a suspended customer', async () => {
     const { customer_id, notice } = await customerWithObligation(graph, { identifiers: [mail()] });
     await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
     expect(await deliver(graph, notice('reminder'), webhook())).toEqual({
@@ -149,7 +167,7 @@ describe('whom it goes to', () => {
     ]);
   });
 
-  test('a phone cannot be reached by SMTP, and the stream says why', async () => {
+  test('not a phone number if notices go by SMTP, and the event says why', async () => {
     const { customer_id, notice } = await customerWithObligation(graph, { identifiers: [phone(true)] });
     expect(await deliver(graph, notice('reminder'), smtp())).toEqual({ result: 'undeliverable' });
     expect(await noticeEvents(graph, customer_id)).toMatchObject([
@@ -158,10 +176,10 @@ describe('whom it goes to', () => {
   });
 });
 
-describe('what it says', () => {
+describe('the content', () => {
   const data = async (customer_id: string) => (await messagesFor(customer_id)).at(-1)?.data as unknown;
 
-  /** An obligation of a customer with three cards, of which the first failed, and what attempts on the others come to. */
+  /** An obligation of a customer with three cards, the first of which failed, and functions to charge the others. */
   async function obligationWithCards() {
     const obligation = await customerWithObligation(graph, { cards: 3 });
     const { payment_id, methods } = obligation;
@@ -189,7 +207,7 @@ describe('what it says', () => {
   }
   const approved: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
 
-  test('recovered: which failed, which was charged, and the new default', async () => {
+  test('of recovered names the failed card, the charged card and the new default', async () => {
     const { customer_id, methods, claim, record, notice } = await obligationWithCards();
     await record(await claim(methods[2]), approved);
     await deliver(graph, notice('recovered'), webhook());
@@ -205,7 +223,7 @@ describe('what it says', () => {
     });
   });
 
-  test('recovered with what was the default before: nothing is said to have changed', async () => {
+  test('of recovered names no new default if the default was charged', async () => {
     const { customer_id, methods, claim, record, notice } = await obligationWithCards();
     const third = { customer_id, id: methods[2] };
     const wasDefault =
@@ -220,7 +238,7 @@ describe('what it says', () => {
     expect(await data(customer_id)).not.toHaveProperty('new_default');
   });
 
-  test('refund_issued: the attempt that its id names, not the charge that stands', async () => {
+  test('of refund_issued is about the attempt in its id, not about the charge that was kept', async () => {
     const { customer_id, payment_id, methods, claim, record, notice } = await obligationWithCards();
     const second = await claim(methods[1]);
     await record(second, { result: 'declined', codes: { decline_code: 'insufficient_funds' } });
@@ -234,7 +252,7 @@ describe('what it says', () => {
     expect(await data(customer_id)).toMatchObject({ charged_method: { last_four: '0003' } });
   });
 
-  test('refund_issued: nothing while that refund has failed, and once it has succeeded after all', async () => {
+  test('refund_issued is not sent after the refund has failed, and is sent once a later refund succeeds', async () => {
     const { customer_id, payment_id, methods, claim, record, notice } = await obligationWithCards();
     const key = await claim(methods[1]);
     await record(key, { result: 'unknown', reason: 'timeout' });
@@ -245,7 +263,7 @@ describe('what it says', () => {
         ...{ payment_id, key, n, now: Date.now(), result: { refund_ref: `re_${payment_id}_${n}` } },
       });
     await refund(1);
-    // The receiver was away; meanwhile the gateway tells that nothing was given back.
+    // The receiver was unavailable; meanwhile the gateway reports that the refund failed.
     const failed = { refund_ref: `re_${payment_id}_1`, attempt_key: key, state: 'failed' } as const;
     const refunds = [{ ...failed, amount: 4900, currency: 'USD' }];
     const gateway_ref = String(approved.gateway_ref);
@@ -259,7 +277,7 @@ describe('what it says', () => {
     expect(await messagesFor(customer_id)).toHaveLength(1);
   });
 
-  test('until when it can be paid, as long as it can', async () => {
+  test('has the end of the window while the payment can still be made', async () => {
     const { customer_id, payment_id, notice } = await customerWithObligation(graph);
     await deliver(graph, notice('no_alternative'), webhook());
     expect(await data(customer_id)).toHaveProperty('closes_at', expect.stringMatching(/T.*Z$/));
@@ -268,7 +286,7 @@ describe('what it says', () => {
     expect(await data(customer_id)).not.toHaveProperty('closes_at');
   });
 
-  test('a customer of another language gets English, amounts included', async () => {
+  test('is in English for an unsupported locale, including amounts', async () => {
     const { customer_id, notice } = await customerWithObligation(graph, { locale: 'ar-EG' });
     await deliver(graph, notice('no_alternative'), webhook());
     expect((await messagesFor(customer_id))[0]).toMatchObject({
@@ -286,7 +304,7 @@ describe('what it says', () => {
     'expired_card',
     'pickup_card',
   ];
-  test.each(sensitiveCodes)('nothing of %s, in no part of it', async (decline_code) => {
+  test.each(sensitiveCodes)('does not reveal %s in any part', async (decline_code) => {
     const { customer_id, payment_id, notice } = await customerWithObligation(graph, {
       failure: { decline_code, network_code: '43' },
     });

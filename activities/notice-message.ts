@@ -1,4 +1,4 @@
-/** Who is told what: the message of a notice, before it is clear how it travels. */
+/** Composes notices and chooses their recipient, independent of the channel's adapter. */
 
 import { amountText, renderNotice } from '../domain/notices/index.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -15,14 +15,17 @@ import type { NoticeRecipient, NoticeRecipients } from '../graph/index.ts';
 import type { CardNoticeContext } from '../graph/expiry/index.ts';
 import type { NoticeContext } from '../graph/recovery/index.ts';
 
-/** These lead to the payment itself, the others to the wallet. */
+/** Their link leads to the payment, that of other notices to the wallet. */
 const PAYMENT_LINK_TEMPLATES: readonly NoticeTemplate[] = [
   'authenticate',
   'payment_stopped',
   'refund_issued',
 ];
 
-/** What hints at fraud, a withdrawn consent or a suspension goes to a verified address only: a stranger may hold the other one. */
+/**
+ * Notices that hint at fraud, withdrawn consent or a suspension go only to a verified address: an unverified one may
+ * belong to a third party.
+ */
 export function chooseRecipient(
   template: NoticeTemplate,
   { suspicious }: { suspicious: boolean },
@@ -36,7 +39,7 @@ type PaymentNotice = Extract<NoticeInput, { payment_id: string }>;
 type AccountNotice = Extract<NoticeInput, { case_id: string }>;
 type CardNotice = Extract<NoticeInput, { payment_method_id: string }>;
 
-/** Whom to write to, in which language, and where the notice points. */
+/** The recipient, with locale and links. */
 export interface Addressee extends NoticeRecipient {
   locale: string;
   links: Policy['links'];

@@ -1,4 +1,4 @@
-/** Notices on a real graph, through the real adapters, to the inbox's simulator and to receivers that hold: each once. */
+/** Notices on a real graph, with the real adapters, the inbox's simulator and hanging receivers: each is sent once. */
 
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -25,7 +25,7 @@ import {
 } from './notice-fixtures.ts';
 
 const keys = newKeys();
-/** After this a try that was interrupted counts as over. */
+/** After this the lease of an interrupted delivery has expired. */
 const LEASE_EXPIRED_MS = 16_000;
 let graph: Graph;
 let inbox: InboxSimulator;
@@ -53,7 +53,7 @@ const ROUTES: [string, () => Route][] = [
 ];
 
 describe.each(ROUTES)('by %s', (by, route) => {
-  test('a notice arrives, and the customer’s stream says so', async () => {
+  test('a notice is delivered, and the customer’s stream records it', async () => {
     const { customer_id, payment_id, notice } = await customerWithObligation(graph, {
       failure: { description: 'Gym, May' },
     });
@@ -78,7 +78,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
     ]);
   });
 
-  test('of process and child at once, and however many more, one hands it over', async () => {
+  test('only one of several concurrent deliveries sends the notice', async () => {
     const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('reminder', 'day3');
     const notifier = notifierOf(route());
@@ -114,7 +114,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
     expect(await noticeEvents(graph, customer_id)).toHaveLength(1);
   });
 
-  test('a receiver that is away gets it as soon as it is back', async () => {
+  test('a receiver that was unavailable gets the notice when it is back', async () => {
     const { customer_id, notice } = await customerWithObligation(graph);
     for (const mode of ['away', 'error', 'away']) {
       await setMode(mode);
@@ -130,7 +130,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
     expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeSent' }]);
   });
 
-  test('handed over while the graph went away: the next try only writes it down', async () => {
+  test('if the graph fails after the delivery, the next attempt only records it', async () => {
     const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('no_alternative');
     const notifier = notifierOf(route());
@@ -138,7 +138,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
     const failing: Graph = {
       ...graph,
       writeSession: () => {
-        if (away) throw new PersonaError('graph_unavailable', 'Neo4j went away');
+        if (away) throw new PersonaError('graph_unavailable', 'Neo4j is unavailable');
         return graph.writeSession();
       },
     };
@@ -162,18 +162,22 @@ describe.each(ROUTES)('by %s', (by, route) => {
     expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeSent' }]);
   });
 
-  test('what was given up stays given up', async () => {
+  test('a notice that was given up is not sent', async () => {
     const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('no_alternative');
     const header = testHeader({ caller: 'notices' });
-    await finishNotice(graph, header, { ...input, channel: null, failure: 'given up: away for three days' });
+    await finishNotice(graph, header, {
+      ...input,
+      channel: null,
+      failure: 'given up: unavailable for three days',
+    });
     expect(await deliver(graph, input, notifierOf(route()))).toEqual({ result: 'undeliverable' });
     expect(await messagesFor(customer_id)).toEqual([]);
     expect(await noticeEvents(graph, customer_id)).toHaveLength(1);
   });
 });
 
-/** Keeps what it is given to itself until the test lets go: by then the process that gave it is dead. */
+/** Does not respond until the test releases it, after the sending process was killed. */
 async function hangingWebhook() {
   const taken: unknown[] = [];
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
@@ -227,7 +231,7 @@ async function hangingMailServer(point: 'greeting' | 'content') {
   return { route: { by: 'smtp', url: `smtp://127.0.0.1:${port}` } as Route, taken, reached, release };
 }
 
-describe('the worker is killed', () => {
+describe('a worker is killed', () => {
   async function killAt(receiver: { route: Route; reached: Promise<void>; release: () => void }) {
     const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('no_alternative');
@@ -240,7 +244,7 @@ describe('the worker is killed', () => {
     return { customer_id, input };
   }
 
-  test('after the receiver got it by webhook: it gets the same again, under the same key, once the try is over', async () => {
+  test('after a delivery by webhook: it is delivered again under the same key once the lease has expired', async () => {
     const receiver = await hangingWebhook();
     const { customer_id, input } = await killAt(receiver);
     const early = deliver(graph, input, notifierOf(receiver.route));
@@ -260,7 +264,7 @@ describe('the worker is killed', () => {
     expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeSent' }]);
   });
 
-  test('after the mail server got it: it is never sent again, and the stream says that it is in doubt', async () => {
+  test('after the mail server received the content: it is not sent again, and the event says that it may have arrived', async () => {
     const receiver = await hangingMailServer('content');
     const { customer_id, input } = await killAt(receiver);
     const early = deliver(graph, input, notifierOf(receiver.route));
@@ -275,7 +279,7 @@ describe('the worker is killed', () => {
     ]);
   });
 
-  test('before the mail server got it: nobody can tell, so it is not sent, and the stream says so', async () => {
+  test('before the mail server received the content: it is not sent again, because the outcome is unknown', async () => {
     const receiver = await hangingMailServer('greeting');
     const { customer_id, input } = await killAt(receiver);
     const late = await deliver(graph, input, notifierOf(receiver.route), {

@@ -1,4 +1,4 @@
-/** Writes to customers, at most once per notification as far as the way it travels allows. */
+/** Notifies customers, at most once per notification as far as the channel allows. */
 
 import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
@@ -27,19 +27,20 @@ import {
   composeNotice,
 } from './notice-message.ts';
 
-/** How long one hand-over may take: shorter than the activity, so that it can still write down what came of it. */
+/** The timeout of one delivery: shorter than the activity's, so that the result can still be recorded. */
 const DELIVERY_TIMEOUT_MS = 10_000;
-/** After this a try is over, whatever it did not tell: longer than the try by what clocks may differ. */
+/** After this a delivery attempt counts as over: longer than its timeout, by the difference that clocks may have. */
 const DELIVERY_LEASE_MS = 15_000;
-/** What the next try learns when a notice was handed over and the graph could not be told. */
+/** Tells the next attempt that the notice was delivered but could not be recorded. */
 const DELIVERED_HEARTBEAT = 'handed over';
 /** A card was renewed or removed meanwhile, or its customer suspended. */
-const OUTDATED = 'overtaken: what it was to say is not true any more, or said by another notice';
-/** The receiver may have it, and another try could be the same message twice. */
-const DELIVERY_INTERRUPTED = 'handing it over was interrupted: it may have arrived, and is not sent again';
+const OUTDATED = 'overtaken: its content no longer applies, or another notice has replaced it';
+/** The receiver may have it: another attempt could send the same message twice. */
+const DELIVERY_INTERRUPTED =
+  'the delivery was interrupted: the notice may have arrived, and is not sent again';
 
-/** A customer who is not suspended any more is not told of it. */
-const REINSTATED = 'the customer is not suspended any more';
+/** A customer who is no longer suspended is not notified of the suspension. */
+const REINSTATED = 'the customer is no longer suspended';
 
 export interface NoticeDependencies {
   graph: Graph;
@@ -64,7 +65,7 @@ export function createNoticeActivities(dependencies: NoticeDependencies): Notice
         getNoticeRecipients(graph, input),
       ]);
       if (ended) return { result: ended };
-      // Erased: nobody is there any more, and no stream to write it down in.
+      // The customer was erased: there is no recipient, and no stream to record it in.
       if (!recipients) return { result: 'undeliverable' };
       const recipient = content && chooseRecipient(input.template, content, recipients);
       const finish = async (failure?: string): Promise<{ result: NoticeResult }> => {
@@ -91,14 +92,14 @@ export function createNoticeActivities(dependencies: NoticeDependencies): Notice
   };
 }
 
-/** What a notice says, once it is clear whom to write to. */
+/** The content of a notice, to be composed for its recipient. */
 interface Content {
-  /** Nobody but a verified address may hear of it. */
+  /** It may only be sent to a verified address. */
   suspicious: boolean;
   compose: (addressee: Addressee) => Notice;
 }
 
-/** `undefined`: what it was to say is not true any more. */
+/** `undefined`: its content no longer applies. */
 async function contentOf(graph: Graph, input: NoticeInput): Promise<Content | undefined> {
   if (input.case_id !== undefined)
     return { suspicious: true, compose: (addressee) => composeAccountNotice(input, addressee) };
@@ -113,12 +114,12 @@ async function contentOf(graph: Graph, input: NoticeInput): Promise<Content | un
 
 type DeliveryOutcome =
   | { result: 'taken' }
-  /** For good: it is not tried again. */
+  /** Permanently: it is not retried. */
   | { result: 'failed'; reason: string }
-  /** Somebody else brought it to its end meanwhile. */
+  /** Another attempt has finished it meanwhile. */
   | { result: 'ended'; as: NoticeResult };
 
-/** One try. @throws PersonaError notifier_unavailable: it was not taken, or somebody else is at it; try later */
+/** One attempt. @throws PersonaError notifier_unavailable: not delivered, or another attempt is in progress; retry later */
 async function attemptDelivery(
   { graph, notifier, now }: NoticeDependencies,
   sender: CommandHeader,
@@ -127,20 +128,20 @@ async function attemptDelivery(
   const { notification_id } = notice;
   const { workflowExecution, attempt } = activityInfo();
   const delivery = { notification_id, try_id: `${workflowExecution?.runId}:${attempt}` };
-  // Counted from before the start is written down: when others think that this try is over, it is.
+  // The timeout starts before the lease is taken: when the lease expires for others, this attempt is over.
   const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(DELIVERY_TIMEOUT_MS)]);
   const start = await leaseNotice(graph, sender, { ...delivery, now: now(), limit: DELIVERY_LEASE_MS });
   if (start === 'delivered' || start === 'undeliverable') return { result: 'ended', as: start };
   if (start === 'under_way')
-    throw new PersonaError('notifier_unavailable', `Another try of notice ${notification_id} is under way`);
+    throw new PersonaError('notifier_unavailable', `notice ${notification_id} is already being delivered`);
   if (start === 'again' && !notifier.deduplicates) return { result: 'failed', reason: DELIVERY_INTERRUPTED };
   const release = () =>
     releaseNotice(graph, sender, delivery).catch((problem: unknown) =>
-      log.warn('A try that was not taken could not be written down', { notification_id, problem }),
+      log.warn('lease of a failed delivery not released', { notification_id, problem }),
     );
   try {
     signal.throwIfAborted();
-    // Nothing is remembered of it: once the money is given back after all, the customer is to hear of it.
+    // No end is recorded: the notice is sent once the refund has succeeded after all.
     if (await isOutdated(graph, input)) {
       await release();
       return { result: 'ended', as: 'undeliverable' };
@@ -154,13 +155,13 @@ async function attemptDelivery(
     ) {
       return { result: 'failed', reason: error.message };
     }
-    // Whoever comes next need not wait until this try counts as over, nor doubt what came of it.
+    // The next attempt need not wait for the lease to expire, and knows that nothing was delivered.
     await release();
     throw error;
   }
 }
 
-/** A refund that was to be told of may have failed since: asked at the last moment. */
+/** Checked right before the delivery: the refund that the notice is about may have failed since. */
 async function isOutdated(
   graph: Graph,
   { notification_id, template, payment_id }: NoticeInput,
@@ -168,7 +169,7 @@ async function isOutdated(
   return template === 'refund_issued' && isRefundOwed(graph, { notification_id, payment_id });
 }
 
-/** One caller for process and child: whoever goes on must find what the other began. */
+/** Process and child share one caller, so that each finds what the other has started. */
 function senderOf({ notification_id }: { notification_id: string }, now: number): CommandHeader {
   const header = headerOf(notification_id, { occurredAt: new Date(now).toISOString() });
   return { ...header, caller: NOTICES_CALLER };

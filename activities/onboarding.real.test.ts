@@ -1,4 +1,4 @@
-/** An onboarding's activities on a real graph, with the real client, at Chimera's simulator. */
+/** An onboarding's activities on a real graph, with the real client and Chimera's simulator. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -19,7 +19,7 @@ import {
 } from '../test/test-graph.ts';
 import { createOnboardingActivities } from './onboarding.ts';
 
-// Activities that fail are part of these tests.
+// Some of these tests make activities fail.
 const logger = new DefaultLogger('ERROR');
 const policy = readPolicy();
 let graph: Graph;
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await verifyAndClose(graph);
 });
-// Each test has its own Chimera: a breaker that one test has opened is nothing to the next.
+// Each test has its own Chimera, so that a circuit breaker that one test has opened does not affect the next.
 beforeEach(async () => {
   simulator = await startChimeraSimulator();
   chimera = createChimeraClient({ address: simulator.grpc });
@@ -44,7 +44,7 @@ beforeEach(async () => {
 
 const setMode = (mode: string) => fetch(`${simulator.control}/_sim/mode`, { method: 'PUT', body: mode });
 
-/** A new customer, and the activities of the execution that took it in. */
+/** A new customer, and the activities of the execution that onboarded it. */
 async function onboarded() {
   const activities = createOnboardingActivities({ graph, chimera, policy, now: Date.now });
   const workflowExecution = { workflowId: `wf-${randomUUID()}`, runId: randomUUID() };
@@ -85,7 +85,7 @@ test('a profile is linked as soon as Chimera is back', async () => {
   expect(await customer.initiate()).toBeUndefined();
 });
 
-test('two answers of Chimera leave one profile: the one that came last', async () => {
+test('several responses of Chimera leave one profile: the last one', async () => {
   const customer = await onboarded();
   for (const reference of ['baseline-1', 'baseline-1', 'baseline-2']) await customer.link(reference);
   expect(await customer.profile()).toBe('baseline-2');
@@ -97,7 +97,7 @@ test('two answers of Chimera leave one profile: the one that came last', async (
   expect(await verifyCustomer(graph, customer.customer_id)).toEqual([]);
 });
 
-test('an answer that comes after the customer was suspended is linked; the customer stays suspended', async () => {
+test('a profile received after a suspension is linked, and the customer stays suspended', async () => {
   const customer = await onboarded();
   const { customer_id } = customer;
   const begun = await customer.initiate();
@@ -111,7 +111,7 @@ test('an answer that comes after the customer was suspended is linked; the custo
 });
 
 test.each(['erased', 'merged'])(
-  'of a customer who was %s meanwhile Chimera hears nothing',
+  'no profile is requested for a customer who has been %s meanwhile',
   async (status) => {
     const customer = await onboarded();
     const { customer_id } = customer;
@@ -122,12 +122,12 @@ test.each(['erased', 'merged'])(
     });
     expect(await customer.initiate()).toBeUndefined();
     expect(await (await fetch(`${simulator.control}/_sim/calls`)).json()).toEqual({ data: [] });
-    // An answer that was on its way changes nothing.
+    // A response that arrives later has no effect.
     await expect(customer.link('baseline-1')).rejects.toMatchObject({ type: 'customer_not_found' });
   },
 );
 
-test('a transaction so old that its receipt may be gone is refused, unless it was carried out before', async () => {
+test('a transaction older than the retention of receipts is refused, unless it was already processed', async () => {
   const long = policy.retention.receipts + 60_000;
   const activitiesAt = (now: number) =>
     createOnboardingActivities({ graph, chimera, policy, now: () => now });

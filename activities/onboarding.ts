@@ -1,4 +1,4 @@
-/** The side effects of an onboarding. Each may run twice and act once. */
+/** The activities of an onboarding. Each may run twice and acts once. */
 
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera } from '../domain/ports.ts';
@@ -29,13 +29,13 @@ export function createOnboardingActivities({
 }: OnboardingDependencies): OnboardingActivities & ProfileActivities {
   return {
     async onboard({ request, actor, correlation_id }) {
-      // The transaction's id is the key for good: whoever repeats it, and whenever, gets the first answer.
+      // The transaction id is the key permanently: every repeat gets the first result.
       const header = headerOf(request.transaction_id, {
         occurredAt: request.occurred_at,
         actor,
         correlationId: correlation_id,
       });
-      // An imported transaction may be older; it was carried out before this process began.
+      // An imported transaction may be older; it was processed before this workflow started.
       if (isBeyondRetention(request.occurred_at, now(), policy) && !(await hasReceipt(graph, header)))
         throw staleEventError('occurred_at');
       const ready = await onboard(graph, header, { request, policy });

@@ -1,4 +1,4 @@
-/** A new payment method on a real graph, through the real adapter, at the gateway's simulator. */
+/** Adding a payment method on a real graph, with the real adapter and the gateway's simulator. */
 
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
@@ -28,7 +28,7 @@ import type { SignalRecoveries } from './recovery.ts';
 const DECLINED = 'pm_card_chargeDeclined';
 const policy = readPolicy();
 const requester = { caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' };
-// Activities that fail are part of these tests.
+// Some of these tests make activities fail.
 const logger = new DefaultLogger('ERROR');
 let graph: Graph;
 let simulator: GatewaySimulator;
@@ -66,7 +66,7 @@ function execution(gateway = simulated) {
   return { activities, run, signals, workflowExecution };
 }
 
-/** A customer whose first method has been written, and waits for the gateway. */
+/** A customer whose first method is stored and not verified yet. */
 async function addUnverifiedMethod(token = randomToken(), gateway_customer_ref?: string) {
   const card = { type: 'card', card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031 } };
   if (!token.startsWith('pm_card_')) await atSimulator(`/_sim/payment_methods/${token}`, card);
@@ -84,18 +84,18 @@ function methodOf(ready: CustomerReady, token: string, occurred_at: string): New
   return { ...requester, customer_id, payment_method_id, token, occurred_at };
 }
 
-/** A customer's method of that token, attached and written down. */
+/** A customer's method with that token, attached and recorded. */
 async function addVerifiedMethod(token: string) {
   const { activities, run, method } = await addUnverifiedMethod(token);
   const attachment = await run(activities.attachPaymentMethod, method);
-  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  if (attachment.result === 'settled') throw new Error('it was not attached');
   expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
     payment_method_status: 'active',
   });
   return { customer_id: method.customer_id, payment_method_id: method.payment_method_id };
 }
 
-/** Reads from the simulator, or puts something there. */
+/** Reads from the simulator, or writes to it. */
 async function atSimulator<T = object>(path: string, put?: object): Promise<{ data: T[] }> {
   const init = put === undefined ? {} : { method: 'PUT', body: JSON.stringify(put) };
   const response = await fetch(`${simulator.url}${path}`, init);
@@ -103,7 +103,7 @@ async function atSimulator<T = object>(path: string, put?: object): Promise<{ da
   return (await response.json()) as { data: T[] };
 }
 
-/** As checkout does with the next transaction. */
+/** As checkout does with a customer's next transaction. */
 async function setGatewayCustomer(customer_id: string, gateway_customer_ref: string): Promise<void> {
   const { activities, run } = execution();
   await run(activities.onboard, {
@@ -124,7 +124,7 @@ async function createObligation(customer_id: string, state: string): Promise<str
   return payment_id;
 }
 
-test('onboarding twice under one transaction writes once and answers the same', async () => {
+test('a repeated onboarding with one transaction id writes once and returns the same result', async () => {
   const { ready, request } = await addUnverifiedMethod();
   const again = execution();
   const repeated = await again.run(again.activities.onboard, { ...requester, request });
@@ -141,10 +141,10 @@ test('onboarding twice under one transaction writes once and answers the same', 
   });
 });
 
-test('a method becomes active and default, with what the gateway knows of it', async () => {
+test('a verified method becomes active and default, with the gateway’s details', async () => {
   const { activities, run, method } = await addUnverifiedMethod();
   const attachment = await run(activities.attachPaymentMethod, method);
-  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  if (attachment.result === 'settled') throw new Error('it was not attached');
   expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
     payment_method_status: 'active',
   });
@@ -158,10 +158,10 @@ test('a method becomes active and default, with what the gateway knows of it', a
   });
 });
 
-test('asked again long after, answers as of when the method was verified', async () => {
+test('a much later repeat returns the result as of the verification', async () => {
   const { activities, run, method } = await addUnverifiedMethod();
   const attachment = await run(activities.attachPaymentMethod, method);
-  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  if (attachment.result === 'settled') throw new Error('it was not attached');
   const { payment_method_status, version } = await run(activities.recordVerification, { method, attachment });
   await run(activities.linkBehavioralProfile, {
     customer_id: method.customer_id,
@@ -175,7 +175,7 @@ test('asked again long after, answers as of when the method was verified', async
   });
 });
 
-test('the token of a method is what the gateway made of it when it was attached', async () => {
+test('the token of a method is the one that the gateway assigned when it was attached', async () => {
   const [first, second] = [await addVerifiedMethod('pm_card_visa'), await addVerifiedMethod('pm_card_visa')];
   const tokens = await Promise.all(
     [first, second].map(async (ids) => (await getPaymentMethodToken(graph, ids)).reveal()),
@@ -194,7 +194,7 @@ test('the token of a method is what the gateway made of it when it was attached'
   expect(ready).toMatchObject({ customer_id, payment_method_id, payment_method_status: 'active' });
 });
 
-/** A customer at the gateway whom others made, with a card. */
+/** A customer at the gateway, with a card, that another system created. */
 async function createExternalCustomer(): Promise<string> {
   const customer = `cus_${randomUUID()}`;
   await atSimulator(`/_sim/payment_methods/pm_${randomUUID()}`, { type: 'card', customer });
@@ -204,9 +204,9 @@ const createCustomerFor = async (customer_id: string) =>
   (await simulated.createCustomer({ customer_id, key: randomUUID() })).gateway_customer_ref;
 
 test.each([
-  ['nobody', async () => `cus_${randomUUID()}`],
+  ['unknown', async () => `cus_${randomUUID()}`],
   [
-    'another customer of ours',
+    'another customer of Persona',
     async () => createCustomerFor((await addUnverifiedMethod()).method.customer_id),
   ],
 ])('a reference that is %s at the gateway is replaced, and no card is attached to it', async (_, refer) => {
@@ -218,7 +218,7 @@ test.each([
   const { gateway_customer_ref } = attachment;
   expect(gateway_customer_ref).not.toBe(named);
   expect(attachment).toMatchObject({ instead_of: named, method: { gateway_customer_ref } });
-  // Lost answers make no second customer there.
+  // A lost response does not lead to a second customer there.
   expect(lost).toMatchObject({ gateway_customer_ref });
   expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
     payment_method_status: 'active',
@@ -227,10 +227,10 @@ test.each([
 });
 
 test.each([
-  ['a customer whom others made', createExternalCustomer],
-  ['a customer whom others know by an id of their own', () => createCustomerFor(randomUUID())],
+  ['a customer of another system', createExternalCustomer],
+  ['a customer with another system’s id', () => createCustomerFor(randomUUID())],
   ['this customer', createCustomerFor],
-])('a reference that is %s at the gateway stays', async (_, refer) => {
+])('a reference that is %s at the gateway is kept', async (_, refer) => {
   const { activities, run, method } = await addUnverifiedMethod();
   const named = await refer(method.customer_id);
   await setGatewayCustomer(method.customer_id, named);
@@ -239,7 +239,7 @@ test.each([
   expect(attachment).not.toHaveProperty('instead_of');
 });
 
-test('attempts that were lost after the gateway answered leave one customer there', async () => {
+test('attempts that were lost after the gateway’s response leave one customer there', async () => {
   const { activities, run, method } = await addUnverifiedMethod();
   const first = await run(activities.attachPaymentMethod, method, 1);
   const second = await run(activities.attachPaymentMethod, method, 2);
@@ -258,12 +258,12 @@ test('attempts that were lost after the gateway answered leave one customer ther
   );
 });
 
-test('recording twice is recording once, and tells the open recoveries each time', async () => {
+test('a repeated recording writes once, and signals the open recoveries each time', async () => {
   const { activities, run, signals, method } = await addUnverifiedMethod();
   const open = await createObligation(method.customer_id, 'open');
   await createObligation(method.customer_id, 'recovered');
   const attachment = await run(activities.attachPaymentMethod, method);
-  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  if (attachment.result === 'settled') throw new Error('it was not attached');
 
   const first = await run(activities.recordVerification, { method, attachment }, 1);
   const second = await run(activities.recordVerification, { method, attachment }, 2);
@@ -274,22 +274,22 @@ test('recording twice is recording once, and tells the open recoveries each time
   expect(new Set(signals.map(([, , payload]) => JSON.stringify(payload))).size).toBe(1);
 });
 
-test('a card that the gateway refuses is failed, and no recovery hears of it', async () => {
+test('a card that the gateway declines has failed, and no recovery is signalled', async () => {
   const { activities, run, signals, method } = await addUnverifiedMethod(DECLINED);
   await createObligation(method.customer_id, 'open');
   const attachment = await run(activities.attachPaymentMethod, method);
   expect(attachment).toMatchObject({ result: 'refused', reason: 'declined' });
-  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  if (attachment.result === 'settled') throw new Error('it was not attached');
   expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
     payment_method_status: 'failed',
   });
   expect(signals.flatMap(([payments]) => payments)).toEqual([]);
 });
 
-test('the gateway is not asked about a method that waits for nothing', async () => {
+test('the gateway is not called for a method that needs no verification', async () => {
   const { activities, run, method } = await addUnverifiedMethod();
   const attachment = await run(activities.attachPaymentMethod, method);
-  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  if (attachment.result === 'settled') throw new Error('it was not attached');
   const { version } = await run(activities.recordVerification, { method, attachment });
   const asked = (await atSimulator('/_sim/requests')).data.length;
 
@@ -301,7 +301,7 @@ test('the gateway is not asked about a method that waits for nothing', async () 
   expect((await atSimulator('/_sim/requests')).data).toHaveLength(asked);
 });
 
-test('a customer adds a method under one key, once; another body is refused', async () => {
+test('repeats with one key add one method, and another body is refused', async () => {
   const { ready } = await addUnverifiedMethod();
   const { customer_id } = ready;
   const { activities, run } = execution();
@@ -322,7 +322,7 @@ test('a customer adds a method under one key, once; another body is refused', as
   expect(await getPaymentMethods(graph, { customer_id })).toHaveLength(2);
 });
 
-test('a gateway that refuses our key is asked again later; one that is away, by the usual back-off', async () => {
+test('a refused API key is retried after ten minutes, an unavailable gateway with the usual back-off', async () => {
   const { method } = await addUnverifiedMethod();
   const asked = (type: 'gateway_misconfigured' | 'gateway_unavailable') => {
     const broken = async () => {
@@ -342,7 +342,7 @@ test('a gateway that refuses our key is asked again later; one that is away, by 
   expect(await asked('gateway_unavailable')).toMatchObject({ type: 'gateway_unavailable' });
 });
 
-test('Chimera is asked for a profile until there is one', async () => {
+test('a profile is requested from Chimera until there is one', async () => {
   const { activities, run, ready } = await addUnverifiedMethod();
   const { customer_id } = ready;
   const begun = await run(activities.initiateBehavioralProfile, { customer_id, snapshot: '{}' });

@@ -1,4 +1,4 @@
-/** The side effects of a new payment method. Each may run twice and act once. */
+/** The activities of adding a payment method. Each may run twice and acts once. */
 
 import { activityInfo } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
@@ -45,7 +45,7 @@ export function createPaymentMethodActivities(
       const method = wallet.find((known) => known.payment_method_id === payment_method_id);
       if (method?.status !== 'unverified') {
         const payment_method_status = method?.status ?? 'inactive';
-        // As of when it was settled: what has happened to the customer since is no part of a repeated answer.
+        // As of when it was settled: later changes of the customer are not part of a repeated result.
         const version = method?.changed_seq ?? customer.version;
         return { result: 'settled', payment_method_status, version };
       }
@@ -56,7 +56,7 @@ export function createPaymentMethodActivities(
           customer_id,
           knownCustomerRef: customer.gateway_customer_ref,
           token,
-          // Attaching twice is attaching once; the same key would only replay a fault of the first try for a day.
+          // Attaching is idempotent; the same key would only replay an error of the first attempt for a day.
           key: `attach:${runId}:${payment_method_id}:${attempt}`,
         });
       } catch (error) {
@@ -84,6 +84,6 @@ export function createPaymentMethodActivities(
 
 function execution(): { workflowId: string; runId: string } {
   const { workflowExecution } = activityInfo();
-  if (workflowExecution === undefined) throw new Error('This activity belongs to a workflow');
+  if (workflowExecution === undefined) throw new Error('this activity must run in a workflow');
   return workflowExecution;
 }

@@ -1,8 +1,8 @@
 import { cancellationSignal, sleep } from '@temporalio/activity';
 
 /**
- * Works on items several at once and no faster than so many a second, over all calls together. The first failure ends the
- * call, once what is under way has ended; so does the activity's cancellation.
+ * Processes items concurrently, at no more than `perSecond` over all calls together. The first failure ends the call, once
+ * the work in progress has ended; so does the activity's cancellation.
  */
 export function createRateLimitedPool({
   concurrency,

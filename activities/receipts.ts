@@ -1,15 +1,15 @@
-/** Forgets what commands remember of their repeats, a batch at a time. It may be killed anywhere, and run twice. */
+/** Deletes expired command receipts, in batches. It may be killed at any point, and run twice. */
 
 import { heartbeat } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
 import { expireReceipts, type Graph, type ReceiptKind } from '../graph/index.ts';
 import type { ReceiptActivities } from '../workflows/expire-receipts.ts';
 
-/** Of one transaction: some hundred milliseconds, in which nobody waits for these nodes. */
+/** Per transaction: a few hundred milliseconds, in which no other command needs these nodes. */
 const BATCH = 2_000;
-/** Well within the activity's time-out. */
+/** Well within the activity's timeout. */
 const MAX_RUN_MS = 3 * 60_000;
-/** A caller repeats a request within minutes; a day is what the interface promises. */
+/** Callers repeat a request within minutes; the interface guarantees a day. */
 const REQUEST_RETENTION_MS = 24 * 3_600_000;
 
 export function createReceiptActivities({

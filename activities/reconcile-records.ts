@@ -1,4 +1,4 @@
-/** The gateway's charges, refunds and disputes, compared with what the graph knows of them. */
+/** Compares the gateway's charges, refunds, disputes and fraud warnings with the graph. */
 
 import type { GatewayChange } from '../domain/workflow-contracts.ts';
 import type {
@@ -38,14 +38,14 @@ const DAY_MS = 86_400_000;
 const REFUND_FAILURE_WINDOW_MS = 31 * DAY_MS;
 /** A dispute is decided up to three months after it was opened, sometimes later. */
 const DISPUTE_DURATION_MS = 120 * DAY_MS;
-/** A bank debit has its result after days; one that has none by then is looked at no more. As long as a refund may fail. */
+/** A bank debit takes days; one without a result by then is no longer checked. The same time as for a refund. */
 const PENDING_CHARGE_TTL_MS = REFUND_FAILURE_WINDOW_MS;
-/** So many are looked at again in one run, the oldest first: each is a request. */
+/** The most that one run checks again, the oldest first: each takes a request. */
 const PENDING_CHARGES_PER_RUN = 1_000;
-/** Stripe's times are whole seconds: a span that long holds what was made in one of them. */
+/** Stripe's times are whole seconds: a span of this length covers one of them. */
 const SECOND_MS = 1_000;
 
-/** What is compared, and how each of it is: `finder` hears of what the graph does not know. */
+/** Compares one record; the collector gets the differences. */
 type Compare<T> = (record: T, collector: DifferenceCollector) => Promise<void>;
 
 export function createRecordComparison(
@@ -111,7 +111,7 @@ export function createRecordComparison(
     });
   }
 
-  /** Charges that were being processed when they were compared: by their creation they are in no later span. */
+  /** Compares again charges that were pending when they were compared: no later span covers their creation. */
   async function recheckPendingCharges(
     compare: Compare<ChargeRecord>,
     dryRun: boolean,
@@ -130,7 +130,7 @@ export function createRecordComparison(
     }
   }
 
-  /** As it is now; `undefined`: the gateway does not list it, as with a key of another account. */
+  /** The charge's current state; `undefined`: the gateway does not list it, for example with another account's key. */
   async function findCharge({ charge_ref, made_at }: PendingCharge): Promise<ChargeRecord | undefined> {
     let after: string | undefined;
     do {
@@ -142,7 +142,7 @@ export function createRecordComparison(
     return undefined;
   }
 
-  /** As the webhook would: the recovery reads the payment and decides (`services/stripe-webhook.ts`). */
+  /** Acts as the webhook would: the recovery reads the payment and decides (`services/stripe-webhook.ts`). */
   function compareCharge(dryRun: boolean): Compare<ChargeRecord> {
     return async ({ charge_ref, made_at, ...record }, collector) => {
       const event_id = `${RECONCILIATION_SOURCE}:${charge_ref}:${record.result}`;
@@ -157,7 +157,7 @@ export function createRecordComparison(
       if (found === undefined || found.known) return;
       const { message, customer_id, authenticated } = found;
       const { payment_id, gateway_ref } = message;
-      // A decline that belongs to no attempt of ours teaches nothing: its failure was reported, or is none of ours.
+      // A decline without an attempt of Persona's has no effect: it was reported as a failure, or is not Persona's.
       if (message.result === 'declined' && message.attempt_key === undefined) return;
       collector.add({ found: 'charge', customer_id, payment_id, gateway_ref: charge_ref });
       if (dryRun) return;
@@ -208,7 +208,7 @@ export function createRecordComparison(
     };
   }
 
-  /** Remembered only after Temporal has it: what breaks off half-way is found again. */
+  /** Recorded only after Temporal has accepted it: after a crash in between, the difference is found again. */
   async function requestFollowUp(customerId: string | undefined, change: GatewayChange): Promise<void> {
     const { event_id } = change;
     await followChange(customerId, change);

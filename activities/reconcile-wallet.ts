@@ -1,4 +1,4 @@
-/** One customer's wallet, compared with what the gateway has attached to that customer. */
+/** Compares a customer's wallet with the methods that are attached to the customer at the gateway. */
 
 import { log } from '@temporalio/activity';
 import { TemporalFailure } from '@temporalio/common';
@@ -40,10 +40,10 @@ interface ComparisonContext {
   collector: DifferenceCollector;
 }
 
-/** So many methods in a row, whose customers are unknown there, too, are unknown only to a key of another account. */
+/** This many consecutive unknown methods of unknown customers mean that the API key belongs to another account. */
 const MAX_CONSECUTIVE_UNKNOWN = 20;
 
-/** @returns compares one customer's wallet; several at the same time share what they know of the gateway's account */
+/** @returns compares one customer's wallet; concurrent calls share the check of the gateway's account */
 export function createWalletComparison(
   { graph, records, followChange, now }: ReconcileDependencies,
   dryRun: boolean,
@@ -58,11 +58,11 @@ export function createWalletComparison(
   async function compare(customer: CustomerToReconcile, collector: DifferenceCollector): Promise<void> {
     const { customer_id, gateway_customer_ref: owner } = customer;
     await repairCustomerVersion(customer, collector);
-    // Before the wallet: what is added meanwhile is no unknown one.
+    // Before the wallet, so that a method added meanwhile does not count as unknown.
     const attached = owner === null ? undefined : await listAttachedMethods(owner, collector);
     const wallet = await getWalletEntries(graph, { customer_id });
     await repairWalletDefault(customer_id, wallet, collector);
-    // Its customer may not be known there yet either.
+    // Before the check of `owner`: its customer may not exist at the gateway yet.
     for (const { payment_method_id } of wallet.filter((entry) => isVerificationOverdue(entry, now()))) {
       collector.add({ found: 'unverified', customer_id, payment_method_id });
       if (!dryRun) await requestFollowUp(customer_id, payment_method_id);
@@ -71,7 +71,7 @@ export function createWalletComparison(
     const isKnown = attached !== undefined;
     if (isKnown) consecutiveUnknown = 0;
     const unattached = await compareAttached(attached ?? [], { customer, owner, wallet, collector });
-    // Whatever is not attached there is read by itself: detached, another customer's, or unknown.
+    // Methods that are not attached there are read individually: detached, another customer's, or unknown.
     for (const entry of unattached) {
       collector.heartbeat();
       const ids = { customer_id, payment_method_id: entry.payment_method_id };
@@ -86,7 +86,7 @@ export function createWalletComparison(
   function requireOwnAccount(isKnown: boolean): void {
     consecutiveUnknown = isKnown ? 0 : consecutiveUnknown + 1;
     if (consecutiveUnknown < MAX_CONSECUTIVE_UNKNOWN) return;
-    const message = `The payment gateway knows none of the last ${MAX_CONSECUTIVE_UNKNOWN} methods, nor their customers: STRIPE_API_KEY is of another account`;
+    const message = `The last ${MAX_CONSECUTIVE_UNKNOWN} payment methods and their customers are unknown at the payment gateway: STRIPE_API_KEY belongs to another account`;
     throw new PersonaError('gateway_misconfigured', message);
   }
 
@@ -120,7 +120,7 @@ export function createWalletComparison(
     collector: DifferenceCollector,
   ): Promise<void> {
     if (is_version_right) return;
-    // In a graph whose versions are wrong no command can write.
+    // First, because no command can write to a stream whose version is wrong.
     const header = reconciliationHeader(`repair-version:${customer_id}`, now());
     const stream = { kind: 'customer', id: customer_id } as const;
     if (dryRun || (await repairVersion(graph, header, stream)))
@@ -134,12 +134,12 @@ export function createWalletComparison(
   ): Promise<void> {
     if (hasCorrectDefault(wallet)) return;
     const header = reconciliationHeader(`repair-default:${customer_id}`, now());
-    // Read beside a command that was just moving it, it only looked wrong.
+    // It may only have looked wrong, if it was read while a command was changing it.
     if (dryRun || (await repairDefault(graph, header, { customer_id })))
       collector.add({ found: 'default', customer_id });
   }
 
-  /** Removed here, and its removal was never finished there: `followGateway` reads both once more. */
+  /** The method was removed here, but never detached there: `followGateway` reads both again. */
   async function requestDetach(
     customer_id: string,
     { payment_method_id }: WalletEntry,
@@ -149,7 +149,7 @@ export function createWalletComparison(
     if (!dryRun) await requestFollowUp(customer_id, payment_method_id);
   }
 
-  /** Has it read once more by its own process, one reading of a method at a time: this one may be the older one by then. */
+  /** Has the method's own workflow read it again, one read at a time: this read may be outdated by then. */
   function requestFollowUp(customer_id: string, payment_method_id: string): Promise<void> {
     return followChange(customer_id, {
       changed: 'payment_method',
@@ -169,7 +169,7 @@ export function createWalletComparison(
     await recordWalletMismatch(graph, header, { customer_id, mismatch });
   }
 
-  /** @returns `undefined`: the gateway knows no such customer */
+  /** @returns `undefined`: the gateway has no such customer */
   async function listAttachedMethods(
     owner: string,
     collector: DifferenceCollector,
@@ -226,8 +226,8 @@ export function createWalletComparison(
 }
 
 /**
- * One that cannot be compared must not keep the others back, today and every day; what passes, or concerns all of them,
- * ends the slice.
+ * A record that cannot be compared is reported and does not hold up the others. A transient error, or one that concerns
+ * all of them, ends the slice.
  */
 export function reportNotCompared(
   ids: Omit<Difference, 'found'>,
@@ -239,14 +239,14 @@ export function reportNotCompared(
       error instanceof PersonaError ? ERRORS[error.type].retryable : error instanceof TemporalFailure;
     const concernsAll = error instanceof PersonaError && error.type === 'gateway_misconfigured';
     if (isTransient || concernsAll) throw error;
-    log.error('It could not be compared with the gateway', { ...ids, error });
+    log.error('comparison with the gateway failed', { ...ids, error });
     collector.add({ ...ids, found: 'not_compared' });
   };
 }
 
 const GONE: readonly ErrorType[] = ['customer_not_found', 'payment_method_not_found', 'device_not_found'];
 
-/** Of whom nothing is kept any more, and what was removed meanwhile, nothing is compared. */
+/** Ignores customers, methods and devices that were erased or removed meanwhile. */
 export function ignoreGone(error: unknown): void {
   if (!isGone(error)) throw error;
 }

@@ -1,4 +1,4 @@
-/** What the parts of the comparison with the gateway have in common. */
+/** Shared by the parts of the reconciliation. */
 
 import type { GatewayChange } from '../domain/workflow-contracts.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -8,7 +8,7 @@ import { headerOf, activityIdempotencyKey } from './command-header.ts';
 import type { SignalRecoveries } from './recovery.ts';
 import type { SendReport } from './sweep.ts';
 
-/** Has something read at the gateway, and written down. */
+/** Has a gateway update read at the gateway and recorded. */
 export type FollowChange = (customerId: string | undefined, change: GatewayChange) => Promise<void>;
 
 export interface ReconcileDependencies {
@@ -25,7 +25,7 @@ export interface ReconcileDependencies {
 /** The source of every event that a comparison leads to. */
 export const RECONCILIATION_SOURCE = 'reconciliation';
 
-/** @param key what is done; once in an activity */
+/** @param key identifies the command within the activity */
 export function reconciliationHeader(key: string, now: number): CommandHeader {
   const header = headerOf(activityIdempotencyKey(key), {
     occurredAt: new Date(now).toISOString(),

@@ -6,7 +6,7 @@ import { type DifferenceCollector, runSlice, type SlicePage } from './reconcilia
 
 type Page = (after: string, compared: number, collector: DifferenceCollector) => Promise<SlicePage>;
 
-/** One attempt, with the heartbeats that it gave. */
+/** One attempt, with its heartbeats. */
 async function attempt(page: Page, heartbeatDetails?: unknown) {
   const beats: unknown[] = [];
   const environment = new MockActivityEnvironment(
@@ -18,10 +18,10 @@ async function attempt(page: Page, heartbeatDetails?: unknown) {
   return { beats, result: await result.catch((error: unknown) => error as Error) };
 }
 
-/** Three pages of two; the second one differs in one. */
+/** Three pages of two; one record on the second page differs. */
 const NEXT: Readonly<Record<string, string | undefined>> = { '': 'b', b: 'd' };
 
-test('an attempt after one that died goes on at its last page, with what it had found', async () => {
+test('an attempt after a crash continues at the last page, with the differences found before', async () => {
   const seen: string[] = [];
   const page =
     (dies: boolean): Page =>
@@ -44,7 +44,7 @@ test('an attempt after one that died goes on at its last page, with what it had 
   });
 });
 
-test('what an unfinished page has found is not counted twice', async () => {
+test('the differences of an unfinished page are not counted twice', async () => {
   let tries = 0;
   const page: Page = async (_, __, collector) => {
     collector.add({ found: 'other_owner' });
@@ -58,7 +58,7 @@ test('what an unfinished page has found is not counted twice', async () => {
   expect(result).toMatchObject({ compared: 1, listed: 1 });
 });
 
-test('however many differ, a result shows some of them and counts all', async () => {
+test('a result counts all differences but lists a limited number', async () => {
   const page: Page = async (after, _, collector) => {
     for (let n = 0; n < 400; n++) collector.add({ found: 'newer' });
     const next = NEXT[after];

@@ -1,4 +1,4 @@
-/** How a long comparison is carried out: page after page, for a few minutes, and on at its last page where it broke off. */
+/** Runs a long comparison page by page, for a few minutes; an attempt after a crash continues at the last page. */
 
 import { activityInfo, Context } from '@temporalio/activity';
 import {
@@ -8,10 +8,10 @@ import {
   type SliceResult,
 } from '../domain/reconciliation/totals.ts';
 
-/** Then the process takes its result, and begins the next slice. */
+/** After this the slice ends, and the workflow starts the next one. */
 const MAX_SLICE_MS = 4 * 60_000;
 
-/** What a slice has come to so far, as its heartbeats say. */
+/** A slice's progress, which its heartbeats carry. */
 interface Progress extends SliceResult {
   after: string;
 }
@@ -19,21 +19,21 @@ interface Progress extends SliceResult {
 export interface SlicePage {
   /** How many were compared. */
   compared: number;
-  /** Where the next page begins; absent after the last one. */
+  /** Where the next page starts; absent after the last one. */
   next?: string;
 }
 
-/** Says that the slice is alive, and what has been found. */
+/** Collects differences, and sends heartbeats. */
 export interface DifferenceCollector {
   add(difference: Difference): void;
   heartbeat(): void;
 }
 
 /**
- * Compares page after page. An attempt that follows one that died goes on where its last heartbeat was; what that one
- * did behind it is compared again, and found done.
+ * Compares page by page. An attempt after a crash continues at the last heartbeat; what the previous attempt corrected
+ * after that heartbeat is compared again and found correct.
  *
- * @param page compares what is behind `after`; `compared`: of this slice so far
+ * @param page compares the records after `after`; `compared`: the number of this slice so far
  */
 export async function runSlice(
   start: string,

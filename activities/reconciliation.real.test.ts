@@ -1,4 +1,4 @@
-/** The comparison with the gateway on a real graph, against a gateway whose webhooks are lost. */
+/** The reconciliation on a real graph, with a gateway whose webhooks are lost. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -40,7 +40,7 @@ const policy = readPolicy();
 const MINUTES = 60_000;
 /** A little more than a day ahead. */
 const tomorrow = () => Date.now() + 25 * 60 * MINUTES;
-/** What was charged a moment ago is left to its own way. */
+/** Late enough that a charge made just now is compared. */
 const later = () => Date.now() + 20 * MINUTES;
 
 let fixture: WebhookFixture;
@@ -52,7 +52,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.close());
 
-/** The comparison, with what it hands on; a change is followed at once, as its process would. */
+/** The reconciliation, with what it passes on; a gateway update is followed immediately, as its workflow would. */
 function reconciliation(
   recordOverrides: Partial<GatewayRecords> = {},
   now = later,
@@ -85,7 +85,7 @@ function reconciliation(
   return { activities, signals, changes, reports };
 }
 
-/** The place in the order of customers just before this one. */
+/** The cursor just before this customer. */
 const before = (id: string) => `${id.slice(0, -1)}${id.endsWith('0') ? '/' : '0'}`.replace(/0$/, '/');
 
 interface Attempt {
@@ -132,7 +132,7 @@ const setCardAtGateway = (holder: CardHolder, card: object, more: object = {}) =
     ...more,
   });
 
-test('a wallet that is as the gateway has it costs one list and no event', async () => {
+test('a wallet that matches the gateway writes no event', async () => {
   const holder = await fixture.cardHolder();
   const events = await eventsOf(holder.customer_id);
   const run = reconciliation();
@@ -143,7 +143,7 @@ test('a wallet that is as the gateway has it costs one list and no event', async
   expect(await eventsOf(holder.customer_id)).toEqual(events);
 });
 
-test('a card that was detached without a word leaves the wallet, once, with reconciliation as its source', async () => {
+test('a card that was detached without a webhook leaves the wallet once, with reconciliation as its source', async () => {
   const holder = await fixture.cardHolder();
   const { customer_id, payment_method_id } = holder;
   await fixture.stripe.detach(holder.token);
@@ -165,7 +165,7 @@ test('a card that was detached without a word leaves the wallet, once, with reco
   expect(await eventsOf(customer_id)).toEqual(events);
 });
 
-test('a card that the gateway says is over has expired, and its recoveries are not told of it', async () => {
+test('a card that has expired at the gateway expires without a signal to recoveries', async () => {
   const holder = await fixture.cardHolder();
   await setCardAtGateway(holder, { exp_month: 1, exp_year: 2020 });
   const run = reconciliation();
@@ -176,7 +176,7 @@ test('a card that the gateway says is over has expired, and its recoveries are n
   expect(run.signals).toEqual([]);
 });
 
-test('a card that was replaced is corrected; other last digits of the same number are for a person, until they agree again', async () => {
+test('a replaced card is corrected, and other last digits of the same number are listed until they match again', async () => {
   const { graph } = fixture;
   const replaced = await fixture.cardHolder();
   await setCardAtGateway(replaced, { last4: '1881', fingerprint: `fp_${randomUUID()}` });
@@ -210,7 +210,7 @@ test('a card that was replaced is corrected; other last digits of the same numbe
   expect(await listed()).toEqual([]);
 });
 
-test('what the gateway does not know, or has at another customer, stays as it is and is listed', async () => {
+test('a method that is unknown at the gateway, or another customer’s there, is unchanged and listed', async () => {
   const unknown = await fixture.cardHolder();
   const nothing = { methodsOf: async () => ({ items: [] }), getPaymentMethod: async () => undefined };
   expect(await slice(reconciliation(nothing), 'wallets', planFor(unknown))).toMatchObject({
@@ -225,7 +225,7 @@ test('what the gateway does not know, or has at another customer, stays as it is
     differences: [{ found: 'other_owner' }],
   });
   for (const holder of [unknown, moved]) expect(await methodOf(holder)).toMatchObject({ status: 'active' });
-  // What is a stranger's there is not charged until a person has looked at it: neither claimed, nor sent once claimed.
+  // A method of another customer is not charged until an operator has reviewed it: neither claimed, nor sent once claimed.
   const claimed = await fixture.recovery(unknown);
   await setCardAtGateway(unknown, {}, { customer: other.gateway_customer_ref });
   await slice(reconciliation(), 'wallets', planFor(unknown));
@@ -236,17 +236,17 @@ test('what the gateway does not know, or has at another customer, stays as it is
   await setCardAtGateway(moved, {});
   expect(await slice(reconciliation(), 'wallets', planFor(moved))).toMatchObject({ listed: 0 });
   expect(await methodOf(moved)).toMatchObject({ is_default: true });
-  // The other's wallet is not touched: it never held the card.
+  // The other customer's wallet is unchanged: it never had the card.
   expect(await slice(reconciliation(), 'wallets', planFor(other))).toMatchObject({ corrected: 0, listed: 0 });
 });
 
-test('a card that was removed here and never detached there is detached once its removal should have done it', async () => {
+test('a removed card that is still attached at the gateway is detached after a grace period', async () => {
   const { graph, stripe } = fixture;
   const holder = await fixture.cardHolder();
   const { customer_id, payment_method_id, token } = holder;
   await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' });
   const events = await eventsOf(customer_id);
-  // Its own run may be at it.
+  // Its own run may still be in progress.
   const underWay = reconciliation();
   expect(await slice(underWay, 'wallets', planFor(holder))).toMatchObject({ corrected: 0, listed: 0 });
 
@@ -264,7 +264,7 @@ test('a card that was removed here and never detached there is detached once its
 });
 
 test.each(['unknown', 'known'])(
-  'a new method whose verification was lost is verified after an hour: its customer is %s there',
+  'a new method whose verification was lost is verified after an hour, if its customer is %s at the gateway',
   async (customer) => {
     const { graph, stripe } = fixture;
     const token = randomToken();
@@ -277,7 +277,7 @@ test.each(['unknown', 'known'])(
       ...{ customer_id, method, added_by: 'customer' },
     });
     const added = { customer_id, payment_method_id, token } as CardHolder;
-    // Its own run may be at it.
+    // Its own run may still be in progress.
     expect(await slice(reconciliation(), 'wallets', planFor(added))).toMatchObject({ corrected: 0 });
     const found = { found: 'unverified', customer_id, payment_method_id };
     const dry = await slice(reconciliation({}, tomorrow), 'wallets', planFor(added), { dryRun: true });
@@ -300,7 +300,7 @@ test.each(['unknown', 'known'])(
 const customerWithoutCards = () =>
   onboard(fixture.graph, testHeader(), { request: onboardingRequest(), policy });
 
-/** A change of the date that was taken on, and whose run is lost. */
+/** A requested change of the expiry date, whose run is lost. */
 async function loseExpiryDateUpdate(holder: CardHolder, expiry_year: number, off_session_consent?: boolean) {
   const { customer_id, payment_method_id } = holder;
   const change = { expiry_month: 5, expiry_year, ...(off_session_consent && { off_session_consent }) };
@@ -308,8 +308,8 @@ async function loseExpiryDateUpdate(holder: CardHolder, expiry_year: number, off
   await requestMethodUpdate(fixture.graph, testHeader(), request);
 }
 
-test.each(['the gateway was asked', 'the graph has it'])(
-  'a change of the date whose run was lost before %s is finished after an hour, with the consent that came with it',
+test.each(['the gateway was called', 'it was recorded'])(
+  'a change of the date whose run was lost before %s is completed after an hour, with its consent',
   async (before) => {
     const { graph, stripe } = fixture;
     const holder = await fixture.cardHolder();
@@ -319,9 +319,9 @@ test.each(['the gateway was asked', 'the graph has it'])(
     await setOffSessionConsent(graph, testHeader(), { customer_id, payment_method_id, ...consent });
     await loseExpiryDateUpdate(holder, 2037, true);
     const date = { expiry_month: 5, expiry_year: 2037 };
-    const found = 'the gateway was asked' === before ? 'unfinished' : 'newer';
+    const found = 'the gateway was called' === before ? 'unfinished' : 'newer';
     if (found === 'newer') await stripe.gateway.updatePaymentMethod({ token, ...date });
-    // Its own run may be at it.
+    // Its own run may still be in progress.
     if (found === 'unfinished')
       expect(await slice(reconciliation(), 'wallets', planFor(holder))).toMatchObject({ corrected: 0 });
     const dry = await slice(reconciliation({}, tomorrow), 'wallets', planFor(holder), { dryRun: true });
@@ -340,7 +340,7 @@ test.each(['the gateway was asked', 'the graph has it'])(
   },
 );
 
-test('a change of the date that the gateway refuses, or that a newer card has overtaken, is not asked for again', async () => {
+test('a change of the date that the gateway refuses, or that a renewed card has superseded, is not repeated', async () => {
   const { graph, stripe } = fixture;
   const refused = await fixture.cardHolder();
   await loseExpiryDateUpdate(refused, 2037);
@@ -358,7 +358,7 @@ test('a change of the date that the gateway refuses, or that a newer card has ov
   }
 });
 
-test('methods there that were never in the wallet are listed for a person, not while they may be on their way', async () => {
+test('methods at the gateway that are not in the wallet are listed, unless they may just be being added', async () => {
   const { graph, stripe } = fixture;
   const holder = await fixture.cardHolder();
   const { customer_id, gateway_customer_ref: customer } = holder;
@@ -388,7 +388,7 @@ test('methods there that were never in the wallet are listed for a person, not w
   expect(await listed()).toEqual([]);
 });
 
-test('methods that were purged there of customers whom it knows are listed, however many', async () => {
+test('methods that the gateway has deleted from customers that it knows are listed, however many', async () => {
   const holders: CardHolder[] = [];
   for (let n = 0; n < 21; n++) holders.push(await fixture.cardHolder());
   const run = reconciliation({
@@ -399,10 +399,10 @@ test('methods that were purged there of customers whom it knows are listed, howe
   expect(await slice(run, 'wallets', plan)).toMatchObject({ compared: 21, listed: 21 });
 });
 
-test('what a command was just changing is no difference', async () => {
+test('a state that a command is just changing is no difference', async () => {
   const holder = await fixture.cardHolder();
   const { graph } = fixture;
-  // As a reading between two statements of another transaction sees it.
+  // As a read between two statements of another transaction sees it.
   const seen = { ...graph, read: graph.read.bind(graph) };
   seen.read = (async (cypher: string, parameters: object) => {
     const rows = await graph.read<Record<string, unknown>>(cypher, parameters as Record<string, unknown>);
@@ -428,7 +428,7 @@ test('a dispute is compared for as long as it may be undecided, a refund for as 
   expect(spans).toEqual({ refunds: 31, disputes: 120, fraud_warnings: 7 });
 });
 
-test('a key of another account ends the comparison before it lists everyone', async () => {
+test('an API key of another account ends the comparison before all customers are listed', async () => {
   const holders: CardHolder[] = [];
   for (let n = 0; n < 22; n++) holders.push(await fixture.cardHolder());
   let asked = 0;
@@ -444,7 +444,7 @@ test('a key of another account ends the comparison before it lists everyone', as
   expect(asked).toBeLessThan(holders.length);
 });
 
-test('a customer with many methods is read page by page, and only what is not attached by itself', async () => {
+test('a customer’s methods are read page by page, and only unattached ones individually', async () => {
   const holder = await fixture.cardHolder();
   for (const last4 of ['1001', '1002', '1003']) await fixture.secondCard(holder, { last4 });
   await fixture.stripe.detach(holder.token);
@@ -467,7 +467,7 @@ test('a customer with many methods is read page by page, and only what is not at
   expect(read).toEqual([undefined, expect.stringMatching(/^pm_/), holder.token]);
 });
 
-test('a wallet with three defaults, or none, gets the expected one; a wrong version becomes that of the log', async () => {
+test('a wallet with several defaults or none gets one, and a wrong version is set to that of the event log', async () => {
   const { graph } = fixture;
   const holder = await fixture.cardHolder();
   const second = await fixture.secondCard(holder);
@@ -516,13 +516,13 @@ test('a wallet with three defaults, or none, gets the expected one; a wrong vers
   }
 });
 
-test('a success, a refund and a dispute without a webhook reach the processes that they concern, once', async () => {
+test('a success, a refund and a dispute without a webhook reach the responsible processes once', async () => {
   const { graph, stripe } = fixture;
   const holder = await fixture.cardHolder();
   const recovery = await fixture.recovery(holder);
   const charged = await stripe.charge(recovery.order);
   if (charged.result !== 'approved') throw new Error(charged.result);
-  await fixture.record(recovery, { result: 'unknown', reason: 'the answer was lost' });
+  await fixture.record(recovery, { result: 'unknown', reason: 'the response was lost' });
 
   const own = ({ differences }: SliceResult) =>
     differences.filter((one) => one.customer_id === holder.customer_id);
@@ -567,7 +567,7 @@ test('a success, a refund and a dispute without a webhook reach the processes th
   expect(await getRecovery(graph, payment_id)).toMatchObject({ outcome: 'recovered' });
 });
 
-test('a bank debit of others that was on its way when it was compared is looked at again until it has a result', async () => {
+test('an external bank debit that was pending when it was compared is checked again until it has a result', async () => {
   const { stripe } = fixture;
   const settle = { after_ms: 1_000, outcome: 'succeeded' };
   const holder = await fixture.cardHolder([{ do: 'processing', settle }]);
@@ -610,7 +610,7 @@ test('a bank debit of others that was on its way when it was compared is looked 
   expect(spans).toEqual([span]);
 });
 
-test('a bank debit that never has a result is looked at for a month', async () => {
+test('a bank debit that never gets a result is checked for a month', async () => {
   const holder = await fixture.cardHolder([{ do: 'processing' }]);
   const { order } = await fixture.recovery(holder);
   await fixture.stripe.charge({ ...order, key: `other:${order.payment_id}` });
@@ -630,7 +630,7 @@ test('a bank debit that never has a result is looked at for a month', async () =
   expect(await asked(1)).toBe(0);
 });
 
-test('a gateway that goes away in the middle costs one page: what was corrected is corrected once', async () => {
+test('after a gateway outage during a slice, the page is repeated, and each correction is made once', async () => {
   const holders: CardHolder[] = [];
   for (let n = 0; n < 3; n++) holders.push(await fixture.cardHolder());
   const first = holders[0] as CardHolder;
@@ -642,7 +642,8 @@ test('a gateway that goes away in the middle costs one page: what was corrected 
   const dying = reconciliation({
     async methodsOf(customer, after) {
       calls += 1;
-      if (customer === last.gateway_customer_ref) throw new PersonaError('gateway_unavailable', 'away');
+      if (customer === last.gateway_customer_ref)
+        throw new PersonaError('gateway_unavailable', 'unavailable');
       return records.methodsOf(customer, after);
     },
   });
@@ -662,7 +663,7 @@ test('a gateway that goes away in the middle costs one page: what was corrected 
   expect(await getPass(fixture.graph)).toMatchObject({ after: last.customer_id, done: 3 });
 });
 
-test('a customer who cannot be compared keeps no one back', async () => {
+test('a customer who cannot be compared does not hold up the others', async () => {
   const { graph } = fixture;
   const [broken, other] = [await fixture.cardHolder(), await fixture.cardHolder()];
   const { customer_id } = broken;
@@ -680,7 +681,7 @@ test('a customer who cannot be compared keeps no one back', async () => {
   );
 });
 
-test('a gateway that says when to come again is obeyed', async () => {
+test('a retry delay set by the gateway is passed on', async () => {
   const holder = await fixture.cardHolder();
   await fixture.stripe.sim('/rate_limit', 'PUT', { requests: 1, retry_after_s: 7 });
   await expect(slice(reconciliation(), 'wallets', planFor(holder))).rejects.toMatchObject({

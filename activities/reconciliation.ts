@@ -1,4 +1,4 @@
-/** The comparison of the graph with the gateway. Each may run twice, and corrects once. */
+/** The activities of the reconciliation. Each may run twice and corrects once. */
 
 import { nextPass, quotaOf } from '../domain/reconciliation/pace.ts';
 import {
@@ -18,9 +18,9 @@ import { forEachConcurrently } from './concurrency.ts';
 import { createWalletComparison, ignoreGone } from './reconcile-wallet.ts';
 
 const DAY_MS = 86_400_000;
-/** What happened a moment ago reaches the graph on its own way. */
+/** Recent changes are excluded: they reach the graph by themselves. */
 const SETTLING_MS = 15 * 60_000;
-/** Spans overlap: the gateway's clock is not ours. */
+/** Spans overlap, because the gateway's clock may differ. */
 const OVERLAP_MS = 60 * 60_000;
 const CUSTOMERS_PER_PAGE = 50;
 const DEVICES_PER_PAGE = 1_000;
@@ -43,11 +43,11 @@ export function createReconcileActivities(dependencies: ReconcileDependencies): 
       const quota = all ? Infinity : quotaOf(pass, customers, cycle, at);
       return {
         charges: { since: Math.min(compared ?? at - DAY_MS, until) - OVERLAP_MS, until },
-        // A refund fails, and a dispute is decided, days after it was made.
+        // A refund may fail, and a dispute be decided, days after it was created.
         changes: { since: at - cycle - OVERLAP_MS, until },
         pass,
         quota: quota === Infinity ? null : quota,
-        // Every wallet at once says nothing of when each is due again.
+        // A comparison of all wallets does not change when each is due again.
         keep: !all,
       };
     },

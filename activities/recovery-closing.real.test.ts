@@ -1,4 +1,4 @@
-/** What the gateway says of the obligation's own payment when it is closed, and events whose ids come back. */
+/** Closing an obligation, depending on its own payment at the gateway; settlements; and reused event ids. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -30,33 +30,36 @@ function activities(gateway: Partial<PaymentGateway>) {
   });
 }
 
-/** A payment that has succeeded, and holds everything. */
+/** A payment that has succeeded, without a reversal. */
 const readPayment = async (gateway_ref: string) =>
   ({ gateway_ref, state: 'succeeded', amount: 4900, currency: 'USD' }) as const;
 
 test.each([
-  ['that names no payment speaks of the own one', undefined, { result: 'already_succeeded' }, 'open'],
+  ['without a named payment is about it', undefined, { result: 'already_succeeded' }, 'open'],
   [
-    'that names another one was a second payment',
+    'of another payment means a second success',
     'pi_2',
     { result: 'closed', paid_too: true },
     'paid_elsewhere',
   ],
-])('the own payment had succeeded: a settlement %s', async (_, payment_ref, answer, state) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
-  const { closeRecovery } = activities({ cancelPayment: async () => 'already_succeeded', readPayment });
-  const ending = {
-    outcome: 'paid_elsewhere',
-    rule: 'settled',
-    ...(payment_ref ? { payment_ref } : {}),
-  } as const;
-  const closing = { payment_id, ending, keep_payment: false };
-  expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
-  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
-});
+])(
+  'if the obligation’s own payment has succeeded, a settlement %s',
+  async (_, payment_ref, answer, state) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+    const { closeRecovery } = activities({ cancelPayment: async () => 'already_succeeded', readPayment });
+    const ending = {
+      outcome: 'paid_elsewhere',
+      rule: 'settled',
+      ...(payment_ref ? { payment_ref } : {}),
+    } as const;
+    const closing = { payment_id, ending, keep_payment: false };
+    expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
+    expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+  },
+);
 
-test('a review ends by request only if it is by the rule that was asked for', async () => {
+test('an operator request with a rule ends only a review by that rule', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
   await flagForReview(graph, testHeader(), { payment_id, rule: 'mac:04' });
@@ -79,52 +82,58 @@ test('a review ends by request only if it is by the rule that was asked for', as
 const settled = { outcome: 'paid_elsewhere', rule: 'settled' } as const;
 
 test.each([
-  ['a recovery that is called off', { outcome: 'cancelled', rule: 'cancelled' }, 'open', 'not_cancelled'],
-  ['a settlement that names no payment', settled, 'open', 'not_cancelled'],
+  ['a cancelled recovery', { outcome: 'cancelled', rule: 'cancelled' }, 'open', 'not_cancelled'],
+  ['a settlement without a named payment', settled, 'open', 'not_cancelled'],
   ['a settlement by another payment', { ...settled, payment_ref: 'pi_2' }, 'paid_elsewhere', 'closed'],
-] as const)('the payment is not cancelled: %s leaves the obligation %s', async (_, ending, state, result) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
-  const closing = { payment_id, ending, keep_payment: false };
-  const run = new MockActivityEnvironment();
-  for (const [payment, readPayment] of [
-    ['processing', async () => ({ state: 'processing' }) as GatewayPayment],
-    ['unknown', async () => Promise.reject(new Error('401'))],
-  ] as const) {
-    const { closeRecovery, cancelPayment } = activities({
-      cancelPayment: async () => 'unknown',
-      readPayment,
-    });
-    expect(await run.run(cancelPayment, { payment_id })).toEqual({ result: payment });
-    if (state === 'open') {
-      expect(await run.run(closeRecovery, closing)).toEqual({ result, payment });
-    } else {
-      expect(await run.run(closeRecovery, closing)).toMatchObject({ result, uncancelled: true });
+] as const)(
+  'if the payment cannot be cancelled, %s leaves the obligation %s',
+  async (_, ending, state, result) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+    const closing = { payment_id, ending, keep_payment: false };
+    const run = new MockActivityEnvironment();
+    for (const [payment, readPayment] of [
+      ['processing', async () => ({ state: 'processing' }) as GatewayPayment],
+      ['unknown', async () => Promise.reject(new Error('401'))],
+    ] as const) {
+      const { closeRecovery, cancelPayment } = activities({
+        cancelPayment: async () => 'unknown',
+        readPayment,
+      });
+      expect(await run.run(cancelPayment, { payment_id })).toEqual({ result: payment });
+      if (state === 'open') {
+        expect(await run.run(closeRecovery, closing)).toEqual({ result, payment });
+      } else {
+        expect(await run.run(closeRecovery, closing)).toMatchObject({ result, uncancelled: true });
+      }
     }
-  }
-  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
-});
+    expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+  },
+);
 
 test.each([
   [{ outcome: 'exhausted', rule: 'window_over' }, { result: 'already_succeeded', came_back: true }, 'open'],
   [{ outcome: 'cancelled', rule: 'cancelled' }, { result: 'closed' }, 'cancelled'],
   [{ outcome: 'stopped', rule: 'fraud' }, { result: 'closed' }, 'stopped'],
-] as const)('the own payment had succeeded and was refunded: %o', async (ending, answer, state) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
-  const { closeRecovery } = activities({
-    cancelPayment: async () => 'already_succeeded',
-    readPayment: async (ref) => ({ ...(await readPayment(ref)), came_back: 'refunded' }),
-  });
-  const closing = { payment_id, ending, keep_payment: false };
-  expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
-  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
-});
+] as const)(
+  'the obligation’s own payment has succeeded and was refunded: %o',
+  async (ending, answer, state) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+    const { closeRecovery } = activities({
+      cancelPayment: async () => 'already_succeeded',
+      readPayment: async (ref) => ({ ...(await readPayment(ref)), came_back: 'refunded' }),
+    });
+    const closing = { payment_id, ending, keep_payment: false };
+    expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
+    expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+  },
+);
 
 test.each([
-  ['the one that paid the obligation', 0],
-  ['the one that the settlement names', 1],
-])('of two payments %s came back: there is no second success', async (_, returned) => {
+  ['the payment that paid the obligation', 0],
+  ['the payment that the settlement names', 1],
+])('there is no second success if %s was reversed', async (_, returned) => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'approved', charge_ref: `ch_${payment_id}` });
   const refs = [`pi_${payment_id}`, `pi_${randomUUID()}`] as const;
@@ -144,7 +153,7 @@ test.each([
   });
 });
 
-/** A settlement that names a payment, which is like this at the gateway, comes before the failure of what it settles. */
+/** A settlement, whose payment has these properties at the gateway, received before the failure that it settles. */
 async function settledInAdvance(payment: (failure: PaymentFailed) => Partial<GatewayPayment>) {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf({ customer_id, methods });
@@ -167,7 +176,7 @@ async function settledInAdvance(payment: (failure: PaymentFailed) => Partial<Gat
   };
 }
 
-test('a settlement of an unknown payment by one that came back closes it for a person, and is not collected later', async () => {
+test('an advance settlement by a reversed payment closes the obligation for review, and it is not charged later', async () => {
   const { settled, opening } = await settledInAdvance(() => ({ came_back: 'refunded' }));
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere', rule: 'payment_came_back' } };
   expect(settled).toMatchObject(closed);
@@ -175,13 +184,13 @@ test('a settlement of an unknown payment by one that came back closes it for a p
 });
 
 test.each([
-  ['of what is owed: it stays closed', 0, { result: 'closed', obligation: { outcome: 'paid_elsewhere' } }],
+  ['of the amount owed stays closed', 0, { result: 'closed', obligation: { outcome: 'paid_elsewhere' } }],
   [
-    'of another amount: a person judges it',
+    'of another amount goes to review',
     100,
     { result: 'reopened', recovery: { state: 'needs_review', rule: 'settlement_mismatch' } },
   ],
-] as const)('closed in advance, by a payment %s', async (_, shortfall, answer) => {
+] as const)('an obligation closed in advance by a payment %s', async (_, shortfall, answer) => {
   const { failure, settled, opening } = await settledInAdvance(({ amount }) => ({
     amount: amount - shortfall,
   }));
@@ -190,7 +199,7 @@ test.each([
   expect(opening).toMatchObject(answer);
   expect(opening).not.toHaveProperty('first');
   if (shortfall === 0) return;
-  // The person finds everything in the graph that the recovery needs to go on.
+  // The graph has everything that the recovery needs to continue after the review.
   const { amount, currency, kind, payment_method_id } = failure;
   const obligationFields = { amount, currency, kind, failed_payment_method_id: payment_method_id };
   const obligation = await getObligation(graph, failure.payment_id);
@@ -198,7 +207,7 @@ test.each([
   expect(obligation).not.toHaveProperty('settled_ref');
 });
 
-test('a settlement by the own payment closes it, and nothing was paid twice', async () => {
+test('a settlement by the obligation’s own payment closes it, without a second success', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
   const { closeRecovery } = activities({ cancelPayment: async () => 'already_succeeded' });
@@ -210,9 +219,17 @@ test('a settlement by the own payment closes it, and nothing was paid twice', as
 });
 
 test.each([
-  ['has succeeded, too', 'succeeded', { result: 'unchanged', second: expect.any(String) }],
-  ['was named by mistake', 'cancelled', { result: 'closed', obligation: { outcome: 'paid_elsewhere' } }],
-] as const)('of two settlements by two payments the first %s', async (_, state, answer) => {
+  [
+    'the second is a second success if the first has succeeded',
+    'succeeded',
+    { result: 'unchanged', second: expect.any(String) },
+  ],
+  [
+    'there is no second success if the first was cancelled',
+    'cancelled',
+    { result: 'closed', obligation: { outcome: 'paid_elsewhere' } },
+  ],
+] as const)('after two settlements by different payments, %s', async (_, state, answer) => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
   const [first, second] = [`pi_${randomUUID()}`, `pi_${randomUUID()}`];
@@ -244,7 +261,7 @@ test.each([
   expect(await run.run(openSettled, { settlement })).toMatchObject(answer);
 });
 
-test('an event id that comes back with another body is refused, and does not stop the run', async () => {
+test('a reused event id with another body is refused without failing the activity', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const first = failureOf(wallet);
   const { openRecovery } = activities({});
@@ -261,7 +278,7 @@ test('an event id that comes back with another body is refused, and does not sto
   });
 });
 
-test('what the own payment holds cannot be read: the activity ends, and the run is asked to come again', async () => {
+test('if the own payment cannot be read, closing returns not_cancelled instead of waiting', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
   const { closeRecovery } = activities({

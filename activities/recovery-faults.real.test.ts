@@ -1,4 +1,4 @@
-/** Faults that pass, in the activities that take a message in: each is tried again, and the message is not lost. */
+/** Transient faults in the activities that process a message: each is retried, and the message is not lost. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -27,7 +27,7 @@ const activitiesOn = (on: Graph, gateway = {} as PaymentGateway) =>
 const activityEnvironment = (info: { workflowExecution?: { workflowId: string; runId: string } } = {}) =>
   new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
 
-/** The failure as Temporal gets it. */
+/** The failure as Temporal receives it. */
 async function failureOfActivity(answer: Promise<unknown>): Promise<ApplicationFailure> {
   const error = await answer.then(
     (value) => expect.fail(JSON.stringify(value)),
@@ -36,7 +36,7 @@ async function failureOfActivity(answer: Promise<unknown>): Promise<ApplicationF
   return toApplicationFailure(error) as ApplicationFailure;
 }
 
-test('a transaction that is terminated by hand in the middle of an opening is tried again', async () => {
+test('an opening whose transaction is terminated manually is retried', async () => {
   const failure = failureOf(await customerWithCards(graph, policy));
   const { customer_id, payment_id } = failure;
   const workflowExecution = { workflowId: `recovery:${payment_id}`, runId: randomUUID() };
@@ -68,7 +68,7 @@ test('a transaction that is terminated by hand in the middle of an opening is tr
   expect(await open()).toMatchObject({ result: 'opened', first: { claim: { result: 'claimed' } } });
 });
 
-test('an opening waits for a key that the ring lacks', async () => {
+test('an opening is retried while the key ring lacks a key', async () => {
   const failure = failureOf(await customerWithCards(graph, policy));
   const other = createKeyRing([{ id: 'other', key: Buffer.alloc(32) }]);
   const open = (on: Graph) =>
@@ -81,27 +81,30 @@ test('an opening waits for a key that the ring lacks', async () => {
   expect(await open(graph)).toMatchObject({ result: 'opened' });
 });
 
-test.each([401, 403])('a payment is looked up once the gateway takes our key again (%i)', async (refusal) => {
-  const { payment_id, customer_id } = await claimedObligation(graph, policy);
-  const { amount, currency = '' } = await getObligation(graph, payment_id);
-  let isFixed = false;
-  const server = await startHttpServer((_, response) => {
-    response.writeHead(isFixed ? 200 : refusal, { 'content-type': 'application/json' });
-    const payment = { id: `pi_of_${payment_id}`, status: 'requires_payment_method', amount, metadata: {} };
-    const found = { ...payment, currency: currency.toLowerCase(), customer: `cus_${customer_id}` };
-    response.end(JSON.stringify(isFixed ? found : { error: { message: 'Invalid API Key', type: 'auth' } }));
-  });
-  const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
-  const lookUp = () =>
-    activityEnvironment().run(activitiesOn(graph, gateway).lookUpPayment, {
-      payment_id,
-      gateway_payment_ref: `pi_of_${payment_id}`,
+test.each([401, 403])(
+  'looking up a payment is retried until the gateway accepts the API key again (%i)',
+  async (refusal) => {
+    const { payment_id, customer_id } = await claimedObligation(graph, policy);
+    const { amount, currency = '' } = await getObligation(graph, payment_id);
+    let isFixed = false;
+    const server = await startHttpServer((_, response) => {
+      response.writeHead(isFixed ? 200 : refusal, { 'content-type': 'application/json' });
+      const payment = { id: `pi_of_${payment_id}`, status: 'requires_payment_method', amount, metadata: {} };
+      const found = { ...payment, currency: currency.toLowerCase(), customer: `cus_${customer_id}` };
+      response.end(JSON.stringify(isFixed ? found : { error: { message: 'Invalid API Key', type: 'auth' } }));
     });
-  const failure = await failureOfActivity(lookUp());
-  expect(failure).toMatchObject({ type: 'gateway_misconfigured', nonRetryable: false });
-  // As soon as the retry policy says: within a minute after it is mended.
-  expect(failure.nextRetryDelay).toBeUndefined();
-  isFixed = true;
-  expect(await lookUp()).toEqual({ payment: 'adopted' });
-  await server.close();
-});
+    const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    const lookUp = () =>
+      activityEnvironment().run(activitiesOn(graph, gateway).lookUpPayment, {
+        payment_id,
+        gateway_payment_ref: `pi_of_${payment_id}`,
+      });
+    const failure = await failureOfActivity(lookUp());
+    expect(failure).toMatchObject({ type: 'gateway_misconfigured', nonRetryable: false });
+    // At the interval of the retry policy: within a minute after the fix.
+    expect(failure.nextRetryDelay).toBeUndefined();
+    isFixed = true;
+    expect(await lookUp()).toEqual({ payment: 'adopted' });
+    await server.close();
+  },
+);

@@ -24,7 +24,7 @@ afterAll(() => verifyAndClose(graph));
 test.each([
   ['strict, and the worker’s lax', true, 'refused'],
   ['lax, and the worker’s strict', false, 'claimed'],
-])('a run claims by the policy that it began with: %s', async (_, requireTrustedDevice, result) => {
+])('a run claims by the policy that it started with: %s', async (_, requireTrustedDevice, result) => {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const [{ id: device_id } = { id: '' }] = await graph.read<{ id: string }>(
     'MATCH (:Customer {id: $id})-[:LOGGED_IN_FROM]->(d:Device) RETURN d.id AS id',
@@ -55,7 +55,7 @@ test.each([
   expect(claim).toMatchObject({ result });
 });
 
-test('a person is asked again about what they let go on, also within the same run and for the same reason', async () => {
+test('a recovery can be put under review again after a review, in the same run and by the same rule', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { code: 'gateway_config_error' } });
   const activities = createRecoveryActivities({

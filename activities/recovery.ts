@@ -1,4 +1,4 @@
-/** The side effects of a recovery. Each may run twice and act once: the graph remembers by the keys it is given. */
+/** The activities of a recovery. Each may run twice and acts once: the graph deduplicates by its idempotency keys. */
 
 import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
@@ -31,7 +31,7 @@ import type { RecoveryActivities } from '../workflows/recover-payment.ts';
 import { retryWhileMisconfigured } from './gateway-faults.ts';
 import { headerOf, activityIdempotencyKey } from './command-header.ts';
 
-/** Tells recoveries that are open; where none runs, nobody needs to know. */
+/** Signals open recoveries; ignores those that are not running. */
 export type SignalRecoveries = <Name extends RecoverySignalName>(
   paymentIds: readonly string[],
   signal: Name,
@@ -53,8 +53,8 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
   const withRecoveryPolicy = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
 
   /**
-   * What the gateway says of the payment that a settlement names, and whether the one that had paid the obligation before
-   * it holds no money: then there is no second success.
+   * Compares the payment that a settlement names at the gateway. `first_unpaid`: the payment that had paid the obligation
+   * before did not succeed or was reversed, so that there is no second success.
    */
   async function readEvidence({
     payment_id,
@@ -75,7 +75,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
     return { evidence, first_unpaid };
   }
 
-  /** Of the payment that closed the obligation before its failure said what is owed. */
+  /** Compares the payment that closed the obligation before its failure was reported. */
   function evidenceOfEarlySettlement(
     failure: PaymentFailed,
     settled_ref: string,
@@ -84,7 +84,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
     return compareAtGateway(settled_ref, customer_id, { payment_id, amount, currency, opened_at });
   }
 
-  /** Compares a payment as the gateway has it now with what the customer owes. */
+  /** Compares the current state of a payment at the gateway with the obligation. */
   async function compareAtGateway(
     gateway_ref: string,
     customer_id: string,
@@ -99,8 +99,8 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
 
   return retryWhileMisconfigured({
     async openRecovery({ failure, claim_first }) {
-      // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
-      // What a run hears later is another question than what it began with.
+      // With the run's id, a retry of this activity finds its first claim, and another run starts afresh. A message that a
+      // run receives later has another key than the one that it started with.
       const kind = claim_first ? 'open' : 'heard';
       const key = `${kind}:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
       const header = headerOf(key, { occurredAt: failure.occurred_at, causationId: failure.event_id });
@@ -108,9 +108,9 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
       const open = (evidence?: SettlementEvidence) =>
         openRecovery(graph, header, { ...input, ...(evidence && { evidence }) }).catch(asRefusedOpening);
       const first = await open();
-      // A workflow's task must not wait for the gateway: an activity of its own asks.
+      // A workflow task must not wait for the gateway: an ordinary activity calls it.
       if (first.unconfirmed && activityInfo().isLocal)
-        throw ApplicationFailure.retryable('the gateway has to be asked', 'NotLocal');
+        throw ApplicationFailure.retryable('opening requires a gateway call', 'NotLocal');
       const { opening, endedRecoveries: others } = first.unconfirmed
         ? await open(await evidenceOfEarlySettlement(failure, first.unconfirmed))
         : first;
@@ -196,7 +196,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
       if (!payment || !matchesObligation(obligation, payment)) return { payment: 'not_ours' };
       if (payment.state === 'processing' || payment.state === 'cancelled') return { payment: payment.state };
       if (payment.came_back) return { payment: 'came_back' };
-      // Also one that succeeded is one obligation's alone.
+      // A payment belongs to one obligation only, even if it has succeeded.
       const header = headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, occurredAt(now()));
       const isAdopted = await adoptGatewayPayment(graph, header, {
         payment_id,
@@ -228,7 +228,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
         policy: withRecoveryPolicy(recoveryPolicy),
         now: now(),
       });
-      // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      // After the commit: a crash in between repeats the activity, and a repeated signal is harmless.
       await signalRecoveries(ended, 'consentRevoked', { event_id: key });
       await signalRecoveries(others, 'claimFreed', {});
       return recorded;
@@ -246,10 +246,10 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
       if (cancels && payment !== 'cancelled' && !isPaidExternally(ending)) {
         if (payment !== 'already_succeeded') return { result: 'not_cancelled', payment };
         const read = await gateway.readPayment(gateway_ref).catch(() => 'unknown' as const);
-        // The rules ask again: an activity that waited here would keep the run from every signal.
+        // The rules retry this: an activity that waited here would block the run's signals.
         if (read === 'unknown') return { result: 'not_cancelled', payment: read };
         if (read?.came_back === undefined) return { result: payment };
-        // Nothing can succeed on it any more. To cancel or stop is a decision; the end of the window is none.
+        // It can no longer succeed. Cancelling and stopping are decisions that close the obligation nevertheless.
         if (ending.outcome === 'exhausted') return { result: payment, came_back: true };
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, occurredAt(now()));
@@ -263,28 +263,28 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
   } satisfies RecoveryActivities);
 }
 
-/** Whoever settles the payment of an unknown customer is refused by the command. */
+/** The command itself refuses a settlement of an unknown customer. */
 function ignoreUnknownCustomer(error: unknown): Record<string, never> {
   if (error instanceof PersonaError && error.type === 'customer_not_found') return {};
   throw error;
 }
 
-/** An event's id that came back with another body is no news of that event; the run goes on without it. */
+/** A reused event id with another body is refused without failing the activity, so that the run continues. */
 function asRefusedOpening(error: unknown): OpenedRecovery {
   if (!(error instanceof PersonaError) || error.type !== 'idempotency_key_reused') throw error;
-  const problems = [{ field: 'event_id', message: 'was used before for another report' }];
+  const problems = [{ field: 'event_id', message: 'was already used for another report' }];
   return { opening: { result: 'refused', type: error.type, problems }, endedRecoveries: [] };
 }
 
 /**
- * Does the ending stand although the obligation's own payment has succeeded? A settlement that names no payment speaks of
- * that one: nobody else collects what Persona was asked to recover.
+ * Whether the obligation counts as paid elsewhere although its own payment has succeeded. A settlement that names no
+ * payment is about that payment: no other system collects what Persona recovers.
  */
 function isPaidExternally({ outcome, rule, payment_ref }: Ending): boolean {
   return outcome === 'paid_elsewhere' && (rule !== 'settled' || payment_ref !== undefined);
 }
 
-/** One try, whatever comes of it: the run that waits for it receives no signal meanwhile. */
+/** One attempt only: the run processes no signals while it waits. */
 async function cancel(
   gateway: PaymentGateway,
   gatewayRef: string,
@@ -298,7 +298,7 @@ async function cancel(
   }
 }
 
-/** Is the payment what the obligation is about? */
+/** Whether amount, currency and customer of a payment are the obligation's. */
 export function matchesObligation(
   obligation: { amount?: number; currency?: string; gateway_customer_ref?: string },
   payment: GatewayPayment,

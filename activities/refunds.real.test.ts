@@ -1,4 +1,4 @@
-/** What was paid twice is given back once, whatever the gateway refuses and wherever a process dies. */
+/** A second success is refunded once, despite refusals by the gateway and crashes. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -33,7 +33,7 @@ afterAll(async () => {
   await verifyAndClose(graph);
 });
 
-/** A payment that others had collected when a charge of ours turned out to have succeeded, too. */
+/** A payment that was settled elsewhere before Persona's own charge turned out to have succeeded, too. */
 async function paidTwice({ refunds = true } = {}) {
   const order = await stripe.createChargeOrder([]);
   const answer = await stripe.charge(order);
@@ -50,7 +50,7 @@ async function paidTwice({ refunds = true } = {}) {
   const began = Date.now();
   const activities = (days: number) =>
     createRefundActivities({ graph, gateway: stripe.gateway, now: () => began + days * DAY });
-  /** Each try is another run's. */
+  /** Each attempt belongs to another run. */
   const environment = () => {
     const runId = randomUUID();
     return new MockActivityEnvironment({
@@ -61,7 +61,7 @@ async function paidTwice({ refunds = true } = {}) {
   return {
     ...{ payment_id, customer_id, key, charge_ref, gateway_ref, order },
     refuse: (...codes: string[]) => stripe.sim(`/charges/${charge_ref}/refuse_refunds`, 'PUT', { codes }),
-    /** The one try of a run, so many days after the second success. */
+    /** The one attempt of a run, that many days after the second success. */
     refund: async (days = 0) =>
       (await environment().run(activities(days).refundCharge, { payment_id, key })) as RefundOutcome,
     requestRefunds: (days = 0) =>
@@ -83,7 +83,7 @@ async function paidTwice({ refunds = true } = {}) {
       return { refunds_due, refunds_failed, refund_at };
     },
     events: () => refundEvents(customer_id),
-    /** What stands at the gateway, in minor units, and under which keys it was asked for. */
+    /** The refunded amount at the gateway, in minor units, and the keys of the requests. */
     async atGateway() {
       const { data } = await stripe.sim<{ data: { path: string; idempotency_key?: string; body: object }[] }>(
         '/requests',
@@ -109,7 +109,7 @@ async function paidTwice({ refunds = true } = {}) {
   };
 }
 
-/** So that a page of one that begins behind it holds this payment, if it is due. */
+/** A cursor after which a page of one contains this payment, if it is due. */
 const before = (payment_id: string) => payment_id.slice(0, -1);
 
 async function refundEvents(customer_id: string) {
@@ -121,7 +121,7 @@ async function refundEvents(customer_id: string) {
   return rows.map(({ data, ...event }) => ({ ...event, ...JSON.parse(data) }));
 }
 
-test('a refund that the gateway refuses once is due again the next day, and then given back', async () => {
+test('a refund that the gateway refuses once is due again the next day, and then made', async () => {
   const { key, refuse, refund, isSwept, events, atGateway, refundState } = await paidTwice();
   await refuse(NO_MONEY);
   expect(await isSwept(0)).toBe(true);
@@ -146,7 +146,7 @@ test('a refund that the gateway refuses once is due again the next day, and then
   expect(await isSwept(30)).toBe(false);
 });
 
-test('before its day a refused refund is not tried again, whichever run asks', async () => {
+test('no run retries a refused refund before it is due again', async () => {
   const { refuse, refund, atGateway, events } = await paidTwice();
   await refuse(NO_MONEY);
   const refused = await refund();
@@ -155,7 +155,7 @@ test('before its day a refused refund is not tried again, whichever run asks', a
   expect(await events()).toHaveLength(1);
 });
 
-test('refused for a week, it waits for a person, who has it tried at once and then daily again', async () => {
+test('a refund refused for a week waits for an operator, whose request retries it immediately and then daily', async () => {
   const { key, payment_id, refuse, refund, requestRefunds, isSwept, events, atGateway, refundState } =
     await paidTwice();
   await refuse(...Array.from({ length: 9 }, () => NO_MONEY));
@@ -182,7 +182,7 @@ test('refused for a week, it waits for a person, who has it tried at once and th
   expect(payment_id).toBeTruthy();
 });
 
-test('a run that died after the call is followed by one that finds its refund', async () => {
+test('a run after one that died after its refund request finds that refund', async () => {
   const { key, payment_id, charge_ref, refund, atGateway, events } = await paidTwice();
   const call = { charge_ref, payment_id, attempt_key: key, key: `refund:${key}:1` };
   const { refund_ref } = await stripe.gateway.refundCharge(call);
@@ -192,13 +192,13 @@ test('a run that died after the call is followed by one that finds its refund', 
 });
 
 test.each([
-  ['given back', []],
+  ['made', []],
   ['refused', [NO_MONEY]],
-])('two runs at the same moment: %s once', async (_, codes) => {
+])('a refund by two concurrent runs is %s once', async (_, codes) => {
   const { key, refuse, refund, atGateway, events } = await paidTwice();
   await refuse(...codes);
   const runs = await Promise.allSettled([refund(), refund()]);
-  // While the one's request is under way the gateway refuses the other, which is retried.
+  // While one request is in progress the gateway rejects the other, which is retried.
   const outcomes = await Promise.all(
     runs.map(async (one) => (one.status === 'fulfilled' ? one.value : refund())),
   );
@@ -231,7 +231,7 @@ test('a refund that was accepted and fails later is due again, and the customer 
   expect((await events()).map(({ type }) => type)).toEqual(['RefundSent', 'RefundFailed', 'RefundSent']);
 });
 
-test('what others gave back meanwhile is not given back again', async () => {
+test('an amount that was refunded elsewhere meanwhile is not refunded again', async () => {
   const { refuse, refundManually, refund, events, atGateway } = await paidTwice();
   await refuse(NO_MONEY);
   await refund();
@@ -243,7 +243,7 @@ test('what others gave back meanwhile is not given back again', async () => {
   expect((await events()).map(({ type }) => type)).toEqual(['RefundFailed', 'RefundSent']);
 });
 
-test('what waits for a person is settled when others have given the whole of it back, and due again if that fails', async () => {
+test('a refund that waits for an operator is settled by a full refund made elsewhere, and due again if that fails', async () => {
   const { key, refuse, refund, refundManually, fail, follow, refundState } = await paidTwice();
   await refuse(NO_MONEY, NO_MONEY);
   await refund();
@@ -263,7 +263,7 @@ test('what waits for a person is settled when others have given the whole of it 
   expect(await refundState()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
 });
 
-test('what policy leaves to people is given back when a person asks for it', async () => {
+test('a second success that policy does not refund is refunded on an operator’s request', async () => {
   const { key, refund, requestRefunds, isSwept, atGateway, events } = await paidTwice({ refunds: false });
   expect(await isSwept(1)).toBe(false);
   expect(await refund()).toMatchObject({ refunded: false, next_at: null });
@@ -276,7 +276,7 @@ test('what policy leaves to people is given back when a person asks for it', asy
   ]);
 });
 
-test('what is not at our gateway waits for a person at once', async () => {
+test('a second success at another gateway waits for an operator immediately', async () => {
   const { payment_id, settle, record } = await claimedObligation(graph, policy);
   await record({ result: 'approved', charge_ref: 'ch_1', gateway_ref: `pi_${randomUUID()}` });
   const elsewhere = `pi_${randomUUID()}`;

@@ -1,4 +1,4 @@
-/** Giving back what was paid twice. Each may run twice, and beside another run, and gives back once. */
+/** The activities that refund second successes. Each may run twice, and concurrently, and refunds once. */
 
 import type { PaymentGateway } from '../domain/ports.ts';
 import { settledPaymentKey } from '../domain/workflow-contracts.ts';
@@ -15,7 +15,7 @@ import type { RefundActivities } from '../workflows/refund-payment.ts';
 import { headerOf, activityIdempotencyKey } from './command-header.ts';
 import { matchesObligation } from './recovery.ts';
 
-/** How the key of a success that others brought about begins. */
+/** The prefix of the key of an external payment. */
 const SETTLED_KEY_PREFIX = settledPaymentKey('');
 
 export interface RefundDependencies {
@@ -28,7 +28,7 @@ export interface RefundDependencies {
 export function createRefundActivities({ graph, gateway, now }: RefundDependencies): RefundActivities {
   const occurredAt = () => ({ occurredAt: new Date(now()).toISOString() });
 
-  /** The charge behind a payment that others collected for an obligation, if it is at our gateway, and this customer's. */
+  /** The charge of an external payment, if it is at Persona's gateway and matches the obligation. */
   async function findExternalCharge(paymentId: string, gatewayRef: string): Promise<string | undefined> {
     const obligation = await getObligation(graph, paymentId);
     const payment = await gateway.readPayment(gatewayRef);
@@ -56,10 +56,10 @@ export function createRefundActivities({ graph, gateway, now }: RefundDependenci
       const header = headerOf(activityIdempotencyKey(`refund:${key}:${order.n}`), occurredAt());
       const end = { payment_id, key, n: order.n, now: now() };
       if (charge_ref === undefined) {
-        const refused = 'no charge of this payment is at our gateway';
+        const refused = 'the gateway has no charge of this payment';
         return recordRefund(graph, header, { ...end, result: { refused, final: true } });
       }
-      // A refusal is replayed for a day: each try has a key of its own.
+      // The gateway replays a refusal for a day: each attempt has its own key.
       const refundRequest = { charge_ref, key: `refund:${key}:${order.n}`, payment_id, attempt_key: key };
       const answer = await gateway.refundCharge(refundRequest);
       const { refund_ref } = answer;

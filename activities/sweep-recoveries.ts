@@ -1,4 +1,4 @@
-/** The part of the sweep that starts recoveries again: only those without a run cost anything. */
+/** The part of the sweep that restarts recoveries; one that is running costs no start. */
 
 import { createHash } from 'node:crypto';
 import { log } from '@temporalio/activity';
@@ -8,7 +8,7 @@ import { findSweepCandidates } from '../graph/recovery/index.ts';
 import type { SweepInput, SweptPage } from '../workflows/sweep-obligations.ts';
 import { forEachConcurrently } from './concurrency.ts';
 
-/** Starts a recovery again unless one runs. @returns whether it was started */
+/** Restarts a recovery unless it is running. @returns whether it was started */
 export type ResumeRecovery = (paymentId: string) => Promise<boolean>;
 /** @param paymentIds sorted. @returns those whose recovery is listed as running */
 export type ListRunningRecoveries = (paymentIds: readonly string[]) => Promise<ReadonlySet<string>>;
@@ -21,9 +21,9 @@ export interface SweepRecoveriesDependencies {
   now: () => number;
 }
 
-/** Of each state: as many as Temporal lists at once. */
+/** Per state: Temporal's largest page. */
 const PAGE = 1_000;
-/** A day has as many as sweeps, if none takes longer than its turn. */
+/** The number of sweeps per day, if none overruns its interval. */
 const SHARES = (24 * 3_600_000) / OBLIGATION_SWEEP.everyMs;
 
 export function createSweepRecoveries(dependencies: SweepRecoveriesDependencies) {
@@ -37,15 +37,15 @@ export function createSweepRecoveries(dependencies: SweepRecoveriesDependencies)
     await forEachConcurrently(lost, async (paymentId) => {
       if (await resumeRecovery(paymentId)) started += 1;
     });
-    if (started > 0) log.warn('Recoveries without a run were started again', { started, after });
+    if (started > 0) log.warn('recoveries without a run restarted', { started, after });
     return { looked_at: payment_ids.length, started, ...(next !== undefined && { next }) };
   };
 }
 
 /**
- * A list that was restored apart from the executions names runs that are gone, and nothing would ever correct it: each
- * payment is taken for lost once a day, by the sweep whose period its share of the day falls into. Where its recovery
- * runs, Temporal refuses the start.
+ * A list that was restored separately from the executions names runs that no longer exist, and nothing would correct it.
+ * Each payment therefore counts as lost once a day, in the sweep whose period covers its share of the day. If its recovery
+ * is running, Temporal refuses the start.
  */
 function isDailyRecheck(paymentId: string, { from, to }: SweepInput['period']): boolean {
   const share = createHash('sha256').update(paymentId).digest().readUInt32BE() % SHARES;

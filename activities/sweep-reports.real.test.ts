@@ -1,4 +1,4 @@
-/** The sweep on a real graph: messages that were accepted, and that nothing has recorded. */
+/** The sweep on a real graph: accepted reports that have not been recorded. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -22,19 +22,19 @@ const MINUTE = 60_000;
 const policy = readPolicy();
 const graph = await testGraph();
 const wallet = await customerWithCards(graph, policy);
-// Whatever a test leaves, the next one's sweep must not find. Other files' reports are sealed with keys of their own.
+// So that the next test's sweep does not find the reports of this one. Other files' reports are encrypted with other keys.
 afterEach(() =>
   runCypher(graph, 'MATCH (r:AcceptedReport {customer_id: $customer_id}) DELETE r', {
     customer_id: wallet.customer_id,
   }),
 );
 const failed = (): Report<'payment_failed'> => ({ kind: 'payment_failed', message: failureOf(wallet) });
-/** When every report is accepted. */
+/** The time at which all reports are accepted. */
 const ACCEPTED = Date.now();
 const acceptReport = (report: Report, customer_id = wallet.customer_id) =>
   storeReport({ ...graph, now: () => ACCEPTED }, testHeader(), report, customer_id);
 
-/** What a sweep that comes so much later sends again, in its order, with the number of its pages. */
+/** The reports that a sweep at that time after the acceptance sends again, in order, and the number of its pages. */
 async function swept(later: number, send: (report: Report) => void = () => {}) {
   const sent: Report[] = [];
   const { sweepReports } = createSweepActivities({
@@ -61,7 +61,7 @@ async function swept(later: number, send: (report: Report) => void = () => {}) {
   return { sent, pages };
 }
 
-test('what is older than a minute is sent again as it came, of every kind', async () => {
+test('reports of every kind are sent again unchanged after a minute', async () => {
   const { customer_id } = wallet;
   const payment_id = `invoice-${randomUUID()}`;
   const settled_at = new Date().toISOString();
@@ -82,7 +82,7 @@ test('what is older than a minute is sent again as it came, of every kind', asyn
   expect(sent).toEqual(expect.arrayContaining(reports));
 });
 
-test('one that is not recorded comes again ever later, at last daily, until it is forgotten', async () => {
+test('an unrecorded report is sent again at increasing intervals up to a day, until it is deleted', async () => {
   const report = failed();
   await acceptReport(report);
   for (const [first, ...due] of [
@@ -101,7 +101,7 @@ test('one that is not recorded comes again ever later, at last daily, until it i
   expect((await swept(30 * 24 * 60 * MINUTE)).sent).toEqual([]);
 });
 
-test('one that cannot be opened or sent keeps nothing back, page after page', async () => {
+test('a report that cannot be decrypted or sent does not hold up the others on any page', async () => {
   const reports = Array.from({ length: 102 }, failed);
   await Promise.all(reports.map((report) => acceptReport(report)));
   const [unreadable, unsendable] = [reports[3]?.message.event_id, reports[101]?.message.event_id];
@@ -116,12 +116,12 @@ test('one that cannot be opened or sent keeps nothing back, page after page', as
   expect(new Set(sent.map(({ message }) => message.event_id))).toEqual(
     new Set(reports.map(({ message }) => message.event_id).filter((id) => !bad.includes(id))),
   );
-  // They are tried again like any other.
+  // They are retried like any other.
   expect((await swept(3 * MINUTE)).sent).toEqual([]);
   expect((await swept(30 * MINUTE)).sent).toHaveLength(101);
 });
 
-test('what Temporal does not take now fails its page, and is sent by the next try, however old it is', async () => {
+test('a report that Temporal rejects fails its page, and the next attempt sends it, however old it is', async () => {
   const [first, second] = [failed(), failed()];
   await acceptReport(first);
   await acceptReport(second);
@@ -136,7 +136,7 @@ test('what Temporal does not take now fails its page, and is sent by the next tr
   expect((await swept(310 * MINUTE)).sent).toEqual([first]);
 });
 
-test('a key that the ring lacks for now delays a report; one that was destroyed took it along', async () => {
+test('a key missing from the ring delays a report, and the report of a destroyed key is deleted', async () => {
   const other = await customerWithCards(graph, policy, { cards: 1 });
   const report: Report = { kind: 'payment_failed', message: failureOf(other) };
   const { customer_id } = other;
@@ -154,7 +154,7 @@ test('a key that the ring lacks for now delays a report; one that was destroyed 
   expect(await graph.read(left, { customer_id })).toEqual([]);
 });
 
-test('a run whose opening fails for good leaves its message to the sweep, which brings it to its end', async () => {
+test('the report of a run whose opening fails permanently is sent again by the sweep, and the payment is recovered', async () => {
   const other = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf(other);
   const { payment_id } = failure;
@@ -173,7 +173,7 @@ test('a run whose opening fails for good leaves its message to the sweep, which 
       [TaskQueue.recovery]: {
         ...recovery,
         openRecovery: async (input: Parameters<typeof recovery.openRecovery>[0]) => {
-          if (broken) throw new PersonaError('internal', 'a statement that is wrong');
+          if (broken) throw new PersonaError('internal', 'an invalid statement');
           return recovery.openRecovery(input);
         },
         deliverNotice: async () => ({ result: 'delivered' }),

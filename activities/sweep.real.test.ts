@@ -1,4 +1,4 @@
-/** The sweep on a real graph: what customers should have heard, and nobody is telling them any more. */
+/** The sweep on a real graph: due notices, fraud reviews and recoveries without a run. */
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -31,7 +31,7 @@ afterAll(async () => {
   await verifyAndClose(graph);
 });
 
-/** The notices that a sweep that comes so much later starts about that payment or that fraud case. */
+/** The notices about a payment or fraud case that a sweep starts that much later. */
 async function sweptNotices(subject: string, later: number): Promise<SendNoticeInput[]> {
   const started: SendNoticeInput[] = [];
   const { sweepNotices } = sweepActivities(later, {
@@ -44,7 +44,7 @@ async function sweptNotices(subject: string, later: number): Promise<SendNoticeI
   return started;
 }
 
-/** A sweep that comes so much later. */
+/** The activities of a sweep that runs that much later. */
 function sweepActivities(later: number, starts: Partial<Parameters<typeof createSweepActivities>[0]>) {
   return createSweepActivities({
     graph,
@@ -71,7 +71,7 @@ async function eachPage(
   }
 }
 
-/** A fraud case of a customer who can be written to. */
+/** A fraud case of a customer with an e-mail address. */
 async function fraudCase(outcome: 'suspected' | 'confirmed_fraud') {
   const email = `fraud.${randomUUID()}@shop.example`;
   const { customer_id } = await customerWithCards(graph, policy, { cards: 1, email });
@@ -95,13 +95,13 @@ async function exhausted() {
   return obligation;
 }
 
-test('a customer who was charged while everything was lost is told, and only once', async () => {
+test('a customer whose successful charge was not notified by the lost run is notified once', async () => {
   const { payment_id, customer_id } = await recovered();
   expect(await sweptNotices(payment_id, 0)).toEqual([]);
   const [notice = expect.fail('nothing is due')] = await sweptNotices(payment_id, 2 * MINUTE);
   expect(notice).toMatchObject({ payment_id, customer_id, template: 'recovered' });
   const notifier = notifierOf({ by: 'webhook', url: inbox.webhook });
-  // A run that was not lost after all, and sweeps that came twice.
+  // As with a run that was not lost after all, and repeated sweeps.
   const tries = await Promise.allSettled([1, 2, 3].map(() => deliver(graph, notice, notifier)));
   expect(tries).toContainEqual({ status: 'fulfilled', value: { result: 'delivered' } });
   expect(await noticeEvents(graph, customer_id)).toMatchObject([
@@ -112,7 +112,7 @@ test('a customer who was charged while everything was lost is told, and only onc
   expect(await messages.json()).toMatchObject({ data: [{ template: 'recovered' }] });
 });
 
-test('that money moved is told however late; that nothing was charged only while it is news', async () => {
+test('a notice about moved money is sent however late, any other one is given up after three days', async () => {
   const [paid, unpaid] = [await recovered(), await exhausted()];
   expect(await sweptNotices(paid.payment_id, 30 * DAY)).toMatchObject([{ template: 'recovered' }]);
   const [late] = await sweptNotices(paid.payment_id, 30 * DAY);
@@ -124,7 +124,7 @@ test('that money moved is told however late; that nothing was charged only while
   expect(await sweptNotices(unpaid.payment_id, 4 * DAY)).toMatchObject([{ given_up: expect.any(String) }]);
 });
 
-test('a suspension whose run was lost before the customer was told is told of, once', async () => {
+test('a suspension whose run was lost before the customer was notified is notified once', async () => {
   const { case_id, customer_id } = await fraudCase('confirmed_fraud');
   expect(await sweptNotices(case_id, 0)).toEqual([]);
   const [notice = expect.fail('nothing is due'), ...more] = await sweptNotices(case_id, 2 * MINUTE);
@@ -136,7 +136,7 @@ test('a suspension whose run was lost before the customer was told is told of, o
   expect(await sweptNotices(case_id, 2 * MINUTE)).toEqual([]);
 });
 
-test('a suspicion that awaits a person is taken up, page after page, until somebody has decided', async () => {
+test('a fraud case under review is restarted until the review is decided', async () => {
   const { case_id } = await fraudCase('suspected');
   const resumed: string[] = [];
   const { sweepFraudReviews } = sweepActivities(0, {
@@ -158,14 +158,14 @@ describe('recoveries', () => {
   const SWEEP = OBLIGATION_SWEEP.everyMs;
   const SWEEPS_A_DAY = DAY / SWEEP;
 
-  /** Two payments that are owed; of one the recovery is listed as running. */
+  /** Two unpaid payments. */
   async function lostAndRunning() {
-    // Behind the payments of other tests, so that their pages are not read.
+    // Sorted after the payments of other tests, so that their pages are not read.
     const prefix = `zz-sweep-${randomUUID()}`;
     const [lost, running] = [`${prefix}-1`, `${prefix}-2`];
     for (const payment_id of [lost, running]) await claimedObligation(graph, policy, { payment_id });
     const queriedPages: (readonly string[])[] = [];
-    /** What the sweep that begins then starts of the two. */
+    /** Which of the two payments a sweep at that time starts. */
     const startedAt = async (to: number, list: ReadonlySet<string>, from = to - SWEEP) => {
       const started: string[] = [];
       const { sweepRecoveries } = sweepActivities(0, {
@@ -185,7 +185,7 @@ describe('recoveries', () => {
     return { lost, running, queriedPages, startedAt };
   }
 
-  test('of a page are asked for at once, and those are started that Temporal does not list', async () => {
+  test('of a page are listed with one request, and those that Temporal does not list are started', async () => {
     const { lost, running, queriedPages, startedAt } = await lostAndRunning();
     expect(await startedAt(Date.now(), new Set([running]))).toContain(lost);
     expect(queriedPages).toHaveLength(1);
@@ -193,7 +193,7 @@ describe('recoveries', () => {
     expect(queriedPages[0]).toEqual(queriedPages[0]?.toSorted());
   });
 
-  test('are taken for lost in one sweep of each day, whatever Temporal lists', async () => {
+  test('count as lost in one sweep per day, whatever Temporal lists', async () => {
     const { lost, running, startedAt } = await lostAndRunning();
     const today = Date.now();
     const started: string[] = [];
@@ -202,7 +202,7 @@ describe('recoveries', () => {
     expect(started.toSorted()).toEqual([lost, running]);
   });
 
-  test('are taken for lost once a day also where each sweep takes until far into the next one’s turn', async () => {
+  test('count as lost once a day even if sweeps overrun their interval', async () => {
     const { lost, running, startedAt } = await lostAndRunning();
     const today = Date.now();
     const started: string[] = [];

@@ -18,13 +18,13 @@ import { headerOf, activityIdempotencyKey } from './command-header.ts';
 import type { SweepActivities, SweptPage } from '../workflows/sweep-obligations.ts';
 import { createSweepRecoveries, type SweepRecoveriesDependencies } from './sweep-recoveries.ts';
 
-/** Starts the process of a fraud case again unless one runs. @returns whether it was started */
+/** Restarts the process of a fraud case unless it is running. @returns whether it was started */
 export type ResumeFraudCase = (caseId: string) => Promise<boolean>;
-/** Starts to give back what is due of a payment unless that is under way. @returns whether it was started */
+/** Starts the due refunds of a payment unless a run is in progress. @returns whether it was started */
 export type StartRefund = (paymentId: string) => Promise<boolean>;
-/** Starts the sending of a notice unless it runs. @returns whether it was started */
+/** Starts sending a notice unless a run is in progress. @returns whether it was started */
 export type StartNotice = (input: SendNoticeInput) => Promise<boolean>;
-/** Hands a message to the process that it is for, which begins with it if none is running. */
+/** Sends a report to its process, and starts that if it is not running. */
 export type SendReport = (report: Report) => Promise<unknown>;
 
 export interface SweepDependencies extends SweepRecoveriesDependencies {
@@ -35,19 +35,19 @@ export interface SweepDependencies extends SweepRecoveriesDependencies {
 }
 
 const PAGE = 100;
-/** Begins the cursors of notices about fraud cases: payments' ids have no colon. */
+/** The prefix of cursors of notices about fraud cases; payment ids have no colon. */
 const CASE_CURSOR_PREFIX = 'case:';
-/** How the ids of notices about cards begin: their pages are the last. */
+/** The prefix of the ids of notices about cards, whose pages are the last. */
 const CARD_CURSOR_PREFIX = 'expiry:';
-/** An accepted message reaches its process, and is recorded, within seconds; what is older may have been lost. */
+/** An accepted report reaches its process, and is recorded, within seconds; an older one may have been lost. */
 const REPORT_GRACE_MS = 60_000;
-/** Whatever keeps a message from being recorded, it is sent again this often at least. */
+/** An unrecorded report is sent again at least at this interval. */
 const MAX_RESEND_INTERVAL_MS = 24 * 3_600_000;
-/** As long as a recovery that has just ended tries by itself; then a child does, under the same id. */
+/** As long as a recovery that has just ended tries to deliver it; then a child with the same id does. */
 const NOTICE_GRACE_MS = 60_000;
-/** As long as a receiver that is away is waited for (specification: interfaces, 'Notifications'). */
+/** How long Persona waits for an unavailable receiver (specification: interfaces, 'Notifications'). */
 const NOTICE_MAX_AGE_MS = 3 * 24 * 3_600_000;
-/** Of money that moved a customer wants to hear however late; anything else has been overtaken by then. */
+/** Notices about moved money, which are sent however late; any other notice is outdated by then. */
 const NON_EXPIRING_TEMPLATES: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
 
 export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
@@ -61,13 +61,13 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       await sendReport(report);
       return true;
     }
-    // Its customer was erased.
+    // The customer was erased.
     const header = headerOf(activityIdempotencyKey(`clear:${kind}:${event_id}`), occurredAt(now()));
     await clearReports(graph, header, { ...about, reports: [{ kind, event_id }] });
     return false;
   }
 
-  /** Next when they are twice as old: a run that cannot record one yet must not be flooded with it. */
+  /** Until they are twice as old: a run that cannot record a report yet must not be flooded with it. */
   async function postpone(reports: readonly ReportDue[]): Promise<void> {
     const next = reports.map(({ kind, event_id, at: accepted }) => ({
       ...{ kind, event_id },
@@ -84,7 +84,7 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
     return { looked_at: due.length, started, ...(next !== undefined && { next }) };
   }
 
-  /** They are true for weeks, or said not to be true any more when they are sent: none is too old for a try. */
+  /** They stay valid for weeks, and are checked when they are sent: none is too old to try. */
   async function sweepCardNotices(after: string): Promise<SweptPage> {
     const due = await findCardNoticesDue(graph, { after, limit: PAGE });
     return startNotices(due, due.length === PAGE ? due.at(-1)?.notification_id : undefined);
@@ -104,7 +104,7 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       const page = { after, limit: PAGE, before: now() - REPORT_GRACE_MS, now: now() };
       const { due, next } = await findReportsDue(graph, page);
       let started = 0;
-      /** Sent, or not to be sent now: next when they are twice as old. */
+      /** Sent, or not sendable now: postponed. */
       const handled: ReportDue[] = [];
       for (const report of due) {
         try {
@@ -112,22 +112,22 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
           handled.push(report);
           if (!isSent) continue;
           started += 1;
-          log.warn('An accepted message that nothing has recorded was sent again', idsOf(report));
+          log.warn('unrecorded report sent again', idsOf(report));
         } catch (error) {
-          // One that cannot be opened or sent must not keep the others back.
-          log.error('An accepted message could not be sent again', { ...idsOf(report), error });
+          // A report that cannot be decrypted or sent must not hold up the others.
+          log.error('unrecorded report could not be sent again', { ...idsOf(report), error });
           if (!isTemporalUnavailable(error)) handled.push(report);
         }
       }
       if (handled.length > 0) await postpone(handled);
-      // Retried, and at last told to the workflow: a payment must not be taken up without a STOP that was accepted.
+      // Retried, and finally a failure of the workflow: a recovery must not be restarted without an accepted STOP.
       const refused = due.length - handled.length;
       if (refused > 0)
-        throw new PersonaError('temporal_unavailable', `Temporal did not take ${refused} accepted messages`);
+        throw new PersonaError('temporal_unavailable', `Temporal did not accept ${refused} reports`);
       return { looked_at: due.length, started, ...(next !== undefined && { next }) };
     },
 
-    // First those about payments, then those about suspensions, then those about cards.
+    // Notices about payments first, then about suspensions, then about cards.
     async sweepNotices({ after }) {
       if (after.startsWith(CARD_CURSOR_PREFIX)) return sweepCardNotices(after);
       const page = { limit: PAGE, before: now() - NOTICE_GRACE_MS };
@@ -157,7 +157,7 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
   };
 }
 
-/** Its run has not got the message, which is sent as soon as Temporal takes it, however old it is. */
+/** The run has not received the report, which is sent as soon as Temporal accepts it, however old it is. */
 function isTemporalUnavailable(error: unknown): boolean {
   return (
     error instanceof PersonaError &&
@@ -175,5 +175,5 @@ function occurredAt(now: number): { occurredAt: string } {
 
 function inputOf({ due_since, ...notice }: NoticeDue, now: number): SendNoticeInput {
   const isOld = now - due_since > NOTICE_MAX_AGE_MS && !NON_EXPIRING_TEMPLATES.includes(notice.template);
-  return isOld ? { ...notice, given_up: 'nobody could send it for three days' } : notice;
+  return isOld ? { ...notice, given_up: 'not sent within three days' } : notice;
 }

@@ -1,4 +1,4 @@
-/** How a new method comes to the gateway's customer, and what it says is written down. Each may run twice and act once. */
+/** Attaches a new method to the gateway's customer, and records the result. Each step may run twice and acts once. */
 
 import { createHash } from 'node:crypto';
 import { activityInfo } from '@temporalio/activity';
@@ -25,13 +25,13 @@ interface VerificationDependencies {
   gateway: PaymentGateway;
   signalRecoveries: SignalRecoveries;
   header: CommandHeader;
-  /** Of the news for recoveries. */
+  /** The event id of the signals to recoveries. */
   event_id: string;
 }
 
 /**
- * Attaches a method to whom the graph knows as the customer. A reference that checkout named wrongly is replaced by a
- * customer of our own making: a card must not stand with a stranger, nor wait for nobody.
+ * Attaches a method to the gateway's customer that the graph has. If checkout gave a wrong reference (unknown, or another
+ * customer's), Persona creates a new customer: a card must neither be attached to another customer nor stay unattached.
  */
 export async function attach(
   { graph, gateway }: Pick<VerificationDependencies, 'graph' | 'gateway'>,
@@ -56,18 +56,18 @@ export async function attach(
   if (answer.result === 'no_customer')
     throw new PersonaError(
       'gateway_unavailable',
-      'the payment gateway does not know whom it has just created',
+      'the payment gateway does not find the customer that it has just created',
     );
   return { ...answer, ...created, ...(knownCustomerRef !== undefined && { instead_of: knownCustomerRef }) };
 }
 
-/** Methods that are attached at the same time meet at one customer. */
+/** The same key for methods that are attached concurrently, so that they share one customer. */
 function creationKey(customer_id: string, instead_of: string | undefined): string {
   if (instead_of === undefined) return `customer:${customer_id}`;
   return `customer:${customer_id}:${createHash('sha256').update(instead_of).digest('hex').slice(0, 16)}`;
 }
 
-/** Writes down what the gateway said of a new method, and signals the open recoveries of one that has become active. */
+/** Records the gateway's result for a new method, and signals open recoveries if the method has become active. */
 export async function recordVerificationAndSignal(
   { graph, signalRecoveries, header, event_id }: Omit<VerificationDependencies, 'gateway'>,
   { customer_id, payment_method_id, attachment }: MethodIds & { attachment: AttachAnswer & AttachedTo },
@@ -76,7 +76,7 @@ export async function recordVerificationAndSignal(
   const verified = await recordVerification(graph, header, {
     ...{ customer_id, payment_method_id, gateway_customer_ref, instead_of, answer },
   });
-  // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+  // After the commit: a crash in between repeats the activity, and a repeated signal is harmless.
   if (verified.payment_method_status === 'active') {
     const openPaymentIds = await getOpenObligations(graph, customer_id);
     await signalRecoveries(openPaymentIds, 'paymentMethodAdded', { event_id, payment_method_id });
@@ -84,7 +84,7 @@ export async function recordVerificationAndSignal(
   return verified;
 }
 
-/** Verifies a method whose own run was lost, with the token that the graph has. It may run beside that run. */
+/** Verifies a method whose own run was lost, with the token in the graph. Safe to run concurrently with that run. */
 export async function completeLostVerification(
   dependencies: VerificationDependencies,
   ids: MethodIds,
@@ -96,7 +96,7 @@ export async function completeLostVerification(
     getPaymentMethodToken(graph, ids),
   ]);
   const { gateway_customer_ref: knownCustomerRef } = customer;
-  // Attaching twice is attaching once; the same key would only replay a fault of the first try for a day.
+  // Attaching is idempotent; the same key would only replay an error of the first attempt for a day.
   const key = `${activityIdempotencyKey('attach')}:${payment_method_id}:${activityInfo().attempt}`;
   const attachment = await gatewayCall(
     attach(

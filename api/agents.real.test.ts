@@ -1,4 +1,4 @@
-/** What other agents ask and report over gRPC and REST: two real processes, from outside. */
+/** Other agents' reads and reports over gRPC and REST, against two real API processes. */
 
 import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
@@ -38,7 +38,7 @@ function contextOf(
 }
 
 describe('context', () => {
-  test('a version that an answer named is seen by the next read; one that is not there yet is waited for', async () => {
+  test('a version returned earlier is visible to the next read, and a future one is awaited', async () => {
     const { customer_id, version } = await onboard(api.first);
     const context = await contextOf(customer_id, { min_version: BigInt(version), eventual: true });
     expect(context).toMatchObject({
@@ -55,17 +55,17 @@ describe('context', () => {
     expect((await waiting).version).toBeGreaterThan(context.version);
   });
 
-  test('a version that never comes is refused when the deadline does', async () => {
+  test('a version that never becomes visible is refused at the deadline', async () => {
     const { customer_id } = await onboard(api.first);
     const readContext = () => rpcError(contextOf(customer_id, { min_version: 1_000n, deadlineMs: 500 }));
-    // Said at the last moment: where machine or graph stand still just then, the deadline is quicker.
+    // Refused just before the deadline: if the machine or the graph stalls then, the deadline passes first.
     await expect.poll(readContext).toMatchObject({
       code: status.FAILED_PRECONDITION,
       details: expect.stringContaining('not yet at 1000'),
     });
   });
 
-  test('nobody is NOT_FOUND, however fresh the answer must be', async () => {
+  test('an unknown customer is NOT_FOUND at every consistency', async () => {
     expect((await rpcError(contextOf(randomUUID(), { eventual: true }))).code).toBe(status.NOT_FOUND);
     expect((await rpcError(contextOf(randomUUID()))).code).toBe(status.NOT_FOUND);
   });
@@ -75,7 +75,7 @@ describe('device trust', () => {
   const update = (request: object, entries: Record<string, string> = {}) =>
     unaryCall(api.first.agent, 'updateDeviceTrustScore', request, { metadata: entries });
 
-  test('the newest observation stands; an older one changes nothing, the same one twice acts once', async () => {
+  test('the latest observation applies; older and repeated ones change nothing', async () => {
     const { customer_id, device_id } = await onboard(api.first, {
       device_details: { fingerprint: randomUUID() },
     });
@@ -121,7 +121,7 @@ describe('payment failures', () => {
   });
   const report = (body: object, at = api.first) => sendRequest(at, '/internal/v1/payment-failures', body);
 
-  test('a settlement, by either face, closes a payment that nobody has heard of; what does not fit is refused', async () => {
+  test('a settlement over REST or gRPC closes an unknown payment; an inconsistent one is refused', async () => {
     const { customer_id } = await onboard(api.first);
     const settlement = {
       event_id: randomUUID(),
@@ -142,7 +142,7 @@ describe('payment failures', () => {
       status: 404,
     });
     const other = await onboard(api.first);
-    // Of an event that was accepted before the payment was known, each repeat is answered as it was.
+    // A repeat of an event that was accepted before the payment was known gets the same response.
     const otherCustomerSettlement = () => ({
       ...settlement,
       event_id: randomUUID(),
@@ -153,7 +153,7 @@ describe('payment failures', () => {
       .toBe(409);
   });
 
-  test('a report starts the recovery, which both faces then show; the report again is the same one', async () => {
+  test('a report starts the recovery, which REST and gRPC return; a repeated report has no further effect', async () => {
     const customer = await onboard(api.first, {
       payment_method_details: cardMethod(),
       device_details: { fingerprint: randomUUID(), trust_score: 0.9 },
@@ -192,7 +192,7 @@ describe('payment failures', () => {
       attempts: [{ state: 'approved' }],
     });
 
-    // The same event is answered by what came first under its id, also now that the payment is known.
+    // A repeated event still gets the first response to its id now that the payment is known.
     expect((await report(failure, api.second)).body).toEqual(reported.body);
     const changed = await report({ ...failure, amount: 1300 }, api.second);
     expect([changed.status, changed.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
@@ -204,7 +204,7 @@ describe('payment failures', () => {
     ]);
   });
 
-  test("unknown customers, others' methods and bad input are refused by their own codes", async () => {
+  test("unknown customers, other customers' methods and invalid input are refused with separate codes", async () => {
     const customer = await onboard(api.first, { payment_method_details: cardMethod() });
     const other = await onboard(api.first, { payment_method_details: cardMethod() });
     const failure = failureOf(customer);

@@ -1,4 +1,4 @@
-/** Two processes of the API on one graph, as their callers see them. */
+/** Two API processes on one graph, from the callers' perspective. */
 
 import { randomUUID } from 'node:crypto';
 import type { ServiceError } from '@grpc/grpc-js';
@@ -12,7 +12,7 @@ interface ApiPair extends Pick<ApiUnderTest, 'graph'> {
   second: ApiProcess;
 }
 
-/** They run while the tests of the file that calls this do. */
+/** Starts them for the tests of the calling file. */
 export function startTwoApis(): ApiPair {
   const apis = {} as ApiPair;
   let apiUnderTest: ApiUnderTest;
@@ -28,11 +28,11 @@ export function startTwoApis(): ApiPair {
 interface RestResponse {
   status: number;
   headers: Headers;
-  /** Of many routes, so of no one type. */
+  /** Untyped, because routes differ. */
   body: any;
 }
 
-/** GET, or POST where there is a body. */
+/** GET, or POST if there is a body. */
 export async function sendRequest(
   api: ApiProcess,
   path: string,
@@ -46,17 +46,17 @@ export async function sendRequest(
   return { status: response.status, headers: response.headers, body: await response.json() };
 }
 
-/** The error of a call over gRPC. @throws Error if it was answered */
+/** The error of a gRPC call. @throws Error if the call succeeded */
 export async function rpcError(response: Promise<unknown>): Promise<ServiceError> {
   return response.then(
-    () => Promise.reject(new Error('nothing was refused')),
+    () => Promise.reject(new Error('the call was not refused')),
     (error) => error,
   );
 }
 
 export const now = () => new Date().toISOString();
 
-/** An onboarding of somebody whom nobody knows. */
+/** The onboarding request of an unknown customer. */
 export const newCustomerRequest = (change: object = {}) => ({
   transaction_id: randomUUID(),
   digital_identifiers: [{ type: 'email', value: randomEmail(), is_verified: true }],
@@ -82,7 +82,7 @@ export const addMethod = (
   key: string = randomUUID(),
 ) => sendRequest(api, `/api/v1/customers/${customer_id}/payment-methods`, body, { 'idempotency-key': key });
 
-/** Is the answer what the document says, and nothing beside it? */
+/** Whether the response matches the documented schema, without extra fields. */
 export function matchesExactly(schema: z.ZodObject, response: Record<string, unknown>): boolean {
   return schema.strict().safeParse(response).success;
 }

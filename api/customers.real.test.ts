@@ -1,4 +1,4 @@
-/** Customers as REST and gRPC take them in and show them: two real processes, from outside. */
+/** Onboarding and reading customers over REST and gRPC, against two real API processes. */
 
 import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
@@ -23,7 +23,7 @@ import {
 const api = startTwoApis();
 
 describe('onboarding', () => {
-  test('a new customer is 201 and whole; the same transaction again, anywhere, is the same answer', async () => {
+  test('a new customer is 201 and complete; a repeated transaction gets the same response from any process', async () => {
     const token = randomToken();
     const request = newCustomerRequest({
       payment_method_details: cardMethod(token),
@@ -68,7 +68,7 @@ describe('onboarding', () => {
     expect(JSON.stringify(wallet.body)).not.toContain(token);
   });
 
-  test('the same transaction with another body is refused by both faces', async () => {
+  test('the same transaction with a different body is refused by REST and gRPC', async () => {
     const request = newCustomerRequest();
     await sendRequest(api.first, '/api/v1/customers', request);
     const other = { ...request, customer_metadata: { segment: 'vip' } };
@@ -80,7 +80,7 @@ describe('onboarding', () => {
     expect(overGrpc.code).toBe(status.FAILED_PRECONDITION);
   });
 
-  test('what a face sent in another form is the same request', async () => {
+  test('the same content sent in another form is the same request', async () => {
     const email = randomEmail();
     const request = { transaction_id: randomUUID(), occurred_at: now(), email };
     const created = await sendRequest(api.first, '/api/v1/customers', request);
@@ -93,7 +93,7 @@ describe('onboarding', () => {
     expect(overGrpc).toMatchObject({ customer_id: created.body.customer_id, created: true });
   });
 
-  test('twenty connections over two processes onboard one person at once: one customer', async () => {
+  test('twenty concurrent onboardings of one person over two processes create one customer', async () => {
     const email = randomEmail();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -109,7 +109,7 @@ describe('onboarding', () => {
     expect(new Set(answers.map(({ body }) => body.customer_id)).size).toBe(1);
   });
 
-  test('what only the normal form shows is refused at the door, and starts nothing', async () => {
+  test('a problem that only normalisation reveals is refused immediately, and no process is started', async () => {
     const refused = await sendRequest(
       api.first,
       '/api/v1/customers',
@@ -123,7 +123,7 @@ describe('onboarding', () => {
 });
 
 describe('wallet', () => {
-  test('a new method is 201; its key again, at another process, is the same one, and with another body refused', async () => {
+  test('a new method is 201; its key repeated at another process returns it, and is refused with a different body', async () => {
     const { customer_id } = await onboard(api.first);
     const key = randomUUID();
     const body = cardMethod();
@@ -148,7 +148,7 @@ describe('wallet', () => {
     expect(one.headers.get('etag')).toBe(`"${one.body.changed_seq}"`);
   });
 
-  test('pages follow one another without gap or repeat', async () => {
+  test('consecutive pages have no gaps or repeats', async () => {
     const { customer_id } = await onboard(api.first);
     for (let n = 0; n < 3; n += 1) await addMethod(api.first, customer_id);
     const path = `/api/v1/customers/${customer_id}/payment-methods`;
@@ -161,7 +161,7 @@ describe('wallet', () => {
     expect([bad.status, bad.body.errors[0].pointer]).toEqual([422, '#/cursor']);
   });
 
-  test("another customer's token, an unknown customer, a suspended one and the gateway's no are refused", async () => {
+  test("another customer's token, an unknown or suspended customer and a declined method are refused", async () => {
     const token = randomToken();
     await onboard(api.first, { payment_method_details: cardMethod(token) });
     const { customer_id } = await onboard(api.first);
@@ -191,7 +191,7 @@ describe('wallet', () => {
     return { status: response.status, etag, body: text === '' ? undefined : JSON.parse(text) };
   };
 
-  test('a date and a consent are changed on the version that was seen; the same request again is the same', async () => {
+  test('expiry date and consent are changed on the version that was read; a repeat gets the same response', async () => {
     const { customer_id, payment_method_id } = await onboard(api.first, {
       payment_method_details: cardMethod(),
     });
@@ -205,7 +205,7 @@ describe('wallet', () => {
     ]);
     expect(changed.etag).toBe(`"${changed.body.changed_seq}"`);
     expect(changed.etag).not.toBe(seen);
-    // Its caller did not hear of it.
+    // As if the response had been lost.
     expect(await edit(ids, 'PATCH', { 'if-match': seen }, change)).toEqual(changed);
     const stale = await edit(ids, 'PATCH', { 'if-match': seen }, { off_session_consent: true });
     expect([stale.status, stale.body.type]).toEqual([412, 'urn:persona:error:stale_version']);
@@ -216,11 +216,11 @@ describe('wallet', () => {
     const pastDate = await edit(ids, 'PATCH', { 'if-match': '*' }, { expiry_month: 1, expiry_year: 2020 });
     expect([pastDate.status, pastDate.body.errors]).toEqual([
       422,
-      [{ pointer: '#/expiry_year', message: 'must be of a date that is not over' }],
+      [{ pointer: '#/expiry_year', message: 'must not be in the past' }],
     ]);
   });
 
-  test('a removed method is gone at once, also as the default; the same request again is the same', async () => {
+  test('a removed method is gone immediately, also as the default; a repeat gets the same response', async () => {
     const { customer_id, payment_method_id } = await onboard(api.first, {
       payment_method_details: cardMethod(),
     });
@@ -234,7 +234,7 @@ describe('wallet', () => {
     expect(wallet.body.items).toMatchObject([{ payment_method_id: second, is_default: true }]);
   });
 
-  test('a change of nobody’s, of another’s and of a suspended customer’s method is refused', async () => {
+  test('a change of an unknown, another or a suspended customer’s method is refused', async () => {
     const owner = await onboard(api.first, { payment_method_details: cardMethod() });
     const { customer_id } = await onboard(api.first);
     const consent = { off_session_consent: true };
@@ -249,7 +249,7 @@ describe('wallet', () => {
     expect((await edit(owner, 'DELETE', any)).status).toBe(403);
   });
 
-  test("a customer's methods are nobody else's", async () => {
+  test("a customer's methods are not visible to another customer", async () => {
     const owner = await onboard(api.first, { payment_method_details: cardMethod() });
     const { customer_id } = await onboard(api.first);
     const path = `/api/v1/customers/${customer_id}/payment-methods/${owner.payment_method_id}`;
@@ -258,7 +258,7 @@ describe('wallet', () => {
 });
 
 test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["2026","x"]'], ['{"a":1}']])(
-  'a cursor that no page gave is refused by every list that goes by time: %s',
+  'a cursor that is not from a page is refused by every list sorted by time: %s',
   async (text) => {
     const { customer_id } = await onboard(api.first);
     for (const list of ['timeline', 'recoveries']) {
@@ -270,7 +270,7 @@ test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["202
       expect([list, refused.status, refused.body.errors]).toEqual([
         list,
         422,
-        [{ pointer: '#/cursor', message: 'must be the next_cursor of the page before' }],
+        [{ pointer: '#/cursor', message: 'must be the next_cursor of the previous page' }],
       ]);
     }
     const cursor = Buffer.from(text).toString('base64url');

@@ -15,9 +15,9 @@ import { serveCodec } from '../temporal/codec-server.ts';
 import { createObservers } from './requests.ts';
 import { startServers } from './start.ts';
 
-/** Longer than the servers' own drain. */
+/** Longer than the servers' drain time. */
 const GRACE_MS = 20_000;
-/** A Temporal that takes longer is as good as away. */
+/** A Temporal that takes longer counts as unavailable. */
 const TEMPORAL_PROBE_TIMEOUT_MS = 5_000;
 
 await main().catch(exitWithError);
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     });
     await admitKeys(graph, environment);
 
-    // Customers are read without it: an API that starts while Temporal is away is in service for that.
+    // Reads do not need Temporal: an API that starts while Temporal is unavailable serves them.
     const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
     const temporal = openTemporal({ ...address, codecKeys: environment.codecKeys.reveal() });
     shutdown.add('temporal', () => temporal.connection.close());
@@ -50,7 +50,9 @@ async function main(): Promise<void> {
       temporal.withDeadline(Date.now() + TEMPORAL_PROBE_TIMEOUT_MS, () =>
         temporal.workflowService.describeNamespace({ namespace: address.namespace }),
       ),
-    ).catch((error: unknown) => logger.warn({ err: error }, 'nothing that needs a process is in service'));
+    ).catch((error: unknown) =>
+      logger.warn({ err: error }, 'temporal is unavailable: requests that need a process are not served'),
+    );
 
     const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
     const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
@@ -63,7 +65,7 @@ async function main(): Promise<void> {
     const observers = createObservers(logger, metrics);
     const servers = await startServers({ ...environment, policy }, services, observers, shutdown);
     const ready = { ...servers, ...(codec && { codec: codec.url }) };
-    logger.warn('PERSONA_INSECURE=1: plain text, and nobody is asked who they are; for this machine only');
+    logger.warn('PERSONA_INSECURE=1: plain text and no authentication; for this machine only');
     console.log(JSON.stringify({ ready }));
   } catch (error) {
     await shutdown.stopAll();

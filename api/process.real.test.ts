@@ -1,4 +1,4 @@
-/** The API as a program: how it starts, refuses to, and ends. */
+/** The API as a process: startup, refused startup and shutdown. */
 
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => apiUnderTest.close());
 
-test('says that it is ready, counts what it did, and ends at once and well when told to', async () => {
+test('reports that it is ready, counts its requests, and exits promptly with code 0 on SIGTERM', async () => {
   const api = await apiUnderTest.startApi();
   expect((await sendRequest(api, '/readyz')).body).toEqual({
     status: 'ready',
@@ -33,7 +33,7 @@ function callUnary<T>(call: (done: (error: ServiceError | null, value: T) => voi
   });
 }
 
-test('contexts and profiles are read while Temporal is away, also by a process that starts meanwhile', {
+test('contexts and profiles are read while Temporal is unavailable, also by a process that starts meanwhile', {
   timeout: 120_000,
 }, async () => {
   const { customer_id } = await createCustomer(apiUnderTest.graph, testHeader(), {});
@@ -87,7 +87,7 @@ test.each([
     'refused with NODE_ENV=production',
   ],
   [
-    'on an address that others reach',
+    'on a non-loopback address',
     { PERSONA_INSECURE: '1', HTTP_HOST: '0.0.0.0' },
     78,
     'HTTP_HOST: must be a loopback address',

@@ -1,4 +1,4 @@
-/** What both faces do with every request: find out who asks, and tell log and metrics how it went. */
+/** Common to REST and gRPC: the ids, the idempotency key, and the log and metrics of every request. */
 
 import { randomUUID } from 'node:crypto';
 import { ERRORS, validationError, PersonaError } from '../domain/errors.ts';
@@ -6,12 +6,12 @@ import { createLineWriter, type WriteLine } from '../platform/log-lines.ts';
 import type { Logger } from '../platform/logs.ts';
 import type { Metrics } from '../platform/metrics.ts';
 
-/** Longest wait for an answer, whatever deadline a caller sets. */
+/** The maximum time to a response, regardless of the caller's deadline. */
 export const MAX_WAIT_MS = 30_000;
 
-/** Ids that others choose go into logs and headers, so they must be plain. */
+/** Ids chosen by callers go into logs and headers, so their format is restricted. */
 const PLAIN_ID = /^[\w.=:-]{1,128}$/;
-/** RFC 9110 would allow more; a key is an id. */
+/** Stricter than RFC 9110: a key is an id. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const TRACE_PARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
@@ -34,7 +34,7 @@ const LOG_FIELDS = [
 export interface Observers {
   logger: Logger;
   metrics: Metrics;
-  /** Writes the line of a request, but of one that has failed by a fault of ours. */
+  /** Writes the line of a request, except for requests that failed with a server error. */
   logRequest: WriteLine<(typeof LOG_FIELDS)[number]>;
 }
 
@@ -44,13 +44,13 @@ export function createObservers(logger: Logger, metrics: Metrics): Observers {
 
 export interface RequestIds {
   requestId: string;
-  /** Runs through every process that the request sets off. */
+  /** Passed on to every process that the request starts. */
   correlationId: string;
   /** The caller's trace (W3C trace context), if it sent one. */
   trace?: { id: string; flags: string };
 }
 
-/** @param header reads a header or metadata entry @param existingId the request's id, where the face has made one already */
+/** @param header reads a header or metadata entry @param existingId the request's id, if one was already assigned */
 export function requestIds(header: (name: string) => string | undefined, existingId?: string): RequestIds {
   const plainIdFrom = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
   const requestId = existingId ?? plainIdFrom('x-request-id') ?? randomUUID();
@@ -63,9 +63,9 @@ export function requestIds(header: (name: string) => string | undefined, existin
 }
 
 /**
- * The key as it came, if it is one.
+ * The key unchanged, if it is valid.
  *
- * @param name as the face writes it
+ * @param name of the header or metadata entry
  * @throws PersonaError invalid_argument
  */
 export function readIdempotencyKey(key: string | undefined, name: string): string | undefined {
@@ -75,14 +75,14 @@ export function readIdempotencyKey(key: string | undefined, name: string): strin
   ]);
 }
 
-/** An error of the catalogue, whatever was thrown. */
+/** Converts anything thrown to an error of the catalogue. */
 export function asPersonaError(error: unknown): PersonaError {
   if (error instanceof PersonaError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new PersonaError('internal', message, { cause: error });
 }
 
-/** Whom and what a request is about: the ids that log lines are found by. */
+/** The subjects of a request: the ids by which its log line is found. */
 export interface RequestSubject {
   customer_id?: string;
   transaction_id?: string;
@@ -91,17 +91,17 @@ export interface RequestSubject {
   workflow_id?: string;
 }
 
-/** How one request went. `code` is the status as the face writes it. */
+/** The outcome of a request. `code` is the HTTP or gRPC status. */
 export interface RequestOutcome {
   ids: RequestIds;
   code: string;
-  /** By `performance.now()`. */
+  /** From `performance.now()`. */
   startedAt: number;
   about?: RequestSubject;
   error?: PersonaError;
 }
 
-/** One line and one measurement per request. @param operation a route or rpc */
+/** One log line and one measurement per request. @param operation a route or RPC */
 export function recordRequest(
   { logger, metrics, logRequest }: Observers,
   face: 'http' | 'grpc',

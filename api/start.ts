@@ -1,4 +1,4 @@
-/** Starts the API's servers over given services: what the process does, and what tests do without one. */
+/** Starts the API's servers on given services, for the process and for in-process tests. */
 
 import type { Policy } from '../domain/policy.ts';
 import { REQUIRED_DEPENDENCIES } from '../services/dependency-states.ts';
@@ -12,14 +12,14 @@ import { createApp } from './http/app.ts';
 import { serveHttp } from './http/server.ts';
 import type { Observers } from './requests.ts';
 
-/** Where the servers answer: two URLs, and `host:port` of gRPC. */
+/** The addresses of the servers: two URLs, and `host:port` of gRPC. */
 export interface ApiAddresses {
   http: string;
   grpc: string;
   metrics: string;
 }
 
-/** @param shutdown is told how to stop each server, and first of all to send new requests elsewhere */
+/** @param shutdown gets the steps that stop the servers, the first of which reports the process as not ready */
 export async function startServers(
   environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metrics' | 'rateLimits'> & { policy: Policy },
   services: Services,

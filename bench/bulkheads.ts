@@ -1,4 +1,4 @@
-/** How long claims and recordings wait for a worker while the receiver of notices takes connections and never answers. */
+/** How long claims and recordings wait for a worker while the receiver of notices never responds. */
 
 import { setTimeout } from 'node:timers/promises';
 import { getObligation } from '../graph/recovery/index.ts';
@@ -12,20 +12,20 @@ import type { BenchSystem } from './system.ts';
 const PAYERS = 24;
 const IN_FLIGHT = 8;
 const REPETITIONS = 3;
-/** More than a worker runs activities of a queue at a time: each of their notices holds one of them. */
+/** More than the activities that a worker runs concurrently per queue: each of their notices occupies one. */
 const UNANSWERED = 130;
 const WARM_UP = 96;
-/** By then all of them are being handed over; one try lasts ten seconds. */
+/** By then all of them are being delivered; one try lasts ten seconds. */
 const DELIVERY_UNDER_WAY_MS = 3_000;
-/** Claims and recordings run within the workflow's own tasks. */
+/** Claims and recordings run within workflow tasks. */
 const ACTIVITIES = ['charge'];
 
 export const bulkheadsBenchmark = {
   name: 'bulkheads',
-  title: 'Claims and recordings while the receiver of notices answers nothing',
+  title: 'Claims and recordings while the receiver of notices does not respond',
   conditions:
-    'From schedule to start, by Temporal’s clock, of the workflows’ tasks, in which recoveries claim and record, and of their charges. Persona: while the receiver takes connections and never answers, ' +
-    `with the notices of ${UNANSWERED} other recoveries before it, of which a worker hands over 100 at a time. Bare: the same while it answers. ` +
+    'Schedule-to-start latency, by Temporal’s clock, of workflow tasks, within which recoveries claim and record, and of charges. Persona: while the receiver accepts connections and never responds, ' +
+    `with the notices of ${UNANSWERED} other recoveries pending, of which a worker delivers 100 at a time. Bare: the same while it responds. ` +
     `Turns of ${PAYERS} recoveries, ${IN_FLIGHT} in flight`,
   async run({ addresses, graph, temporal, log }: BenchSystem): Promise<Findings> {
     log(`adding ${PAYERS + UNANSWERED} customers…`);

@@ -1,4 +1,4 @@
-/** `GetCustomerContext` beside a bare grpc-js server: a process each, the same caller. */
+/** `GetCustomerContext` compared with a bare grpc-js server: one process each, the same caller. */
 
 import { GetCustomerContextRequest, PersonaAgentService } from '../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
@@ -13,7 +13,7 @@ const CUSTOMERS = 100;
 const IN_FLIGHT = { cached: 64, strong: 16 };
 const TURN_MS = 4_000;
 
-/** `processor`: microseconds that the server took for a call. */
+/** `processor`: the server's CPU time per call, in microseconds. */
 type ServerLoad = Load & { processor: number };
 
 export const contextBenchmark = {
@@ -21,8 +21,8 @@ export const contextBenchmark = {
   title: '`GetCustomerContext` against a bare grpc-js server',
   conditions:
     `${CUSTOMERS} customers with three devices, three cards and an address each; turns of ${TURN_MS / 1_000} s. ` +
-    `Cached: ${IN_FLIGHT.cached} in flight, beside an echo of the same message. STRONG: ${IN_FLIGHT.strong} in flight, ` +
-    'beside a handler that runs the same query in an auto-commit transaction',
+    `Cached: ${IN_FLIGHT.cached} in flight, compared with an echo of the same message. STRONG: ${IN_FLIGHT.strong} in flight, ` +
+    'compared with a handler that runs the same query in an auto-commit transaction',
   async run({ graph, addresses, startBare, log }: BenchSystem): Promise<Findings> {
     const bareServer = await startBare('grpc-server', { GRPC_PORT: 0 });
     log(`adding ${CUSTOMERS} customers…`);
@@ -67,7 +67,7 @@ function figures(what: string, measured: Record<'persona' | 'bare', ServerLoad[]
     toComparison(`${what}, p50`, 'ms', 'p50', measured),
     { ...toComparison(`${what}, p99`, 'ms', 'p99', measured), goal: { atMost: 1.25 } },
     ...(isKnown
-      ? [toComparison(`${what}, the server process's own time`, 'µs/call', 'processor', measured)]
+      ? [toComparison(`${what}, CPU time of the server process`, 'µs/call', 'processor', measured)]
       : []),
   ];
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** Linux counts in hundredths of a second for everybody (`USER_HZ`). */
+/** Linux reports hundredths of a second on every system (`USER_HZ`). */
 const TICK_MS = 10;
-/** Of the fields behind the process's name: time in user mode and in the kernel. */
+/** Indexes of the fields after the process's name: time in user mode and in kernel mode. */
 const [USER, KERNEL] = [11, 12];
 
-/** How much processor time a process has taken so far, in milliseconds; NaN where the system is not Linux. */
+/** CPU time used by a process so far, in milliseconds; NaN if the system is not Linux. */
 export function cpuTime(pid: number): number {
   if (process.platform !== 'linux') return Number.NaN;
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];

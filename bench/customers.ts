@@ -1,4 +1,4 @@
-/** The people that benchmarks are about. */
+/** Customers for benchmarks. */
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
@@ -20,7 +20,7 @@ import type { BenchSystem } from './system.ts';
 const randomHex = () => randomUUID().replaceAll('-', '');
 const IN_FLIGHT = 4;
 
-/** A stranger at checkout, with everything but a payment method. */
+/** An onboarding of a new customer, with everything except a payment method. */
 export function newCustomerRequest(): OnboardingRequest {
   const id = randomHex();
   return {
@@ -57,7 +57,7 @@ export function headerOf({ transaction_id, occurred_at }: OnboardingRequest): Co
 }
 
 /**
- * Customers with three trusted devices, three cards and a verified address each, written by the graph's own command.
+ * Adds customers with three trusted devices, three cards and a verified address each, by the graph's own command.
  * @returns their ids
  */
 export async function addCustomers(graph: Graph, count: number): Promise<string[]> {
@@ -79,13 +79,13 @@ export async function addCustomers(graph: Graph, count: number): Promise<string[
   return ids;
 }
 
-/** A customer whose first card has failed and whose second one may be charged, each from its own checkout. */
+/** A customer whose first card fails and whose second one may be charged, each from a separate checkout. */
 export interface Payer {
   customer_id: string;
   failing_method_id: string;
 }
 
-/** With one card alone, taken in as a shop does, over REST; waits until the gateway has verified it. */
+/** Adds payers with a single card over REST, as a shop does; waits until the gateway has verified the card. */
 export async function addSingleCardPayers(system: CheckoutSystem, count: number): Promise<Payer[]> {
   const payers: Payer[] = [];
   await runCalls(count, IN_FLIGHT, async () => {
@@ -95,7 +95,7 @@ export async function addSingleCardPayers(system: CheckoutSystem, count: number)
   return payers;
 }
 
-/** The same by the graph's own command: quick, but the gateway has never heard of their cards. */
+/** Adds them by the graph's own command: faster, but their cards are unknown at the gateway. */
 export async function addUnverifiedPayers(graph: Graph, count: number): Promise<Payer[]> {
   const policy = readPolicy();
   const payers: Payer[] = [];
@@ -111,7 +111,7 @@ export async function addUnverifiedPayers(graph: Graph, count: number): Promise<
   return payers;
 }
 
-/** A customer with one card, which is good until the end of 2030 and the default, and the device that it was used on. */
+/** A customer with one card, which is valid until the end of 2030 and the default, and the device that it was used on. */
 export interface Cardholder {
   customer_id: string;
   device_id: string;
@@ -119,7 +119,7 @@ export interface Cardholder {
   token: string;
 }
 
-/** Such customers by the graph's own commands, quick; the gateway has their cards attached, with the same details. */
+/** Adds them by the graph's own commands, which is fast; the gateway has their cards attached with the same details. */
 export async function addVerifiedCardholders(
   { addresses, graph }: CheckoutSystem,
   count: number,
@@ -154,7 +154,7 @@ export async function addVerifiedCardholders(
   return cardholders;
 }
 
-/** Takes them in as a shop does, over REST, and waits until the gateway has verified both cards. */
+/** Adds payers over REST, as a shop does, and waits until the gateway has verified both cards. */
 export async function addPayers(system: CheckoutSystem, count: number): Promise<Payer[]> {
   const payers: Payer[] = [];
   await runCalls(count, IN_FLIGHT, async () => {
@@ -167,7 +167,7 @@ export async function addPayers(system: CheckoutSystem, count: number): Promise<
   return payers;
 }
 
-/** A new payment that failed on the card that fails, for a reason that passes. */
+/** A new payment that failed on the failing card, for a temporary reason. */
 export function failureOf({ customer_id, failing_method_id }: Payer): PaymentFailed {
   return {
     event_id: randomUUID(),
@@ -210,6 +210,6 @@ async function checkOut(
 async function send(method: string, url: string, body: object): Promise<unknown> {
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(url, { method, headers, body: JSON.stringify(body) });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`${url} returned ${response.status}: ${await response.text()}`);
   return response.json();
 }

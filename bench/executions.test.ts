@@ -19,7 +19,7 @@ const startedEvent = (scheduledEventId: number, milliseconds: number) => ({
 const historyOf = (events: object[]) =>
   ({ workflow: { getHandle: () => ({ fetchHistory: async () => ({ events }) }) } }) as unknown as Client;
 
-test('the time is that from the signal to the start of the charge, not of what goes before it', async () => {
+test('the time to charge is measured from the signal to the start of the charge', async () => {
   const events = [
     signaledEvent('paymentFailed', 10),
     signaledEvent('retryNow', 100),
@@ -31,7 +31,7 @@ test('the time is that from the signal to the start of the charge, not of what g
   expect(await timeToCharge(historyOf(events), 'w', 'retryNow')).toBe(75);
 });
 
-test('a recovery that has not charged has no such time', async () => {
+test('a recovery that has not charged has no time to charge', async () => {
   const events = [signaledEvent('retryNow', 100), scheduledEvent(7, 'claimAttempt'), startedEvent(7, 130)];
   await expect(timeToCharge(historyOf(events), 'w', 'retryNow')).rejects.toThrow('w has not charged');
 });

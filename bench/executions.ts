@@ -1,16 +1,16 @@
-/** What one execution left behind in Temporal. */
+/** Reads the history of one execution in Temporal. */
 
 import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 
-/** The marker that the SDK leaves of an activity which ran within a workflow task. */
+/** The SDK's marker for an activity that ran within a workflow task. */
 const LOCAL_ACTIVITY = 'core_local_activity';
 
 export interface ExecutionTrace {
   events: number;
-  /** What each activity answered, by its name. */
+  /** The result of each activity, by its name. */
   answers: Record<string, unknown>;
 }
 
@@ -38,7 +38,7 @@ export async function readTrace(client: Client, workflowId: string): Promise<Exe
   return { events: all.length, answers };
 }
 
-/** How long a signal took to become a charge, in milliseconds by the server's clock: from its arrival to the charge's start. */
+/** Time from a signal's arrival to the start of the charge, in milliseconds by the server's clock. */
 export async function timeToCharge(client: Client, workflowId: string, signal: string): Promise<number> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const all = events ?? [];
@@ -57,7 +57,7 @@ export async function timeToCharge(client: Client, workflowId: string, signal: s
   return tsToMs(chargeStarted.eventTime) - tsToMs(signalReceived.eventTime);
 }
 
-/** How long each task of an execution's workflow, and of these activities, waited for a worker: milliseconds by the server's clock. */
+/** Schedule-to-start latencies of an execution's workflow tasks and these activities, in milliseconds (server's clock). */
 export async function scheduleToStartLatencies(
   client: Client,
   workflowId: string,

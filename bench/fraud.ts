@@ -1,4 +1,4 @@
-/** Outcomes of fraud cases, beside a workflow whose activities write the same by one statement each. */
+/** Outcomes of fraud cases compared with a workflow whose activities write the same by one statement each. */
 
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -13,13 +13,13 @@ import { toComparison, runCalls, REPETITIONS, sideBySide } from './side-by-side.
 import type { BenchSystem } from './system.ts';
 
 const BARE_QUEUE = 'bare-fraud';
-/** A turn's; fewer of them for a try. */
+/** Per turn; set a smaller number for a trial run. */
 const CASES = Number(process.env.BENCH_FRAUD_CASES ?? 48);
 const IN_FLIGHT = 16;
 const ONE_BY_ONE = Math.min(12, CASES);
-/** So many until Neo4j's Java is warm, on each side. */
+/** Until Neo4j's JVM is warm, on each side. */
 const WARM_UP = CASES * 8;
-/** The one an activity, the other two: the customer is suspended, and written to. */
+/** The first runs one activity, the second two, because the customer is suspended and notified. */
 const OUTCOMES: readonly FraudOutcome[] = ['challenge_failed', 'confirmed_fraud'];
 const SCORE = 0.1;
 
@@ -27,10 +27,10 @@ export const fraudBenchmark = {
   name: 'fraud',
   title: 'Outcomes of fraud cases against a bare workflow',
   conditions:
-    'From the signal with which a case starts to its result; each is of another customer, with the device and the card that it names. ' +
-    '`challenge_failed` is one activity; `confirmed_fraud` is two, since it suspends its customer, who is written to. ' +
-    'Bare: a workflow that hears the same signal and runs as many activities, each of which writes what a real one leaves (nodes, events, receipts) ' +
-    'by one statement in an auto-commit transaction, hands over the same notice, and answers what a real one answered; same codec, a worker of its own. ' +
+    'From the signal that starts a case to its result; each case names a different customer, with a device and a card. ' +
+    '`challenge_failed` is one activity; `confirmed_fraud` is two, because its customer is suspended and notified. ' +
+    'Bare: a workflow that receives the same signal and runs as many activities, each of which writes what a real one leaves (nodes, events, receipts) ' +
+    'by one statement in an auto-commit transaction, delivers the same notice, and returns a recorded result; same codec, a separate worker. ' +
     `Turns of ${CASES} cases, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
   async run(system: BenchSystem): Promise<Findings> {
     const comparisons: Comparison[] = [];
@@ -50,7 +50,7 @@ async function measure(system: BenchSystem, outcome: FraudOutcome): Promise<Comp
     const workflowId = await signalWithStartFraudCase(temporal, report.case_id, 'fraudOutcome', report);
     const result = await temporal.workflow.getHandle(workflowId).result();
     if (result.outcome !== outcome)
-      throw new Error(`${workflowId} ended otherwise: ${JSON.stringify(result)}`);
+      throw new Error(`unexpected result of ${workflowId}: ${JSON.stringify(result)}`);
     return workflowId;
   };
   const applyBare = async (report = next()): Promise<void> => {
@@ -93,7 +93,7 @@ async function measure(system: BenchSystem, outcome: FraudOutcome): Promise<Comp
 }
 
 function reportOf(cardholder: Cardholder | undefined, outcome: FraudOutcome): BareReport {
-  if (cardholder === undefined) throw new Error('there is no customer left');
+  if (cardholder === undefined) throw new Error('no customers left');
   const { customer_id, device_id, payment_method_id } = cardholder;
   return {
     event_id: randomUUID(),
@@ -105,7 +105,7 @@ function reportOf(cardholder: Cardholder | undefined, outcome: FraudOutcome): Ba
   };
 }
 
-/** What a case has left, but for ids, times and who wrote it. */
+/** What a case has left in the graph, without ids, times and the writer's name. */
 const CASE_STATE = `
   MATCH (f:FraudCase {case_id: $case_id})
   MATCH (c:Customer {id: f.customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
@@ -121,11 +121,13 @@ const CASE_STATE = `
       RETURN e.type + ' ' + e.seq + ' ' + e.schema_version + ' ' + size(keys(e)) ORDER BY e.stream, e.seq
     } AS events`;
 
-/** @throws Error where the bare activities write something else than Persona does */
+/** @throws Error if the bare activities do not write the same as Persona */
 async function requireSameWrites(graph: Graph, ...reports: readonly [BareReport, BareReport]): Promise<void> {
   const [real, bare] = await Promise.all(
     reports.map(({ case_id, device_id }) => graph.read(CASE_STATE, { case_id, device_id })),
   );
   if (real?.length !== 1 || !isDeepStrictEqual(real, bare))
-    throw new Error(`the bare activities leave ${JSON.stringify(bare)}, and Persona ${JSON.stringify(real)}`);
+    throw new Error(
+      `the bare activities wrote ${JSON.stringify(bare)}, Persona wrote ${JSON.stringify(real)}`,
+    );
 }

@@ -1,6 +1,6 @@
 /**
- * A gRPC client that does nothing but send and receive, over Node's own HTTP/2. grpc-js' client costs as much as a
- * server: with it a benchmark would measure the caller.
+ * A gRPC client that only sends and receives, over Node's own HTTP/2. grpc-js's client costs as much as a server: with it
+ * a benchmark would measure the caller.
  */
 
 import { connect } from 'node:http2';
@@ -21,7 +21,7 @@ export function openGrpcCaller(address: string, path: string): GrpcCaller {
     ':path': path,
     'content-type': 'application/grpc',
     te: 'trailers',
-    // Whoever routes a payment sets a deadline.
+    // Callers that route a payment set a deadline.
     'grpc-timeout': '5S',
   };
   return {
@@ -39,7 +39,7 @@ export function openGrpcCaller(address: string, path: string): GrpcCaller {
         stream.on('error', reject);
         stream.on('end', () => {
           if (status === '0') resolve(Buffer.concat(chunks).subarray(PREFIX_BYTES));
-          else reject(new Error(`${path} answered with gRPC status ${String(status)}`));
+          else reject(new Error(`${path} returned gRPC status ${String(status)}`));
         });
         stream.end(framed(message));
       }),
@@ -47,7 +47,7 @@ export function openGrpcCaller(address: string, path: string): GrpcCaller {
   };
 }
 
-/** One uncompressed message: a zero, its length in four bytes, itself. */
+/** One uncompressed message: a zero byte, its length in four bytes, and the message. */
 function framed(message: Uint8Array): Buffer {
   const frame = Buffer.alloc(PREFIX_BYTES + message.length);
   frame.writeUInt32BE(message.length, 1);

@@ -1,16 +1,16 @@
 /**
- * What lives in a Node process's heaps: its main thread's and those of its worker threads, where workflows run. Looked at
- * through the inspector, which the process opens when it is sent SIGUSR1.
+ * Measures the heaps of a Node process: that of its main thread and those of its worker threads, which run workflows. Uses
+ * the inspector, which the process opens on SIGUSR1.
  */
 
 import { setTimeout } from 'node:timers/promises';
 
-/** Lets a program open its inspector on any free port; nothing listens until it is asked to. */
+/** Lets a program open its inspector on any free port, only on request. */
 export const INSPECTABLE = { NODE_OPTIONS: '--inspect-port=127.0.0.1:0' };
 
 export interface Inspectable {
   pid: number;
-  /** All that it has printed. */
+  /** Everything it has printed. */
   output(): string;
 }
 
@@ -41,7 +41,7 @@ async function inspectorOf({ pid, output }: Inspectable): Promise<string> {
     process.kill(pid, 'SIGUSR1');
     await setTimeout(200);
   }
-  throw new Error(`process ${pid} does not open its inspector`);
+  throw new Error(`process ${pid} did not open its inspector`);
 }
 
 async function measure(socket: WebSocket): Promise<number> {
@@ -59,7 +59,7 @@ async function measure(socket: WebSocket): Promise<number> {
   });
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve);
-    socket.addEventListener('error', () => reject(new Error(`${socket.url} does not answer`)));
+    socket.addEventListener('error', () => reject(new Error(`${socket.url} cannot be reached`)));
   });
 
   let id = 0;
@@ -71,7 +71,7 @@ async function measure(socket: WebSocket): Promise<number> {
     else void sendCommand('NodeWorker.sendMessageToWorker', '', { sessionId: thread, message });
     return reply;
   };
-  // Names every thread before it answers.
+  // Reports every thread before its own response.
   await sendCommand('NodeWorker.enable', '', { waitForDebuggerOnStart: false });
   let bytes = 0;
   for (const thread of ['', ...threads]) {
@@ -84,7 +84,7 @@ async function measure(socket: WebSocket): Promise<number> {
 async function withDeadline<T>(work: Promise<T>): Promise<T> {
   const controller = new AbortController();
   const deadline = setTimeout(TIMEOUT_MS, undefined, { signal: controller.signal }).then(() => {
-    throw new Error('the inspector does not answer');
+    throw new Error('the inspector did not respond in time');
   });
   try {
     return await Promise.race([work, deadline]);

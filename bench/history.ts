@@ -1,4 +1,4 @@
-/** Recoveries of a customer with a long history beside those of one with none, and of one who owes much at once. */
+/** Recoveries of a customer with a long history compared with one without, and of one with many open obligations. */
 
 import { randomUUID } from 'node:crypto';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
@@ -20,20 +20,20 @@ import type { BenchSystem } from './system.ts';
 
 const LOGINS = 200_000;
 const LOGINS_AT_ONCE = 10_000;
-/** A turn's, one after the other. */
+/** Per turn, one after the other. */
 const RECOVERIES = 8;
 const WARM_UP = 60;
-/** Of one customer, and how many of them ask for a charge while another one is under way. */
+/** Open obligations of one customer, and how many of them request a charge while another one is in flight. */
 const OPEN = 300;
 const BLOCKED = 3;
 
 export const historyBenchmark = {
   name: 'history',
-  title: 'Recoveries of a customer with a long history against one with none',
+  title: 'Recoveries of a customer with a long history against one without',
   conditions:
-    'The graph’s own commands of one recovery, one after the other: the failure opens it with its first claim, the charge is approved, the notice is read, leased and sent, a second payment turns up and is refunded. ' +
-    `What stands under "Persona" is a customer with ${LOGINS} logins, under "bare" one with none; turns of ${RECOVERIES} recoveries. ` +
-    `Counted: whom the end of a charge wakes, where a customer owes ${OPEN} payments and ${BLOCKED} of them were blocked by that charge`,
+    'The graph’s own commands of one recovery, one after the other: the failure opens it with its first claim, the charge is approved, the notice is read, leased and sent, a second success is reported and refunded. ' +
+    `"Persona" is a customer with ${LOGINS} logins, "bare" one with none; turns of ${RECOVERIES} recoveries. ` +
+    `Counted: the recoveries signalled at the end of a charge, for a customer with ${OPEN} open obligations of which ${BLOCKED} were blocked by that charge`,
   async run({ graph, log }: Pick<BenchSystem, 'graph' | 'log'>): Promise<Findings> {
     const [long, short, warm] = [await addPayer(graph), await addPayer(graph), await addPayer(graph)];
     log(`writing ${LOGINS} logins…`);
@@ -49,7 +49,7 @@ export const historyBenchmark = {
   },
 };
 
-// As `LoginRecorded` leaves them, published long ago.
+// Events as appended for `LoginRecorded`.
 const ADD_LOGINS = `
   MATCH (c:Customer {id: $customer_id})-[:LOGGED_IN_FROM]->(d:Device)
   WITH c, d, c.version AS version, datetime() AS now LIMIT 1
@@ -117,6 +117,6 @@ async function countSignalled(graph: Graph, log: BenchSystem['log']): Promise<Co
     ...charged,
     answer,
   });
-  const what = `recoveries that the end of a charge wakes, of ${OPEN} open ones of which ${BLOCKED} were blocked by it`;
+  const what = `recoveries signalled at the end of a charge, of ${OPEN} open ones of which ${BLOCKED} were blocked by it`;
   return { what, value: others.length, atMost: BLOCKED };
 }

@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, totalmem, type } from 'node:os';
 import { versions } from '../dev/stack/versions.ts';
 
-/** What a figure was measured on. */
+/** The machine that a figure was measured on. */
 export interface Machine {
   cpu: string;
   cores: number;
@@ -12,7 +12,7 @@ export interface Machine {
   temporal: string;
 }
 
-/** This machine, and the servers that the benchmarks start on it. */
+/** This machine, and the versions of the servers that the benchmarks start. */
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

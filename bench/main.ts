@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- name …]`: measures Persona beside the bare thing underneath. `npm run bench -- publish` puts the
- * newest results into the documentation.
+ * `npm run bench [-- name …]`: measures Persona against a bare baseline of the underlying technology. `npm run bench --
+ * publish` writes the newest results to the documentation.
  */
 
 import { runDevCommand } from '../dev/run-dev-command.ts';
@@ -45,7 +45,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   reconciliationBenchmark,
   sweepBenchmark,
   storageBenchmark,
-  // The last one: what it opens stays open.
+  // The last one, because its recoveries stay open.
   openRecoveriesBenchmark,
 ];
 const names = BENCHMARKS.map(({ name }) => name);
@@ -54,7 +54,7 @@ const args = process.argv.slice(2);
 await runDevCommand(async (context) => {
   const unknown = args.find((name) => name !== 'publish' && !names.includes(name));
   if (unknown !== undefined) {
-    context.log(`there is no benchmark '${unknown}'; there are ${names.join(', ')}, and publish`);
+    context.log(`unknown benchmark '${unknown}'; valid arguments are ${names.join(', ')} and publish`);
     return 2;
   }
   if (args.includes('publish')) {
@@ -72,7 +72,7 @@ await runDevCommand(async (context) => {
       at: new Date().toISOString(),
       ...found,
     };
-    context.log(`\n${asTable(result)}\nkept in ${saveResult(result)}`);
+    context.log(`\n${asTable(result)}\nsaved in ${saveResult(result)}`);
   }
   await system.close();
   return 0;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const KB = 1_024;
 
-/** Resident memory of a process in MB, now and at most so far. */
+/** Resident memory of a process in MB, current and peak. */
 export interface Memory {
   now: number;
   peak: number;
@@ -13,7 +13,7 @@ export function memoryOf(pid: number): Memory | undefined {
   const status = readStatus(pid);
   const megabytesOf = (name: string) =>
     (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * KB) / 1e6;
-  // One that has ended and was not waited for has no memory any more.
+  // A zombie process has no memory.
   return status.includes('VmRSS:') ? { now: megabytesOf('VmRSS'), peak: megabytesOf('VmHWM') } : undefined;
 }
 

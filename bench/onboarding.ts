@@ -1,4 +1,4 @@
-/** Onboarding without a payment method, beside a workflow whose activity does nothing. */
+/** Onboarding without a payment method compared with a workflow whose activity does nothing. */
 
 import { randomUUID } from 'node:crypto';
 import { WithStartWorkflowOperation } from '@temporalio/client';
@@ -21,9 +21,9 @@ export const onboardingBenchmark = {
   name: 'onboarding',
   title: 'Onboarding without a payment method against a bare workflow',
   conditions:
-    'From the update-with-start to its answer, which comes when everything is written: a new customer with an e-mail address, ' +
-    'a device and an address. Bare: a workflow that answers the same update after one activity, which does nothing and answers ' +
-    'what a real run answered; same codec, a worker of its own. ' +
+    'From the update-with-start to its result, which is returned when everything is written: a new customer with an e-mail address, ' +
+    'a device and an address. Bare: a workflow that completes the same update after one activity, which does nothing and returns ' +
+    'a recorded result; same codec, a separate worker. ' +
     `Turns of ${CUSTOMERS} customers, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
   async run({ temporal, startBare }: BenchSystem): Promise<Findings> {
     const input = () => ({
@@ -58,7 +58,7 @@ export const onboardingBenchmark = {
         }),
       );
     };
-    // So many until Neo4j's Java is warm.
+    // Until Neo4j's JVM is warm.
     await runCalls(WARM_UP, IN_FLIGHT, onboard);
     const many = await sideBySide(
       () => runCalls(CUSTOMERS, IN_FLIGHT, onboard),

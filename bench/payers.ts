@@ -1,4 +1,4 @@
-/** Customers and their recoveries by the graph's own commands, under keys and names such as the processes give them. */
+/** Customers and their recoveries by the graph's own commands, with keys and callers like those of the processes. */
 
 import { randomUUID } from 'node:crypto';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
@@ -27,12 +27,12 @@ import { newCustomerRequest, type Payer } from './customers.ts';
 const policy = readPolicy();
 const DAY_MS = 24 * 3_600_000;
 
-/** Who may be charged with the second card when the first one has failed. */
+/** A customer who may be charged with the second card after the first one has failed. */
 export interface TwoCardPayer extends Payer {
   charged_method_id: string;
 }
 
-/** What commands are decided by besides their own input. */
+/** The input common to all commands. */
 export const policyAndNow = () => ({ policy, now: Date.now() });
 
 /** The header of a recovery's command. */
@@ -46,7 +46,7 @@ export function recoveryHeader(payment_id: string, idempotencyKey: string): Comm
   };
 }
 
-/** One checkout: the customer is taken in, or recognised, by its process. */
+/** One checkout: the customer is created or recognised, as by the onboarding process. */
 export async function checkOut(graph: Graph, request: OnboardingRequest) {
   const { customer_id, payment_method_id } = await onboard(graph, headerOf(request, request.transaction_id), {
     request,
@@ -56,7 +56,7 @@ export async function checkOut(graph: Graph, request: OnboardingRequest) {
   return { customer_id, payment_method_id };
 }
 
-/** The same with a card that is new: the gateway verifies it. @param card the token that the checkout brought */
+/** A checkout with a new card, which the gateway verifies. @param card the card's token */
 export async function checkOutWithNewCard(graph: Graph, visit: OnboardingRequest, card: string) {
   const payment_method_details = cardDetails(card);
   const { customer_id, payment_method_id } = await checkOut(graph, { ...visit, payment_method_details });
@@ -92,7 +92,7 @@ export async function addPayer(graph: Graph): Promise<TwoCardPayer> {
 
 /**
  * One recovery: the failure opens it with its first claim, the charge is approved, the notice is read, leased and sent.
- * @param declines how often the charge is declined before, for want of funds, a day apart
+ * @param declines number of preceding declines for insufficient funds, a day apart
  */
 export async function recover(graph: Graph, failure: PaymentFailed, declines = 0) {
   const { payment_id, customer_id, event_id } = failure;

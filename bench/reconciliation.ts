@@ -1,4 +1,4 @@
-/** The comparison with the gateway, beside a loop that only reads both sides. */
+/** The reconciliation compared with a loop that only reads both sides. */
 
 import { randomUUID } from 'node:crypto';
 import { RECONCILIATION, TaskQueue, WorkflowName } from '../domain/workflow-contracts.ts';
@@ -10,7 +10,7 @@ import type { Findings } from './result.ts';
 import { toComparison, runCalls, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
-/** Fewer of them for a try. */
+/** Set a smaller number for a trial run. */
 const CUSTOMERS = Number(process.env.BENCH_RECONCILIATION_CUSTOMERS ?? 5_000);
 const PAGE = 50;
 const DEVICES = 1_000;
@@ -18,7 +18,7 @@ const IN_FLIGHT = 4;
 const REPETITIONS = 5;
 const DAY_S = 86_400;
 
-// As Persona's pages: with what says whether a version is right.
+// Like Persona's pages, which include the check of a node's version.
 const VERSION = (node: string) => `
   EXISTS { MATCH (:PersonaEvent {stream_id: ${node}.id, seq: ${node}.version}) }
   AND NOT EXISTS { MATCH (:PersonaEvent {stream_id: ${node}.id, seq: ${node}.version + 1}) } AS is_version_right`;
@@ -38,10 +38,10 @@ const WALLET = `
 
 export const reconciliationBenchmark = {
   name: 'reconciliation',
-  title: 'The comparison with the gateway against a bare loop',
+  title: 'The reconciliation with the gateway against a bare loop',
   conditions:
     `Every wallet of a graph with ${CUSTOMERS} customers or more, one card each, in pages of ${PAGE}, ${IN_FLIGHT} customers at a time; the gateway's charges, refunds, disputes and warnings of a day, and the devices. ` +
-    'Persona: the process through Temporal, from its start to its result, a dry run that finds nothing. ' +
+    'Persona: the workflow, from its start to its result, a dry run that finds nothing. ' +
     'Bare: a loop that reads the same pages and wallets with the same columns by Cypher, and the same lists at the gateway over HTTP, and compares nothing',
   async run(system: BenchSystem): Promise<Findings> {
     const { graph, log } = system;
@@ -78,7 +78,7 @@ async function reconcile({ temporal }: BenchSystem): Promise<void> {
   })) as ReconcileResult;
   const { differences, failed } = result;
   if (differences.length > 0 || failed.length > 0)
-    throw new Error(`the comparison found what it should not: ${JSON.stringify({ failed, differences })}`);
+    throw new Error(`the reconciliation has unexpected results: ${JSON.stringify({ failed, differences })}`);
 }
 
 type Row = { id: string; ref?: string | null };
@@ -121,7 +121,7 @@ async function readList(url: string): Promise<void> {
   const headers = { authorization: 'Bearer sk_test_bench' };
   for (let after = ''; ; ) {
     const response = await fetch(`${url}${after}`, { headers });
-    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+    if (!response.ok) throw new Error(`${url} returned ${response.status}`);
     const { data, has_more } = (await response.json()) as { data: { id: string }[]; has_more: boolean };
     if (!has_more) return;
     after = `&starting_after=${data.at(-1)?.id}`;

@@ -1,4 +1,4 @@
-/** Where results are kept: each run's newest beside the clone's other working files, the published ones in docs/. */
+/** Stores results: the newest of each benchmark among the clone's working files, the published ones in docs/. */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const PAGE = path('docs/performance.md');
 const BEGIN = '<!-- figures: written by `npm run bench -- publish` -->';
 const END = '<!-- end of figures -->';
 
-/** @returns where it is kept */
+/** @returns the file's path */
 export function saveResult(result: BenchmarkResult): string {
   mkdirSync(RESULTS_FOLDER, { recursive: true });
   const file = fileOf(result.name);
@@ -21,9 +21,9 @@ export function saveResult(result: BenchmarkResult): string {
 }
 
 /**
- * Puts the newest results into docs/performance.json and its tables into docs/performance.md.
+ * Writes the newest results to docs/performance.json and their tables to docs/performance.md.
  * @param names of all benchmarks, in the page's order
- * @returns what was done, in words
+ * @returns a summary for the log
  */
 export function publish(names: readonly string[]): string {
   const newest = names.map((name) => fileOf(name)).filter((file) => existsSync(file));
@@ -35,10 +35,10 @@ export function publish(names: readonly string[]): string {
   const results = names.flatMap((name) => known.get(name) ?? []);
   writeFileSync(PUBLISHED, `${JSON.stringify(results, undefined, 2)}\n`);
   writeFileSync(PAGE, withFigures(readFileSync(PAGE, 'utf8'), results));
-  return `${newest.length} of ${names.length} results are put into ${PAGE}`;
+  return `${newest.length} of ${names.length} results written to ${PAGE}`;
 }
 
-/** The page with its figures replaced. @throws Error if the page has no place for them */
+/** The page with its figures replaced. @throws Error if the page lacks the markers */
 export function withFigures(page: string, results: readonly BenchmarkResult[]): string {
   const [before, rest] = page.split(BEGIN);
   const after = rest?.split(END)[1];
@@ -46,7 +46,7 @@ export function withFigures(page: string, results: readonly BenchmarkResult[]): 
   return `${before}${BEGIN}\n\n${asMarkdown(results)}\n\n${END}${after}`;
 }
 
-/** What docs/performance.json holds. */
+/** The content of docs/performance.json. */
 export function readPublished(): BenchmarkResult[] {
   return existsSync(PUBLISHED) ? (JSON.parse(readFileSync(PUBLISHED, 'utf8')) as BenchmarkResult[]) : [];
 }

@@ -1,4 +1,4 @@
-/** A recovery that succeeds with the first alternative, beside a workflow whose activities do nothing. */
+/** A recovery that succeeds with the first candidate compared with a workflow whose activities do nothing. */
 
 import { signalWithStartRecovery } from '../temporal/workflow-client.ts';
 import { addPayers, failureOf, type Payer } from './customers.ts';
@@ -17,11 +17,11 @@ const LIMITS = { activities: 4, events: 22 };
 
 export const recoveryBenchmark = {
   name: 'recovery',
-  title: 'Recovery on the first alternative against a bare workflow',
+  title: 'Recovery with the first candidate against a bare workflow',
   conditions:
-    'From the signal with which it starts to its result. Bare: a workflow that receives the same signal and runs four ordinary activities ' +
-    'over as many task queues, which do nothing and answer what a real run answered; same codec, a worker of its own. Persona runs two of its ' +
-    'four within the workflow’s tasks. ' +
+    'From the signal that starts it to its result. Bare: a workflow that receives the same signal and runs four ordinary activities ' +
+    'over as many task queues, which do nothing and return recorded results; same codec, a separate worker. Persona runs two of its ' +
+    'four within workflow tasks. ' +
     `Turns of ${PAYERS} recoveries, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
   async run({ addresses, graph, temporal, startBare, log }: BenchSystem): Promise<Findings> {
     log(`adding ${PAYERS} customers…`);
@@ -32,7 +32,9 @@ export const recoveryBenchmark = {
       const workflowId = await signalWithStartRecovery(temporal, 'paymentFailed', failed);
       const result = await temporal.workflow.getHandle(workflowId).result();
       if (result.outcome !== 'recovered' || result.attempts !== 1)
-        throw new Error(`the recovery of ${failed.payment_id} ended otherwise: ${JSON.stringify(result)}`);
+        throw new Error(
+          `unexpected result of the recovery of ${failed.payment_id}: ${JSON.stringify(result)}`,
+        );
       return workflowId;
     };
     const { events, answers } = await readTrace(temporal, await recover(0));
@@ -48,7 +50,7 @@ export const recoveryBenchmark = {
       });
       await handle.result();
     };
-    // Neo4j's Java takes some hundreds of recoveries to be warm: until then it needs three times as long.
+    // Neo4j's JVM is warm after some hundreds of recoveries; until then it takes three times as long.
     await runCalls(WARM_UP, IN_FLIGHT, recover);
     const many = await sideBySide(
       () => runCalls(PAYERS, IN_FLIGHT, recover),

@@ -10,13 +10,13 @@ const described = {
 const comparison = { what: 'speed', unit: 'per s', persona: [1], bare: [2] };
 const figures: FigureTable = { head: ['', 'bytes', 'events'], rows: [['a customer', 12_345.6, 9.5]] };
 
-test('figures with nothing beside them have a table of their own', () => {
+test('figures without a comparison have a separate table', () => {
   const page = asMarkdown([{ ...described, comparisons: [], tables: [figures] }]);
   expect(page).toContain('|  | bytes | events |\n| --- | ---: | ---: |\n| a customer | 12 346 | 9.50 |');
   expect(page).not.toContain('Persona |');
 });
 
-test('it stands behind what was compared', () => {
+test('the table of figures follows that of comparisons', () => {
   const result = { ...described, comparisons: [comparison], tables: [figures] };
   expect(asMarkdown([result])).toMatch(/\| speed \(per s\) \| 1\.00 .*\n\n\|  \| bytes/);
   expect(asTable(result)).toMatch(/speed[\s\S]*a customer/);

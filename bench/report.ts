@@ -1,9 +1,9 @@
-/** Results for people: on the terminal, and in the documentation. */
+/** Formats results for the terminal and the documentation. */
 
 import Table from 'cli-table3';
 import { type BenchmarkResult, type Comparison, isMet, median, ratios } from './result.ts';
 
-/** `12 345`, `123`, `12.3`, `1.23`: three digits at least, none that mean nothing. */
+/** `12 345`, `123`, `12.3`, `1.23`: at least three significant digits. */
 function figure(value: number): string {
   if (value >= 100) return Math.round(value).toLocaleString('en').replaceAll(',', ' ');
   return value.toFixed(value >= 10 ? 1 : 2);
@@ -22,7 +22,7 @@ function goalOf(comparison: Comparison): string {
   return `${target}: ${isMet(comparison) ? 'met' : '**missed**'}`;
 }
 
-/** A column of words; so is the first one of each table. */
+/** A text column, like the first one of each table. */
 const GOAL = 'goal';
 const HEAD = ['', 'Persona', 'bare', 'ratio', GOAL];
 
@@ -31,7 +31,7 @@ interface TextTable {
   rows: string[][];
 }
 
-/** One line per figure: medians with the smallest and the largest value. */
+/** One row per figure: the median with the smallest and the largest value. */
 function tablesOf({ comparisons, counts = [], tables = [] }: BenchmarkResult): TextTable[] {
   const rows = [
     ...comparisons.map((comparison) => [

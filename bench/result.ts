@@ -1,14 +1,14 @@
-/** What a benchmark finds: Persona beside the bare thing underneath, repetition by repetition. */
+/** A benchmark's findings: Persona against a bare baseline, repetition by repetition. */
 
 import type { Machine } from './machine.ts';
 
-/** One figure of both sides. The n-th of each were measured next to each other. */
+/** One figure of both sides. The n-th values of each were measured one after the other. */
 export interface Comparison {
   what: string;
   unit: string;
   persona: number[];
   bare: number[];
-  /** What the ratio Persona to bare should be. */
+  /** The goal for the ratio of Persona to bare. */
   goal?: { atLeast: number } | { atMost: number };
 }
 
@@ -19,10 +19,10 @@ export interface Count {
   atMost: number;
 }
 
-/** Figures with nothing bare beside them, as a table of their own. */
+/** Figures without a comparison, as a separate table. */
 export interface FigureTable {
   head: string[];
-  /** Each begins with what its figures are of. */
+  /** Each starts with the name of what was measured. */
   rows: [string, ...number[]][];
 }
 
@@ -55,12 +55,12 @@ export function quantile(values: readonly number[], share: number): number {
   return at(sorted, Math.max(0, Math.ceil(sorted.length * share) - 1));
 }
 
-/** Persona to bare in each repetition: what the machine did meanwhile befell both. */
+/** The ratio of Persona to bare in each repetition, in which the machine's load affects both alike. */
 export function ratios({ persona, bare }: Pick<Comparison, 'persona' | 'bare'>): number[] {
   return persona.map((value, n) => value / at(bare, n));
 }
 
-/** Whether the median ratio is as good as it should be; `undefined`: nothing was asked for. */
+/** Whether the median ratio meets the goal; `undefined`: there is none. */
 export function isMet(comparison: Comparison): boolean | undefined {
   const { goal } = comparison;
   if (goal === undefined) return undefined;
@@ -70,6 +70,6 @@ export function isMet(comparison: Comparison): boolean | undefined {
 
 function at(values: readonly number[], index: number): number {
   const value = values[index];
-  if (value === undefined) throw new Error(`there is no value ${index} of ${values.length}`);
+  if (value === undefined) throw new Error(`no value at index ${index} of ${values.length} values`);
   return value;
 }

@@ -1,4 +1,4 @@
-/** Reads of an identity graph of a million customers beside the same reads of a small one. */
+/** Reads of an identity graph of a million customers compared with the same reads of a small one. */
 
 import { type Graph, findCustomersByUsage, getCustomerContext } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -18,17 +18,17 @@ const SIZES = [100_000, 1_000_000];
 const READS = 500;
 const FLAT = { atMost: 1.3 };
 const DEVICES = 10_000;
-/** As many as a context looks at. */
+/** The number of devices that a context reads. */
 const WINDOW = 200;
 const SHARERS = 100_000;
-/** Customers with a part of their own: it begins after these, so that one of them is as good as another. */
+/** The first customers are used for special cases; from this one on they are all alike. */
 const SPECIAL = 100;
 const MAX_QUERY_MS = 500;
-/** A million customers are 2 GB of Neo4j's files. */
+/** A million customers take 2 GB in Neo4j's files. */
 const PAGE_CACHE = '4g';
 const SETTINGS = { 'server.memory.pagecache.size': PAGE_CACHE };
 const TRUST = { initial: 0.5, threshold: 0.7, now: Date.now() };
-/** The question of the blueprint: an Amex, on a trusted iPhone, shipped to New York, in the last six months. */
+/** The example query of the blueprint: an Amex, on a trusted iPhone, shipped to New York, in the last six months. */
 const USAGE_QUERY = {
   brand: 'amex',
   trusted: TRUST,
@@ -42,10 +42,10 @@ export const scaleBenchmark = {
   name: 'scale',
   title: 'Reads of a large graph against the same reads of a small one',
   conditions:
-    `Two Neo4j servers side by side, one with ${SMALL} customers, each with a page cache that holds its graph (${PAGE_CACHE}); p50 of ${READS} reads of random customers, one after the other. ` +
-    'The graphs are built by bulk Cypher, the same each time: what queries look at is as commands leave it, without events and keys. ' +
-    'What stands under "Persona" is the large graph, or the customer with much; under "bare" the small graph, or an ordinary customer, ' +
-    'who has one device, or whoever is named',
+    `Two Neo4j servers, one of them with ${SMALL} customers, each with a page cache that holds its graph (${PAGE_CACHE}); p50 of ${READS} reads of random customers, one after the other. ` +
+    'The graphs are built by bulk Cypher, the same each time: they have the data that queries read as written by commands, without events and keys. ' +
+    '"Persona" is the large graph, or the customer with much data; "bare" is the small graph, or an ordinary customer with one device, ' +
+    'or the customer named',
   async run({ startGraph, log }: BenchSystem): Promise<Findings> {
     const policy = readPolicy();
     const [{ graph: small }, { graph: large }] = await Promise.all([
@@ -90,7 +90,7 @@ export const scaleBenchmark = {
         },
         {
           ...toComparison(
-            `context of a customer with ${DEVICES} devices beside one with ${WINDOW}, p50`,
+            `context of a customer with ${DEVICES} devices against one with ${WINDOW}, p50`,
             'ms',
             'p50',
             manyAndSome,
@@ -98,13 +98,18 @@ export const scaleBenchmark = {
           goal: FLAT,
         },
         {
-          ...toComparison(`context behind a device of ${SHARERS} customers, p50`, 'ms', 'p50', shared),
+          ...toComparison(
+            `context of a customer on a device shared by ${SHARERS} customers, p50`,
+            'ms',
+            'p50',
+            shared,
+          ),
           goal: FLAT,
         },
       );
       const counts = [
         await measureUsageQuery('findCustomersByUsage, first 50 (ms)', large, USAGE_QUERY),
-        await measureUsageQuery('findCustomersByUsage, nobody fits (ms)', large, {
+        await measureUsageQuery('findCustomersByUsage, no match (ms)', large, {
           ...USAGE_QUERY,
           trusted: { ...TRUST, threshold: 0.95 },
         }),
@@ -123,7 +128,7 @@ async function build(graph: Graph, from: number, to: number, log: (line: string)
   log(`added in ${Math.round((Date.now() - startedAt) / 1_000)} s`);
 }
 
-/** How long the question takes, as people ask it: one after the other. */
+/** Duration of the query, run one after the other. */
 async function measureUsageQuery(
   what: string,
   graph: Graph,

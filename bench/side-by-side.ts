@@ -1,13 +1,13 @@
-/** How things are measured: warm, side by side, and often enough to see how much the machine sways. */
+/** Measures warm, in alternating turns, and often enough to show the machine's variance. */
 
 import { type Comparison, quantile } from './result.ts';
 
-/** How often each side is measured. */
+/** Number of measured turns of each side. */
 export const REPETITIONS = 7;
 
 /**
- * Measures both sides in turns, after one turn each that does not count. Who begins changes with every turn, so that
- * what one leaves behind does not always meet the same other.
+ * Measures both sides in turns, after one turn each that is not measured. The order alternates with every turn, so that
+ * after-effects of one side do not always hit the other.
  */
 export async function sideBySide<T>(
   persona: (turn: number) => Promise<T>,
@@ -25,7 +25,7 @@ export async function sideBySide<T>(
   return measured;
 }
 
-/** One figure of what was measured side by side. */
+/** Compares one figure of both sides. */
 export function toComparison<Figure extends string>(
   what: string,
   unit: string,
@@ -44,7 +44,7 @@ export interface Load {
   p99: number;
 }
 
-/** Keeps so many calls under way for so many milliseconds. @param call gets the number of the call */
+/** Keeps `inFlight` calls in flight for `ms` milliseconds. @param call receives the number of the call */
 export function runCallsFor(
   ms: number,
   inFlight: number,
@@ -54,7 +54,7 @@ export function runCallsFor(
   return runConcurrently(inFlight, () => performance.now() < end, call);
 }
 
-/** Makes so many calls, so many of them at a time. @param call gets the number of the call */
+/** Makes `calls` calls, `inFlight` at a time. @param call receives the number of the call */
 export function runCalls(
   calls: number,
   inFlight: number,

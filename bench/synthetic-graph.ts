@@ -1,7 +1,7 @@
 /**
- * Graphs of any size, the same each time, for benchmarks that read. Written by bulk Cypher and not by commands: nodes,
- * edges and properties that queries look at are as commands leave them, but there are no events, no receipts and no data
- * keys, and what would be sealed is a placeholder. `verifyCustomer` would refuse it, and no command runs on it.
+ * Reproducible graphs of any size, for benchmarks that read. Written by bulk Cypher instead of commands: the nodes, edges
+ * and properties that queries read are as written by commands, but there are no events, receipts or data keys, and
+ * encrypted values are placeholders. `verifyCustomer` would report differences, and commands cannot run on it.
  */
 
 import type { Graph } from '../graph/index.ts';
@@ -26,9 +26,9 @@ const OWNS = `CREATE (c)-[:HAS_PAYMENT_METHOD {
     }]->(p)`;
 
 /**
- * Every customer has one login, one card used on it, one address and one e-mail address, all of them proven. User agent
- * (every 3), trust score (every 10) and brand (every 5) repeat after 30 customers, and only then comes the next state:
- * any of them is found with any other.
+ * Every customer has one device with one login, one card used on it, one address and one e-mail address, all of them
+ * proven. User agent (every 3), trust score (every 10) and brand (every 5) repeat after 30 customers, and only then the
+ * state changes, so that every combination occurs.
  */
 const ADD_CUSTOMERS = `
   UNWIND range($from, $to) AS n
@@ -60,7 +60,7 @@ const ADD_CUSTOMERS = `
     CREATE (c)-[:HAS_DIGITAL_IDENTIFIER {linked_at: then}]->(i)
   } IN TRANSACTIONS OF $rows ROWS`;
 
-/** The same customers with nothing but the card, whose last notice was decided. */
+/** The same customers with only the card, whose last notice has been decided. */
 const ADD_CARDS = `
   UNWIND range($from, $to) AS n
   CALL (n) {
@@ -94,21 +94,21 @@ const LINK_CUSTOMERS = `
     }]->(d)
   } IN TRANSACTIONS OF $rows ROWS`;
 
-/** Times of the graph count back from here. */
+/** Times in the graph are calculated back from here. */
 const NOW = '2026-11-01T00:00:00.000Z';
 
 const id = (kind: number, n: number) => `${kind}0000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 /** The n-th customer's id, from 1 on. */
 export const customerId = (n: number) => id(1, n);
-/** The id of the device that the n-th customer brought. */
+/** The id of the n-th customer's device. */
 export const deviceId = (n: number) => id(2, n);
 
-/** Customers `from` to `to`; indexes and constraints are there. */
+/** Adds customers `from` to `to`; indexes and constraints must exist. */
 export function addSyntheticCustomers(graph: Graph, from: number, to: number): Promise<void> {
   return bulk(graph, ADD_CUSTOMERS, { from, to });
 }
 
-/** The same with nothing but their cards. @param input.noticed what each card says of its notice */
+/** Adds customers with only their cards. @param input.noticed the mark of a decided notice on each card */
 export function addSyntheticCards(
   graph: Graph,
   input: { from: number; to: number; noticed: string },
@@ -116,12 +116,12 @@ export function addSyntheticCards(
   return bulk(graph, ADD_CARDS, input);
 }
 
-/** Lets one customer have logged in from the devices of the customers `from` to `to`. */
+/** Adds logins of one customer from the devices of the customers `from` to `to`. */
 export function linkDevices(graph: Graph, customer_id: string, from: number, to: number): Promise<void> {
   return bulk(graph, LINK_DEVICES, { customer_id, from, to });
 }
 
-/** Lets the customers `from` to `to` have logged in from one device. */
+/** Adds logins of the customers `from` to `to` from one device. */
 export function linkCustomers(graph: Graph, device_id: string, from: number, to: number): Promise<void> {
   return bulk(graph, LINK_CUSTOMERS, { device_id, from, to });
 }

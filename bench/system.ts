@@ -1,4 +1,4 @@
-/** All of Persona as `npm start` brings it up, and what benchmarks reach it by. */
+/** All of Persona as started by `npm start`, with the connections that benchmarks use. */
 
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -14,7 +14,7 @@ import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '..
 import { connectTemporal } from '../temporal/client.ts';
 import { type Inspectable, INSPECTABLE } from './heap.ts';
 
-/** Servers, and what programs need to find them. */
+/** Servers, and the variables that programs need to connect to them. */
 export interface Servers extends Pick<PersonaSystem, 'env'> {
   graph: Graph;
   temporal: Client;
@@ -24,13 +24,13 @@ type Variables = Record<string, string | undefined>;
 
 type BenchProgram = Inspectable & { ready: Program['ready']; stop(): Promise<void> };
 
-/** A graph on a Neo4j of its own. */
+/** A graph on a separate Neo4j. */
 export interface OwnGraph {
   graph: Graph;
   env: Variables;
-  /** Where the server has its files, in a folder of their own. */
+  /** The folder that contains the server's files. */
   folder: string;
-  /** Ends the server in order: its files are complete then. */
+  /** Shuts the server down gracefully, so that its files are complete. */
   stop(): Promise<void>;
 }
 
@@ -38,33 +38,33 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   log: (line: string) => void;
   /** Persona's worker. */
   worker: Inspectable;
-  /** Stops at the end what is handed to it. */
+  /** Stops everything added to it at the end. */
   guard: Guard;
-  /** Starts a program of `bench/bare`. @param ports as `startProgram` takes them */
+  /** Starts a program of `bench/bare`. @param ports as in `startProgram` */
   startBare(
     name: string,
     ports?: Record<string, number>,
     env?: Record<string, string>,
   ): Promise<BenchProgram>;
-  /** Starts a program of this folder with what Persona's worker is started with. @param env besides that, or instead of it */
+  /** Starts a program of this folder with the environment of Persona's worker. @param env additions and overrides */
   startWorker(file: string, env: Variables): Promise<BenchProgram>;
   /**
-   * A graph of its own, empty and migrated, on a Neo4j of its own.
-   * @param neo4jSettings as `startStack` takes them
+   * Starts a separate Neo4j with an empty, migrated graph.
+   * @param neo4jSettings as in `startStack`
    */
   startGraph(name: string, neo4jSettings: Record<string, string>): Promise<OwnGraph>;
-  /** A graph and a Temporal of their own, empty, without any program of Persona's, and a folder for files. */
+  /** Starts a separate empty graph and Temporal, without any of Persona's programs, and creates a folder for files. */
   startServers(name: string): Promise<Servers & { folder: string; stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
 export async function startSystem({ guard, log }: DevCommandContext): Promise<BenchSystem> {
-  // Kept in memory alone: with each request it would write down all that it knows, and soon be busier than who is measured.
+  // In memory only: writing its state after each request, the simulator would be busier than the measured system.
   const gateway = { SIM_STATE: '' };
   const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE, ...gateway } });
   const { addresses, env, folder, programs } = persona;
   const worker = programs.get('worker')?.child;
-  if (worker === undefined) throw new Error('Persona runs without a worker');
+  if (worker === undefined) throw new Error('Persona is running without a worker');
   const graph = openGraph(env);
   const temporal = await connect(env);
   const start = async (

@@ -1,4 +1,4 @@
-/** The transaction of an onboarding, beside the least Cypher that leaves the same nodes and edges. */
+/** The transaction of an onboarding compared with minimal Cypher that writes the same nodes and edges. */
 
 import { randomUUID } from 'node:crypto';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
@@ -14,7 +14,7 @@ const IN_FLIGHT = 8;
 const ONE_BY_ONE = 150;
 const WARM_UP = 3_000;
 
-/** Everything that one onboarding left: as maps of properties, to be written again under new ids. */
+/** Everything written by one onboarding, as maps of properties, to be written again under new ids. */
 const READ = `
   MATCH (c:Customer {id: $customer_id})-[login:LOGGED_IN_FROM]->(d:Device)
   MATCH (c)-[shipped:SHIPPED_TO]->(a:Address)
@@ -51,11 +51,11 @@ type Written = Record<string, Properties> & { events: Properties[] };
 
 export const transactionBenchmark = {
   name: 'transaction',
-  title: "Onboarding's transaction against the least Cypher",
+  title: "Onboarding's transaction against minimal Cypher",
   conditions:
-    'A new customer with an e-mail address, a device, an address and a card: recognised, locked, sealed, written with its events ' +
+    'A new customer with an e-mail address, a device, an address and a card: recognised, locked, encrypted, written with its events ' +
     'and its receipt. Bare: one CREATE of the same nodes and edges with the same properties, in an auto-commit transaction, from ' +
-    `values that are there already. Turns of ${ONBOARDINGS}, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
+    `prepared values. Turns of ${ONBOARDINGS}, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
   async run({ graph }: Pick<BenchSystem, 'graph'>): Promise<Findings> {
     const policy = readPolicy();
     const onboardOne = async () => {
@@ -76,7 +76,7 @@ export const transactionBenchmark = {
         await session.close();
       }
     };
-    // So many until Neo4j's Java is warm.
+    // Until Neo4j's JVM is warm.
     await runCalls(WARM_UP, IN_FLIGHT, onboardOne);
     await runCalls(WARM_UP, IN_FLIGHT, write);
     const many = await sideBySide(
@@ -105,14 +105,15 @@ async function readBack(graph: Graph, about: Properties): Promise<Written> {
   try {
     const { records } = await session.run(READ, about);
     const [record] = records;
-    if (record === undefined) throw new Error('the onboarding left other nodes than this benchmark knows');
+    if (record === undefined)
+      throw new Error('the onboarding has written other nodes than this benchmark expects');
     return record.toObject() as Written;
   } finally {
     await session.close();
   }
 }
 
-/** The same values with new ids and hashes: these are unique. */
+/** The same values with new ids and hashes, which are unique. */
 function withNewIds({ c, d, a, i, p, ck, dk, r, events, ...edges }: Written): Properties {
   const [customer, device] = [randomUUID(), randomUUID()];
   const hash = () => `bench:${randomUUID()}${randomUUID()}`;

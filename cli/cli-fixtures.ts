@@ -1,4 +1,4 @@
-/** The CLI as tests run it on the real servers: in this process, on the calling file's own graph and client. */
+/** Runs the CLI in this process against the real servers, on the calling file's own graph and client. */
 
 import { Readable } from 'node:stream';
 import { defaultPayloadConverter } from '@temporalio/common';
@@ -19,7 +19,7 @@ const env = {
   TEMPORAL_CODEC_KEYS: undefined,
 };
 
-/** Opened before the calling file's tests, and closed after them. */
+/** Opened before the calling file's tests and closed after them. */
 export function connectRealServers(): { readonly graph: Graph; readonly client: Client } {
   const servers = {} as { graph: Graph; client: Client };
   beforeAll(async () => {
@@ -34,7 +34,7 @@ export function connectRealServers(): { readonly graph: Graph; readonly client: 
   return servers;
 }
 
-/** @param args as a person types them behind `persona` */
+/** @param args as an operator types them after `persona` */
 export async function runPersona(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const out: string[] = [];
   const err: string[] = [];
@@ -47,7 +47,7 @@ export async function runPersona(...args: string[]): Promise<{ code: number; out
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
-/** The signals that a run was sent, each with its payload; none where no such run is known. */
+/** The signals sent to a run, each with its payload; none if no such run is known. */
 export async function signalsOf(client: Client, workflowId: string): Promise<unknown[]> {
   const history = await client.workflow
     .getHandle(workflowId)

@@ -1,6 +1,6 @@
-/** What a command answers: a document for programs, and the same in words for people. */
+/** A command's result: a document for programs, and the same as text for operators. */
 export interface CommandResult {
-  /** `--json` prints it, in the REST shape where REST has one. */
+  /** Printed by `--json`, in the REST shape where REST has one. */
   document: unknown;
   text: string;
   /** Default 0. */

@@ -36,7 +36,7 @@ async function run(args: string[], overrides: Record<string, string> = {}) {
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
-test('a rehearsal tells what a run on that day would do, and changes nothing', async () => {
+test('a dry run reports what a run on that day would do, and changes nothing', async () => {
   const fixture = await expiringCards(graph, policy);
   const { customer_id, cards } = await fixture.createHolder({ cards: 2 });
   const before = await readWallet(graph, customer_id);
@@ -56,10 +56,10 @@ test('a rehearsal tells what a run on that day would do, and changes nothing', a
   expect(await readWallet(graph, customer_id)).toEqual(before);
 
   const { out } = await run(['--as-of', '2001-01-01']);
-  expect(out).toMatch(/^Of \d+ cards, \d+ would have a notice on 2001-01-01.*Nothing was sent or changed/);
+  expect(out).toMatch(/^Of \d+ cards, \d+ would trigger a notice on 2001-01-01.*Nothing was sent or changed/);
 });
 
-test('a run is waited for and told, with exit code 1 where cards failed', async () => {
+test('the command waits for the run and reports its result, with exit code 1 if cards failed', async () => {
   const codecKeys = [{ id: 'c', key: secret }];
   const server = await openNamespace({ codecKeys, interceptor: {} });
   let failed = 0;

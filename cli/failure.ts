@@ -1,4 +1,4 @@
-/** How a command ends (specification: interfaces, 'Commands'), and what it says when it ends badly. */
+/** Exit codes of commands (specification: interfaces, 'Commands'), and what a failed command reports. */
 
 import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
 import { EnvironmentError } from '../platform/environment.ts';
@@ -6,13 +6,13 @@ import { PolicyError } from '../platform/policy.ts';
 
 export const ExitCode = {
   success: 0,
-  /** Differences, a failed check, refused, not found. */
+  /** Differences found, a failed check, a refusal, not found. */
   failed: 1,
   usageError: 2,
   unreachable: 3,
 } as const;
 
-/** RFC 9457, as REST answers it. */
+/** RFC 9457, as in REST's responses. */
 export interface Problem {
   type: string;
   title: string;
@@ -21,10 +21,10 @@ export interface Problem {
   errors?: { pointer: string; message: string }[];
 }
 
-/** The end of a command that did not do what it was asked for. */
+/** A command that failed. */
 export class CliFailure extends Error {
   readonly exitCode: number;
-  /** What `--json` prints; absent where the command was never tried. */
+  /** Printed by `--json`; absent if the command was never tried. */
   readonly problem?: Problem;
 
   constructor(exitCode: number, message: string, problem?: Problem) {
@@ -37,17 +37,17 @@ export class CliFailure extends Error {
 
 const HTTP_UNREACHABLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
-/** The failure that a problem document stands for: 502 to 504 say that a server behind the API does not answer. */
+/** The failure for a problem document. 502 to 504 mean that a server behind the API is unreachable. */
 export function failureFromProblem(problem: Problem): CliFailure {
   const lines = (problem.errors ?? []).map(({ pointer, message }) => `${fieldOf(pointer)}: ${message}`);
   const code = HTTP_UNREACHABLE.has(problem.status) ? ExitCode.unreachable : ExitCode.failed;
-  // A detail that only repeats the problems is not said twice.
+  // A detail that only repeats the field problems is omitted.
   const head =
     lines.join('; ') === problem.detail ? `${problem.title}:` : `${problem.title}: ${problem.detail}`;
   return new CliFailure(code, [head, ...lines.map((line) => `  ${line}`)].join('\n'), problem);
 }
 
-/** `#/a/0/b` as everybody else names the field: `a[0].b`. */
+/** `#/a/0/b` in the usual notation: `a[0].b`. */
 function fieldOf(pointer: string): string {
   const path = pointer
     .replace(/^#\/?/, '')
@@ -64,9 +64,9 @@ export function problemOf(type: ErrorType, detail: string): Problem {
 
 const MISSING_KEY = /^ *(PERSONA_KEYS|PERSONA_BLIND_KEYS|TEMPORAL_CODEC_KEYS): is missing/m;
 const KEYS_HINT =
-  "\nThe keys are those of the copy that is asked about; 'npm start' keeps those that it makes up in .persona/run.env, where this command finds them.";
+  "\nUse the keys of the installation that this command addresses. 'npm start' stores the keys that it generates in .persona/run.env, where this command finds them.";
 
-/** The failure that anything thrown stands for; `undefined`: a bug of ours. */
+/** The failure for anything thrown; `undefined`: a bug in Persona. */
 export function toFailure(thrown: unknown): CliFailure | undefined {
   if (thrown instanceof CliFailure) return thrown;
   if (thrown instanceof EnvironmentError || thrown instanceof PolicyError)

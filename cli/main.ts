@@ -1,4 +1,4 @@
-/** `persona`, the command (specification: interfaces, 'Commands'). Composition root. */
+/** The `persona` command (specification: interfaces, 'Commands'). Composition root. */
 
 import { runCli } from './program.ts';
 

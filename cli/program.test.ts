@@ -12,7 +12,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** An HTTP server that answers every request so; gives its port. */
+/** Starts an HTTP server that sends the same response to every request. @returns its port */
 async function startServer(status: number, body: string, seen: string[] = []): Promise<string> {
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     seen.push(`${request.method} ${request.url} ${await text(request)}`.trim());
@@ -70,13 +70,13 @@ test.each([
   [['review', 'list', '--limit', '0']],
   [['reinstate']],
   [['reinstate', 'nobody']],
-])('%j is wrong usage, and says what is wrong on stderr alone', async (args) => {
+])('%j is a usage error, reported on stderr alone', async (args) => {
   const { code, out, err } = await run(args);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).not.toBe('');
 });
 
-test('help is what was asked for', async () => {
+test('--help prints the help and succeeds', async () => {
   const { code, out, err } = await run(['--help']);
   expect({ code, err }).toEqual({ code: 0, err: '' });
   for (const name of ['doctor', 'recover', 'verify', 'resolve']) expect(out).toContain(`  ${name} `);
@@ -86,7 +86,7 @@ test('help is what was asked for', async () => {
   });
 });
 
-test('pages are asked for as they were typed, and --json gives the answer as it came', async () => {
+test('page options are passed on unchanged, and --json prints the response unchanged', async () => {
   const seen: string[] = [];
   const page = {
     items: [{ seq: 3, type: 'T', occurred_at: '2026-04-18T10:00:00Z', text: 'It.' }],
@@ -103,12 +103,12 @@ test('pages are asked for as they were typed, and --json gives the answer as it 
   expect(words.out).toContain('--cursor n');
 });
 
-test('a failure is reported as it stands on standard input, for the API to judge', async () => {
+test('a payment failure on standard input is passed to the API unchanged', async () => {
   const seen: string[] = [];
   const HTTP_PORT = await startServer(202, '{"workflow_id":"recovery:p"}', seen);
   expect(await run(['recover', '-'], { HTTP_PORT }, '{"a": 1}')).toMatchObject({
     code: 0,
-    out: 'The recovery is under way: recovery:p',
+    out: 'Recovery started: recovery:p',
   });
   expect(seen).toEqual(['POST /internal/v1/payment-failures {"a": 1}']);
 });
@@ -127,7 +127,7 @@ test.each([
   [500, 1],
   [503, 3],
   [504, 3],
-])('%i is exit code %i, with its document under --json', async (status, code) => {
+])('status %i results in exit code %i, with the problem document under --json', async (status, code) => {
   const HTTP_PORT = await startServer(status, JSON.stringify(problem(status)));
   const json = await run(['customer', CUSTOMER, '--json'], { HTTP_PORT });
   expect(json.code).toBe(code);
@@ -140,7 +140,7 @@ test.each([
   });
 });
 
-test('what is wrong is said once, field by field', async () => {
+test('field problems are reported once each', async () => {
   const errors = [
     { pointer: '#/digital_identifiers/0/value', message: 'must be an e-mail address' },
     { pointer: '#', message: 'must be an object' },
@@ -152,26 +152,26 @@ test('what is wrong is said once, field by field', async () => {
   );
 });
 
-test('doctor says plainly that nothing runs here', async () => {
+test('doctor reports that no local instance is running', async () => {
   const { code, out } = await run(['doctor', '--json'], { HTTP_PORT: '1', GRPC_PORT: '1' });
   expect(code).toBe(3);
   expect(JSON.parse(out).checks).toContainEqual({
     name: 'addresses',
     state: 'wrong',
-    detail: expect.stringContaining('nothing runs here'),
+    detail: expect.stringContaining('no local instance is running'),
     remedy: expect.stringContaining('npm start'),
   });
 });
 
-test('another program on the port is not taken for Persona', async () => {
+test('another program on the port is not mistaken for Persona', async () => {
   const HTTP_PORT = await startServer(200, '<html>');
   expect(await run(['customer', CUSTOMER], { HTTP_PORT })).toMatchObject({
     code: 1,
-    err: expect.stringContaining('is another program there?'),
+    err: expect.stringContaining('another program may be listening there'),
   });
 });
 
-test('verify without keys says which are missing and where those of a local copy are', async () => {
+test('verify without keys names the missing ones and where those of a local instance are stored', async () => {
   const { code, err } = await run(['verify', '--all'], {
     NEO4J_URI: 'bolt://127.0.0.1:1',
     NEO4J_PASSWORD: 'x',
@@ -181,7 +181,7 @@ test('verify without keys says which are missing and where those of a local copy
   expect(err).toContain('.persona/run.env');
 });
 
-test('an import without a graph says where it stopped and that it goes on', async () => {
+test('an import without a graph reports its progress and how to resume', async () => {
   const key = `k:${Buffer.alloc(32, 1).toString('base64')}`;
   const { code, out, err } = await run(['import', import.meta.filename], {
     // Nothing listens on port 1.
@@ -195,11 +195,11 @@ test('an import without a graph says where it stopped and that it goes on', asyn
   });
   expect({ code, out }).toEqual({ code: 3, out: '' });
   expect(err).toContain('Neo4j cannot be reached');
-  expect(err).toContain('What was done before stays done');
-  expect(err).toContain('run the same command again, and it goes on there');
+  expect(err).toContain('Lines imported earlier are not affected');
+  expect(err).toContain('Run the same command again to resume');
 });
 
-test('config masks what is secret, also where it breaks a rule', async () => {
+test('config masks secrets, even invalid ones', async () => {
   const secret = 'a-secret-that-is-no-key';
   const { code, out } = await run(['config', '--json'], { PERSONA_KEYS: secret, NEO4J_PASSWORD: secret });
   expect(code).toBe(1);
@@ -214,7 +214,7 @@ test('config masks what is secret, also where it breaks a rule', async () => {
   expect(environment.HTTP_PORT).toEqual({ value: '8080', source: 'default' });
 });
 
-test('one payment is retried without saying anything of others', async () => {
+test('a single payment is retried without --all', async () => {
   const unreachable = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
   expect(await run(['retry', 'p', '--reason', 'new key'], unreachable)).toMatchObject({ code: 3 });
 });

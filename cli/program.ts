@@ -1,4 +1,4 @@
-/** The commands, their arguments and their ends. */
+/** The commands, their arguments and exit codes. */
 
 import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
@@ -24,7 +24,7 @@ import { verify } from './commands/verify.ts';
 import { ExitCode, toFailure } from './failure.ts';
 import { readSettings, type Settings, type Variables } from './settings.ts';
 
-/** Where the command stands. */
+/** A command's environment, input and output. */
 export interface CliIo {
   env: Variables;
   stdin: Readable;
@@ -47,7 +47,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Help and version are what was asked for.
+    // Printing the help is a success.
     return error.exitCode === 0 ? ExitCode.success : ExitCode.usageError;
   }
   if (selected === undefined) return ExitCode.usageError;
@@ -70,46 +70,46 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
   const { out, err, stdin } = io;
   const program = new Command('persona')
     .description(
-      'Looks after a running Persona: the one that the environment names, else the one that npm start runs.',
+      'Operates a running Persona: the one configured in the environment, else the local one of npm start.',
     )
-    .option('--json', 'one JSON document instead of words')
+    .option('--json', 'print one JSON document instead of text')
     .exitOverride()
     .configureOutput({ writeOut: (text) => out(text.trimEnd()), writeErr: (text) => err(text.trimEnd()) })
-    .showHelpAfterError('(persona --help lists every command)')
+    .showHelpAfterError('(see persona --help for all commands)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done; 1 a bad answer (differences, a failed check, refused, not found); 2 wrong usage; 3 a server is unreachable.',
+      '\nExit codes: 0 success; 1 failure (differences, a failed check, refused, not found); 2 usage error; 3 a server is unreachable.',
     );
   const command = (usage: string, summary: string) =>
-    program.command(usage).description(summary).option('--json', 'one JSON document instead of words');
+    program.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
 
-  program.commandsGroup('Is it well?');
-  command('doctor', 'looks at everything that Persona needs, and says what to do about what is wrong').action(
-    () => select(doctor),
+  program.commandsGroup('Health:');
+  command('doctor', 'check everything that Persona depends on, and report how to fix problems').action(() =>
+    select(doctor),
   );
-  command('config', 'shows the effective environment, secrets masked, and the policy').action(() =>
+  command('config', 'show the effective environment, with secrets masked, and the policy').action(() =>
     select(showConfig),
   );
-  command('schedules', 'lists what runs by the clock, with its last and next start').action(() =>
+  command('schedules', 'list the schedules with their last and next start').action(() =>
     select(showSchedules),
   );
 
   program.commandsGroup('Customers:');
-  command('context', 'shows what agents learn of a customer before a payment')
+  command('context', 'show the customer context that agents get before a payment')
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string) => select((settings) => showContext(settings, id)));
-  command('customer', "shows a customer's profile and wallet")
+  command('customer', "show a customer's profile and wallet")
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string) => select((settings) => showCustomer(settings, id)));
-  withCustomerPage(command('timeline', 'tells what happened to a customer, the newest first')).action(
+  withCustomerPage(command('timeline', "show a customer's history, newest first")).action(
     (id: string, options: PageOptions) => select((settings) => showTimeline(settings, id, options)),
   );
-  withCustomerPage(command('recoveries', "lists a customer's recoveries, the newest first")).action(
+  withCustomerPage(command('recoveries', "list a customer's recoveries, newest first")).action(
     (id: string, options: PageOptions) => select((settings) => showRecoveries(settings, id, options)),
   );
 
   program.commandsGroup('Recoveries:');
-  command('recover', 'reports a failed payment: Persona collects it from here on')
+  command('recover', 'report a failed payment and start its recovery')
     .argument('<FILE>', 'a PaymentFailed as JSON; -: standard input')
     .action((file: string) => select((settings) => recover(settings, file, stdin)));
   const operatorCommand = (name: string, signal: OperatorAction, summary: string) =>
@@ -118,25 +118,25 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
       .action((id: string, { reason }: { reason: string }) =>
         select((settings) => sendOperatorRequest(settings, signal, id, { actor: actor(), reason })),
       );
-  operatorCommand('pause', 'pause', 'lets a recovery rest: nothing is charged until it is resumed');
-  operatorCommand('resume', 'resume', 'lets a paused recovery go on');
-  configureRetry(command('retry', 'lets a recovery try again at once, within every limit'), err, select);
-  operatorCommand('cancel', 'cancel', 'ends a recovery; what is under way is still found out');
-  command('refund', 'gives back at once what was paid twice; what is refused is tried again daily for a week')
+  operatorCommand('pause', 'pause', 'pause a recovery: nothing is charged until it is resumed');
+  operatorCommand('resume', 'resume', 'resume a paused recovery');
+  configureRetry(command('retry', 'retry a recovery immediately, within every limit'), err, select);
+  operatorCommand('cancel', 'cancel', 'end a recovery; unresolved charges are still resolved');
+  command('refund', 'refund a second success immediately; a refused refund is retried daily for a week')
     .argument('<PAYMENT_ID>', 'the payment that succeeded twice', paymentId)
-    .option('--reason <TEXT>', 'why; it stands in the record', 'asked for with persona refund')
+    .option('--reason <TEXT>', 'the reason, which is recorded', 'requested with persona refund')
     .action((id: string, { reason }: { reason: string }) =>
       select((settings) => refund(settings, id, { actor: actor(), reason })),
     );
-  command('resolve', 'says what became of an attempt that nobody knows the outcome of')
+  command('resolve', 'resolve an attempt whose outcome is unknown')
     .argument('<PAYMENT_ID>', 'the payment that is being recovered', paymentId)
     .requiredOption('--attempt <KEY>', "the attempt's key")
     .addOption(
-      new Option('--result <RESULT>', 'what became of it')
+      new Option('--result <RESULT>', "the attempt's outcome")
         .choices(['approved', 'declined'])
         .makeOptionMandatory(),
     )
-    .requiredOption('--evidence <TEXT>', 'where that is seen; it stands in the record')
+    .requiredOption('--evidence <TEXT>', 'the source of the outcome, which is recorded')
     .action((id: string, options: { attempt: string; result: 'approved' | 'declined'; evidence: string }) =>
       select((settings) =>
         resolveAttempt(settings, id, {
@@ -148,66 +148,65 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
       ),
     );
 
-  program.commandsGroup('What awaits a person:');
+  program.commandsGroup('Reviews:');
   configureReview(
-    command('review', 'lists what awaits a person, or decides about a suspicion of fraud'),
+    command('review', 'list everything that awaits an operator, or decide a case of suspected fraud'),
     select,
   );
-  withReason(command('reinstate', 'makes a suspended customer active again, and changes nothing else'))
+  withReason(command('reinstate', 'reactivate a suspended customer, and change nothing else'))
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string, { reason }: { reason: string }) =>
       select((settings) => reinstate(settings, id, { actor: actor(), reason })),
     );
 
   program.commandsGroup('Cards:');
-  const expiry = command('expiry', 'looks after the cards whose month ends, as its schedule does daily');
+  const expiry = command('expiry', 'handle expiring cards, as the schedule does daily');
   expiry
     .command('run')
-    .description('looks at them now: customers are written to, cards expire')
-    .option('--as-of <DAY>', 'only tells what a run on that day would do, such as 2027-01-31', day)
-    .option('--json', 'one JSON document instead of words')
+    .description('run the expiry monitor now: notifies customers and expires cards')
+    .option('--as-of <DAY>', 'only show what a run on that day would do, such as 2027-01-31', day)
+    .option('--json', 'print one JSON document instead of text')
     .action(({ asOf }: { asOf?: string }) =>
       select((settings) => (asOf === undefined ? runExpiry(settings, err) : dryRunExpiry(settings, asOf))),
     );
 
-  program.commandsGroup('Is it well?');
-  command('reconcile', 'compares wallets and payments with the gateway, and corrects what may be corrected')
-    .option('--dry-run', 'only says what would be corrected')
-    .addOption(
-      new Option('--list', 'only lists what earlier comparisons have left to a person').conflicts('dryRun'),
-    )
+  program.commandsGroup('Health:');
+  command('reconcile', 'compare wallets and payments with the gateway, and correct what the rules allow')
+    .option('--dry-run', 'only report what would be corrected')
+    .addOption(new Option('--list', 'only list the mismatches that need an operator').conflicts('dryRun'))
     .action(({ dryRun = false, list }: { dryRun?: boolean; list?: true }) =>
       select((settings) =>
         list ? listMismatches(settings) : reconcile(settings, { dryRun, printStatus: err }),
       ),
     );
   program.commandsGroup('Customers:');
-  command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
-    .argument('<FILE>', 'an OnboardingRequest as JSON in each line')
+  command('import', 'onboard the customers of a file; run it again to resume after an interruption')
+    .argument('<FILE>', 'a file with one OnboardingRequest as JSON per line')
     .action((file: string) =>
       select((settings) => importCustomers(settings, file, { actor: actor(), screen: io })),
     );
-  program.commandsGroup('Is it well?');
-  command('replay', "rebuilds an empty graph elsewhere from this graph's own log, and verifies it")
-    .requiredOption('--into <URI>', 'where the other Neo4j is, such as bolt://127.0.0.1:7688', boltUri)
+  program.commandsGroup('Health:');
+  command('replay', 'rebuild this graph from its event log in another, empty Neo4j, and verify it')
+    .requiredOption('--into <URI>', 'address of the other Neo4j, such as bolt://127.0.0.1:7688', boltUri)
     .addHelpText(
       'after',
-      '\nThe other Neo4j is asked as this one is; PERSONA_REPLAY_PASSWORD says another password.',
+      '\nThe credentials of this Neo4j are used for the other one, too; PERSONA_REPLAY_PASSWORD sets another password.',
     )
     .action(({ into }: { into: string }) =>
       select((settings) => replay(settings, into, (events) => err(`${events} events`))),
     );
-  command('verify', 'replays the event log and compares it with the graph')
+  command('verify', 'replay the event log and compare it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')
     .action(({ customer, all }: { customer?: string; all?: true }, self: Command) => {
-      if (customer === undefined && all === undefined) self.error('error: say --customer ID or --all');
+      if (customer === undefined && all === undefined)
+        self.error('error: --customer ID or --all is required');
       select((settings) => verify(settings, customer));
     });
   return program;
 }
 
-/** One recovery, or all that are under review by one rule. */
+/** One recovery, or all those under review by one rule. */
 function configureRetry(
   command: Command,
   printStatus: RetryAllOptions['printStatus'],
@@ -215,15 +214,18 @@ function configureRetry(
 ): void {
   withReason(command)
     .argument('[PAYMENT_ID]', 'the payment that is being recovered', paymentId)
-    .option('--all', 'every recovery that is under review by one rule')
+    .option('--all', 'every recovery under review by one rule')
     .option('--rule <RULE>', 'with --all: the rule, such as stripe:api_key_expired')
-    .option('--dry-run', 'with --all: only lists them')
-    .option('--per-second <N>', `with --all: so many at most (default: ${RETRIES_PER_SECOND})`, perSecond)
+    .option('--dry-run', 'with --all: only list them')
+    .option('--per-second <N>', `with --all: maximum rate (default: ${RETRIES_PER_SECOND})`, perSecond)
     .action((id: string | undefined, options: RetryOptions, self: Command) => {
       const { reason, all, rule, dryRun = false, perSecond: rate } = options;
-      if ((id === undefined) !== (all === true)) self.error('error: say PAYMENT_ID, or --all --rule RULE');
-      if ((all === true) !== (rule !== undefined)) self.error('error: --all and --rule RULE belong together');
-      if (!all && (dryRun || rate !== undefined)) self.error('error: --dry-run and --per-second need --all');
+      if ((id === undefined) !== (all === true))
+        self.error('error: either PAYMENT_ID or --all --rule RULE is required');
+      if ((all === true) !== (rule !== undefined))
+        self.error('error: --all and --rule RULE must be used together');
+      if (!all && (dryRun || rate !== undefined))
+        self.error('error: --dry-run and --per-second require --all');
       const operatorRequest = { actor: actor(), reason };
       select((settings) =>
         id === undefined
@@ -244,9 +246,9 @@ function configureReview(command: Command, select: (run: CommandRun) => void): v
   withPage(withReason(command))
     .argument(
       '[CASE_ID]',
-      'the fraud case that is decided; without one, or with list: all that awaits a person',
+      'the fraud case to decide; omitted, or "list": list everything that awaits an operator',
     )
-    .addArgument(new Argument('[DECISION]', 'what is decided').choices(REVIEW_DECISIONS))
+    .addArgument(new Argument('[DECISION]', 'the decision').choices(REVIEW_DECISIONS))
     .action(
       (
         id: string | undefined,
@@ -256,9 +258,10 @@ function configureReview(command: Command, select: (run: CommandRun) => void): v
       ) => {
         const isListing = id === undefined || (id === 'list' && decision === undefined);
         if (isListing) return select((settings) => listReviews(settings, options));
-        if (decision === undefined) return self.error(`error: say ${REVIEW_DECISIONS.join(' or ')}`);
+        if (decision === undefined)
+          return self.error(`error: DECISION must be ${REVIEW_DECISIONS.join(' or ')}`);
         if (options.limit !== undefined || options.cursor !== undefined)
-          return self.error('error: --limit and --cursor belong to the list');
+          return self.error('error: --limit and --cursor apply only to the list');
         const operatorRequest = { actor: actor(), reason: options.reason };
         select((settings) => review(settings, id, decision, operatorRequest));
       },
@@ -273,18 +276,18 @@ interface RetryOptions {
   perSecond?: number;
 }
 
-/** Well below what the gateway is asked for at most, so that other charges keep their turn. */
+/** Well below the gateway's maximum rate, so that other charges are not delayed. */
 const RETRIES_PER_SECOND = 5;
 
 function perSecond(text: string): number {
   const rate = Number(text);
-  if (!(rate > 0)) throw new InvalidArgumentError('It is a number above 0.');
+  if (!(rate > 0)) throw new InvalidArgumentError('Must be a number greater than 0.');
   return rate;
 }
 
 function withReason(command: Command): Command {
-  const defaultReason = `asked for with persona ${command.name()}`;
-  return command.option('--reason <TEXT>', 'why; it stands in the record', defaultReason);
+  const defaultReason = `requested with persona ${command.name()}`;
+  return command.option('--reason <TEXT>', 'the reason, which is recorded', defaultReason);
 }
 
 function withCustomerPage(command: Command): Command {
@@ -293,16 +296,16 @@ function withCustomerPage(command: Command): Command {
 
 function withPage(command: Command): Command {
   return command
-    .option('--limit <N>', 'at most so many', (text: string) => {
-      if (!/^([1-9]\d?|100)$/.test(text)) throw new InvalidArgumentError('It is a number from 1 to 100.');
+    .option('--limit <N>', 'maximum number of items', (text: string) => {
+      if (!/^([1-9]\d?|100)$/.test(text)) throw new InvalidArgumentError('Must be an integer from 1 to 100.');
       return text;
     })
-    .option('--cursor <CURSOR>', 'the next_cursor of the page before');
+    .option('--cursor <CURSOR>', 'the next_cursor of the previous page');
 }
 
 function day(text: string): string {
   const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text);
-  if (!isDay) throw new InvalidArgumentError('It is a day such as 2027-01-31.');
+  if (!isDay) throw new InvalidArgumentError('Must be a date such as 2027-01-31.');
   return text;
 }
 
@@ -310,22 +313,24 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function boltUri(text: string): string {
   if (!/^(bolt|neo4j)(\+s|\+ssc)?:\/\/\S+$/.test(text))
-    throw new InvalidArgumentError('It is a bolt:// or neo4j:// address.');
+    throw new InvalidArgumentError('Must be a bolt:// or neo4j:// address.');
   return text;
 }
 
 function customerId(text: string): string {
   const id = text.toLowerCase();
-  if (!UUID.test(id)) throw new InvalidArgumentError('It is a UUID.');
+  if (!UUID.test(id)) throw new InvalidArgumentError('Must be a UUID.');
   return id;
 }
 
 function paymentId(text: string): string {
   if (text.length <= PAYMENT_ID.max && PAYMENT_ID.pattern?.test(text)) return text;
-  throw new InvalidArgumentError(`It has at most ${PAYMENT_ID.max} of A–Z, a–z, 0–9, ".", "_" and "-".`);
+  throw new InvalidArgumentError(
+    `Must be at most ${PAYMENT_ID.max} characters of A–Z, a–z, 0–9, ".", "_" and "-".`,
+  );
 }
 
-/** Who types: the name that the operating system knows, where it knows one. */
+/** The operator: the operating system's user name, if there is one. */
 function actor(): string {
   try {
     return userInfo().username;

@@ -5,7 +5,7 @@ async function* numbers() {
   for (let n = 0; n < 6; n++) yield n;
 }
 
-test('the first comes at once, the others evenly; one that takes long is not made up for', async () => {
+test('the first item is yielded immediately, the others evenly, without catching up after a slow one', async () => {
   vi.useFakeTimers({ now: 0 });
   onTestFinished(() => void vi.useRealTimers());
   const at: number[] = [];

@@ -1,4 +1,4 @@
-/** The same items, at most so many a second, also after a slow one. */
+/** Yields the same items at most `perSecond` times a second; a slow item is not caught up with. */
 export async function* rateLimited<T>(items: AsyncIterable<T>, perSecond: number): AsyncGenerator<T> {
   let nextAt = performance.now();
   for await (const item of items) {

@@ -74,7 +74,7 @@ async function persona(...args: string[]) {
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
-test('what the gateway refused is given back when a person asks, and only once', async () => {
+test('a refund that the gateway refused is made at an operator’s request, and only once', async () => {
   const order = await stripe.createChargeOrder([]);
   const answer = await stripe.charge(order);
   const charge_ref = answer.result === 'approved' ? answer.charge_ref : undefined;
@@ -85,7 +85,7 @@ test('what the gateway refused is given back when a person asks, and only once',
   const codes = ['balance_insufficient', 'balance_insufficient'];
   await stripe.sim(`/charges/${charge_ref}/refuse_refunds`, 'PUT', { codes });
 
-  // As the sweep does.
+  // As the sweep starts it.
   expect(await startRefund(temporal.client, payment_id)).toBe(true);
   await temporal.client.workflow.getHandle(`refund:${payment_id}`).result();
   expect(await getObligation(graph, payment_id)).toMatchObject({ refund_at: expect.any(String) });
@@ -99,10 +99,10 @@ test('what the gateway refused is given back when a person asks, and only once',
   });
   expect(await stripe.ledger(order)).toMatchObject([{ status: 'refunded' }]);
   const again = await persona('refund', payment_id);
-  expect(again).toMatchObject({ code: 1, out: expect.stringContaining('Nothing of') });
+  expect(again).toMatchObject({ code: 1, out: expect.stringContaining('nothing to refund') });
 });
 
-test('a payment that does not exist is not found', async () => {
+test('an unknown payment is reported as not found', async () => {
   expect(await persona('refund', 'invoice-unknown')).toMatchObject({
     code: 1,
     out: '',

@@ -1,12 +1,12 @@
-/** Questions to Persona over REST. */
+/** Requests to Persona over REST. */
 
 import { CliFailure, ExitCode, failureFromProblem, type Problem, problemOf } from './failure.ts';
 import type { Settings } from './settings.ts';
 
-/** Longer than the API's own bound on an answer. */
+/** Longer than the API's own time limit for a response. */
 const TIMEOUT_MS = 40_000;
 
-/** @throws CliFailure: what Persona refuses, or that it does not answer */
+/** @throws CliFailure if Persona refuses the request or cannot be reached */
 export async function callRest<T>(
   settings: Pick<Settings, 'http' | 'runFile'>,
   method: 'GET' | 'POST',
@@ -19,7 +19,7 @@ export async function callRest<T>(
   if (document === undefined)
     throw new CliFailure(
       ExitCode.failed,
-      `${settings.http}${path} answered ${response.status} with something that is not Persona's JSON: is another program there?`,
+      `${settings.http}${path} returned ${response.status} with a body that is not Persona's JSON; another program may be listening there`,
     );
   if (!response.ok) throw failureFromProblem(document as Problem);
   return document as T;
@@ -42,16 +42,16 @@ async function send(
   }
 }
 
-/** Persona itself does not answer, with what to do about it. */
+/** The failure for a Persona that cannot be reached, with advice. */
 export function unreachable(
   where: string,
   { runFile }: Pick<Settings, 'runFile'>,
   reason: string,
 ): CliFailure {
   const advice = runFile.content
-    ? `${runFile.path} may have been left behind by a copy that no longer runs`
-    : `'npm start' runs it here; for one elsewhere set HTTP_HOST, HTTP_PORT, GRPC_HOST and GRPC_PORT`;
-  const detail = `Persona does not answer at ${where}: ${reason}. ${advice}`;
+    ? `${runFile.path} may have been left behind by an instance that is no longer running`
+    : `Start one with 'npm start', or set HTTP_HOST, HTTP_PORT, GRPC_HOST and GRPC_PORT to reach another`;
+  const detail = `Persona cannot be reached at ${where}: ${reason}. ${advice}`;
   const problem = {
     ...problemOf('deadline_exceeded', detail),
     type: 'about:blank',
@@ -61,7 +61,7 @@ export function unreachable(
   return new CliFailure(ExitCode.unreachable, detail, problem);
 }
 
-/** Node says only `fetch failed`; why stands in the cause. */
+/** Node's message is only `fetch failed`; the reason is in the cause. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

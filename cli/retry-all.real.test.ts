@@ -1,4 +1,4 @@
-/** `persona retry --all` on a real graph and a real Temporal: who is asked to try again, and who is left alone. */
+/** `persona retry --all` on a real graph and a real Temporal: which recoveries are signalled, and which are not. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
@@ -14,7 +14,7 @@ const servers = connectRealServers();
 const run = (...args: string[]) => runPersona('retry', ...args);
 const signals = (payment: string) => signalsOf(servers.client, recoveryWorkflowId(payment));
 
-/** An obligation under review, with a run that no worker takes up. */
+/** An obligation under review, with a run that no worker picks up. */
 async function inReview(rule: string, { lost = false } = {}): Promise<string> {
   const { payment_id, record } = await claimedObligation(servers.graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
@@ -29,7 +29,7 @@ async function inReview(rule: string, { lost = false } = {}): Promise<string> {
   return payment_id;
 }
 
-test('a dry run lists what is under review by that rule, in the order of payments, and asks none', async () => {
+test('a dry run lists the payments under review by that rule, ordered by id, and signals none', async () => {
   const rule = `stripe:${randomUUID()}`;
   const payments = [await inReview(rule), await inReview(rule)].sort();
   await inReview('mac:04');
@@ -47,16 +47,16 @@ test('a dry run lists what is under review by that rule, in the order of payment
   });
   for (const payment of payments) expect(await signals(payment)).toEqual([]);
   const words = await run('--all', '--rule', rule, '--dry-run');
-  expect(words.out).toContain(`2 payments are under review by the rule ${rule}. Nothing was changed.`);
+  expect(words.out).toContain(`2 payments are under review by rule ${rule}. Nothing was changed.`);
 });
 
-test('each is asked once, by that rule alone; what is not under review any more is not asked again', async () => {
+test('each recovery under review by that rule is signalled once, and not again once its review has ended', async () => {
   const rule = `stripe:${randomUUID()}`;
   const [one, two, other] = [await inReview(rule), await inReview(rule), await inReview(`${rule}:not`)];
   const first = await run('--all', '--rule', rule, '--reason', 'new key', '--per-second', '50', '--json');
   expect(first).toMatchObject({
     code: 0,
-    err: `2 payments are under review by the rule ${rule}; 50 a second are asked to try again.`,
+    err: `2 payments are under review by rule ${rule}; retrying 50 per second.`,
   });
   expect(JSON.parse(first.out)).toEqual({ rule, dry_run: false, found: 2, signalled: 2, without_run: [] });
   const expectedSignals = [['retryNow', { actor: expect.any(String), reason: 'new key', rule }]];
@@ -69,10 +69,10 @@ test('each is asked once, by that rule alone; what is not under review any more 
   expect(await signals(one)).toHaveLength(1);
   await endReview(servers.graph, testHeader(), { payment_id: two });
   const done = await run('--all', '--rule', rule);
-  expect(done).toMatchObject({ code: 0, out: '0 of 0 were asked to try again.' });
+  expect(done).toMatchObject({ code: 0, out: '0 of 0 were signalled to retry.' });
 });
 
-test('one whose run is lost is named, and the others are asked', async () => {
+test('a recovery whose run is lost is reported, and the others are signalled', async () => {
   const rule = `stripe:${randomUUID()}`;
   const lost = await inReview(rule, { lost: true });
   const running = await inReview(rule);
@@ -82,7 +82,7 @@ test('one whose run is lost is named, and the others are asked', async () => {
   expect(await signals(running)).toHaveLength(1);
 });
 
-test('faster than the gateway takes charges is refused', async () => {
+test('a rate above that of the gateway’s charges is refused', async () => {
   const { code, err } = await run('--all', '--rule', 'mac:04', '--per-second', '51');
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('at most 50') });
 });

@@ -30,7 +30,7 @@ async function reportedCase(outcome: 'suspected' | 'confirmed_fraud' | 'cleared'
   return report;
 }
 
-test('everything that awaits a person is listed, page after page, and nothing else', async () => {
+test('exactly what awaits an operator is listed, page after page', async () => {
   const [first, second] = [await reportedCase('suspected'), await reportedCase('suspected')];
   await reportedCase('confirmed_fraud');
   const reviewed = await claimedObligation(servers.graph, policy);
@@ -39,12 +39,12 @@ test('everything that awaits a person is listed, page after page, and nothing el
   const unresolved = await claimedObligation(servers.graph, policy);
   await unresolved.record({ result: 'unknown', reason: 'no answer' });
   await flagForReview(servers.graph, testHeader(), { payment_id: unresolved.payment_id, rule: 'unknown' });
-  // Others have paid, and what became of the charge is not known yet: the gateway is still asked.
+  // Paid externally with an unresolved charge: the gateway is still being polled.
   const closed = await claimedObligation(servers.graph, policy);
   await closed.record({ result: 'unknown', reason: 'no answer' });
   await closed.settle(Date.now(), undefined, 'word');
 
-  // Other files leave what awaits a person, too.
+  // Other test files leave items for review, too.
   const ownCustomerIds = [first, second, reviewed, unresolved, closed].map(({ customer_id }) => customer_id);
   const listAll = async (limit: string) => {
     const all: { customer_id: string }[] = [];
@@ -94,7 +94,7 @@ test('everything that awaits a person is listed, page after page, and nothing el
   });
 });
 
-test('a decision is signalled to the case, also where no run is there; what awaits nobody is refused', async () => {
+test('a decision is signalled to the case even without a run; a case that is not under review is refused', async () => {
   const { case_id } = await reportedCase('suspected');
   const decided = await runPersona('review', case_id, 'suspend', '--reason', 'not their payments', '--json');
   expect(decided.code).toBe(0);
@@ -105,7 +105,7 @@ test('a decision is signalled to the case, also where no run is there; what awai
   const clearedCase = await reportedCase('cleared');
   expect(await runPersona('review', clearedCase.case_id, 'clear')).toMatchObject({
     code: 1,
-    out: expect.stringContaining('awaits no person'),
+    out: expect.stringContaining('is not under review'),
   });
   expect(await signals(clearedCase.case_id)).toEqual([]);
   expect(await runPersona('review', `case-${randomUUID()}`, 'clear')).toMatchObject({
@@ -114,11 +114,11 @@ test('a decision is signalled to the case, also where no run is there; what awai
   });
 });
 
-test('a suspended customer is reinstated through the newest case; one who is not suspended is not', async () => {
+test('a suspended customer is reinstated through the newest case; an active customer is refused', async () => {
   const { case_id, customer_id } = await reportedCase('confirmed_fraud');
   expect(await runPersona('reinstate', customer_id, '--reason', 'a mistake')).toMatchObject({
     code: 0,
-    out: `The customer ${customer_id} is being reinstated.`,
+    out: `Customer ${customer_id} is being reinstated.`,
   });
   expect(await signals(case_id)).toEqual([['reinstate', { actor: expect.any(String), reason: 'a mistake' }]]);
   await setCustomerStatus(servers.graph, testHeader(), { customer_id, status: 'active', reason: 'test' });

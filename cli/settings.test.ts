@@ -37,7 +37,7 @@ function writeRunFiles(): void {
   writeRunSecrets(PERSONA_RUN_FILE, secrets);
 }
 
-test('without an environment, the run file says where everything is, and its neighbour holds the keys', () => {
+test('without an environment, addresses are read from the run file and keys from the file next to it', () => {
   writeRunFiles();
   const { variables, http, grpc, fromRunFile } = readSettings({ PERSONA_RUN_FILE });
   expect({ http, grpc }).toEqual({ http: run.http, grpc: run.grpc });
@@ -52,7 +52,7 @@ test('without an environment, the run file says where everything is, and its nei
   expect(fromRunFile).toContain('PERSONA_KEYS');
 });
 
-test('a server that the environment names gets nothing of the run file: neither password nor keys', () => {
+test('for a server that the environment names, neither password nor keys are read from the run file', () => {
   writeRunFiles();
   const { variables, fromRunFile } = readSettings({
     PERSONA_RUN_FILE,
@@ -65,7 +65,7 @@ test('a server that the environment names gets nothing of the run file: neither 
   expect(fromRunFile).not.toContain('NEO4J_URI');
 });
 
-test('a key in the environment outranks the one beside the run file', () => {
+test('a key in the environment takes precedence over the one next to the run file', () => {
   writeRunFiles();
   const { variables, fromRunFile } = readSettings({ PERSONA_RUN_FILE, PERSONA_KEYS: 'mine:k' });
   expect(variables.PERSONA_KEYS).toBe('mine:k');
@@ -77,14 +77,14 @@ test.each([
   [{ HTTP_HOST: 'persona.example' }, 'http://persona.example:8080'],
   [{ HTTP_HOST: '::1', HTTP_PORT: '9000' }, 'http://[::1]:9000'],
   [{ HTTP_PORT: '' }, run.http],
-  // Any free port: where that was, only the run file knows.
+  // 0 is any free port: only the run file has the actual one.
   [{ HTTP_PORT: '0' }, run.http],
 ])('%j: the API is at %s', (env, http) => {
   writeRunFiles();
   expect(readSettings({ PERSONA_RUN_FILE, ...env }).http).toBe(http);
 });
 
-test('where nothing is said, the API is on its usual ports', () => {
+test('without any setting, the API is on its default ports', () => {
   const { http, grpc, runFile, fromRunFile } = readSettings({ PERSONA_RUN_FILE });
   expect({ http, grpc }).toEqual({ http: 'http://127.0.0.1:8080', grpc: '127.0.0.1:50051' });
   expect(runFile).toEqual({ path: PERSONA_RUN_FILE });

@@ -1,24 +1,24 @@
-/** Where the Persona runs that the commands speak to: the environment says it, else the run file of a local copy. */
+/** The addresses of the Persona that commands act on: from the environment, else from the run file of a local instance. */
 
 import { readRunFile, readRunSecrets, type RunFile, runFilePath } from '../platform/run-file.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface Settings {
-  /** The environment, and where it says nothing what the run file of a running copy says. */
+  /** The environment, completed with the values of the run file. */
   readonly variables: Variables;
-  /** Where a variable that the environment lacks comes from. */
+  /** The variables whose values are from the run file. */
   readonly fromRunFile: ReadonlySet<string>;
-  /** Where the API answers: a URL, and host:port. */
+  /** The API's addresses: a URL, and host:port. */
   readonly http: string;
   readonly grpc: string;
-  /** The run file's path, and whether there is one. */
+  /** The run file's path, and its content if it exists. */
   readonly runFile: { readonly path: string; readonly content?: RunFile };
 }
 
 /**
- * What belongs to one server: if the environment names the server, the run file says nothing about it, because the key
- * or the password of another one would only mislead.
+ * Variables of one server each: if the environment names the server, the run file is not used for it, because the key or
+ * password of another server would not fit.
  */
 const GROUPS: readonly {
   names: readonly string[];
@@ -89,7 +89,7 @@ function readRunVariables(nonEmptyEnv: Variables, run: RunFile, secrets: Variabl
   return runVariables;
 }
 
-/** The address that the API's own variables say; `undefined`: they say nothing, or any free port. */
+/** The address from the API's own variables; `undefined`: they are not set, or request any free port. */
 function configuredAddress(
   nonEmptyEnv: Variables,
   kind: 'HTTP' | 'GRPC',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fields, moneyText, table, timeText } from './tables.ts';
 
-test('a table has its headings and a line for each row, without colours', () => {
+test('a table has a heading and a line for each row, without colours', () => {
   expect(
     table(
       ['a', 'long heading'],
@@ -24,7 +24,7 @@ test('a table has its headings and a line for each row, without colours', () => 
   expect(table(['a'], [], 'none')).toBe('none');
 });
 
-test('a sentence goes on in the next line, an id is never broken', () => {
+test('a long sentence is wrapped, an id is never broken', () => {
   const sentence = 'The bank did not approve the payment this time, and the collection was called off.';
   const id = `recovery:${'x'.repeat(90)}:1`;
   const lines = table(['what'], [[sentence], [id]], 'none').split('\n');
@@ -37,7 +37,7 @@ test('a sentence goes on in the next line, an id is never broken', () => {
   );
 });
 
-test('fields stand below each other', () => {
+test('fields are printed one per line, aligned', () => {
   expect(
     fields([
       ['a', false],
@@ -47,7 +47,7 @@ test('fields stand below each other', () => {
   ).toBe('a          no\nlong name  v\nb          –');
 });
 
-test('money and times are written for people', () => {
+test('money and times are formatted for display', () => {
   expect(moneyText(4900, 'USD')).toBe('$49.00');
   expect(timeText('2026-04-18T10:00:00.123Z')).toBe('2026-04-18 10:00:00');
   expect(timeText(undefined)).toBe('–');

@@ -1,12 +1,12 @@
 import Table from 'cli-table3';
 import { formatMoney } from '../domain/money.ts';
 
-/** Without colours: the same in a terminal, a file and a mail. */
+/** Without colours: identical in a terminal, a file and an e-mail. */
 const PLAIN = { head: [], border: [], 'padding-left': 1, 'padding-right': 1, compact: true };
 
 type Cell = string | number | boolean | undefined | null;
 
-/** Rows under their headings; `empty` in words where there are none. */
+/** Rows under their headings; `empty` if there are none. */
 export function table(
   headings: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -18,7 +18,7 @@ export function table(
   return made.toString();
 }
 
-/** One thing: a name and a value on each line. */
+/** The fields of one object: a name and a value on each line. */
 export function fields(pairs: readonly (readonly [name: string, value: Cell])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${name.padEnd(width)}  ${cellText(value)}`).join('\n');
@@ -34,7 +34,7 @@ export function timeText(time: string | undefined): string {
   return time === undefined ? '–' : time.slice(0, 19).replace('T', ' ');
 }
 
-/** Sentences and lists go on in the next line, so that a table fits beside others; ids are never broken. */
+/** Longer sentences and lists are wrapped; ids are never broken. */
 const MAX_LINE_WIDTH = 72;
 
 function wrapText(text: string): string {

@@ -1,5 +1,5 @@
-// `node dev/boot.mjs FILE.ts [argument…]`: what every npm script starts with. Plain JavaScript for any Node from 18 on:
-// installs the packages unless those of the lockfile are there, then runs FILE.ts on the project's Node 24. Speaks on stderr only.
+// `node dev/boot.mjs FILE.ts [argument…]`: the entry point of every npm script. Plain JavaScript for Node 18 and later:
+// installs the packages if they differ from the lockfile, then runs FILE.ts on Node 24. Prints to stderr only.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -10,7 +10,7 @@ import { withLock } from './lock.mjs';
 
 const WANTED_NODE = 24;
 const TICK_MS = 15_000;
-/** npm and the terminal both deliver one Ctrl-C; what follows within this time is the same one. */
+/** npm and the terminal both deliver one Ctrl-C: signals within this time count as the same one. */
 const SAME_SIGNAL_MS = 1_000;
 
 const windows = process.platform === 'win32';
@@ -40,7 +40,7 @@ async function installIfChanged() {
     async (lock) => {
       if (!isInstalled(root)) await replacePackages(root, (folder) => install(folder, lock));
     },
-    () => say('another copy is installing the packages: waiting for it'),
+    () => say('another process is installing the packages; waiting for it'),
   );
 }
 
@@ -48,7 +48,7 @@ async function install(folder, lock) {
   const started = Date.now();
   const elapsed = () => `${Math.round((Date.now() - started) / 1000)} s`;
   say('installing the packages (npm ci; about a minute the first time)…');
-  // --include: whatever NODE_ENV says, the stack needs the tools too. --prefer-offline: the lockfile fixes every version.
+  // --include: the stack needs the development tools in any NODE_ENV. --prefer-offline: the lockfile pins all versions.
   const options = [
     'ci',
     '--ignore-scripts',
@@ -86,10 +86,11 @@ function projectNode() {
   );
 }
 
-/** Runs the program with this terminal, hands every signal on once, and gives its exit code. */
+/** Runs the program on this terminal and forwards each signal once. @returns its exit code */
 function run(node, args) {
-  // Its own process group, so that Ctrl-C in the terminal arrives through us alone. Windows has no such groups: there the
-  // console delivers Ctrl-C to the program itself, and we only wait. The channel tells the program if we are killed.
+  // A separate process group, so that the program receives Ctrl-C from this process only. Windows has no such groups: there
+  // the console delivers Ctrl-C to the program, and this process only waits. The closing of the IPC channel shows the
+  // program that this process was killed.
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: !windows });
   return finished(child, (signal) => {
     if (!windows) child.kill(signal);

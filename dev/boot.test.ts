@@ -26,7 +26,7 @@ beforeEach(() => {
     copyFileSync(fileURLToPath(new URL(file, import.meta.url)), join(clone, 'dev', file));
   }
   writeLockfile({ 'node_modules/a': { version: '1.0.0' } });
-  // Stands in for npm: takes a moment, notes that it ran, and installs what is not for other machines.
+  // A fake npm: takes some time, records that it ran, and skips packages for other platforms.
   writeFileSync(
     join(clone, 'npm.cjs'),
     `const { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
@@ -54,12 +54,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(clone, { recursive: true, force: true }));
 
-/** What is to be installed. */
+/** Writes the lockfile with the packages to install. */
 function writeLockfile(packages: Record<string, object>) {
   writeFileSync(join(clone, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...packages } }));
 }
 
-/** The version of a package that is there. */
+/** The installed version of a package. */
 function version(name: string): string | undefined {
   const file = join(clone, 'node_modules', name, 'package.json');
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
@@ -70,7 +70,7 @@ function boot(...args: string[]): ChildProcess {
     cwd: clone,
     env: { ...process.env, npm_execpath: join(clone, 'npm.cjs') },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own, as a shell gives it: a terminal sends Ctrl-C to all of it.
+    // A separate process group, as started by a shell: a terminal sends Ctrl-C to the whole group.
     detached: true,
   });
 }
@@ -87,7 +87,7 @@ async function waitForExit(child: ChildProcess) {
 
 const installs = () => readFileSync(join(clone, 'installs'), 'utf8').trim().split('\n');
 
-test('installs from the lockfile, then hands on arguments, output and exit code', async () => {
+test('installs from the lockfile, then passes on arguments, output and exit code', async () => {
   const { stdout, stderr, code } = await waitForExit(boot('program.ts', 'a', '--b=c d'));
   expect({ stdout, code }).toEqual({ stdout: '["a","--b=c d"]\n', code: 5 });
   expect(stderr).toMatch(/installing the packages/);
@@ -106,7 +106,7 @@ test('installs again only when the lockfile has changed', async () => {
   expect(readdirSync(join(clone, 'node_modules')).sort()).toEqual(['.package-lock.json', 'a']);
 });
 
-test("after somebody's own npm ci nothing is left to install", async () => {
+test('installs nothing after a manual npm ci', async () => {
   const other = process.platform === 'linux' ? 'darwin' : 'linux';
   writeLockfile({
     'node_modules/a': { version: '1.0.0' },
@@ -119,16 +119,16 @@ test("after somebody's own npm ci nothing is left to install", async () => {
 
 test.each<[string, () => void]>([
   ['a package is missing', () => rmSync(join(clone, 'node_modules', 'a'), { recursive: true })],
-  ['npm was stopped before its end', () => rmSync(join(clone, 'node_modules', '.package-lock.json'))],
+  ['npm was interrupted', () => rmSync(join(clone, 'node_modules', '.package-lock.json'))],
   [
-    'the packages are for another machine',
+    'the packages are for another platform',
     () => {
       const one = { version: '1.0.0', optional: true, os: [process.platform], cpu: [process.arch] };
       writeLockfile({ 'node_modules/a': { version: '1.0.0' }, 'node_modules/for-this-machine': one });
     },
   ],
-  ['another package is there', () => writeLockfile({ 'node_modules/b': { version: '1.0.0' } })],
-])('installs where %s', async (_, corrupt) => {
+  ['an unlisted package is installed', () => writeLockfile({ 'node_modules/b': { version: '1.0.0' } })],
+])('installs again if %s', async (_, corrupt) => {
   await waitForExit(boot('program.ts'));
   corrupt();
   expect((await waitForExit(boot('program.ts'))).code).toBe(5);
@@ -136,7 +136,7 @@ test.each<[string, () => void]>([
 });
 
 test.each(['SIGINT', 'SIGKILL'] as const)(
-  '%s while it installs: the packages of before stay',
+  '%s during an install leaves the previous packages in place',
   async (signal) => {
     await waitForExit(boot('program.ts'));
     writeLockfile({ 'node_modules/a': { version: '2.0.0' } });
@@ -148,7 +148,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
     expect((await end).code).not.toBe(0);
     expect(version('a')).toBe('1.0.0');
 
-    // They are as good as ever for who goes back to them, and no hindrance for who does not.
+    // They still work with the previous lockfile, and do not get in the way of the new one.
     writeLockfile({ 'node_modules/a': { version: '1.0.0' } });
     expect(await waitForExit(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
     rmSync(join(clone, 'slow'));
@@ -159,17 +159,17 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
   },
 );
 
-test('two at once install once, and both run', async () => {
+test('of two concurrent starts one installs, and both run', async () => {
   const both = await Promise.all([
     waitForExit(boot('program.ts', '1')),
     waitForExit(boot('program.ts', '2')),
   ]);
   expect(both.map(({ stdout }) => stdout).sort()).toEqual(['["1"]\n', '["2"]\n']);
   expect(installs()).toHaveLength(1);
-  expect(both.map(({ stderr }) => stderr).join()).toMatch(/another copy is installing/);
+  expect(both.map(({ stderr }) => stderr).join()).toMatch(/another process is installing/);
 });
 
-test('an install that fails is reported, and tried again the next time', async () => {
+test('a failed install is reported and retried at the next start', async () => {
   writeFileSync(join(clone, 'broken'), '');
   const { stdout, stderr, code } = await waitForExit(boot('program.ts'));
   expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
@@ -178,7 +178,7 @@ test('an install that fails is reported, and tried again the next time', async (
   expect((await waitForExit(boot('program.ts'))).code).toBe(5);
 });
 
-test("runs on the project's Node where this machine's is another, and says in one line when there is none", async () => {
+test("uses the project's Node if the installed one differs, and fails with one line if there is none", async () => {
   const source = readFileSync(join(clone, 'dev', 'boot.mjs'), 'utf8');
   writeFileSync(join(clone, 'dev', 'boot.mjs'), source.replace('WANTED_NODE = 24', 'WANTED_NODE = 99'));
   await waitForExit(boot('program.ts'));
@@ -193,7 +193,7 @@ test("runs on the project's Node where this machine's is another, and says in on
   expect((await waitForExit(boot('program.ts'))).stdout).toBe(`${join(bin, 'node')}\n`);
 });
 
-test('Ctrl-C, which npm and the terminal both deliver, reaches the program once; boot waits for it to end', async () => {
+test('Ctrl-C, delivered by both npm and the terminal, reaches the program once, and boot waits for its end', async () => {
   writeFileSync(
     join(clone, 'program.ts'),
     `let signals = 0;

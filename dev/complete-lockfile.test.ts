@@ -6,7 +6,7 @@ import { completeLockfile, type Lockfile, missingEntries } from './complete-lock
 const text = readFileSync(fileURLToPath(new URL('../package-lock.json', import.meta.url)), 'utf8');
 const committed: Lockfile = JSON.parse(text);
 
-test('npm ci accepts the committed lockfile: it describes every optional package', () => {
+test('the committed lockfile describes every optional package, so that npm ci accepts it', () => {
   expect(missingEntries(committed)).toEqual([]);
 });
 
@@ -14,7 +14,7 @@ test('the committed lockfile names no registry', () => {
   expect(Object.entries(committed.packages).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
 });
 
-test('what is missing is described for its platform', () => {
+test('missing packages are added with their platform', () => {
   const optionalDependencies = {
     '@x/y-darwin-arm64': '1.2.3',
     '@x/y-linux-x64-musl': '1.2.3',

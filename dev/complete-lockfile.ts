@@ -1,7 +1,7 @@
 /**
- * `node dev/boot.mjs dev/complete-lockfile.ts`, after a change of the dependencies: adds to package-lock.json the optional
- * packages of other platforms that npm left out because it could not see them (an incomplete registry, or packages that were
- * installed before the lockfile was written). `npm ci` refuses a lockfile that lacks them, on every platform.
+ * `node dev/boot.mjs dev/complete-lockfile.ts`, after a dependency has changed: adds to package-lock.json the optional
+ * packages of other platforms that npm omitted because it could not see them (an incomplete registry, or packages installed
+ * before the lockfile was written). Without them `npm ci` refuses the lockfile on every platform.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -23,12 +23,12 @@ export interface Lockfile {
 }
 
 const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'openharmony', 'win32'];
-/** As they occur in the names of such packages → as Node calls them. */
+/** Names of processors in package names → Node's names. */
 const PROCESSORS = new Map(
   ['x64', 'arm64', 'arm', 'ia32', 'ppc64', 's390x', 'riscv64'].map((name) => [name, name]),
 ).set('armv7', 'arm');
 
-/** Optional packages that the lockfile names but does not describe, each with who wants it. */
+/** Optional packages that the lockfile names but does not describe, each with the package that requires it. */
 export function missingEntries({
   packages,
 }: Lockfile): { name: string; version: string; requiredBy: string }[] {
@@ -41,13 +41,13 @@ export function missingEntries({
   );
 }
 
-/** Describes them by what their names say; without it npm would try to fetch them everywhere. */
+/** Adds the missing packages with the platform from each name, without which npm would fetch them on every platform. */
 export function completeLockfile(lockfile: Lockfile): Lockfile {
   const added = missingEntries(lockfile).map(({ name, version, requiredBy }) => {
     const words = name.split(/[-/]/);
     const os = SYSTEMS.find((system) => words.includes(system));
     const cpu = words.map((word) => PROCESSORS.get(word)).find((processor) => processor !== undefined);
-    if (os === undefined || cpu === undefined) throw new Error(`for which platform is ${name}?`);
+    if (os === undefined || cpu === undefined) throw new Error(`cannot determine the platform of ${name}`);
     const libc = os !== 'linux' ? {} : libcOf(words);
     const dev = lockfile.packages[requiredBy]?.dev ? { dev: true } : {};
     return [

@@ -1,17 +1,17 @@
-// Plain JavaScript: `boot.mjs` needs it before the project's own Node and packages are there.
+// Plain JavaScript: `boot.mjs` needs it before the project's own Node and packages are installed.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What npm writes into `node_modules` last of all: every package that is there. Whatever begins to install deletes it first. */
+/** npm's list of the installed packages, which it writes to `node_modules` last and deletes before it installs. */
 const RECORD = '.package-lock.json';
-/** What an install reads. */
+/** The files that an install reads. */
 const SOURCES = ['package.json', 'package-lock.json', '.npmrc'];
-/** Inside of `node_modules`, which may be a disk of its own: what is there is moved, not copied. */
+/** Within `node_modules`, which may be a separate file system, so that packages can be moved instead of copied. */
 const COMING = '.persona-coming';
 const GOING = '.persona-going';
 
 /**
- * Whether the packages of the lockfile, and no others, are in `node_modules`, whoever put them there.
+ * Whether `node_modules` contains exactly the packages of the lockfile, however they were installed.
  *
  * @param {string} folder the repository
  * @returns {boolean}
@@ -28,10 +28,10 @@ export function isInstalled(folder) {
   );
 }
 
-/** @returns the packages by their folders, undefined when the file is missing or broken */
+/** @returns the packages by their folders, undefined if the file is missing or damaged */
 function packagesIn(file) {
   try {
-    // The first one is the project itself.
+    // The entry with the empty name is the project itself.
     const { '': _project, ...packages } = JSON.parse(readFileSync(file, 'utf8')).packages;
     return packages;
   } catch {
@@ -43,7 +43,7 @@ function isSame(wanted, there) {
   return wanted !== undefined && wanted.version === there.version && wanted.integrity === there.integrity;
 }
 
-/** npm leaves out what is for other machines, and what only such packages need. */
+/** npm skips packages for other platforms, and those that only they depend on. */
 function mayLack(wanted) {
   if (!wanted.optional) return false;
   const { os, cpu, libc } = wanted;
@@ -53,12 +53,12 @@ function mayLack(wanted) {
 }
 
 /**
- * Installs beside what is there and then takes its place: whatever ends the install, the packages of before stay as they
+ * Installs into a separate folder and then replaces the packages: an interrupted install leaves the previous ones as they
  * were.
  *
  * @param {string} folder the repository
- * @param {(folder: string) => Promise<void>} install installs into the `node_modules` of the folder that it is given, which
- *   has the lockfile; rejects if that failed
+ * @param {(folder: string) => Promise<void>} install installs into the `node_modules` of the given folder, which contains
+ *   the lockfile; rejects if that fails
  */
 export async function replacePackages(folder, install) {
   const packages = join(folder, 'node_modules');
@@ -73,7 +73,7 @@ export async function replacePackages(folder, install) {
   try {
     await install(coming);
     mkdirSync(going);
-    // The record goes first and comes last: half of it is nothing.
+    // The record is removed first and added last, so that an interrupted replacement does not count as installed.
     move(packages, going, (names) =>
       names.filter((name) => name !== COMING && name !== GOING).sort(recordFirst),
     );

@@ -1,4 +1,4 @@
-// Plain JavaScript: `boot.mjs` needs it before the project's own Node and packages are there.
+// Plain JavaScript: `boot.mjs` needs it before the project's own Node and packages are installed.
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -16,20 +16,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 200;
 const HEARTBEAT_MS = 5_000;
-/** A holder that neither lives on this machine nor touched its lock for so long is gone. */
+/** A holder on another machine that has not touched its lock for this long counts as dead. */
 const SILENCE_MS = 120_000;
 const TAKEOVER_MS = 10_000;
 
 /**
- * Runs `work` while no other process does so under the same lock file. The lock of a process that died is taken over: at
- * once if it died on this machine, otherwise after two minutes without a sign of life.
+ * Runs `work` while no other process holds the same lock file. The lock of a dead process is taken over: immediately if it
+ * ran on this machine, otherwise after two minutes without a heartbeat.
  *
  * @template T
- * @param {string} file the lock file; its folder is made when missing
- * @param {(lock: { alsoHeldBy(pid: number): void }) => Promise<T>} work `alsoHeldBy` names a child that must be gone as well
- *   before another may take the lock over
+ * @param {string} file the lock file; its folder is created if missing
+ * @param {(lock: { alsoHeldBy(pid: number): void }) => Promise<T>} work `alsoHeldBy` names a child that must also have
+ *   ended before another process may take the lock over
  * @param {() => void} [onWait] called once if another process holds the lock
- * @returns {Promise<T>} what `work` gives
+ * @returns {Promise<T>} the result of `work`
  */
 export async function withLock(file, work, onWait = () => {}) {
   const held = { token: randomUUID(), host: hostname(), pids: [process.pid] };
@@ -66,7 +66,7 @@ async function acquire(file, held, onWait) {
   }
 }
 
-/** Removes the lock of a dead holder. Only one process at a time may, or the second would remove the new holder's lock. */
+/** Removes the lock of a dead holder. Only one process at a time may do so, or a second one would remove the new lock. */
 function removeStale(file, token) {
   const takeover = `${file}.takeover`;
   if (!create(takeover, '')) {
@@ -109,7 +109,7 @@ function create(file, content) {
   }
 }
 
-/** What the lock says about its holder; undefined while there is none or it is just being written. */
+/** The lock's holder; undefined if there is none or the file is just being written. */
 function read(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
@@ -127,6 +127,6 @@ function touch(file) {
   try {
     utimesSync(file, new Date(), new Date());
   } catch {
-    // The file was removed by hand: the work goes on, there is only nothing left to keep fresh.
+    // The file was deleted manually: the work continues without a heartbeat.
   }
 }

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A process that notes in a file when it enters and leaves the lock. */
+/** A process that records in a file when it acquires and releases the lock. */
 function contender(name: string) {
   const code = `
     import { appendFileSync } from 'node:fs';
@@ -27,14 +27,14 @@ function contender(name: string) {
   return spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });
 }
 
-/** A process that ended. */
+/** The id of a process that has ended. */
 async function deadPid(): Promise<number> {
   const child = spawn(process.execPath, ['-e', '']);
   await once(child, 'exit');
   return child.pid ?? 0;
 }
 
-test('processes that want the same lock have it one after the other', async () => {
+test('processes hold the same lock one after the other', async () => {
   const contenders = ['a', 'b', 'c', 'd'].map(contender);
   const codes = await Promise.all(contenders.map(async (child) => (await once(child, 'exit'))[0]));
   expect(codes).toEqual([0, 0, 0, 0]);
@@ -43,7 +43,7 @@ test('processes that want the same lock have it one after the other', async () =
   for (let i = 0; i < notes.length; i += 2) expect(notes[i + 1]).toBe(notes[i]?.replace('in', 'out'));
 });
 
-test('whoever waits is told so once, and gets the lock when it is free', async () => {
+test('a waiting process is notified once, and gets the lock when it is released', async () => {
   const order: string[] = [];
   const first = withLock(join(folder, 'lock'), async () => {
     await sleep(300);
@@ -58,7 +58,7 @@ test('whoever waits is told so once, and gets the lock when it is free', async (
   expect(order).toEqual(['waiting', 'first', 'second']);
 });
 
-test('the lock of a process that died is taken over, by one of those who wait', async () => {
+test('the lock of a dead process is taken over by one waiting process at a time', async () => {
   const file = join(folder, 'lock');
   writeFileSync(file, JSON.stringify({ token: 'x', host: hostname(), pids: [await deadPid()] }));
   let inside = 0;
@@ -76,7 +76,7 @@ test('the lock of a process that died is taken over, by one of those who wait', 
   expect(most).toBe(1);
 });
 
-test('a dead process whose child still works keeps its lock until the child ends', async () => {
+test('the lock of a dead process with a live child is held until the child ends', async () => {
   const file = join(folder, 'lock');
   const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 600)']);
   const pids = [await deadPid(), child.pid ?? 0];

@@ -19,52 +19,52 @@ import { type Log, elapsedSince } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
 
-/** Beside Temporal's UI. */
+/** Next to the port of Temporal's UI. */
 const CODEC_PORT = 8_234;
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
 export interface PersonaOptions {
-  /** Take the usual ports, or the next free ones after them; otherwise any free ones. */
+  /** Use the default ports, or the next free ones after them; otherwise any free ones. */
   useDefaultPorts?: boolean;
-  /** Let Temporal's UI show what is sealed. */
+  /** Let Temporal's UI show encrypted payloads. */
   codec?: boolean;
-  /** How many processes of each kind, 1 unless said otherwise. */
+  /** Number of processes of each kind; default 1. */
   apis?: number;
   workers?: number;
-  /** Where the addresses are written once everything answers; default as in `runFilePath`. */
+  /** The file that the addresses are written to once everything is ready; default as in `runFilePath`. */
   runFile?: string;
   guard: Guard;
   log: Log;
-  /** Addresses of servers to use as they are, keys, settings of Persona's programs. */
+  /** Addresses of running servers to use, keys, settings of Persona's programs. */
   env?: Record<string, string | undefined>;
 }
 
 export interface PersonaSystem {
   /** As in the run file; `http` and `grpc` are those of the first API process. */
   addresses: RunFile;
-  /** What Persona's programs were started with: addresses, keys and secrets. */
+  /** The environment of Persona's programs: addresses, keys and secrets. */
   env: Record<string, string | undefined>;
   /** `gateway`, `inbox`, `chimera`, `api`, `api-2`, …, `worker`, `worker-2`, …. */
   programs: ReadonlyMap<string, Program>;
   /** Data of the servers and logs of the programs (`<name>.log`); deleted at the end. */
   folder: string;
   runFile: string;
-  /** Gives how the first part ended that ends by itself, in words. */
+  /** Resolves when the first part ends by itself, with a description of how it ended. */
   firstExit(): Promise<string>;
-  /** The end of each program's log, to be shown when something went wrong. */
+  /** The end of each program's log, for error reports. */
   logTails(): string;
 }
 
 /**
- * Starts all of Persona: servers, simulators of what others own, API and worker processes. The guard stops it all.
+ * Starts all of Persona: servers, simulators of the external systems, API and worker processes. The guard stops it all.
  *
- * @throws StackError telling what is missing or why a part did not start
+ * @throws StackError naming what is missing or why a part did not start
  */
 export async function startPersona(options: PersonaOptions): Promise<PersonaSystem> {
   const { guard, log, useDefaultPorts = false, env = process.env, runFile = runFilePath(env) } = options;
   const folder = createRunFolder();
   const ports = useDefaultPorts ? { neo4j: 7687, temporal: 7233 } : {};
-  // Chosen first: Temporal's UI is told of it before the API, which listens there, can start.
+  // Chosen first: Temporal's UI is configured with it before the API, which listens there, can start.
   const codecPort = options.codec && (await (useDefaultPorts ? freePortFrom(CODEC_PORT) : freePort()));
   const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
   const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, codec, folder, guard, log, env });
@@ -90,7 +90,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
       ),
     ),
   ]);
-  // After the API, to which it posts its news; before the workers, which charge there.
+  // After the API, which receives its webhooks; before the workers, which charge at it.
   const gateway = await start(
     'gateway',
     'dev/simulators/gateway/main.ts',
@@ -99,7 +99,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   );
   const externalAddresses = {
     STRIPE_API_BASE: readyAddress(gateway, 'url'),
-    // The webhook would win over a mail server that somebody has set.
+    // The webhook would take precedence over a configured mail server.
     ...(env.NOTIFY_SMTP_URL ? {} : { NOTIFY_WEBHOOK_URL: readyAddress(inbox, 'webhook') }),
     CHIMERA_ADDRESS: readyAddress(chimera, 'grpc'),
   };
@@ -111,7 +111,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   const programs = new Map(
     [gateway, inbox, chimera, ...apis, ...workers].map((program) => [program.name, program]),
   );
-  log(`simulators, API and worker answer (${elapsedSince(startedAt)})`);
+  log(`simulators, API and worker are ready (${elapsedSince(startedAt)})`);
 
   const addresses = buildRunFile(stack, programs);
   publish(runFile, addresses, generatedSecrets(env, stack), guard, log);
@@ -133,12 +133,12 @@ function createRunFolder(): string {
   return mkdtempSync(join(parent, 'copy-'));
 }
 
-/** The first API opens payloads, for pages of this UI, under either name of this machine. */
+/** The first API decrypts payloads for pages of this UI, under either name of this machine. */
 function codecEnvironment(ui: string, port: number): Record<string, string> {
   return { CODEC_PORT: String(port), CODEC_ORIGINS: [ui, ui.replace('127.0.0.1', 'localhost')].join() };
 }
 
-/** Where the gateway's news go: to the first API. */
+/** The gateway's webhooks are posted to the first API. */
 function webhookEnvironment(stack: Stack, [api]: Program[]): Record<string, string> {
   return {
     SIM_WEBHOOK_SECRET: stack.env.STRIPE_WEBHOOK_SECRET ?? '',
@@ -146,12 +146,12 @@ function webhookEnvironment(stack: Stack, [api]: Program[]): Record<string, stri
   };
 }
 
-/** `api`, `api-2`, `api-3`: the first one goes by the plain name. */
+/** `api`, `api-2`, `api-3`: the first one has the plain name. */
 function instanceNames(name: string, count = 1): string[] {
   return Array.from({ length: count }, (_, index) => (index === 0 ? name : `${name}-${index + 1}`));
 }
 
-/** Copies of one program start looking at different ports, so that they seldom choose the same. */
+/** Processes of one program start their search at different ports, so that they seldom choose the same one. */
 function offsetPorts(ports: Record<string, number>, index: number): Record<string, number> {
   return Object.fromEntries(Object.entries(ports).map(([variable, port]) => [variable, port + index]));
 }
@@ -159,14 +159,14 @@ function offsetPorts(ports: Record<string, number>, index: number): Record<strin
 function readyAddress(program: Program, key: string): string {
   const found = program.ready[key];
   if (found === undefined)
-    throw new Error(`${program.name} did not say its '${key}': ${JSON.stringify(program.ready)}`);
+    throw new Error(`the ready line of ${program.name} has no '${key}': ${JSON.stringify(program.ready)}`);
   return found;
 }
 
 function buildRunFile(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile {
   const addressOf = (name: string, key: string) => {
     const program = programs.get(name);
-    if (program === undefined) throw new Error(`no program ${name}`);
+    if (program === undefined) throw new Error(`unknown program ${name}`);
     return readyAddress(program, key);
   };
   const smtp = programs.get('inbox')?.ready.smtp;
@@ -196,7 +196,7 @@ function buildRunFile(stack: Stack, programs: ReadonlyMap<string, Program>): Run
   };
 }
 
-/** The file of another copy that runs in this clone stays as it is: programs have found that copy by it. */
+/** Does not overwrite the file of another running instance in this clone: programs use it to find that instance. */
 function publish(
   path: string,
   addresses: RunFile,
@@ -207,7 +207,7 @@ function publish(
   const otherPid = Object.values(readRunFile(path)?.pids ?? {}).find(isAlive);
   if (otherPid !== undefined) {
     log(
-      `${path} belongs to another copy that runs (process ${otherPid}): set PERSONA_RUN_FILE to have this one's addresses written`,
+      `${path} belongs to another running instance (process ${otherPid}); set PERSONA_RUN_FILE to write this one's addresses to another file`,
     );
     return;
   }
@@ -217,7 +217,7 @@ function publish(
   writeRunFile(path, addresses);
 }
 
-/** Those of the environment belong to whoever set them, and are written nowhere. */
+/** The secrets that were generated; those from the environment are not written to a file. */
 function generatedSecrets(env: Record<string, string | undefined>, stack: Stack): Record<string, string> {
   const names = Object.keys(developmentKeys(env)).filter((name) => !env[name]);
   return Object.fromEntries(names.map((name) => [name, stack.env[name] ?? '']));

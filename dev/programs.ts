@@ -9,18 +9,18 @@ import { retryOnPortConflict, waitUntilReady } from './stack/ready.ts';
 const START_LIMIT_MS = 120_000;
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
-/** One of our own programs: a TypeScript file that prints `{"ready":{…}}` with its addresses once it answers. */
+/** One of Persona's own programs: a TypeScript file that prints `{"ready":{…}}` with its addresses once it is ready. */
 export interface ProgramOptions {
   /** Names the process in `run.json` and its log file. */
   name: string;
-  /** From the repository's root. */
+  /** Relative to the repository's root. */
   file: string;
   env: Record<string, string | undefined>;
-  /** Environment variables that take a port, each with the usual one. */
+  /** Environment variables for ports, each with its default port. */
   ports: Record<string, number>;
-  /** Take the usual ports, or the next free ones after them; otherwise any free ones. */
+  /** Use the default ports, or the next free ones after them; otherwise any free ones. */
   useDefaultPorts: boolean;
-  /** Where its log goes. */
+  /** The folder for its log. */
   folder: string;
   guard: Guard;
 }
@@ -32,7 +32,7 @@ export interface Program extends ManagedProcess {
 }
 
 /**
- * Starts a program and waits until it answers.
+ * Starts a program and waits until it is ready.
  *
  * @throws StackError with the end of its log
  */

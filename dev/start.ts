@@ -1,4 +1,4 @@
-/** `npm start`: all of Persona on the usual ports, until Ctrl-C. */
+/** `npm start`: runs all of Persona on the default ports until Ctrl-C. */
 import { runDevCommand } from './run-dev-command.ts';
 import { startPersona } from './persona.ts';
 
@@ -10,11 +10,11 @@ await runDevCommand(
       ...Object.entries(addresses),
       ...Object.entries(metrics).map(([name, url]) => [`metrics of ${name}`, url]),
       ['logs', system.folder],
-      ['all of this as JSON', system.runFile],
+      ['addresses as JSON', system.runFile],
     ];
     log('');
     for (const [name, value] of lines) log(`  ${String(name).padEnd(22)} ${value}`);
-    log('\nPersona runs. Press Ctrl-C to stop it.');
+    log('\nPersona is running. Press Ctrl-C to stop it.');
     log(await system.firstExit());
     guard.leave(system.folder);
     return 1;

@@ -1,6 +1,6 @@
 /**
- * `npm test`: static checks, and beside them every tier of tests on servers of its own. `--quick` leaves out what needs
- * servers; `--long` runs what is too long for every time, of which `npm test` has a short form; other arguments go to
+ * `npm test`: runs the static checks and, concurrently, every test tier on its own servers. `--quick` skips the tiers that
+ * need servers; `--long` runs the long versions of tests that `npm test` runs in short form; other arguments are passed to
  * vitest. The last line of stdout is `N passed, N failed`.
  */
 import { mkdirSync, mkdtempSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { type TestCount, LONG_CHECKS, runStaticChecks, DEFAULT_CHECKS } from './
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
-/** Where Node keeps what it has compiled of our programs, which tests start again and again. */
+/** Node's compile cache for Persona's programs, which tests start many times. */
 const NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(repository, '.persona', 'compile-cache');
 
 /** The tiers of vitest.config.ts. */
@@ -66,7 +66,7 @@ async function serversForTests({ guard, log }: DevCommandContext): Promise<Recor
   const start = (...servers: ServerName[]) => startStack({ servers, folder, guard, log });
   const [{ env }, mock] = await Promise.all([
     start('neo4j', 'temporal', 'test_server'),
-    // One test alone needs it: that one fails without it, and says so.
+    // Only one test needs it, which fails without it and says so.
     start('stripe_mock').catch((error: unknown) => {
       if (!(error instanceof StackError)) throw error;
       log(error.message);

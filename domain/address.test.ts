@@ -3,7 +3,7 @@ import { addressKey } from './address.ts';
 
 const home = { street1: '1 Main St.', city: 'São Paulo', zip_code: '01310-100', country: 'BR' };
 
-test('capitals, spaces and punctuation do not make another address', () => {
+test('case, spaces and punctuation do not make a different address', () => {
   const same = {
     street1: ' 1  main st',
     city: 'SÃO PAULO',
@@ -20,11 +20,11 @@ test.each([
   { zip_code: '01310-101' },
   { city: 'Santos' },
   { country: 'PT' },
-])('%o is another one', (change) => {
+])('%o makes a different address', (change) => {
   expect(addressKey({ ...home, ...change })).not.toBe(addressKey(home));
 });
 
-test('what stands in one line does not run over into the next', () => {
+test('the text of one line does not run over into the next', () => {
   const split = { street1: 'Main', street2: 'St 1', city: 'A', zip_code: '1', country: 'US' };
   expect(addressKey({ ...split, street1: 'Main St', street2: '1' })).not.toBe(addressKey(split));
 });

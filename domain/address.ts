@@ -1,11 +1,11 @@
 import type { AddressDetails } from './onboarding-types.ts';
 
-/** Where an address is: everything of it but what it is for. */
+/** A postal address without its purpose. */
 export type PostalAddress = Pick<AddressDetails, 'street1' | 'street2' | 'city' | 'zip_code' | 'country'>;
 
 /**
- * A place in one form, by which two spellings of the same one are known as the same: capitals, spaces and punctuation do
- * not make another address. The state follows from the rest.
+ * A normalised key by which two spellings of the same address are recognised: case, spaces and punctuation are ignored.
+ * The state follows from the other fields.
  */
 export function addressKey({ street1, street2 = '', city, zip_code, country }: PostalAddress): string {
   return [country, zip_code, city, street1, street2].map(normalised).join('|');

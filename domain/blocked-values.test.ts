@@ -36,11 +36,11 @@ describe('isBlocked', () => {
     ['phone_number', '+4915112345678'],
     ['device_fingerprint', 'fp-9f86d081884c'],
     ['device_fingerprint', '00000001'],
-  ] as const)('%s %j is not', (kind, value) => {
+  ] as const)('%s %j is not blocked', (kind, value) => {
     expect(isBlocked(kind, value, policy)).toBe(false);
   });
 
-  test('a dot or a plus in the policy is only itself', () => {
+  test('a dot or a plus in the policy matches only itself', () => {
     expect(isBlocked('email', 'axb@example.com', ['a.b@example.com'])).toBe(false);
     expect(isBlocked('email', 'a.b+c@example.com', ['a.b+c@*'])).toBe(true);
   });

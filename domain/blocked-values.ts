@@ -1,8 +1,8 @@
-/** Values that identify nobody (specification: graph, 'Nodes'). */
+/** Values that identify no customer (specification: graph, 'Nodes'). */
 
 export type IdentityKind = 'email' | 'phone_number' | 'device_fingerprint';
 
-/** What forms and SDKs send when they have nothing. */
+/** Placeholders that forms and SDKs send instead of a missing value. */
 const PLACEHOLDERS = new Set([
   'null',
   'undefined',
@@ -16,10 +16,10 @@ const PLACEHOLDERS = new Set([
 ]);
 
 /**
- * Does this value identify nobody, whoever sends it? Such a value never becomes an identifier, a device or evidence
- * of a match.
- * @param value - normalised, or as it came
- * @param blockedValues - policy `onboarding.blockedValues`; `*` stands for any text
+ * Whether a value identifies no customer, regardless of its sender. Such a value never becomes an identifier, a device or
+ * evidence of a match.
+ * @param value - normalised or as received
+ * @param blockedValues - policy `onboarding.blockedValues`; `*` matches any text
  */
 export function isBlocked(kind: IdentityKind, value: string, blockedValues: readonly string[]): boolean {
   const text = value.trim().toLowerCase();
@@ -33,14 +33,14 @@ export function isBlocked(kind: IdentityKind, value: string, blockedValues: read
   );
 }
 
-/** All zeros; for a fingerprint also any other single character repeated, which no hash gives. */
+/** All zeros; for a fingerprint also any other single character repeated, which no hash produces. */
 function isFiller(kind: IdentityKind, text: string): boolean {
   if (kind === 'email') return /^0+@/.test(text);
   if (kind === 'phone_number') return /^(\+\d{1,3})?0+$/.test(text.replace(/[\s().-]/g, ''));
   return /^(.?)\1*$/.test(text.replace(/[\s:_-]/g, '')) || /^0x0+$/.test(text);
 }
 
-/** `*` in a pattern stands for any text. By hand: making an expression of each takes longer than all the rest. */
+/** `*` in a pattern matches any text. Without a regular expression: compiling one per pattern costs more than the rest. */
 function matches(pattern: string, text: string): boolean {
   const [first = '', ...others] = pattern.split('*');
   const last = others.pop();

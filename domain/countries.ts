@@ -9,7 +9,7 @@ const CODES =
   'TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW';
 const COUNTRIES: ReadonlySet<string> = new Set(CODES.split(' '));
 
-/** Is it an ISO 3166-1 alpha-2 code, in capitals? */
+/** Whether the text is an ISO 3166-1 alpha-2 code in upper case. */
 export function isCountry(code: string): boolean {
   return COUNTRIES.has(code);
 }

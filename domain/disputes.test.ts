@@ -16,11 +16,11 @@ test.each<[DisputeState, boolean]>([
   ['won', false],
   ['warning_closed', false],
   ['early_warning', false],
-])('a dispute that is %s: does the method stay disputed? %s', (state, disputed) => {
+])('with a dispute that is %s the method is disputed: %s', (state, disputed) => {
   expect(isDisputed(withDispute([], dispute(state)))).toBe(disputed);
 });
 
-test('each dispute has to be over for itself, and each is kept once', () => {
+test('each dispute is stored once and must be closed separately', () => {
   let stored = withDispute([], dispute('open'));
   stored = withDispute(stored, { dispute_ref: 'du_11', state: 'open' });
   stored = withDispute(stored, dispute('won'));
@@ -37,15 +37,15 @@ test.each<[string, DisputeState, boolean]>([
   ['fraudulent', 'warning_closed', false],
   ['product_not_received', 'lost', false],
   ['misc', 'early_warning', true],
-])('the bank knows of fraud by a dispute for reason %s that is %s: %s', (reason, state, known) => {
+])('a dispute with reason %s that is %s reveals fraud: %s', (reason, state, known) => {
   expect(isKnownFraud({ reason, state })).toBe(known);
 });
 
-test('known fraud is learnt once from each dispute', () => {
+test('each dispute reveals fraud only once', () => {
   const fraud = dispute('open', 'fraudulent');
   expect(isFraudAlreadyKnown([], fraud)).toBe(false);
   expect(isFraudAlreadyKnown(['du_11:open'], fraud)).toBe(false);
   expect(isFraudAlreadyKnown(['du_1:open'], { ...fraud, state: 'lost' })).toBe(true);
-  // An inquiry that was closed taught nothing, and may become a dispute.
+  // A closed inquiry revealed nothing and may still become a dispute.
   expect(isFraudAlreadyKnown(['du_1:warning_closed'], fraud)).toBe(false);
 });

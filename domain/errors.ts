@@ -1,9 +1,9 @@
 /**
- * The one catalogue of what can go wrong. Every error that leaves a command, an activity or an edge has a type
- * from here; REST and gRPC map it by these two columns, Temporal retries it by the first.
+ * The error catalogue. Every error that leaves a command, an activity or an edge has a type from here; REST and gRPC
+ * map it by the `http` and `grpc` columns, Temporal retries it by `retryable`.
  */
 
-/** Canonical gRPC status codes, by number, so that the pure core needs no gRPC library. */
+/** Canonical gRPC status codes, as numbers so that the pure core needs no gRPC library. */
 export const GrpcCode = {
   UNKNOWN: 2,
   INVALID_ARGUMENT: 3,
@@ -21,7 +21,7 @@ export const GrpcCode = {
 } as const;
 
 interface ErrorRow {
-  /** May the same request succeed later, unchanged? Temporal retries an activity by this. */
+  /** Whether the same request may succeed later, unchanged. Temporal's activity retries follow this. */
   readonly retryable: boolean;
   readonly http: number;
   readonly grpc: number;
@@ -30,31 +30,36 @@ interface ErrorRow {
 }
 
 export const ERRORS = {
-  malformed_request: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request cannot be read'),
-  signature_refused: errorRow(
+  malformed_request: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request is malformed'),
+  signature_refused: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The signature is invalid'),
+  idempotency_key_required: errorRow(
     false,
     400,
     GrpcCode.INVALID_ARGUMENT,
-    'The signature does not prove the sender',
+    'The Idempotency-Key header is required',
   ),
-  idempotency_key_required: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'An Idempotency-Key is required'),
-  invalid_argument: errorRow(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request breaks a rule'),
+  invalid_argument: errorRow(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request is invalid'),
   card_number_refused: errorRow(
     false,
     422,
     GrpcCode.INVALID_ARGUMENT,
     'Full card numbers are never accepted',
   ),
-  not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'There is nothing at this address'),
-  method_not_allowed: errorRow(false, 405, GrpcCode.UNIMPLEMENTED, 'This address does not take that method'),
+  not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such resource'),
+  method_not_allowed: errorRow(
+    false,
+    405,
+    GrpcCode.UNIMPLEMENTED,
+    'The resource does not support this method',
+  ),
   unsupported_media_type: errorRow(
     false,
     415,
     GrpcCode.INVALID_ARGUMENT,
     'The content type is not supported',
   ),
-  payload_too_large: errorRow(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The body is larger than 64 KiB'),
-  rate_limited: errorRow(true, 429, GrpcCode.RESOURCE_EXHAUSTED, 'More requests than this caller may send'),
+  payload_too_large: errorRow(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The request body exceeds 64 KiB'),
+  rate_limited: errorRow(true, 429, GrpcCode.RESOURCE_EXHAUSTED, 'The rate limit is exceeded'),
   customer_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
   payment_method_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
   device_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
@@ -68,27 +73,32 @@ export const ERRORS = {
     false,
     409,
     GrpcCode.FAILED_PRECONDITION,
-    'Another customer holds this payment method',
+    'The payment method belongs to another customer',
   ),
   identifier_belongs_to_other_customer: errorRow(
     false,
     409,
     GrpcCode.FAILED_PRECONDITION,
-    'Another customer has this digital identifier',
+    'The digital identifier belongs to another customer',
   ),
-  customer_exists: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'A customer with this id exists'),
+  customer_exists: errorRow(
+    false,
+    409,
+    GrpcCode.FAILED_PRECONDITION,
+    'A customer with this id already exists',
+  ),
   idempotency_key_reused: errorRow(
     false,
     422,
     GrpcCode.FAILED_PRECONDITION,
-    'This idempotency key was used with another body',
+    'The idempotency key was used with a different request body',
   ),
-  illegal_transition: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The status cannot change that way'),
+  illegal_transition: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'This status change is not allowed'),
   obligation_mismatch: errorRow(
     false,
     409,
     GrpcCode.FAILED_PRECONDITION,
-    'The payment is known with another amount or currency',
+    'The payment is known with a different amount or currency',
   ),
   payment_method_declined: errorRow(
     false,
@@ -96,48 +106,53 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'The gateway refused the payment method',
   ),
-  charge_in_doubt: errorRow(true, 409, GrpcCode.ABORTED, 'Nobody knows yet what became of a charge'),
+  charge_in_doubt: errorRow(true, 409, GrpcCode.ABORTED, 'A charge is unresolved'),
   version_required: errorRow(
     false,
     428,
     GrpcCode.FAILED_PRECONDITION,
-    'Say which version of the resource is to change',
+    'The expected version of the resource is required',
   ),
   stale_event: errorRow(
     false,
     422,
     GrpcCode.FAILED_PRECONDITION,
-    'It happened longer ago than anything is remembered',
+    'The event is older than the retention period',
   ),
-  stale_version: errorRow(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
+  stale_version: errorRow(false, 412, GrpcCode.ABORTED, 'The resource has changed since that version'),
   version_not_visible: errorRow(
     true,
     503,
     GrpcCode.FAILED_PRECONDITION,
     'The requested version is not visible yet',
   ),
-  deadline_exceeded: errorRow(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline passed first'),
-  graph_not_empty: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The graph to fill is not empty'),
-  graph_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph cannot be reached'),
-  key_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'A key that opens stored data is missing'),
-  temporal_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Temporal cannot be reached'),
-  gateway_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway cannot be reached'),
+  deadline_exceeded: errorRow(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline was exceeded'),
+  graph_not_empty: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The target graph is not empty'),
+  graph_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph is unavailable'),
+  key_unavailable: errorRow(
+    true,
+    503,
+    GrpcCode.UNAVAILABLE,
+    'A decryption key for stored data is unavailable',
+  ),
+  temporal_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Temporal is unavailable'),
+  gateway_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway is unavailable'),
   gateway_misconfigured: errorRow(
     false,
     500,
     GrpcCode.INTERNAL,
-    'The payment gateway refuses our configuration',
+    'The payment gateway rejects the configuration',
   ),
-  chimera_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Chimera cannot be reached'),
-  notifier_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The notifier cannot be reached'),
+  chimera_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Chimera is unavailable'),
+  notifier_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The notifier is unavailable'),
   notice_refused: errorRow(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
-  notice_in_doubt: errorRow(false, 502, GrpcCode.INTERNAL, 'Nobody knows whether the notice was taken'),
-  internal: errorRow(false, 500, GrpcCode.INTERNAL, 'Something went wrong on our side'),
+  notice_in_doubt: errorRow(false, 502, GrpcCode.INTERNAL, 'It is unknown whether the notice was accepted'),
+  internal: errorRow(false, 500, GrpcCode.INTERNAL, 'Internal error'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorType = keyof typeof ERRORS;
 
-/** One broken rule of the input: a JSON-style path (`digital_identifiers[0].value`) and the rule it breaks. */
+/** One invalid field: its JSON-style path (`digital_identifiers[0].value`) and the rule it violates. */
 export interface FieldProblem {
   readonly field: string;
   readonly message: string;
@@ -145,9 +160,9 @@ export interface FieldProblem {
 
 export class PersonaError extends Error {
   readonly type: ErrorType;
-  /** Every problem of the input at once; empty unless the input is at fault. */
+  /** All problems of the input; empty if the input is not the cause. */
   readonly problems: readonly FieldProblem[];
-  /** After how many milliseconds the other side asks to be asked again. */
+  /** The delay before a retry that the remote side requests, in milliseconds. */
   readonly retryAfterMs?: number;
 
   constructor(
@@ -163,7 +178,7 @@ export class PersonaError extends Error {
   }
 }
 
-/** The error for input that breaks rules; its message names every field. */
+/** The error for invalid input; its message names every field. */
 export function validationError(
   problems: readonly FieldProblem[],
   type: ErrorType = 'invalid_argument',
@@ -173,8 +188,8 @@ export function validationError(
 }
 
 /**
- * The options of the Temporal failure that carries this error: plain data, so that workflows and activities build
- * the same one, and a client finds type and problems again.
+ * The options of the Temporal failure that carries this error. Plain data, so that workflows and activities build the
+ * same failure and a client can recover the type and the problems.
  */
 export function failureOptions(error: PersonaError): {
   type: ErrorType;

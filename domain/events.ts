@@ -1,7 +1,7 @@
 /**
- * Persona events: the facts that the log holds (specification: graph, 'The event log'). `data` is complete: replaying
- * the log rebuilds the graph. Fields of type `Sealed` hold ciphertext under the stream's own key; times are RFC 3339
- * in UTC; `null` stands for 'there is none', so that a replay can tell it from 'unchanged'.
+ * Persona's events: the facts in the log (specification: graph, 'The event log'). `data` is complete: replaying the log
+ * rebuilds the graph. Fields of type `Sealed` hold ciphertext under the stream's own key; times are RFC 3339 in UTC;
+ * `null` means 'none', so that a replay can tell it from 'unchanged'.
  */
 
 import type { Dispute } from './disputes.ts';
@@ -61,15 +61,15 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** Whose stream: a customer's or a device's. */
+/** The owner of a stream: a customer or a device. */
 export type StreamKind = 'customer' | 'device';
 
 export type CustomerStatus = 'active' | 'suspended' | 'erased' | 'merged';
 
-/** Ciphertext (`s1:…`) under the key of the customer or the device whose stream it stands in. */
+/** Ciphertext (`s1:…`) under the key of the customer or the device whose stream holds it. */
 export type Sealed = string;
 
-/** Where an address is. */
+/** A postal address. */
 export interface SealedAddress {
   street1: Sealed;
   street2: Sealed | null;
@@ -79,7 +79,7 @@ export interface SealedAddress {
   country: string;
 }
 
-/** Who may be told of by a customer's stream: customers, what they own, and their edges. */
+/** Events of a customer's stream: the customer, what they own, and their edges. */
 interface CustomerEvents {
   CustomerCreated: {
     segment: string;
@@ -91,10 +91,10 @@ interface CustomerEvents {
   /** Only what changed. */
   CustomerProfileUpdated: { segment?: string; locale?: string | null; gateway_customer_ref?: Sealed };
   CustomerStatusChanged: { old_status: CustomerStatus; new_status: CustomerStatus; reason: string };
-  /** Minor units of the reporting currency. `observed_at`: when the whole was valued; absent for an addition. */
+  /** Minor units of the reporting currency. `observed_at`: when the total was computed; absent for an increment. */
   LtvAdjusted: { old_ltv_minor: number; new_ltv_minor: number; reason: string; observed_at?: string };
   DeviceLinked: { device_id: string; proven: boolean; awaits_identifier_id: string | null };
-  /** `login_count` and `last_login` are what they are now, not differences. */
+  /** `login_count` and `last_login` hold the new values, not differences. */
   LoginRecorded: { device_id: string; login_count: number; last_login: string; proven: boolean };
   AddressAdded: SealedAddress & {
     address_id: string;
@@ -102,14 +102,14 @@ interface CustomerEvents {
     is_default: boolean;
     is_verified: boolean;
     proven: boolean;
-    /** The unverified identifier that led here; once it is verified, the link is proven. */
+    /** The unverified identifier by which the customer was recognised; its verification proves the link. */
     awaits_identifier_id: string | null;
   };
   /** Only what changed. */
   AddressUpdated: {
     address_id: string;
     type?: 'shipping' | 'billing';
-    /** Where it is now: all of it. */
+    /** The complete new address. */
     place?: SealedAddress;
     is_default?: boolean;
     is_verified?: boolean;
@@ -127,7 +127,7 @@ interface CustomerEvents {
   DigitalIdentifierRemoved: { identifier_id: string };
   BehavioralProfileLinked: { profile_id: string; baseline_data_ref: string };
   IdentityMatchSuggested: { customer_id: string; score: number; evidence: string[] };
-  /** What a person decided about a suggestion of this customer's. */
+  /** An operator's decision on an identity match suggested for this customer. */
   IdentityMatchResolved: { customer_id: string; status: 'confirmed' | 'rejected'; reason: string };
 }
 
@@ -150,7 +150,7 @@ interface WalletEvents {
     consent_source: string | null;
     added_by: 'service' | 'customer';
     proven: boolean;
-    /** The unverified identifier that led here; once it is verified, the link is proven. */
+    /** The unverified identifier by which the customer was recognised; its verification proves the link. */
     awaits_identifier_id: string | null;
     /** The device it was used on. */
     device_id: string | null;
@@ -167,10 +167,10 @@ interface WalletEvents {
     expires_on?: string;
     funding?: string;
     country?: string;
-    /** The gateway's own name for the type. */
+    /** The gateway's name for the type. */
     gateway_type?: string;
     instrument_fingerprint?: Sealed;
-    /** The gateway gave the method another token when it was attached. */
+    /** The gateway issued another token when the method was attached. */
     token?: Sealed;
   };
   PaymentMethodStatusChanged: {
@@ -179,9 +179,9 @@ interface WalletEvents {
     new_status: PaymentMethodStatus;
     reason: string;
   };
-  /** Its customer took it out of the wallet; it keeps its id, should it come back. */
+  /** The customer removed it from the wallet; if it is added again, it has the same id. */
   PaymentMethodRemoved: { payment_method_id: string; old_status: PaymentMethodStatus };
-  /** `use_count` and `last_used` are what they are now, not differences. */
+  /** `use_count` and `last_used` hold the new values, not differences. */
   PaymentMethodUsed: {
     payment_method_id: string;
     use_count: number;
@@ -193,7 +193,7 @@ interface WalletEvents {
     payment_method_id: string | null;
     previous_payment_method_id: string | null;
     reason: string;
-    /** A repair: others that the graph took for the default, too. */
+    /** For a repair: the other methods that the graph also marked as default. */
     unmarked?: string[];
   };
   ConsentChanged: {
@@ -202,25 +202,25 @@ interface WalletEvents {
     consent_at: string;
     consent_source: string;
   };
-  /** A charge on it is contested, or how that stands has changed. */
+  /** A charge on the method is disputed, or the dispute's state has changed. */
   PaymentMethodDisputed: Dispute & { payment_method_id: string };
-  /** Its month ends, or has ended, and its customer is to be told: a `NoticeSent` or a `NoticeFailed` follows. */
+  /** The card expires soon or has expired, and a notice is due; a `NoticeSent` or a `NoticeFailed` follows. */
   ExpiryNoticeDue: {
     payment_method_id: string;
-    /** `YYYY-MM-DD`, its last day. */
+    /** `YYYY-MM-DD`, the card's last day. */
     expires_on: string;
     stage: ExpiryStage;
-    /** The notification's id. It takes the place of one that is still due. */
+    /** The notice's id. It replaces a notice that is still due. */
     notice: string;
   };
 }
 
-/** A device's own stream: facts that hold whoever uses it. */
+/** Events of a device's stream: facts that do not depend on who uses it. */
 interface DeviceEvents {
   DeviceRegistered: {
     fingerprint: Sealed;
     trust_score: number;
-    /** `null`: nobody has observed it yet, the score is the initial one. */
+    /** `null`: not observed yet, the score is the initial one. */
     trust_observed_at: string | null;
     last_seen_ip: Sealed | null;
     last_seen_user_agent: Sealed | null;
@@ -253,11 +253,11 @@ export interface RecordedEvent<T extends keyof EventData = keyof EventData> {
   seq: number;
   type: T;
   schema_version: number;
-  /** When it happened, as the source says. */
+  /** When it happened, according to the source. */
   occurred_at: string;
   /** When it was written. */
   recorded_at: string;
-  /** The life stream: which caller brought it. */
+  /** The life stream: the caller that reported it. */
   source: string;
   actor: string;
   correlation_id: string;

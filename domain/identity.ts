@@ -1,6 +1,6 @@
 /**
- * Digital identifiers in the one form under which they are compared (specification: graph, 'Nodes'). What comes out
- * is a match key: the graph hashes it, and two spellings of the same address or number give the same hash.
+ * Normalises digital identifiers to the form in which they are compared (specification: graph, 'Nodes'). The result is a
+ * match key: the graph hashes it, and two spellings of the same address or number give the same hash.
  *
  * Not for workflows: the phone tables are large, and the bundle check keeps them out. `domain/onboarding.ts` and
  * `domain/blocked-values.ts` hold the checks that a workflow may use.
@@ -17,7 +17,7 @@ const MAX_LOCAL_PART = 64;
 const MAX_ADDRESS = 254;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/;
 
-/** An identifier in its one form; `region` is for phone numbers. */
+/** Normalises an identifier; `region` is for phone numbers. */
 export function normaliseIdentifier(
   type: 'email' | 'phone_number',
   value: string,
@@ -27,8 +27,8 @@ export function normaliseIdentifier(
 }
 
 /**
- * An e-mail address, trimmed, without invisible characters, lower-cased, NFC, its domain in ASCII. Nothing that only one provider does (dots or
- * `+tags` of Gmail): for another provider those are two people.
+ * An e-mail address, trimmed, without invisible characters, in lower case and NFC, its domain in ASCII. Rules of a single
+ * provider (Gmail's dots and `+tags`) are not applied: at another provider those are two people.
  */
 export function normaliseEmail(value: string): Normalised {
   // Lower-casing can leave a decomposed letter behind (İ), so NFC comes after it.
@@ -39,7 +39,7 @@ export function normaliseEmail(value: string): Normalised {
   if (local.startsWith('.') || local.endsWith('.') || local.includes('..'))
     return refuse('has a misplaced dot before the @');
   const typedDomain = text.slice(at + 1);
-  // Percent signs and brackets mean something to a URL parser that they do not mean in an e-mail domain.
+  // A URL parser gives percent signs and brackets a meaning that they lack in an e-mail domain.
   const domain = /[\s%[\]/?#:\\]/.test(typedDomain) ? '' : domainToASCII(typedDomain);
   if (!HOST_NAME.test(domain) || /\.\d+$/.test(domain)) return refuse('has no valid domain after the @');
   const address = `${local}@${domain}`;
@@ -48,13 +48,13 @@ export function normaliseEmail(value: string): Normalised {
 }
 
 /**
- * A phone number in E.164. `region` (ISO 3166-1 alpha-2) reads a number written without its country code.
+ * A phone number in E.164. `region` (ISO 3166-1 alpha-2) applies to a number without a country code.
  *
- * Asks whether the number is *possible*, not whether its range is in use today: number plans grow faster than any
+ * Checks whether the number is *possible*, not whether its range is in use today: number plans grow faster than any
  * table, and refusing a customer's new number loses the customer.
  */
 export function normalisePhone(value: string, region?: string): Normalised {
-  // `(+49) 151 …`; other characters for plus and digits are NFKC's matter.
+  // `(+49) 151 …`; NFKC converts other characters for plus and digits.
   const text = stripInvisible(value)
     .normalize('NFKC')
     .replace(/^\(\s*(\+[\d\s]+)\)/, '$1');
@@ -65,7 +65,7 @@ export function normalisePhone(value: string, region?: string): Normalised {
   if (!parsed?.isPossible()) {
     return refuse(
       region === undefined
-        ? 'must be a phone number with its country code, like +4915112345678'
+        ? 'must be a phone number with its country code, such as +4915112345678'
         : 'must be a phone number',
     );
   }
@@ -73,7 +73,7 @@ export function normalisePhone(value: string, region?: string): Normalised {
   return { ok: true, value: parsed.number };
 }
 
-/** Without what nobody sees and nobody types: marks that come along when a name or a number is copied. */
+/** Removes invisible characters, which are copied along with a name or a number. */
 function stripInvisible(value: string): string {
   return value.replace(/\p{Cf}/gu, '').trim();
 }

@@ -1,10 +1,10 @@
-/** Node's own check is not at hand inside a workflow. */
+/** IP address validation for workflows, where Node's own is not available. */
 
 const OCTET = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)';
 const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`);
 const GROUP = /^[0-9a-f]{1,4}$/i;
 
-/** Is it an IPv4 address, or an IPv6 address as RFC 4291, 2.2 writes them (without a zone)? */
+/** Whether the text is an IPv4 address, or an IPv6 address in a form of RFC 4291, 2.2 (without a zone). */
 export function isIpAddress(text: string): boolean {
   return IPV4.test(text) || isIpv6(text);
 }

@@ -1,6 +1,6 @@
 /**
- * Which numbers card networks issue: leading digits and lengths, as their public developer pages and ISO/IEC 7812
- * registrations give them (edition 2026). Only for refusing card numbers; no card is ever routed by this table.
+ * The number ranges that card networks issue: leading digits and lengths, from the networks' public developer pages and
+ * ISO/IEC 7812 registrations (edition 2026). Only for refusing card numbers; never used for routing.
  */
 
 interface IssuerRange {
@@ -50,7 +50,7 @@ const RANGES: readonly IssuerRange[] = [
   range('troy', '9792', '9792', SIXTEEN),
 ];
 
-/** Could a network have issued this number? `digits` without separators. */
+/** Whether a network may have issued this number. `digits` without separators. */
 export function isInIssuerRange(digits: string): boolean {
   return RANGES.some(({ from, to, lengths }) => {
     const lead = digits.slice(0, from.length);

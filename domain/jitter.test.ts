@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { hashFraction } from './jitter.ts';
 
-test('the same name always falls in the same place', () => {
+test('a name always maps to the same fraction', () => {
   expect(hashFraction('recovery:invoice-1:card:1')).toBe(hashFraction('recovery:invoice-1:card:1'));
   expect(hashFraction('recovery:invoice-1:card:1')).not.toBe(hashFraction('recovery:invoice-1:card:2'));
 });
 
 test.each([
-  ['names that are counted up', (index: number) => `invoice-${index}`],
-  ['names whose first characters are counted up', (index: number) => `${index}:card:1`],
-])('%s are spread evenly', (_, name) => {
+  ['names with a counter at the end', (index: number) => `invoice-${index}`],
+  ['names with a counter at the start', (index: number) => `${index}:card:1`],
+])('%s are distributed evenly', (_, name) => {
   const tenths = Array.from({ length: 10 }, () => 0);
   for (let index = 0; index < 10_000; index++) tenths[Math.floor(hashFraction(name(index)) * 10)]! += 1;
   expect(Math.min(...tenths)).toBeGreaterThan(900);

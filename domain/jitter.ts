@@ -1,12 +1,12 @@
 /**
- * Where a name falls between 0 and 1, evenly and always in the same place: it spreads out what would otherwise happen at
- * one moment, and gives every replay the same answer. Not for secrets.
+ * Maps a name to a fraction from 0 to 1, uniformly and deterministically: it spreads out what would otherwise happen at
+ * the same time, and a replay gets the same result. Not for secrets.
  *
  * @returns at least 0, less than 1
  */
 export function hashFraction(name: string): number {
-  // FNV-1a over the characters; then murmur3's finaliser, because names that differ in their last character only
-  // would otherwise lie close together.
+  // FNV-1a over the characters, then murmur3's finaliser: names that differ only in the last character would otherwise
+  // get neighbouring values.
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index++) {
     hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);

@@ -22,18 +22,18 @@ const method = (change: Partial<ChangeableMethod> = {}): ChangeableMethod => ({
 const plan = (change: MethodChange, of = method(), source = 'customer') =>
   planChange(of, change, { source, now: NOW });
 
-describe('what is done when', () => {
+describe('a planned change', () => {
   test.each<[string, MethodChange, object]>([
-    ['a date is asked of the gateway', DATE, { expiry: '2030-05' }],
-    ['consent alone counts at once', { off_session_consent: true }, { consent_now: true }],
-    ['consent alone ends at once', { off_session_consent: false }, { consent_now: false }],
+    ['sets a date at the gateway', DATE, { expiry: '2030-05' }],
+    ['gives consent alone immediately', { off_session_consent: true }, { consent_now: true }],
+    ['withdraws consent alone immediately', { off_session_consent: false }, { consent_now: false }],
     [
-      'consent given with a date waits for it',
+      'gives consent together with a date only after the date',
       { ...DATE, off_session_consent: true },
       { expiry: '2030-05', consent_afterwards: true },
     ],
     [
-      'consent withdrawn with a date waits for nothing',
+      'withdraws consent together with a date immediately',
       { ...DATE, off_session_consent: false },
       { expiry: '2030-05', consent_now: false },
     ],
@@ -42,25 +42,30 @@ describe('what is done when', () => {
   });
 
   test.each([
-    ['a date that is over', { expiry_month: 4, expiry_year: 2026 }, method(), 'invalid_argument'],
+    ['a date in the past', { expiry_month: 4, expiry_year: 2026 }, method(), 'invalid_argument'],
     ['a bank account', DATE, method({ type: 'bank_account' }), 'invalid_argument'],
-    ['one that is being verified', DATE, method({ status: 'unverified' }), 'illegal_transition'],
-    ['an unproven one', { off_session_consent: true }, method({ proven: false }), 'illegal_transition'],
+    ['a method that is being verified', DATE, method({ status: 'unverified' }), 'illegal_transition'],
     [
-      'an unproven one with a date',
+      'consent for an unproven method',
+      { off_session_consent: true },
+      method({ proven: false }),
+      'illegal_transition',
+    ],
+    [
+      'consent with a date for an unproven method',
       { ...DATE, off_session_consent: true },
       method({ proven: false }),
       'illegal_transition',
     ],
-  ] as const)('refused: %s', (_, change, of, type) => {
+  ] as const)('is refused for %s', (_, change, of, type) => {
     expect(() => plan(change, of)).toThrow(expect.objectContaining({ type }));
   });
 
-  test('the card is good through the month that it names', () => {
+  test('accepts the current month, through which the card is valid', () => {
     expect(plan({ expiry_month: 5, expiry_year: 2026 })).toEqual({ expiry: '2026-05' });
   });
 
-  test('what the network withdrew only the customer gives again, and anybody may take', () => {
+  test('consent revoked by the network is given again only by the customer, and withdrawn by any source', () => {
     const revoked = method({ consent_source: NETWORK_REVOCATION });
     expect(plan({ off_session_consent: true }, revoked)).toEqual({ consent_now: true });
     expect(() => plan({ off_session_consent: true }, revoked, 'service')).toThrow(/revoked/);
@@ -68,7 +73,7 @@ describe('what is done when', () => {
   });
 });
 
-describe('reading', () => {
+describe('reading a change', () => {
   test.each([
     [{}, ['']],
     [{ expiry_month: 5 }, ['expiry_year']],
@@ -79,7 +84,7 @@ describe('reading', () => {
     expect(read.ok ? [] : read.problems.map(({ field }) => field)).toEqual(fields);
   });
 
-  test('no text is no change', () => {
+  test('null means no change', () => {
     expect(readMethodChange({ off_session_consent: true, expiry_month: null })).toEqual({
       ok: true,
       value: { off_session_consent: true },
@@ -87,23 +92,35 @@ describe('reading', () => {
   });
 });
 
-describe('what is detached', () => {
+describe('shouldDetach', () => {
   const removed = { removed_at: '2026-05-15T11:00:00Z' };
   const owner = { gateway_customer_ref: 'cus_1' };
   test.each([
-    ['a removed one that is the customer’s there', removed, owner, { gateway_customer_ref: 'cus_1' }, true],
     [
-      'not one that came back meanwhile',
+      'a removed method that is the customer’s at the gateway',
+      removed,
+      owner,
+      { gateway_customer_ref: 'cus_1' },
+      true,
+    ],
+    [
+      'not a method that was added again meanwhile',
       { removed_at: null },
       owner,
       { gateway_customer_ref: 'cus_1' },
       false,
     ],
-    ['not one that others detached', removed, owner, {}, false],
-    ['not a stranger’s', removed, owner, { gateway_customer_ref: 'cus_2' }, false],
-    ['not one that the gateway does not know', removed, owner, undefined, false],
-    ['not one of a customer without a reference', removed, {}, { gateway_customer_ref: 'cus_1' }, false],
-    ['not one that was never here', undefined, owner, { gateway_customer_ref: 'cus_1' }, false],
+    ['not a method that another system detached', removed, owner, {}, false],
+    ['not a method of another customer', removed, owner, { gateway_customer_ref: 'cus_2' }, false],
+    ['not a method unknown at the gateway', removed, owner, undefined, false],
+    [
+      'not a method of a customer without a gateway reference',
+      removed,
+      {},
+      { gateway_customer_ref: 'cus_1' },
+      false,
+    ],
+    ['not a method that was never in the graph', undefined, owner, { gateway_customer_ref: 'cus_1' }, false],
   ])('%s', (_, known, whose, found, expected) => {
     expect(shouldDetach(known, whose, found)).toBe(expected);
   });

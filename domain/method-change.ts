@@ -1,4 +1,4 @@
-/** What a customer changes of a payment method: which part the gateway is asked for, and when consent counts. */
+/** Changes of a payment method: which part is sent to the gateway, and when consent takes effect. */
 
 import { validate, type ValidationFailure, omitUndefined } from './validation.ts';
 import { validationError, PersonaError } from './errors.ts';
@@ -6,14 +6,14 @@ import { readExpiry } from './onboarding-fields.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, type PaymentMethodType } from './payment-method.ts';
 import { assertConsentAllowed } from './wallet.ts';
 
-/** Absent: as it is. Month and year come together. */
+/** Absent: unchanged. Month and year are given together. */
 export interface MethodChange {
   expiry_month?: number;
   expiry_year?: number;
   off_session_consent?: boolean;
 }
 
-/** What decides whether a method may be changed so. */
+/** The properties of a method that decide whether a change is allowed. */
 export interface ChangeableMethod {
   payment_method_id: string;
   type: PaymentMethodType;
@@ -23,11 +23,11 @@ export interface ChangeableMethod {
 }
 
 export interface ChangePlan {
-  /** The gateway is to give the card this date: `YYYY-MM`. */
+  /** The expiry date to set at the gateway: `YYYY-MM`. */
   expiry?: string;
-  /** To be written before anything else. */
+  /** Consent to be written before anything else. */
   consent_now?: boolean;
-  /** Consent that is given with the new date, once the gateway has taken it. */
+  /** Consent is given once the gateway has accepted the new date. */
   consent_afterwards?: true;
 }
 
@@ -39,19 +39,19 @@ export function readMethodChange(input: unknown): { ok: true; value: MethodChang
       off_session_consent: fields.boolean('off_session_consent'),
     });
     if (Object.keys(change).length === 0 && fields.problems.length === 0)
-      fields.refuse('', 'must change expiry_month and expiry_year, off_session_consent, or all of them');
+      fields.refuse('', 'must contain expiry_month and expiry_year, off_session_consent, or all three');
     return change;
   });
 }
 
 /**
- * Consent that is withdrawn counts at once, whatever becomes of the rest; consent that is given with a new date is given
- * to the card with that date.
+ * Withdrawn consent takes effect immediately, whatever becomes of the other changes; consent that is given together with
+ * a new date applies to the card with that date.
  *
- * @param source whose consent it is
+ * @param source who gives or withdraws consent
  * @param now epoch milliseconds
- * @throws PersonaError invalid_argument (a date that is over, or of what has none), illegal_transition (it is being
- *   verified; it can have no consent)
+ * @throws PersonaError invalid_argument (a date in the past, or a method without one), illegal_transition (the method is
+ *   being verified, or consent is not allowed)
  */
 export function planChange(
   method: ChangeableMethod,
@@ -76,26 +76,26 @@ function requestedExpiry(
     throw validationError([{ field: 'expiry_month', message: 'a bank account has no expiry date' }]);
   const lastDay = expiresOn(expiry_month, expiry_year);
   if (isExpired(lastDay, now))
-    throw validationError([{ field: 'expiry_year', message: 'must be of a date that is not over' }]);
+    throw validationError([{ field: 'expiry_year', message: 'must not be in the past' }]);
   if (status === 'unverified')
     throw new PersonaError(
       'illegal_transition',
-      `payment method ${payment_method_id} is being verified: change it once it is active`,
+      `payment method ${payment_method_id} is being verified and can be changed once it is active`,
     );
   return lastDay.slice(0, 'YYYY-MM'.length);
 }
 
-/** A `YYYY-MM` as the gateway is asked for it. */
+/** Splits a `YYYY-MM` into the gateway's parameters. */
 export function parseExpiry(yearMonth: string): { expiry_month: number; expiry_year: number } {
   const [year, month] = yearMonth.split('-').map(Number);
   return { expiry_month: month ?? 0, expiry_year: year ?? 0 };
 }
 
-/** A change is made within seconds; one that is not by then waits for the gateway, or its run was lost. */
+/** A change takes seconds; one that is older than this waits for the gateway, or its run was lost. */
 const CHANGE_GRACE_MS = 3_600_000;
 
 /**
- * Is a date still wanted that the gateway should have had long ago?
+ * Whether a requested expiry date is overdue at the gateway.
  * @param now epoch milliseconds
  */
 export function isExpiryChangeOverdue(
@@ -106,8 +106,8 @@ export function isExpiryChangeOverdue(
 }
 
 /**
- * What is to be done at the gateway with a method that was removed here. Nothing if it has come back meanwhile, or if it
- * is not attached to this customer any more: somebody else detached it, and it may be another customer's by now.
+ * Whether a method that was removed here is to be detached at the gateway. Not if it was added again meanwhile, or is no
+ * longer attached to this customer: another system detached it, and it may belong to another customer by now.
  */
 export function shouldDetach(
   method: { removed_at: string | null } | undefined,

@@ -1,11 +1,11 @@
 import type { PaymentMethodType } from './payment-method.ts';
 import type { GatewayPaymentMethod } from './ports.ts';
 
-/** What is known of a method besides its token. */
+/** A method's details as the gateway reports them, without its token. */
 export type ReportedDetails = Omit<GatewayPaymentMethod, 'token' | 'type'> &
   Partial<Pick<GatewayPaymentMethod, 'type'>>;
 
-/** The same as the graph has it. */
+/** The same details as the graph has them. */
 export interface StoredDetails {
   type: PaymentMethodType;
   brand: string | null;
@@ -31,7 +31,7 @@ const COMPARED_FIELDS = [
   'instrument_fingerprint',
 ] as const;
 
-/** What `known` has and the graph does not have, or has differently. What `known` does not say is no difference. */
+/** The reported details that the graph lacks or has differently. A field that was not reported is no difference. */
 export function newerDetails(stored: Readonly<StoredDetails>, reported: ReportedDetails): ReportedDetails {
   const newer: ReportedDetails = {};
   for (const field of COMPARED_FIELDS) {
@@ -42,7 +42,7 @@ export function newerDetails(stored: Readonly<StoredDetails>, reported: Reported
   return newer;
 }
 
-/** A wallet's card is a card to the gateway, which does not always say whose: that is no other type. */
+/** The gateway reports a digital wallet's card as a card, not always with its wallet: the type has not changed. */
 function isOtherType(current: PaymentMethodType, reported: PaymentMethodType): boolean {
   return reported !== current && !(current === 'digital_wallet' && reported === 'card');
 }

@@ -17,7 +17,7 @@ test.each([
 });
 
 test.each([['eur'], ['EURO'], ['XAU'], ['XTS'], ['XXX'], ['DEM'], [''], ['__proto__']])(
-  '%j is no currency',
+  '%j is not a currency code',
   (code) => {
     expect(isCurrency(code)).toBe(false);
     expect(() => currencyExponent(code)).toThrow(RangeError);
@@ -37,7 +37,7 @@ describe('decimals', () => {
     expect(decimalFromMinor(minor, currency)).toBe(text);
   });
 
-  test('there and back is the same', () => {
+  test('converting to a decimal and back yields the same amount', () => {
     fc.assert(
       fc.property(fc.maxSafeInteger(), fc.constantFrom('JPY', 'EUR', 'KWD', 'CLF'), (minor, currency) => {
         expect(minorFromDecimal(decimalFromMinor(minor, currency), currency)).toBe(minor);
@@ -74,6 +74,6 @@ test.each([
   [123456, 'IQD', 'en', 'IQD\u00a0123.456'],
   [1999, 'USD', 'not a locale', '$19.99'],
   [9007199254740991, 'USD', 'en', '$90,071,992,547,409.91'],
-])('%i %s in %s reads %s', (minor, currency, locale, text) => {
+])('%i %s in %s is formatted as %s', (minor, currency, locale, text) => {
   expect(formatMoney(minor, currency, locale)).toBe(text);
 });

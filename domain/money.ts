@@ -1,9 +1,9 @@
 /**
- * Money is an integer number of minor units and an ISO 4217 code; decimals exist only as text for people and for the
- * wire. ISO 4217's own exponents, not CLDR's (which drops the fils of the Iraqi dinar) and not one gateway's.
+ * Money is an integer number of minor units and an ISO 4217 code; decimals exist only as text, for display and on the
+ * wire. The exponents are ISO 4217's, not CLDR's (which drops the fils of the Iraqi dinar) and not a gateway's.
  */
 
-/** ISO 4217, list one, edition of 1 January 2026: codes of money that can be owed (no metals, no test codes). */
+/** ISO 4217, list one, edition of 1 January 2026: codes of currencies that can be owed (no metals, no test codes). */
 const CODES =
   'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLF CLP ' +
   'CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF ' +
@@ -11,7 +11,7 @@ const CODES =
   'MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB ' +
   'RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD ' +
   'UYU UYW UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG';
-/** Left the list lately, and still on payments made before: the lev, the guilder, the old leones. */
+/** Withdrawn recently and still present on earlier payments: the lev, the guilder, the old leone and others. */
 const WITHDRAWN = 'ANG BGN CUC HRK SLL ZWL';
 const EXPONENTS: Readonly<Record<number, string>> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF',
@@ -26,7 +26,7 @@ const EXPONENT_OF: ReadonlyMap<string, number> = new Map([
   ),
 ]);
 
-/** Is it an ISO 4217 code, in capitals? */
+/** Whether the text is an ISO 4217 code in upper case. */
 export function isCurrency(code: string): boolean {
   return EXPONENT_OF.has(code);
 }
@@ -41,7 +41,7 @@ export function currencyExponent(currency: string): number {
   return exponent;
 }
 
-/** Minor units as a decimal, exactly: 1250, EUR → `12.50`; −5, KWD → `-0.005`. */
+/** Converts minor units to an exact decimal: 1250, EUR → `12.50`; −5, KWD → `-0.005`. */
 export function decimalFromMinor(minor: number | bigint, currency: string): string {
   const exponent = currencyExponent(currency);
   const units = BigInt(minor);
@@ -52,8 +52,8 @@ export function decimalFromMinor(minor: number | bigint, currency: string): stri
 }
 
 /**
- * A decimal as minor units: `12.5`, EUR → 1250. `undefined` for text that is not a decimal, has more decimals than
- * the currency, or is beyond what a number holds exactly.
+ * Converts a decimal to minor units: `12.5`, EUR → 1250. `undefined` for text that is not a decimal, has more decimals
+ * than the currency, or exceeds the safe integers.
  */
 export function minorFromDecimal(text: string, currency: string): number | undefined {
   const exponent = currencyExponent(currency);
@@ -66,7 +66,7 @@ export function minorFromDecimal(text: string, currency: string): number | undef
   return sign === '-' && minor !== 0 ? -minor : minor;
 }
 
-/** For people, in the manner of their locale: 1250, EUR, `en` → `€12.50`. An unknown locale reads as English. */
+/** Formats an amount for display in a locale: 1250, EUR, `en` → `€12.50`. An unknown locale falls back to English. */
 export function formatMoney(minor: number | bigint, currency: string, locale: string): string {
   const exponent = currencyExponent(currency);
   const format = new Intl.NumberFormat(knownLocale(locale), {
@@ -75,7 +75,7 @@ export function formatMoney(minor: number | bigint, currency: string, locale: st
     minimumFractionDigits: exponent,
     maximumFractionDigits: exponent,
   });
-  // As text, so that no amount passes through a binary fraction.
+  // As text, so that no amount is converted to floating point.
   return format.format(decimalFromMinor(minor, currency) as Intl.StringNumericLiteral);
 }
 

@@ -1,4 +1,4 @@
-/** The parts of an onboarding request, each read and checked by itself. */
+/** Readers for the parts of an onboarding request, each validated on its own. */
 
 import type { FieldReader, TextRule } from './validation.ts';
 import { readOrEmpty, omitUndefined } from './validation.ts';
@@ -13,15 +13,19 @@ import type {
 } from './onboarding-types.ts';
 import { PAYMENT_METHOD_TYPES } from './payment-method.ts';
 
-const LONG_TEXT: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
-export const SHORT_TEXT: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+const LONG_TEXT: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
+export const SHORT_TEXT: TextRule = {
+  max: 64,
+  pattern: /^\P{Cc}*$/u,
+  requirement: 'be a single line of text',
+};
 export const TOKEN: TextRule = {
   max: 255,
   pattern: /^[\x21-\x7e]+$/,
   requirement: 'be printable ASCII without spaces',
 };
-const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
-const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
+const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
 export const SEGMENT: TextRule = {
   max: 64,
   pattern: /^[A-Za-z0-9_]+$/,
@@ -30,11 +34,11 @@ export const SEGMENT: TextRule = {
 export const LOCALE: TextRule = {
   max: 35,
   pattern: /^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/,
-  requirement: 'be a language tag like de-DE',
+  requirement: 'be a language tag such as de-DE',
 };
 const LAST_FOUR: TextRule = { max: 4, pattern: /^\d{4}$/, requirement: 'be four digits' };
 const DECIMAL = /^\d{1,12}(\.\d{1,4})?$/;
-/** Years that a card in use can carry. */
+/** The range of expiry years of cards in use. */
 const FIRST_YEAR = 2000;
 const LAST_YEAR = 2099;
 
@@ -46,7 +50,7 @@ export function readMetadata(fields: FieldReader, formats: FormatRules): Custome
   });
 }
 
-/** A card's date: both or none. */
+/** A card's expiry date: month and year, or neither. */
 export function readExpiry(fields: FieldReader): Pick<PaymentMethodDetails, 'expiry_month' | 'expiry_year'> {
   for (const [one, other] of [
     ['expiry_month', 'expiry_year'],
@@ -106,8 +110,7 @@ function readDecimal(fields: FieldReader, field: string, formats: FormatRules): 
   const value = fields.rawValue(field);
   if (value === undefined) return undefined;
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
-  if (!DECIMAL.test(text))
-    return fields.refuse(field, 'must be an amount that is not negative, like 1250.00');
+  if (!DECIMAL.test(text)) return fields.refuse(field, 'must be a non-negative amount, such as 1250.00');
   const problem = formats.ltv?.(text);
   return problem === undefined ? text : fields.refuse(field, problem);
 }
@@ -116,5 +119,5 @@ export function readBehavioralSnapshot(fields: FieldReader): string | undefined 
   const value = fields.rawValue('behavioral_data_snapshot');
   if (value === undefined || typeof value === 'string') return value;
   if (typeof value === 'object') return JSON.stringify(value);
-  return fields.refuse('behavioral_data_snapshot', 'must be a text or an object');
+  return fields.refuse('behavioral_data_snapshot', 'must be a string or an object');
 }

@@ -18,7 +18,7 @@ const inRegion = (phoneRegion: string): Policy => ({
   onboarding: { ...policy.onboarding, phoneRegion },
 });
 
-test('what breaks a rule and what has no form are named together, each where it stands', () => {
+test('shape problems and format problems are reported together, each by its field', () => {
   expect(
     problemsOf({
       customer_id: 'x',
@@ -45,26 +45,26 @@ test('what breaks a rule and what has no form are named together, each where it 
 });
 
 test.each<[string, object, Policy, string[]]>([
-  ['has its country from the address', { address_details: { ...address, country: 'DE' } }, policy, []],
-  ['has its country from the policy', {}, inRegion('DE'), []],
-  ['has no country', {}, policy, ['phone']],
+  ['takes its country from the address', { address_details: { ...address, country: 'DE' } }, policy, []],
+  ['takes its country from the policy', {}, inRegion('DE'), []],
+  ['is refused without any country', {}, policy, ['phone']],
   [
-    'is read in the country of the address before that of the policy',
+    'is read with the country of the address rather than that of the policy',
     { address_details: { ...address, country: 'US' } },
     inRegion('DE'),
     ['phone'],
   ],
-])('a phone number written without its country code %s', (_, change, changed, expected) => {
+])('a phone number without a country code %s', (_, change, changed, expected) => {
   expect(problemsOf({ phone, ...change }, formatRules(changed))).toEqual(expected);
 });
 
-test('without the policy, only what is wrong under every policy is a problem', () => {
+test('without a policy, only what is invalid under every policy is a problem', () => {
   const unverifiable = { phone, customer_metadata: { ltv: '12.345' } };
   expect(problemsOf(unverifiable, formatRules())).toEqual([]);
   expect(problemsOf({ ...unverifiable, email: 'anna@-example.com' }, formatRules())).toEqual(['email']);
 });
 
-test('what policy blocks is no mistake', () => {
+test('a value blocked by the policy is not a problem', () => {
   expect(problemsOf({ email: 'test@-', digital_identifiers: [{ phone: '+49000000000' }] })).toEqual([
     'email',
   ]);

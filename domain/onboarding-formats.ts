@@ -1,6 +1,6 @@
 /**
- * The forms of an onboarding request that need large tables or the policy, for the entrances: together with
- * `validateOnboarding` a caller learns everything at once. Not for workflows, like `domain/identity.ts`.
+ * The format checks of an onboarding request that need large tables or the policy, for entry points: together with
+ * `validateOnboarding` a caller gets all problems in one response. Not for workflows, like `domain/identity.ts`.
  */
 
 import { isBlocked } from './blocked-values.ts';
@@ -10,8 +10,8 @@ import type { FormatRules } from './onboarding-types.ts';
 import type { Policy } from './policy.ts';
 
 /**
- * What the graph will ask of the forms in a request.
- * @param policy - absent: only what is wrong under every policy
+ * The format checks that the graph will apply to a request.
+ * @param policy - absent: only what is invalid under every policy is reported
  */
 export function formatRules(policy?: Pick<Policy, 'onboarding' | 'reportingCurrency'>): FormatRules {
   return {

@@ -1,4 +1,4 @@
-/** E-mail addresses and phone numbers of an onboarding request, in every way that callers may write them. */
+/** E-mail addresses and phone numbers of an onboarding request, in every form that callers may use. */
 
 import { isBlocked } from './blocked-values.ts';
 import type { FieldReader } from './validation.ts';
@@ -6,7 +6,7 @@ import { readOrEmpty, omitUndefined } from './validation.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 
 type Type = IdentifierDetails['type'];
-/** What else is wrong with a value of the right shape; `undefined`: nothing. */
+/** A further problem of a value with a valid shape; `undefined`: none. */
 type ValidateValue = (type: Type, value: string) => string | undefined;
 
 const LIST = 'digital_identifiers';
@@ -17,9 +17,9 @@ const EMAIL_SHAPE = /^[^\s@]+@[^\s@]+\.[^\s@.]+$/;
 const PHONE_SHAPE = /^[\p{Cf}\s(]*[+＋]?[\p{Nd}\p{Cf}\p{Pd}\s()./]{5,40}$/u;
 
 /**
- * The list, and what stands beside it: the specification allows `email` and `phone` 'as short forms', which callers
- * write as a type (`{type: 'phone', value}`), as an entry (`{phone: '+49…'}`), or at the top of the request. All are
- * read.
+ * Reads the list and the short forms next to it: the specification allows `email` and `phone` 'as short forms', which
+ * callers write as a type (`{type: 'phone', value}`), as an entry (`{phone: '+49…'}`), or at the top level of the
+ * request. All are accepted.
  */
 export function readIdentifiers(
   fields: FieldReader,
@@ -35,7 +35,7 @@ export function readIdentifiers(
   const all = [...listed, ...readShortForm(fields, false, validateValue)];
   const hasTooMany = all.length > MAX_IDENTIFIERS && !fields.problems.some(({ field }) => field === LIST);
   if (hasTooMany)
-    fields.refuse(LIST, `must have at most ${MAX_IDENTIFIERS} entries, with those in short form`);
+    fields.refuse(LIST, `must have at most ${MAX_IDENTIFIERS} entries, including the short forms`);
   return all.length > 0 || fields.has(LIST) ? all : undefined;
 }
 
@@ -74,7 +74,7 @@ function readShortForm(
   );
 }
 
-/** A placeholder (`null`, `anonymous`) is not refused: guests' checkouts send it, and it becomes no identifier. */
+/** A placeholder (`null`, `anonymous`) is not refused: guest checkouts send it, and no identifier is created for it. */
 function readIdentifierValue(
   fields: FieldReader,
   field: string,

@@ -1,4 +1,4 @@
-/** What a checkout sends about a customer, and what it is told (specification: interfaces, 'The two objects'). */
+/** The onboarding request that a checkout sends, and its result (specification: interfaces, 'The two objects'). */
 
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 
@@ -11,7 +11,7 @@ export interface OnboardingRequest {
   device_details?: DeviceDetails;
   address_details?: AddressDetails;
   digital_identifiers?: IdentifierDetails[];
-  /** Handed to Chimera as it is; an object as JSON. */
+  /** Passed to Chimera unchanged; an object as JSON. */
   behavioral_data_snapshot?: string;
   /** RFC 3339, in UTC. */
   occurred_at: string;
@@ -26,7 +26,7 @@ export interface CustomerMetadata {
 }
 
 export interface DeviceDetails {
-  /** Empty where the sender had none. */
+  /** Empty if the sender had none. */
   fingerprint: string;
   ip?: string;
   user_agent?: string;
@@ -43,7 +43,7 @@ export interface PaymentMethodDetails {
   expiry_month?: number;
   expiry_year?: number;
   instrument_fingerprint?: string;
-  /** Absent: changes nothing on a known method, and is no consent on a new one. */
+  /** Absent: unchanged for a known method, no consent for a new one. */
   off_session_consent?: boolean;
   consent_source?: string;
 }
@@ -62,7 +62,7 @@ export interface AddressDetails {
 
 export interface IdentifierDetails {
   type: 'email' | 'phone_number';
-  /** As it came; empty where the sender had none. */
+  /** As received; empty if the sender had none. */
   value: string;
   is_verified?: boolean;
 }
@@ -82,9 +82,9 @@ export interface OnboardingResult {
   warnings: string[];
 }
 
-/** What an entrance also asks of the forms (`domain/onboarding-formats.ts`): each gives a problem, `undefined` is none. */
+/** Further format checks of an entry point (`domain/onboarding-formats.ts`): each returns a problem, or `undefined`. */
 export interface FormatRules {
-  /** @param country - of the request's address, if it is one */
+  /** @param country - the country of the request's address, if valid */
   identifier?(
     type: IdentifierDetails['type'],
     value: string,

@@ -1,6 +1,6 @@
 /**
- * Onboarding: what a checkout sends about a customer, and the checks of its shape (specification: interfaces, 'The two
- * objects'). Workflow-safe: identifiers are brought into their one form elsewhere (`domain/identity.ts`).
+ * Onboarding: the data that a checkout sends about a customer, and the validation of its shape (specification:
+ * interfaces, 'The two objects'). Workflow-safe: identifiers are normalised elsewhere (`domain/identity.ts`).
  */
 
 import type { FieldReader, ValidationFailure } from './validation.ts';
@@ -20,10 +20,10 @@ import type { FormatRules, OnboardingRequest } from './onboarding-types.ts';
 export type * from './onboarding-types.ts';
 
 /**
- * The request with its forms unified (times in UTC, UUIDs in lower case, codes in capitals, identifiers in one list),
- * unknown fields left out; or every problem at once. Nothing but `transaction_id` and `occurred_at` is required, but
- * what is there must be whole: a card has a token, an address a country.
- * @param formats - what else an entrance asks; a workflow has no tables for it
+ * The normalised request (times in UTC, UUIDs in lower case, codes in upper case, identifiers in one list) without
+ * unknown fields, or all problems. Only `transaction_id` and `occurred_at` are required, but each part that is present
+ * must be complete: a card has a token, an address a country.
+ * @param formats - further checks of an entry point; a workflow lacks the tables for them
  */
 export function validateOnboarding(
   input: unknown,
@@ -57,15 +57,15 @@ function readIfPresent<T>(fields: FieldReader | undefined, read: (fields: FieldR
 }
 
 /**
- * A snapshot is checked twice, as an object at the door and as the text that the process is given, and must fare the
- * same: in the text its measurements and ids would look like card numbers.
+ * A snapshot is validated twice, as an object at the entry point and as text in the workflow, and both must have the
+ * same result: in the text, its measurements and ids would look like card numbers.
  */
 function withParsedSnapshot(input: unknown): unknown {
   if (!isRecord(input) || typeof input.behavioral_data_snapshot !== 'string') return input;
   return { ...input, behavioral_data_snapshot: parseSnapshot(input.behavioral_data_snapshot) };
 }
 
-/** What a JSON text says, its whole numbers with all their digits; any other text as it is. */
+/** Parses a JSON text, keeping all digits of its integers; returns any other text unchanged. */
 function parseSnapshot(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return text;
   const keepDigits = (_: string, value: unknown, { source = '' }: { source?: string }) =>

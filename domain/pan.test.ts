@@ -6,16 +6,16 @@ import { findCardNumber, findCardNumbersIn, isIdField } from './pan.ts';
 const TEST_CARDS: [string, string][] = [
   ['visa', '4242424242424242'],
   ['visa debit', '4000056655665556'],
-  ['visa of 13 digits', '4222222222222'],
+  ['visa with 13 digits', '4222222222222'],
   ['mastercard', '5555555555554444'],
   ['mastercard, 2 series', '2223003122003222'],
   ['american express', '378282246310005'],
   ['discover', '6011111111111117'],
   ['diners', '30569309025904'],
-  ['diners of 16 digits', '3056930009020004'],
+  ['diners with 16 digits', '3056930009020004'],
   ['jcb', '3566002020360505'],
   ['unionpay', '6200000000000005'],
-  ['unionpay of 19 digits', '6205500000000000004'],
+  ['unionpay with 19 digits', '6205500000000000004'],
   ['maestro', '6759649826438453'],
 ];
 
@@ -34,7 +34,7 @@ function withCheckDigit(payload: string): string {
   return `${payload}${(10 - (sum % 10)) % 10}`;
 }
 
-describe('a full card number is found', () => {
+describe('a full card number is detected', () => {
   test.each(TEST_CARDS)('%s', (_issuer, digits) => {
     expect(findCardNumber(digits)).toEqual({ start: 0, end: digits.length });
   });
@@ -47,7 +47,7 @@ describe('a full card number is found', () => {
     ['4242 - 4242 - 4242 - 4242'],
     ['4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2'],
     ['3782 822463 10005'],
-    // Groups in the form of a date.
+    // Groups that look like a date.
     ['6200-00-00-0000-0005'],
     ['4111-11-11-1111-1111'],
     ['4111-1111-1111-11-11'],
@@ -65,7 +65,7 @@ describe('a full card number is found', () => {
     ['mathematical', '𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐'],
     ['circled', '④②④②④②④②④②④②④②④②'],
     ['mixed with ASCII', '4242４２４２4242４２４２'],
-    ['kept apart by what nobody sees', '4242\u200b4242\u00ad4242\u20604242'],
+    ['separated by invisible characters', '4242\u200b4242\u00ad4242\u20604242'],
   ])('%s digits', (_form, digits) => {
     const found = findCardNumber(`Ümlaut ${digits}.`);
     expect(found).toEqual({ start: 7, end: 7 + digits.length });
@@ -87,7 +87,7 @@ describe('a full card number is found', () => {
     expect(text.slice(found?.start, found?.end)).toBe(digits);
   });
 
-  test('any valid number of a known issuer, grouped in any way', () => {
+  test('any valid number of a known issuer, in any grouping', () => {
     fc.assert(
       fc.property(
         cardNumber,
@@ -107,11 +107,11 @@ describe('a full card number is found', () => {
   });
 });
 
-describe('what is no card number is left alone', () => {
+describe('other text is not taken for a card number', () => {
   test.each([
     ['a wrong check digit', '4242424242424241'],
-    ['no known issuer', '9999999999999995'],
-    ['too short', '42424242424'],
+    ['an unknown issuer', '9999999999999995'],
+    ['too few digits', '42424242424'],
     ['part of a longer number', '99994242424242424242'],
     ['a date and a time', '2026-04-18T10:00:00.000Z'],
     ['a date before a number', '2026-04-30 123456789019'],
@@ -130,7 +130,7 @@ describe('what is no card number is left alone', () => {
     expect(findCardNumber(text)).toBeUndefined();
   });
 
-  test('UUIDs, times and gateway tokens never hit', () => {
+  test('UUIDs, times and gateway tokens never match', () => {
     const token = fc
       .tuple(fc.constantFrom('pi_', 'pm_', 'ch_', 'cus_', 'seti_'), fc.stringMatching(/^[A-Za-z0-9]{14,24}$/))
       .map((parts) => parts.join(''));
@@ -145,7 +145,7 @@ describe('what is no card number is left alone', () => {
     );
   });
 
-  test('one wrong digit of a card number is always noticed', () => {
+  test('a card number with one wrong digit is never detected', () => {
     fc.assert(
       fc.property(cardNumber, fc.nat(15), fc.integer({ min: 1, max: 9 }), (digits, place, change) => {
         const wrong = (Number(digits[place]) + change) % 10;
@@ -156,7 +156,7 @@ describe('what is no card number is left alone', () => {
 });
 
 describe('in an object', () => {
-  test('every field is named by its path; ids are left out', () => {
+  test('every affected field is reported by its path; ids are skipped', () => {
     const paths = findCardNumbersIn({
       payment_id: '4242424242424242',
       gateway_customer_ref: '4242424242424242',
@@ -174,19 +174,19 @@ describe('in an object', () => {
     ]);
   });
 
-  test('a security code is refused by its name', () => {
+  test('a security code is detected by its field name', () => {
     expect(
       findCardNumbersIn({ card: { cvc: '123' }, cvv: 9876, code: '123', cvc_check: 'pass' }).sort(),
     ).toEqual(['card.cvc', 'cvv']);
   });
 
-  test('any depth', () => {
+  test('values are checked at any depth', () => {
     let nested: unknown = '4242424242424242';
     for (let depth = 0; depth < 20_000; depth += 1) nested = [nested];
     expect(findCardNumbersIn(nested)).toHaveLength(1);
   });
 
-  test('ids are what ends in _id or _ref', () => {
+  test('id fields are id and those that end in _id or _ref', () => {
     expect(['id', 'event_id', 'gateway_payment_ref'].every(isIdField)).toBe(true);
     expect(['token', 'fingerprint', 'paid', 'href'].some(isIdField)).toBe(false);
   });

@@ -1,24 +1,24 @@
 /**
- * Full card numbers are refused wherever they turn up in a field that is not an id (specification: interfaces,
- * 'The two objects'): Luhn, and the range of a known issuer, however the digits are grouped and in whatever script.
+ * Detects full card numbers, which are refused in every field that is not an id (specification: interfaces, 'The two
+ * objects'): a valid Luhn check digit and a known issuer range, however the digits are grouped and in any script.
  */
 
 import { isInIssuerRange } from './issuer-ranges.ts';
 
-/** Digits in groups: between two of them at most three spaces or dashes, in whatever form a word processor writes them. */
+/** Groups of digits, separated by at most three spaces or dashes, including a word processor's typographic ones. */
 const DIGIT_RUN = /\d(?:[\s\u2010-\u2015\u2212-]{0,3}\d)*/g;
 const GROUP = /\d+/g;
 const DECIMAL_DIGIT = /\p{Nd}/gu;
 /** Joiners, soft hyphens and the like. */
 const INVISIBLE = /\p{Cf}/u;
 
-/** What looks like a card number in part and is something else; it is blanked out before the search. */
+/** Text that contains digits like a card number's but is something else; it is blanked out before the search. */
 const UUID = /(?<![0-9a-z])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-z])/gi;
-/** Of a year that no network's numbers begin with, and not one of more groups of digits: `4242-12-01-…` is no date. */
+/** Only years that no card number starts with, and not within further groups of digits: `4242-12-01-…` is no date. */
 const ISO_DATE = /(?<!\d-?)(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!-?\d)/g;
 /** `pi_3Qx…`, `pm_…`. */
 const PREFIXED_ID = /(?<!\w)[a-z]\w*_\w+/gi;
-/** A letter between digits: hashes, generated ids. A number glued to a word (`card4242…`) is still looked at. */
+/** A letter between digits: hashes, generated ids. A number attached to a word (`card4242…`) is still checked. */
 const MIXED_WORD = /(?<!\w)(?=\w*\d[a-z]\w*\d)\w+/gi;
 
 const MIN_DIGITS = 12;
@@ -27,7 +27,7 @@ const MAX_PHONE_DIGITS = 15;
 /** Longer than any mobile number with its country code, and shorter than the cards that are issued today. */
 const MAX_MAILBOX_DIGITS = 13;
 
-/** Where the first card number stands in a text, `end` exclusive; never the number itself, so that it is not logged. */
+/** The position of the first card number in a text, `end` exclusive; never the number itself, so that it is not logged. */
 export function findCardNumber(text: string): { start: number; end: number } | undefined {
   if (isAscii(text)) return findInAscii(text);
   const { ascii, origins } = toAscii(text);
@@ -56,9 +56,9 @@ function isAscii(text: string): boolean {
 }
 
 /**
- * Digits of any script and width (`４２４２`, `٤٢٤٢`) as ASCII, the rest as NFKC has it, without characters that nobody
- * sees.
- * @returns for each of its UTF-16 units also where in the text it comes from
+ * Converts digits of any script and width (`４２４２`, `٤٢٤٢`) to ASCII and the rest to NFKC, and drops invisible
+ * characters.
+ * @returns also the index in `text` from which each of its UTF-16 units originates
  */
 function toAscii(text: string): { ascii: string; origins: number[] } {
   const origins: number[] = [];
@@ -85,12 +85,12 @@ function digitOf(digit: string): string {
 
 /**
  * The paths of all fields that hold a card number (`address_details.street1`), in strings, integers and keys at any
- * depth, or a card's security code under its usual names. Ids are left out: a numeric id may pass every test by
- * chance, and an id is never a card.
+ * depth, or a card's security code under its usual names. Ids are skipped: a numeric id may pass every check by
+ * chance, and an id is never a card number.
  */
 export function findCardNumbersIn(value: unknown, isId: (field: string) => boolean = isIdField): string[] {
   const paths: string[] = [];
-  // A stack of our own: a hostile body may be nested deeper than the engine's.
+  // An explicit stack: a hostile body may be nested deeper than the engine's stack allows.
   const stack: { value: unknown; path: string }[] = [{ value, path: '' }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { value: item, path } = next;
@@ -112,7 +112,7 @@ export function findCardNumbersIn(value: unknown, isId: (field: string) => boole
   return paths;
 }
 
-/** `id`, `payment_id`, `gateway_customer_ref`: a field whose value somebody assigned as an id. */
+/** `id`, `payment_id`, `gateway_customer_ref`: a field whose value is an assigned id. */
 export function isIdField(field: string): boolean {
   return field === 'id' || field.endsWith('_id') || field.endsWith('_ref');
 }
@@ -129,7 +129,7 @@ function isScalar(value: unknown): value is string | number {
   return typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
 }
 
-/** A card number is made of whole groups: `12 4242 4242 4242 4242` holds one, a longer number that contains one does not. */
+/** A card number consists of whole groups: `12 4242 4242 4242 4242` holds one; a longer number that contains one does not. */
 function findInRun(run: string): { start: number; end: number } | undefined {
   const groups = [...run.matchAll(GROUP)];
   for (let first = 0; first < groups.length; first += 1) {
@@ -144,7 +144,7 @@ function findInRun(run: string): { start: number; end: number } | undefined {
   return undefined;
 }
 
-/** A run of digits where it stands in its text. */
+/** A run of digits and its position in the text. */
 interface DigitRun {
   text: string;
   start: number;
@@ -155,12 +155,12 @@ function isPhone({ text, start, run }: DigitRun): boolean {
   return text[start - 1] === '+' && run.replace(/\D/g, '').length <= MAX_PHONE_DIGITS;
 }
 
-/** What follows the point of a decimal: measurements have as many digits as a card. */
+/** The fraction of a decimal: measurements can have as many digits as a card number. */
 function isFraction({ text, start, run }: DigitRun): boolean {
   return /^\d+$/.test(run) && /(?<![\w.])\d+\.$/.test(text.slice(Math.max(0, start - MAX_DIGITS - 2), start));
 }
 
-/** Many people's address at a provider is their phone number: `4917612345678@…`. */
+/** Some providers use the phone number as the mailbox name: `4917612345678@…`. */
 function isMailbox({ text, start, run }: DigitRun): boolean {
   return (
     run.length <= MAX_MAILBOX_DIGITS && text[start + run.length] === '@' && !/\w/.test(text[start - 1] ?? ' ')

@@ -18,6 +18,6 @@ test.each([
   ['pm_card_1', false],
   ['card_visa', false],
   ['tok_visa', false],
-])('is %s a test method of the gateway: %s', (token, expected) => {
+])('%s is a test method of the gateway: %s', (token, expected) => {
   expect(isTestMethod(token)).toBe(expected);
 });

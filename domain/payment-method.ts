@@ -1,4 +1,4 @@
-/** Payment methods: their statuses and which change of status is legal (specification: graph, 'Payment method status'). */
+/** Payment methods: statuses and the legal transitions between them (specification: graph, 'Payment method status'). */
 
 export const PAYMENT_METHOD_TYPES = ['card', 'digital_wallet', 'bank_account'] as const;
 export type PaymentMethodType = (typeof PAYMENT_METHOD_TYPES)[number];
@@ -13,12 +13,12 @@ export const PAYMENT_METHOD_STATUSES = [
 ] as const;
 export type PaymentMethodStatus = (typeof PAYMENT_METHOD_STATUSES)[number];
 
-/** Why a customer cannot have a new method; types of the error catalogue. */
+/** Why a new method was refused for a customer; error types of the catalogue. */
 export type MethodRefusal = 'payment_method_declined' | 'token_belongs_to_other_customer';
 
 /**
- * Where each status may go. `compromised` leaves only through `cleared` of the same fraud case, which restores what
- * was before and does not ask this table.
+ * The legal transitions from each status. `compromised` is left only by a `cleared` outcome of the same fraud case,
+ * which restores the previous status and bypasses this table.
  */
 const TRANSITIONS: Readonly<Record<PaymentMethodStatus, readonly PaymentMethodStatus[]>> = {
   unverified: ['active', 'failed', 'inactive', 'expired', 'compromised'],
@@ -29,24 +29,24 @@ const TRANSITIONS: Readonly<Record<PaymentMethodStatus, readonly PaymentMethodSt
   compromised: [],
 };
 
-/** `same`: already there, a no-op without an event. */
+/** `same`: a no-op without an event. */
 export function transition(from: PaymentMethodStatus, to: PaymentMethodStatus): 'legal' | 'same' | 'illegal' {
   if (from === to) return 'same';
   return TRANSITIONS[from].includes(to) ? 'legal' : 'illegal';
 }
 
-/** Customers never learn that a card is `compromised`: they see it as `inactive`. */
+/** Customers never see `compromised`: they see `inactive`. */
 export function statusShownToCustomer(status: PaymentMethodStatus): PaymentMethodStatus {
   return status === 'compromised' ? 'inactive' : status;
 }
 
-/** The last day on which a card is good, as `YYYY-MM-DD`: the last day of its month. */
+/** The last day on which a card is valid, as `YYYY-MM-DD`: the last day of its expiry month. */
 export function expiresOn(month: number, year: number): string {
   const lastDay = new Date(Date.UTC(year, month, 0)).getUTCDate();
   return `${year}-${String(month).padStart(2, '0')}-${String(lastDay).padStart(2, '0')}`;
 }
 
-/** Is the card past its last day everywhere on earth (UTC−12)? `expiresOn` as `YYYY-MM-DD`, `now` in epoch milliseconds. */
+/** Whether the card's last day is over everywhere on earth (UTC−12). `expiresOn` as `YYYY-MM-DD`, `now` in epoch milliseconds. */
 export function isExpired(expiresOnDate: string, now: number): boolean {
   const endOfDayUtc = Date.parse(`${expiresOnDate}T00:00:00Z`) + 24 * 3_600_000;
   return now >= endOfDayUtc + 12 * 3_600_000;
@@ -59,14 +59,14 @@ const TEST_METHOD = new RegExp(
 );
 
 /**
- * Is the token one of the test methods that Stripe documents (`pm_card_visa`)? It names a kind of method and is nobody's:
- * attached to a customer, it becomes a method of its own. In live mode there is none.
+ * Whether the token is one of Stripe's documented test methods (`pm_card_visa`). It names a kind of method and belongs to
+ * no customer: attaching it to a customer creates a new method. Live mode has none.
  */
 export function isTestMethod(token: string): boolean {
   return TEST_METHOD.test(token);
 }
 
-/** Which network's rules a method falls under. */
+/** The network whose rules apply to a method. */
 export const NETWORKS = [
   'visa',
   'mastercard',

@@ -1,16 +1,16 @@
-/** What adapters provide. The core and the activities know outside systems only through these interfaces. */
+/** The interfaces that adapters implement. The core and the activities reach external systems only through them. */
 
 import type { DeclineCodes } from './decline/codes.ts';
 import type { Dispute } from './disputes.ts';
 import type { PaymentMethodType } from './payment-method.ts';
 import type { ChargeResult } from './recovery/messages.ts';
 
-/** What a charge came to. Declines are values; only a fault of ours throws. */
+/** The result of a charge. Declines are values; only a fault of Persona's own throws. */
 export type ChargeAnswer =
   /**
    * `gateway_ref`: the obligation's payment (`pi_…`); `charge_ref`: this attempt's charge (`ch_…`); `charged_token`: only
-   * where the payment had succeeded before this attempt, with another method than the order's. `came_back`: only where
-   * it was found by reading, and its money is not held any more.
+   * if the payment had succeeded before this attempt, with another method than the order's. `came_back`: only if the
+   * success was found by reading and has been reversed.
    */
   | {
       result: 'approved';
@@ -19,7 +19,7 @@ export type ChargeAnswer =
       charged_token?: string;
       came_back?: ReversalReason;
     }
-  /** `payment_over`: the obligation's payment can take no more charges, and the next attempt creates another. */
+  /** `payment_over`: the obligation's payment cannot be charged again, and the next attempt creates a new one. */
   | {
       result: 'declined';
       gateway_ref?: string;
@@ -28,11 +28,11 @@ export type ChargeAnswer =
       payment_over?: true;
     }
   | { result: 'pending'; gateway_ref: string; charge_ref?: string }
-  /** Nobody knows whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
+  /** It is unknown whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
   | { result: 'unknown'; gateway_ref?: string; reason: string }
   /**
-   * Proven to have charged nothing. Mostly it never reached the gateway: connection refused, name not found, 429. Or the
-   * obligation's payment was `cancelled` before, or `review`, a rule, says why a person has to decide first.
+   * Proven to have charged nothing. Usually it never reached the gateway: connection refused, name not found, 429. Or the
+   * obligation's payment was `cancelled` before, or `review` names the rule by which an operator has to decide first.
    */
   | {
       result: 'not_sent';
@@ -42,18 +42,18 @@ export type ChargeAnswer =
       review?: string;
     };
 
-/** A payment on which nothing can succeed any more. */
+/** A payment on which no charge can succeed any more. */
 export interface CancelledPayment {
   gateway_ref: string;
-  /** Whoever cancelled it says that it is not to be collected, and why. */
+  /** The cancellation reason, if it says that the amount is not to be collected. */
   because?: string;
-  /** It was not cancelled: it had succeeded before, and its money is not held any more. */
+  /** It was not cancelled: it had succeeded before and has been reversed. */
   came_back?: ReversalReason;
 }
 
 /**
- * Why a payment that has succeeded does not hold its whole amount: refunded, in full or in part; disputed, and not won
- * (a bank debit that was returned late, too); or captured in part.
+ * Why a succeeded payment does not hold its full amount: refunded, in full or in part; disputed and not won (including a
+ * bank debit returned late); or captured in part.
  */
 export type ReversalReason = 'refunded' | 'disputed' | 'partly_captured';
 
@@ -62,25 +62,25 @@ export interface ChargeOrder {
   key: string;
   payment_id: string;
   customer_id: string;
-  /** The obligation's one payment, if an earlier attempt created it: then it is confirmed with another method. */
+  /** The obligation's payment, if an earlier attempt created it: it is then confirmed with another method. */
   gateway_ref?: string;
-  /** A person lets it be collected although a payment for it came back, or was withdrawn. */
+  /** An operator allows collection although a payment for it was reversed or withdrawn. */
   collect_again?: true;
-  /** Since when it is owed, epoch milliseconds: what was withdrawn before is not about it. */
+  /** Since when it is owed, epoch milliseconds: a withdrawal before that does not concern it. */
   opened_at?: number;
   gateway_customer_ref: string;
   token: string;
-  /** ISO 4217 minor units, as every amount here; the adapter converts where its gateway counts differently. */
+  /** ISO 4217 minor units, like every amount here; the adapter converts where the gateway's units differ. */
   amount: number;
   currency: string;
-  /** The method's type in the gateway's own name (`card`, `link`, `us_bank_account`, …): all that the payment is to accept. */
+  /** The gateway's name of the method's type (`card`, `link`, `us_bank_account`, …), the only type the payment accepts. */
   payment_method_type: string;
 }
 
-/** What is known of an attempt whose outcome is not: enough to find it at the gateway. */
+/** The details of an unresolved attempt by which it is found at the gateway. */
 export interface ChargeQuery {
   payment_id: string;
-  /** The obligation's payment; only the attempt that was to create it can lack this. */
+  /** The obligation's payment; absent only for the attempt that was to create it. */
   gateway_ref?: string;
   gateway_customer_ref: string;
   token: string;
@@ -88,63 +88,63 @@ export interface ChargeQuery {
   claimed_at: number;
 }
 
-/** What became of an attempt, as the gateway's records tell it. */
+/** The outcome of an attempt according to the gateway's records. */
 export type FoundCharge =
   | Extract<ChargeAnswer, { result: 'approved' | 'declined' | 'pending' }>
-  /** The payment is there and this attempt left no charge on it: it never arrived. */
+  /** The payment exists without a charge from this attempt: the request never arrived. */
   | { result: 'not_charged'; gateway_ref: string; cancelled?: CancelledPayment }
-  /** The gateway has no payment of this obligation (yet: a request may still be on its way). */
+  /** The gateway has no payment for this obligation (yet: a request may still be in transit). */
   | { result: 'absent' };
 
 export type RefundAnswer =
-  /** By this request, or already before. */
+  /** Refunded by this request or before. */
   | { result: 'refunded'; refund_ref: string }
-  /** Accepted and not through yet. */
+  /** Accepted, not completed yet. */
   | { result: 'pending'; refund_ref: string }
-  /** `refund_ref`: of a refund that was begun, and failed at once. */
+  /** `refund_ref`: of a refund that was created and failed immediately. */
   | { result: 'refused'; reason: string; refund_ref?: string };
 
-/** A refund as the gateway has it, whoever made it. */
+/** A refund as the gateway has it, from any source. */
 export interface GatewayRefund {
   refund_ref: string;
   charge_ref?: string;
   /** Minor units. */
   amount: number;
   currency: string;
-  /** `pending`: accepted, and not through yet. `failed`: nothing was given back, or it came back. */
+  /** `pending`: accepted, not completed yet. `failed`: no money was refunded, or it was returned. */
   state: 'refunded' | 'pending' | 'failed';
   /** Why it failed. */
   reason?: string;
-  /** The attempt whose second success Persona gives back with it; absent: others made it. */
+  /** The attempt whose second success Persona refunds with it; absent: another system made the refund. */
   attempt_key?: string;
 }
 
 /** A payment as the gateway has it. */
 export interface GatewayPayment {
   gateway_ref: string;
-  /** `confirmable`: it has all that it needs, and somebody must only say so. */
+  /** `confirmable`: complete, only its confirmation is missing. */
   state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
-  /** It has succeeded, and does not hold its whole amount now. */
+  /** It has succeeded and no longer holds its full amount. */
   came_back?: ReversalReason;
-  /** It was cancelled, and whoever did it says that it is not to be collected. Epoch milliseconds. */
+  /** It was cancelled for a reason that forbids collecting the amount. `created_at`: epoch milliseconds. */
   withdrawn?: { because: string; created_at: number };
   gateway_customer_ref?: string;
-  /** `metadata.payment_id`: the obligation that it was made for. */
+  /** `metadata.payment_id`: the obligation that it was created for. */
   payment_id?: string;
-  /** Its newest charge, and the method that it was to be paid with last. */
+  /** Its latest charge, and the method last used for it. */
   charge_ref?: string;
   token?: string;
-  /** When its newest charge was made, epoch milliseconds; absent where it was only listed. */
+  /** When its latest charge was made, epoch milliseconds; absent if the payment was only listed. */
   charged_at?: number;
   amount: number;
   currency: string;
 }
 
-/** A payment method as the gateway has it; absent fields are unknown there. */
+/** A payment method as the gateway has it; absent fields are unknown to the gateway. */
 export interface GatewayPaymentMethod {
   token: string;
   type: PaymentMethodType;
-  /** The gateway's own name for the type. */
+  /** The gateway's name for the type. */
   gateway_type?: string;
   gateway_customer_ref?: string;
   brand?: string;
@@ -157,45 +157,45 @@ export interface GatewayPaymentMethod {
   instrument_fingerprint?: string;
 }
 
-/** The permission to debit a method, as the gateway has it. */
+/** A mandate to debit a method, as the gateway has it. */
 export interface GatewayMandate {
-  /** Of the method that it is for. */
+  /** The method that it is for. */
   token: string;
-  /** `ended`: nothing may be debited under it any more. One for a single payment is `spent` by that, which revokes nothing. */
+  /** `ended`: no debits are allowed any more. `spent`: a single-use mandate that was used, which revokes nothing. */
   state: 'active' | 'pending' | 'ended' | 'spent';
 }
 
-/** A contested charge, or one that the card's bank calls fraud, with the method that was charged. */
+/** A dispute or an early fraud warning, with the charged method. */
 export interface GatewayDispute extends Dispute {
   token?: string;
-  /** As it was when the method was charged. */
+  /** The fingerprint at the time of the charge. */
   instrument_fingerprint?: string;
   gateway_customer_ref?: string;
-  /** From the metadata of the charge. */
+  /** From the charge's metadata. */
   payment_id?: string;
 }
 
 export type AttachAnswer =
   | { result: 'attached'; method: GatewayPaymentMethod }
-  /** The gateway will not take it: declined, unknown there, or attached to another of its customers. */
+  /** The gateway refuses the method: declined, unknown there, or attached to another gateway customer. */
   | { result: 'refused'; reason: 'declined' | 'not_found' | 'other_customer'; codes: DeclineCodes };
 
 /**
- * `refused`: the card cannot have that date. `not_attached`: the gateway does not change it, since nobody there has it, or
- * nobody any more.
+ * `refused`: the card cannot have that date. `not_attached`: the gateway cannot change it, because it is not attached to a
+ * customer there, or no longer is.
  */
 export type MethodChangeAnswer = 'updated' | 'refused' | 'not_attached';
 
-/** Whether charges are sent: all, one on trial, or none because the gateway failed at too many. */
+/** Whether charges are sent: all (`closed`), one on trial, or none after too many gateway failures (`open`). */
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
 export interface PaymentGateway {
-  /** Creates the obligation's payment and confirms it, or confirms the existing one with another method. Never retried here. */
+  /** Creates and confirms the obligation's payment, or confirms the existing one with another method. Never retried here. */
   charge(order: ChargeOrder, options: { timeoutMs: number; signal?: AbortSignal }): Promise<ChargeAnswer>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable */
   readPayment(gatewayRef: string): Promise<GatewayPayment | undefined>;
   /**
-   * The customer's payments that were created since then (epoch milliseconds), the newest first.
+   * The customer's payments created since then (epoch milliseconds), newest first.
    * @throws gateway_unavailable, gateway_misconfigured
    */
   paymentsOf(
@@ -204,14 +204,14 @@ export interface PaymentGateway {
     options: { signal?: AbortSignal },
   ): Promise<GatewayPayment[]>;
   /**
-   * Cancels the obligation's payment, so that nothing can succeed on it any more; the checkout page that it belongs to, too.
-   * By one try, without an idempotency key: a payment is cancelled once, and a refusal is not to be replayed.
+   * Cancels the obligation's payment, and the checkout page it belongs to, so that no charge can succeed on it any more.
+   * One request without an idempotency key: a payment is cancelled only once, and a refusal must not be replayed.
    */
   cancelPayment(gatewayRef: string): Promise<'cancelled' | 'already_succeeded' | 'unknown'>;
-  /** Finds out what became of an attempt, by reading alone. @throws gateway_unavailable, gateway_misconfigured */
+  /** Determines the outcome of an attempt by reading only. @throws gateway_unavailable, gateway_misconfigured */
   findCharge(query: ChargeQuery, options?: { signal?: AbortSignal }): Promise<FoundCharge>;
   /**
-   * Gives back a whole charge; the refund names its payment and its attempt.
+   * Refunds a whole charge; the refund names its payment and its attempt.
    * @throws gateway_unavailable, gateway_misconfigured
    */
   refundCharge(input: {
@@ -220,18 +220,18 @@ export interface PaymentGateway {
     payment_id: string;
     attempt_key: string;
   }): Promise<RefundAnswer>;
-  /** What was given back of a payment, the oldest first. @throws gateway_unavailable, gateway_misconfigured */
+  /** The refunds of a payment, oldest first. @throws gateway_unavailable, gateway_misconfigured */
   refundsOf(gatewayRef: string): Promise<GatewayRefund[]>;
   /** @throws gateway_unavailable, gateway_misconfigured */
   createCustomer(input: { customer_id: string; key: string }): Promise<{ gateway_customer_ref: string }>;
   /**
-   * The id in a customer's metadata at the gateway: whom `createCustomer` made it for, or whom others know by it.
-   * `undefined`: none, or nobody there.
+   * The customer id in a gateway customer's metadata: set by `createCustomer` or by another system. `undefined`: no such
+   * id, or no such gateway customer.
    * @throws gateway_unavailable, gateway_misconfigured
    */
   ownerOf(gatewayCustomerRef: string): Promise<string | undefined>;
   /**
-   * `no_customer`: there is nobody there to attach it to.
+   * `no_customer`: the gateway customer does not exist.
    * @throws gateway_unavailable, gateway_misconfigured
    */
   attachPaymentMethod(input: {
@@ -240,8 +240,8 @@ export interface PaymentGateway {
     key: string;
   }): Promise<AttachAnswer | { result: 'no_customer' }>;
   /**
-   * Gives a card another date. Without an idempotency key: the same change twice is one change, and a key would replay the
-   * fault of the first try. What the card is like then is to be read.
+   * Sets a card's expiry date. Without an idempotency key: the same change twice is one change, and a key would replay the
+   * first request's failure. The card's resulting details have to be read.
    * @throws gateway_unavailable, gateway_misconfigured
    */
   updatePaymentMethod(input: {
@@ -249,7 +249,7 @@ export interface PaymentGateway {
     expiry_month: number;
     expiry_year: number;
   }): Promise<MethodChangeAnswer>;
-  /** Takes a method from its customer there, for good. @throws gateway_unavailable, gateway_misconfigured */
+  /** Detaches a method from its gateway customer permanently. @throws gateway_unavailable, gateway_misconfigured */
   detachPaymentMethod(token: string): Promise<'detached' | 'not_attached'>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
   getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
@@ -257,37 +257,37 @@ export interface PaymentGateway {
   getMandate(mandateRef: string): Promise<GatewayMandate | undefined>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
   getDispute(disputeRef: string): Promise<GatewayDispute | undefined>;
-  /** The same for an early warning of fraud. */
+  /** The same for an early fraud warning. */
   getFraudWarning(warningRef: string): Promise<GatewayDispute | undefined>;
 }
 
-/** What the gateway tells of a payment by itself. */
+/** A webhook's update of a payment. */
 export interface GatewayUpdate {
   about: 'payment';
   event_id: string;
   result: ChargeResult['result'];
-  /** Of a decline. */
+  /** The codes of a decline. */
   codes: DeclineCodes;
   gateway_ref: string;
   /** RFC 3339. */
   occurred_at?: string;
   gateway_customer_ref?: string;
-  /** As whoever created the payment named it. */
+  /** As named by the payment's creator. */
   payment_id?: string;
-  /** The idempotency key of the request that led to it: an attempt's, or another. */
+  /** The idempotency key of the request that caused it: an attempt's, or another one. */
   request_key?: string;
-  /** The method that it was to be charged on. */
+  /** The method to be charged. */
   token?: string;
 }
 
-/** A payment method has other details, or another customer, or none any more. */
+/** A payment method's details changed, or it was attached to another customer or detached. */
 export interface MethodUpdate {
   about: 'payment_method';
   event_id: string;
   token: string;
 }
 
-/** The permission to debit a method has changed. */
+/** The mandate to debit a method has changed. */
 export interface MandateUpdate {
   about: 'mandate';
   event_id: string;
@@ -295,20 +295,20 @@ export interface MandateUpdate {
   mandate_ref: string;
 }
 
-/** Something of a payment was given back, or that has failed. */
+/** A refund of a payment succeeded or failed. */
 export interface RefundUpdate {
   about: 'refund';
   event_id: string;
   /** The payment. */
   gateway_ref: string;
   charge_ref?: string;
-  /** As whoever created the payment or the refund named it. */
+  /** As named by the creator of the payment or the refund. */
   payment_id?: string;
   /** The attempt that the refund names. */
   attempt_key?: string;
 }
 
-/** A charge is contested, or its card's bank says that it may be fraud. Neither says which method was charged. */
+/** A dispute or an early fraud warning of a charge. Neither names the charged method. */
 export interface DisputeUpdate {
   about: 'dispute' | 'fraud_warning';
   event_id: string;
@@ -316,13 +316,14 @@ export interface DisputeUpdate {
   charge_ref: string;
 }
 
-/** What the gateway tells by itself: a reason to read it there, and no more. */
+/** A webhook event: only a reason to read the object at the gateway. */
 export type GatewayEvent = GatewayUpdate | MethodUpdate | MandateUpdate | RefundUpdate | DisputeUpdate;
 
 export interface WebhookReader {
   /**
-   * `body`: as received. `undefined`: nothing that Persona acts on.
-   * @throws signature_refused (nobody signed it, somebody else did, or more than five minutes ago), malformed_request
+   * `body`: as received. `undefined`: nothing that Persona processes.
+   * @throws signature_refused (unsigned, signed with another secret, or signed more than five minutes ago),
+   *   malformed_request
    */
   read(body: Uint8Array, signature: string | undefined): GatewayEvent | undefined;
 }
@@ -340,7 +341,7 @@ export type PaymentNoticeTemplate =
   | 'refund_issued';
 /** Notices about the customer's account. */
 export type AccountNoticeTemplate = 'account_suspended';
-/** Notices about a card whose month ends, and about no payment. */
+/** Notices about an expiring card, without a payment. */
 export type CardNoticeTemplate = 'card_expiring' | 'card_expired';
 export type NoticeTemplate = PaymentNoticeTemplate | AccountNoticeTemplate | CardNoticeTemplate;
 
@@ -349,30 +350,30 @@ export interface NoticeMethod {
   last_four: string;
 }
 
-/** What a template about a payment may speak of; nothing in here ever says why a bank declined. */
+/** The data of a payment template; never reveals why a bank declined. */
 export interface NoticeData {
   /** Minor units. */
   amount: number;
-  /** For people, e.g. `€12.50`. */
+  /** For display, e.g. `€12.50`. */
   amount_text: string;
   currency: string;
   payment_id: string;
   description?: string;
   failed_method: NoticeMethod;
-  /** In `refund_issued` the method that was charged too much, and gets the money back. */
+  /** In `refund_issued` the method that was charged twice and gets the refund. */
   charged_method?: NoticeMethod;
   new_default?: NoticeMethod;
   link: string;
   closes_at?: string;
 }
 
-/** What a template about the account may speak of: never why. */
+/** The data of an account template; never reveals why. */
 export type AccountNoticeData = Pick<NoticeData, 'link'>;
 
-/** The same for a card whose month ends. */
+/** The data of a template about an expiring card. */
 export interface CardNoticeData {
   payment_method: NoticeMethod;
-  /** Until the end of which month it is good: `YYYY-MM`. */
+  /** The last month in which it is valid: `YYYY-MM`. */
   expires: string;
   link: string;
 }
@@ -381,7 +382,7 @@ export type NoticeDataOf = Record<PaymentNoticeTemplate, NoticeData> &
   Record<AccountNoticeTemplate, AccountNoticeData> &
   Record<CardNoticeTemplate, CardNoticeData>;
 
-/** A finished message, as the receiver of the webhook gets it. */
+/** A rendered message, as the webhook's receiver gets it. */
 export interface Notice {
   notification_id: string;
   customer_id: string;
@@ -399,13 +400,13 @@ export interface Notice {
 
 export interface Notifier {
   /**
-   * Does the receiver tell a repeat by the notification's id? Then a notice may be handed over again when nobody knows
-   * how the last try ended; otherwise that could be the same message twice.
+   * Whether the receiver deduplicates by the notification's id. Then a notice may be delivered again when the outcome of
+   * the last attempt is unknown; otherwise the customer could get the same message twice.
    */
   readonly deduplicates: boolean;
   /**
-   * Resolves when the receiver took it.
-   * @throws notifier_unavailable (try later), notice_refused (final), notice_in_doubt (it may have been taken, and a
+   * Resolves once the receiver has accepted the notice.
+   * @throws notifier_unavailable (retry later), notice_refused (final), notice_in_doubt (it may have been accepted, and a
    * repeat would not be recognised)
    */
   deliver(notice: Notice, options?: { signal?: AbortSignal }): Promise<void>;
@@ -426,9 +427,9 @@ export interface SuspectedFraud {
   event_id: string;
   customer_id: string;
   payment_method_id: string;
-  /** The payment that was declined, or whose charge is contested, where it is known. */
+  /** The payment that was declined or disputed, if known. */
   payment_id?: string;
-  /** Of the decline that raised the suspicion, or the reason of the dispute. */
+  /** The code of the decline that raised the suspicion, or the dispute's reason. */
   code?: string;
   /** RFC 3339. */
   occurred_at: string;

@@ -23,12 +23,12 @@ test.each([
   ['acss_debit', 'USD', 'GBP'],
   ['au_becs_debit', 'AUD', 'NZD'],
   ['nz_bank_account', 'NZD', 'AUD'],
-])('%s takes %s and not %s', (gateway_type, taken, refused) => {
+])('%s supports %s and not %s', (gateway_type, taken, refused) => {
   const method = { type: 'bank_account', network: null, gateway_type } as const;
   expect(supportsCurrency(method, taken)).toBe(true);
   expect(supportsCurrency(method, refused)).toBe(false);
 });
 
-test.each(['card', 'link', 'constructor'])('%s takes any currency', (gateway_type) => {
+test.each(['card', 'link', 'constructor'])('%s supports any currency', (gateway_type) => {
   expect(supportsCurrency({ type: 'digital_wallet', network: null, gateway_type }, 'KWD')).toBe(true);
 });

@@ -29,7 +29,7 @@ const evidence = (change: Partial<Evidence> = {}): Evidence => ({
   ...change,
 });
 
-test('the given customer id comes before every identifier; whom they point to is suggested', () => {
+test('the given customer id takes precedence over every identifier; the customers they point to are suggested', () => {
   const given = evidence({
     given_customer_id: 'g',
     identifiers: [match('a'), match('g', { type: 'phone_number' })],
@@ -45,17 +45,17 @@ test('the given customer id comes before every identifier; whom they point to is
 test.each<[string, IdentifierMatch[], string]>([
   ['verified on both sides', [match('a', { is_verified: false }), match('b')], 'b'],
   [
-    'verified at the customer',
+    'verified by the customer',
     [match('a', { is_verified: false }), match('b', { claimed_verified: false })],
     'b',
   ],
   ['the older', [match('a', { linked_at: '2026-01-02T00:00:00.000Z' }), match('b')], 'b'],
-  ['the e-mail, of two equals', [match('a', { type: 'phone_number' }), match('b')], 'b'],
-])('of two identifiers the stronger one wins: %s', (_, identifiers, expected) => {
+  ['the e-mail address of two equals', [match('a', { type: 'phone_number' }), match('b')], 'b'],
+])('the stronger of two identifiers wins: %s', (_, identifiers, expected) => {
   expect(recognise(evidence({ identifiers }), policy()).customer_id).toBe(expected);
 });
 
-test('one identifier verified on both sides proves the customer, whichever of them recognised it', () => {
+test('one identifier verified on both sides proves the customer, whichever identifier matched first', () => {
   const identifiers = [match('a', { is_verified: false }), match('a', { type: 'phone_number' })];
   expect(recognise(evidence({ identifiers }), policy())).toMatchObject({
     rule: 'phone_number',
@@ -73,20 +73,20 @@ test('an unproven recognition waits for the identifier that the customer has not
   expect(recognise(evidence({ identifiers: claimed }), policy())).not.toHaveProperty('awaits_identifier_id');
 });
 
-describe('a phone number that changed hands', () => {
+describe('a reassigned phone number', () => {
   const phone = (customer_id: string, change: Partial<IdentifierMatch> = {}) =>
     match(customer_id, { type: 'phone_number', ...change });
   const claims_verified_email = true;
 
-  test('proves nothing against an e-mail: who has proven another one may be somebody else', () => {
+  test('proves nothing against a different proven e-mail address', () => {
     const identifiers = [phone('before')];
     const recognised = recognise(evidence({ identifiers, claims_verified_email }), policy());
     expect(recognised).toMatchObject({ customer_id: 'before', rule: 'phone_number', proven: false });
-    // The identifier is verified already: there is nothing to wait for.
+    // The identifier is verified already, so there is nothing to wait for.
     expect(recognised).not.toHaveProperty('awaits_identifier_id');
   });
 
-  test('gives way to the e-mail of the customer who has it now, though that is younger and unverified', () => {
+  test('yields to the e-mail address of its new holder, although that is younger and unverified', () => {
     const identifiers = [
       phone('before'),
       match('now', { is_verified: false, linked_at: '2026-05-01T00:00:00.000Z' }),
@@ -99,10 +99,19 @@ describe('a phone number that changed hands', () => {
   });
 
   test.each<[string, Partial<Evidence>]>([
-    ['the customer has proven no e-mail', { identifiers: [phone('a', { has_verified_email: false })] }],
-    ['the sender has proven no e-mail', { identifiers: [phone('a')], claims_verified_email: false }],
-    ['the e-mail is this customer’s too', { identifiers: [phone('a'), match('a', { is_verified: false })] }],
-  ])('is proof as ever where %s', (_, change) => {
+    [
+      'the customer has no proven e-mail address',
+      { identifiers: [phone('a', { has_verified_email: false })] },
+    ],
+    [
+      'the sender reports no proven e-mail address',
+      { identifiers: [phone('a')], claims_verified_email: false },
+    ],
+    [
+      'the e-mail address belongs to the same customer',
+      { identifiers: [phone('a'), match('a', { is_verified: false })] },
+    ],
+  ])('is still proof where %s', (_, change) => {
     expect(recognise(evidence({ claims_verified_email, ...change }), policy())).toMatchObject({
       customer_id: 'a',
       proven: true,
@@ -110,7 +119,7 @@ describe('a phone number that changed hands', () => {
   });
 });
 
-test('a value that too many share is no evidence', () => {
+test('a value shared by too many customers is no evidence', () => {
   const identifiers = [match('a', { holders: 2 }), match('b', { holders: 2 })];
   expect(recognise(evidence({ identifiers }), policy())).toEqual({
     rule: 'none',
@@ -123,7 +132,7 @@ test('a value that too many share is no evidence', () => {
   expect(recognise(evidence({ device }), policy()).suggestions).toEqual([]);
 });
 
-test('a device suggests its customers, or by policy attaches to the last of them, never proven', () => {
+test('a device suggests its customers, or by policy attaches to the most recent one, never as proven', () => {
   const device = { linked_customers: 2, customer_ids: ['new', 'old'] };
   expect(recognise(evidence({ device }), policy())).toEqual({
     rule: 'none',
@@ -141,7 +150,7 @@ test('a device suggests its customers, or by policy attaches to the last of them
   });
 });
 
-test('an id that nobody has names a newcomer, whoever else is meant becomes a suggestion', () => {
+test('an unknown customer id means a new customer; other matches become suggestions', () => {
   const identifiers = [match('a'), match('b', { type: 'phone_number', is_verified: false })];
   expect(recogniseNewCustomer(evidence({ identifiers }), policy())).toEqual({
     rule: 'none',
@@ -159,6 +168,6 @@ test.each([
   ['SUBSCRIBER', 'VIP', 'VIP'],
   ['NEW', 'TRIAL_7', 'TRIAL_7'],
   ['SUBSCRIBER', 'TRIAL_7', 'SUBSCRIBER'],
-])('a customer in %s of whom %s is said is in %s', (current, wanted, expected) => {
+])('a customer in segment %s onboarded with %s ends up in %s', (current, wanted, expected) => {
   expect(upgradedSegment(current, wanted)).toBe(expected);
 });

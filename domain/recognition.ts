@@ -1,6 +1,6 @@
 /**
- * Who is the person that checkout has met (specification: workflows, 1, step 2)? Pure: the graph looks up who holds
- * what, this decides.
+ * Decides which customer an onboarding request is about (specification: workflows, 1, step 2). Pure: the graph looks up
+ * the holders of each value, this code decides.
  */
 
 import type { OnboardingResult } from './onboarding-types.ts';
@@ -11,13 +11,13 @@ type MatchRule = OnboardingResult['match']['rule'];
 /** A customer who has one of the identifiers of the request. */
 export interface IdentifierMatch {
   type: 'email' | 'phone_number';
-  /** Did the sender say that this person has proven it? */
+  /** Whether the sender reports that the customer has proven it. */
   claimed_verified: boolean;
   identifier_id: string;
-  /** Has the graph's customer proven it? */
+  /** Whether the customer in the graph has proven it. */
   is_verified: boolean;
   customer_id: string;
-  /** Has the graph's customer proven any e-mail? */
+  /** Whether the customer in the graph has proven any e-mail address. */
   has_verified_email: boolean;
   /** RFC 3339 in UTC. */
   linked_at: string;
@@ -25,45 +25,45 @@ export interface IdentifierMatch {
   holders: number;
 }
 
-/** What the request brought, and whom it points to. Erased and merged customers are left out before. */
+/** The request's evidence and the customers that it points to. Erased and merged customers are filtered out beforehand. */
 export interface Evidence {
-  /** The customer id that the request names, if somebody has it. */
+  /** The customer id in the request, if such a customer exists. */
   given_customer_id?: string;
   identifiers: readonly IdentifierMatch[];
-  /** Did the sender say that this person has proven an e-mail, whoever has it? */
+  /** Whether the sender reports a proven e-mail address, no matter which customer has it. */
   claims_verified_email: boolean;
   device?: {
     /** How many customers use it, proven or not. */
     linked_customers: number;
-    /** Those with a proven login, the newest first. */
+    /** Customers with a proven login, most recent first. */
     customer_ids: readonly string[];
   };
 }
 
 export interface Suggestion {
   customer_id: string;
-  /** 0 to 1: how much speaks for it. */
+  /** Strength of the match, 0 to 1. */
   score: number;
   evidence: string[];
 }
 
 export interface Recognition {
-  /** Absent: nobody we know, a new customer. */
+  /** Absent: no known customer, so a new one. */
   customer_id?: string;
   rule: MatchRule;
-  /** May what the request brings become the customer's own at once? */
+  /** Whether the request's data may be linked to the customer as proven immediately. */
   proven: boolean;
-  /** The unverified identifier by which an unproven customer was recognised. */
+  /** The unverified identifier by which the customer was recognised without proof. */
   awaits_identifier_id?: string;
-  /** Others who may be the same person; never merged here. */
+  /** Other customers who may be the same person; never merged here. */
   suggestions: Suggestion[];
 }
 
 const SCORE = { verified: 0.9, unverified: 0.6, device: 0.3 } as const;
 
 /**
- * The given customer id, else the strongest identifier (verified, then oldest), else the device by policy. A value
- * that more customers share than the policy allows says nothing.
+ * Matches by the given customer id, else by the strongest identifier (verified, then oldest), else by the device if the
+ * policy allows it. A value that more customers share than the policy allows is no evidence.
  */
 export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>): Recognition {
   const { limits, deviceMatch } = policy.onboarding;
@@ -105,7 +105,7 @@ export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>
   };
 }
 
-/** The same for a request whose customer id nobody has: it names a new customer, whoever its identifiers point to. */
+/** The same for a request with an unknown customer id: a new customer, whichever customers its identifiers point to. */
 export function recogniseNewCustomer(evidence: Evidence, policy: Pick<Policy, 'onboarding'>): Recognition {
   const found = recognise(evidence, policy);
   const suggestions =
@@ -123,13 +123,13 @@ function asSuggestion(found: Recognition, evidence: Evidence): Suggestion {
 }
 
 interface WeighedMatch extends IdentifierMatch {
-  /** The phone number speaks for a customer against whom the e-mail speaks. */
+  /** The match by phone number is contradicted by proven e-mail addresses. */
   contradicted: boolean;
 }
 
 /**
- * Phone numbers change hands, and whoever has one now can prove it. Where both sides have proven an e-mail and not the
- * same one, the phone number says who the person may be and proves nothing.
+ * Phone numbers are reassigned, and the new holder can prove the number. Where both sides have proven an e-mail address,
+ * and not the same one, the phone number suggests a customer but proves nothing.
  */
 function weigh({ identifiers, claims_verified_email }: Evidence): WeighedMatch[] {
   const byEmail = new Set(
@@ -145,7 +145,7 @@ function weigh({ identifiers, claims_verified_email }: Evidence): WeighedMatch[]
   }));
 }
 
-/** Verified on both sides: whoever sent it has proven to be the one we know. */
+/** Verified on both sides: proof that the request is about the known customer. */
 function isProof(match: WeighedMatch): boolean {
   return match.is_verified && match.claimed_verified && !match.contradicted;
 }
@@ -161,7 +161,7 @@ function byStrength(a: WeighedMatch, b: WeighedMatch): number {
   );
 }
 
-/** One suggestion for each other customer whom an identifier points to. */
+/** One suggestion for each other customer that an identifier points to. */
 function suggestOthers(matches: readonly WeighedMatch[], chosen: string): Suggestion[] {
   const ids = [...new Set(matches.map((match) => match.customer_id))].filter((id) => id !== chosen);
   return ids.map((customer_id) => {
@@ -183,10 +183,10 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** Segments that stand above one another; any other is a side branch of the first step. */
+/** Ranked segments; any other segment ranks with SUBSCRIBER. */
 const RANK: Readonly<Record<string, number>> = { NEW: 0, SUBSCRIBER: 1, VIP: 2 };
 
-/** The segment that a known customer has after an onboarding said `wanted`: never a lower one. */
+/** The segment of a known customer after an onboarding with the segment `requested`: never a lower one. */
 export function upgradedSegment(current: string, requested: string): string {
   const rank = (segment: string) => RANK[segment] ?? 1;
   return rank(requested) > rank(current) ? requested : current;

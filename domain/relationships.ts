@@ -1,6 +1,6 @@
-/** What `addRelationship`, `updateRelationshipAttribute` and `updateNodeProperty` may touch (specification: graph, 'Commands'). */
+/** What `addRelationship`, `updateRelationshipAttribute` and `updateNodeProperty` may change (specification: graph, 'Commands'). */
 
-/** The edges that may be added between nodes that are there already. Every other edge comes with what it leads to. */
+/** The edges that may be added between existing nodes. Every other edge is created together with its target node. */
 export const ADDABLE_RELATIONSHIPS = ['LOGGED_IN_FROM', 'USED_ON', 'POSSIBLY_SAME_AS'] as const;
 export type AddableRelationship = (typeof ADDABLE_RELATIONSHIPS)[number];
 
@@ -17,7 +17,7 @@ export const RELATIONSHIP_ENDS = {
 } as const;
 export type RelationshipType = keyof typeof RELATIONSHIP_ENDS;
 
-/** The last-writer time of each edge that has one: an older one than known is ignored. */
+/** The last-writer time of each edge that has one: an older time than the stored one is ignored. */
 export const RELATIONSHIP_TIMES = {
   HAS_PAYMENT_METHOD: 'last_used',
   LOGGED_IN_FROM: 'last_login',
@@ -25,7 +25,7 @@ export const RELATIONSHIP_TIMES = {
   SHIPPED_TO: 'last_shipped',
 } as const satisfies Partial<Record<RelationshipType, string>>;
 
-/** The attributes of each edge that may be changed from outside. */
+/** The attributes of each edge that callers may change. */
 export const EDITABLE_ATTRIBUTES: Readonly<Record<RelationshipType, readonly string[]>> = {
   HAS_PAYMENT_METHOD: ['is_default', 'last_used', 'off_session_consent'],
   LOGGED_IN_FROM: ['last_login'],
@@ -37,7 +37,7 @@ export const EDITABLE_ATTRIBUTES: Readonly<Record<RelationshipType, readonly str
   POSSIBLY_SAME_AS: ['status'],
 };
 
-/** The properties of each label that may be changed from outside: never ids, tokens, hashes or versions. */
+/** The properties of each label that callers may change: never ids, tokens, hashes or versions. */
 export const EDITABLE_PROPERTIES = {
   Customer: ['segment', 'locale'],
   PaymentMethod: ['brand'],

@@ -1,7 +1,11 @@
 import { validationError } from './errors.ts';
 import type { Policy } from './policy.ts';
 
-/** Is it so long ago that nobody remembers whether it was carried out? @param at RFC 3339 @param now epoch milliseconds */
+/**
+ * Whether an event is older than the retention of receipts, so that a duplicate could not be detected.
+ * @param at RFC 3339
+ * @param now epoch milliseconds
+ */
 export function isBeyondRetention(
   at: string,
   now: number,
@@ -10,8 +14,8 @@ export function isBeyondRetention(
   return now - Date.parse(at) > retention.receipts;
 }
 
-/** The refusal of an event that is so old. @param field what says when it happened */
+/** The error for an event beyond the retention. @param field the field that holds its time */
 export function staleEventError(field: string) {
-  const message = 'is so long ago that nobody remembers whether it was carried out (retention.receipts)';
+  const message = 'is older than the retention period (retention.receipts)';
   return validationError([{ field, message }], 'stale_event');
 }

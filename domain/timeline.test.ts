@@ -24,31 +24,31 @@ test.each([
   [
     'RecoveryOpened',
     { payment_id: 'invoice-1', description: 'March', amount: 4900, currency: 'USD' },
-    'The payment invoice-1 (March) of $49.00 failed, and we began to collect it.',
+    'The payment invoice-1 (March) of $49.00 failed, and we started to collect it.',
   ],
   ['PaymentMethodAdded', { payment_method_id: METHOD }, 'Visa ending in 4242 was added.'],
   ['PaymentMethodUsed', { payment_method_id: 'unknown' }, 'A payment method was used.'],
   [
     'DefaultPaymentMethodChanged',
     { payment_method_id: null },
-    'You have no default payment method any more.',
+    'You no longer have a default payment method.',
   ],
   [
     'NoticeSent',
     { payment_id: 'invoice-1', channel: 'sms' },
-    'We wrote to you about the payment invoice-1 by text message.',
+    'We notified you about the payment invoice-1 by text message.',
   ],
   [
     'ExpiryNoticeDue',
     { payment_method_id: METHOD, stage: 'notice_30' },
     'Visa ending in 4242 expires soon, and we are letting you know.',
   ],
-  ['NoticeSent', { payment_id: null, channel: 'email' }, 'We wrote to you by e-mail.'],
-])('%s is told in one sentence', (type, data, text) => {
+  ['NoticeSent', { payment_id: null, channel: 'email' }, 'We notified you by e-mail.'],
+])('%s is described in one sentence', (type, data, text) => {
   expect(entryFor(type, data)).toEqual({ type, text });
 });
 
-test('a suspicion is told in the same words as any other decline', () => {
+test('a suspicion is described in the same words as any other decline', () => {
   const suspicion = { class: 'FRAUD', rule: 'visa:43', code: 'stolen_card' };
   expect(entryFor('RecoveryAttempted', { ...attempt, ...suspicion })).toEqual(
     entryFor('RecoveryAttempted', attempt),
@@ -61,8 +61,8 @@ test('a suspicion is told in the same words as any other decline', () => {
   expect(status('compromised')).toEqual(status('inactive'));
 });
 
-test('what tells of other customers or of a suspicion keeps its place and says nothing', () => {
-  const masked = { type: 'Masked', text: 'Something happened here that we may not describe.' };
+test('an event about other customers or a suspicion keeps its place and is masked', () => {
+  const masked = { type: 'Masked', text: 'There was activity that we cannot show here.' };
   expect(entryFor('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(
     masked,
   );

@@ -1,6 +1,7 @@
 /**
- * A customer's events in words, for the customer (specification: interfaces, `…/timeline`): what a bank or a risk engine
- * suspects, codes, rules and other customers are never named. What may not be told keeps its place and its date.
+ * A customer's events described for that customer (specification: interfaces, `…/timeline`). Suspicions of a bank or a
+ * risk engine, codes, rules and other customers are never named. An event that may not be described keeps its place and
+ * its date.
  */
 
 import { EVENT_TYPES, type EventData } from './events.ts';
@@ -8,7 +9,7 @@ import { formatMoney } from './money.ts';
 import { isReadable, upcast } from './upcast.ts';
 import { type PaymentMethodStatus, statusShownToCustomer } from './payment-method.ts';
 
-/** What is known of a payment method to name it by. */
+/** The details that name a payment method. */
 export interface MethodName {
   brand?: string | null;
   last_four?: string | null;
@@ -16,7 +17,7 @@ export interface MethodName {
 
 type Sentence<T extends keyof EventData> = (
   data: EventData[T],
-  /** A payment method's name at the beginning of a sentence. */
+  /** A payment method's name for the start of a sentence. */
   name: (paymentMethodId: string) => string,
 ) => string;
 
@@ -36,10 +37,10 @@ const STATUSES: Readonly<Record<PaymentMethodStatus, string>> = {
 
 const CLOSED: Readonly<Record<EventData['RecoveryClosed']['state'], string>> = {
   recovered: 'was collected',
-  stopped: 'is not collected any more',
+  stopped: 'is no longer being collected',
   paid_elsewhere: 'was settled another way',
   exhausted: 'could not be collected, and we stopped trying',
-  cancelled: 'is not collected any more',
+  cancelled: 'is no longer being collected',
 };
 
 const ATTEMPTS: Readonly<Record<EventData['RecoveryAttempted']['state'], string>> = {
@@ -47,7 +48,7 @@ const ATTEMPTS: Readonly<Record<EventData['RecoveryAttempted']['state'], string>
   approved: 'went through',
   declined: 'was declined',
   pending: 'is being processed by the bank',
-  unknown: 'has no known outcome yet; we are finding out',
+  unknown: 'has no confirmed result yet; we are checking',
   void: 'was not sent',
 };
 
@@ -55,12 +56,12 @@ const PROPERTY_CHANGES: Readonly<
   Record<EventData['NodePropertyChanged']['label'], (id: string, name: (id: string) => string) => string>
 > = {
   Obligation: (id) => `A detail of the payment ${id} was updated.`,
-  PaymentMethod: (id, name) => `${name(id)} was to get another date.`,
+  PaymentMethod: (id, name) => `${name(id)} was to get a new expiry date.`,
   DigitalIdentifier: () => 'One of your e-mail addresses or phone numbers has to be confirmed again.',
-  Customer: () => 'We compared your payment methods with our payment gateway.',
+  Customer: () => 'We checked your payment methods against our payment gateway.',
 };
 
-/** `null`: it may not be told. */
+/** `null`: not to be described. */
 const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   CustomerCreated: () => 'Your account was created.',
   CustomerProfileUpdated: ({ segment, locale }) => {
@@ -81,7 +82,7 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   DigitalIdentifierVerified: () => 'One of your e-mail addresses or phone numbers was confirmed.',
   DigitalIdentifierRemoved: () => 'An e-mail address or phone number was removed.',
   BehavioralProfileLinked: () => 'A profile of how you usually use our service was linked to your account.',
-  // It tells of another customer.
+  // They concern another customer.
   IdentityMatchSuggested: null,
   IdentityMatchResolved: null,
   PaymentMethodAdded: ({ payment_method_id }, name) => `${name(payment_method_id)} was added.`,
@@ -90,25 +91,26 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   PaymentMethodStatusChanged: ({ payment_method_id, new_status }, name) =>
     `${name(payment_method_id)} ${STATUSES[statusShownToCustomer(new_status)]}.`,
   PaymentMethodRemoved: ({ payment_method_id }, name) =>
-    `${name(payment_method_id)} was taken out of your wallet.`,
+    `${name(payment_method_id)} was removed from your wallet.`,
   PaymentMethodUsed: ({ payment_method_id }, name) => `${name(payment_method_id)} was used.`,
   DefaultPaymentMethodChanged: ({ payment_method_id }, name) =>
     payment_method_id === null
-      ? 'You have no default payment method any more.'
+      ? 'You no longer have a default payment method.'
       : `${name(payment_method_id)} became your default payment method.`,
   ConsentChanged: ({ payment_method_id, off_session_consent }, name) =>
     `${name(payment_method_id)} ${off_session_consent ? 'may now' : 'may no longer'} be charged without you being present.`,
-  // Its reason may be a suspicion; what it changed has events of its own.
+  // The reason may be a suspicion; its effects have their own events.
   PaymentMethodDisputed: null,
   ExpiryNoticeDue: ({ payment_method_id, stage }, name) =>
     `${name(payment_method_id)} ${stage === 'card_expired' ? 'has expired' : 'expires soon'}, and we are letting you know.`,
   DeviceRegistered: () => 'A device was registered.',
   DeviceSeen: () => 'A device was seen again.',
-  // A score is a suspicion or its opposite.
+  // The score reveals a suspicion or its absence.
   DeviceTrustScoreUpdated: null,
   RecoveryOpened: (data) =>
-    `The payment ${paymentTitle(data)} of ${money(data)} failed, and we began to collect it.`,
-  RecoveryReopened: ({ payment_id }) => `The payment ${payment_id} failed again, and we began to collect it.`,
+    `The payment ${paymentTitle(data)} of ${money(data)} failed, and we started to collect it.`,
+  RecoveryReopened: ({ payment_id }) =>
+    `The payment ${payment_id} failed again, and we started to collect it.`,
   ChargeClaimed: (data, name) =>
     `${name(data.payment_method_id)} is being charged with ${money(data)} for the payment ${data.payment_id}.`,
   RecoveryAttempted: (data, name) =>
@@ -119,34 +121,34 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
     `The payment ${data.payment_id} was charged a second time, with ${money(data)}.`,
   RefundSent: ({ payment_id, by_others }) =>
     by_others === null
-      ? `We gave back what was charged a second time for the payment ${payment_id}.`
-      : `${money(by_others)} of the payment ${payment_id} were given back.`,
+      ? `We refunded the second charge for the payment ${payment_id}.`
+      : `${money(by_others)} of the payment ${payment_id} was refunded.`,
   RefundFailed: ({ payment_id }) =>
-    `What was to be given back of the payment ${payment_id} could not be given back yet; we are looking into it.`,
-  RefundRequested: ({ payment_id }) =>
-    `We are giving back what was charged a second time for the payment ${payment_id}.`,
+    `A refund for the payment ${payment_id} has not succeeded yet; we are looking into it.`,
+  RefundRequested: ({ payment_id }) => `We are refunding the second charge for the payment ${payment_id}.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
-  RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
+  RelationshipAttributeChanged: () => 'We updated when something in your account was last used.',
   NodePropertyChanged: ({ label, id, property, value }, name) => {
     if (property === 'gateway_mismatch' && label === 'PaymentMethod')
-      return `We compared ${name(id)} with our payment gateway.`;
-    if (property === 'expiry_wanted_at' && value === null) return `The change of ${name(id)} has ended.`;
+      return `We checked ${name(id)} against our payment gateway.`;
+    if (property === 'expiry_wanted_at' && value === null)
+      return `The change of the expiry date of ${name(id)} has ended.`;
     if (property === 'consent_wanted')
-      return `What was to hold for ${name(id)} with its new date was noted, or no longer applies.`;
+      return `The consent requested for ${name(id)} with its new expiry date was noted or no longer applies.`;
     return PROPERTY_CHANGES[label](id, name);
   },
-  // A suspicion; what it changed is told of by events of its own.
+  // Suspicions; their effects have their own events.
   FraudOutcomeApplied: null,
   FraudReviewReminded: null,
   NoticeSent: ({ channel, payment_id }) =>
-    `We wrote to you${aboutPayment(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
+    `We notified you${aboutPayment(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
   NoticeFailed: ({ payment_id }) => `We could not reach you${aboutPayment(payment_id)}.`,
 };
 
-const MASKED = { type: 'Masked', text: 'Something happened here that we may not describe.' };
+const MASKED = { type: 'Masked', text: 'There was activity that we cannot show here.' };
 
 /**
- * @param event - its type or version may be one that this version does not know; such an event is masked too
+ * @param event - if its type or version is unknown to this release, it is masked too
  * @param methods - the customer's payment methods by id
  */
 export function describeEvent(

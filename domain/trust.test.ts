@@ -11,24 +11,24 @@ const device = (trust_score: number, days?: number) => ({
 });
 
 test.each([
-  ['as it was just observed', 0.7, 0, true],
-  ['0.9 is 0.7 after a half-life', 0.9, 30, true],
-  ['and less a day later', 0.9, 31, false],
-  ['0.8 is 0.65 after a half-life', 0.8, 30, false],
-  ['a bad opinion is forgotten only as far as the initial score', 0, 3_000, false],
-  ['an observation from a clock that is ahead counts as one of now', 0.7, -3, true],
-  ['what was never observed has nothing to lose', 0.7, undefined, true],
+  ['an observation made now counts in full', 0.7, 0, true],
+  ['0.9 has decayed to 0.7 after a half-life', 0.9, 30, true],
+  ['0.9 has decayed below 0.7 a day later', 0.9, 31, false],
+  ['0.8 has decayed to 0.65 after a half-life', 0.8, 30, false],
+  ['a low score recovers only to the initial score', 0, 3_000, false],
+  ['an observation from a clock that is ahead counts as one made now', 0.7, -3, true],
+  ['a device that was never observed does not decay', 0.7, undefined, true],
 ])('with a half-life of 30 days: %s', (_, score, days, trusted) => {
   expect(isTrusted(device(score, days), trust, NOW)).toBe(trusted);
 });
 
-test('a distrusted device becomes trusted again where a new one is', () => {
+test('a distrusted device becomes trusted again where new devices are trusted', () => {
   const generous = { ...trust, initial: 0.8 };
   expect(isTrusted(device(0.2, 10), generous, NOW)).toBe(false);
   expect(isTrusted(device(0.2, 90), generous, NOW)).toBe(true);
 });
 
-test('without a half-life the age of an observation means nothing', () => {
+test('without a half-life the age of an observation has no effect', () => {
   const { halfLife: _, ...lasting } = trust;
   expect(isTrusted(device(0.7, 3_000), lasting, NOW)).toBe(true);
   expect(isTrusted(device(0.69, 0), lasting, NOW)).toBe(false);

@@ -1,10 +1,10 @@
 import type { Policy } from './policy.ts';
 
 /**
- * Whether a device is trusted now. With a half-life, what was observed counts less the older it is: the score moves
- * exponentially towards the initial one, from the observation on. A device that was never observed has nothing to lose,
- * and one whose observation lies ahead of this clock counts as observed just now. The graph asks the same in its own
- * language (`graph/devices/trust-query.ts`).
+ * Whether a device is trusted now. With a half-life, an observation counts less the older it is: from the observation
+ * on, the score decays exponentially towards the initial one. A device that was never observed does not decay, and an
+ * observation that lies ahead of this clock counts as one made now. `graph/devices/trust-query.ts` expresses the same
+ * rule in Cypher.
  *
  * @param device.trust_observed_at RFC 3339
  * @param now epoch milliseconds

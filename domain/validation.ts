@@ -1,12 +1,12 @@
 /**
- * Checks of untrusted input without a schema library, so that workflows may use them too: zod at the top of workflow
- * code multiplies the memory of every cached workflow. Every problem is collected; the first never hides the rest.
+ * Validation of untrusted input without a schema library, so that workflows may use it too: zod at the top of workflow
+ * code multiplies the memory of every cached workflow. All problems are collected; the first never hides the rest.
  */
 
 import type { ErrorType, FieldProblem } from './errors.ts';
 import { findCardNumbersIn } from './pan.ts';
 
-/** Why an input was refused, each field by its path. */
+/** The reasons for refusing an input, each with the field's path. */
 export interface ValidationFailure {
   ok: false;
   type: Extract<ErrorType, 'invalid_argument' | 'card_number_refused'>;
@@ -17,15 +17,15 @@ export interface TextRule {
   /** Characters (code points). */
   max: number;
   pattern?: RegExp;
-  /** Ends the sentence '<field> must …', where a pattern needs words. */
+  /** Completes '<field> must …' in the error message for the pattern. */
   requirement?: string;
 }
 
-/** An id that others chose: printable, 1–128. */
+/** An id assigned by other systems: printable, 1–128 characters. */
 export const EXTERNAL_ID: TextRule = {
   max: 128,
   pattern: /^[^\p{Cc}\p{Cs}]+$/u,
-  requirement: 'be without control characters',
+  requirement: 'not contain control characters',
 };
 /** Specification: graph, `Obligation.payment_id`. */
 export const PAYMENT_ID: TextRule = {
@@ -33,16 +33,16 @@ export const PAYMENT_ID: TextRule = {
   pattern: /^[A-Za-z0-9._-]+$/,
   requirement: 'consist of A–Z, a–z, 0–9, ".", "_" and "-"',
 };
-/** Far beyond any message here, and far below where JSON and Temporal's converter overflow. */
+/** Far above any message here, and far below the depth at which JSON and Temporal's converter overflow. */
 const MAX_DEPTH = 32;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const RFC_3339 =
   /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
 /**
- * Reads the fields of one object. An absent field, `null` and an empty text are the same thing: protobuf knows no
- * other way to say 'not given'. A required field that is missing or wrong reads as an empty value, and its problem
- * stands in `problems`: look there before using what was read.
+ * Reads the fields of one object. An absent field, `null` and an empty string are equivalent, because protobuf cannot
+ * express absence in any other way. A required field that is missing or invalid reads as an empty value, and its problem
+ * is added to `problems`: check it before using what was read.
  */
 export class FieldReader {
   readonly problems: FieldProblem[];
@@ -58,10 +58,10 @@ export class FieldReader {
   text(field: string, rule: TextRule): string | undefined {
     const value = this.rawValue(field);
     if (value === undefined) return undefined;
-    if (typeof value !== 'string') return this.refuse(field, 'must be a text');
+    if (typeof value !== 'string') return this.refuse(field, 'must be a string');
     if ([...value].length > rule.max) return this.refuse(field, `must have at most ${rule.max} characters`);
     if (rule.pattern && !rule.pattern.test(value))
-      return this.refuse(field, `must ${rule.requirement ?? 'have the right form'}`);
+      return this.refuse(field, `must ${rule.requirement ?? 'have a valid format'}`);
     return value;
   }
 
@@ -100,7 +100,7 @@ export class FieldReader {
     const value = this.rawValue(field);
     if (value === undefined) return undefined;
     if (typeof value !== 'number' || !Number.isSafeInteger(value))
-      return this.refuse(field, 'must be a whole number');
+      return this.refuse(field, 'must be an integer');
     if (value < min) return this.refuse(field, `must be at least ${min}`);
     if (value > max) return this.refuse(field, `must be at most ${max}`);
     return value;
@@ -125,18 +125,16 @@ export class FieldReader {
     return typeof value === 'boolean' ? value : this.refuse(field, 'must be true or false');
   }
 
-  /** RFC 3339 in, the same moment in UTC with milliseconds out: such texts sort by time. */
+  /** Converts RFC 3339 to the same time in UTC with milliseconds, so that the strings sort by time. */
   requiredTimestamp(field: string): string {
     this.require(field);
     const value = this.rawValue(field);
     if (value === undefined) return '';
     const timestamp = typeof value === 'string' ? readTimestamp(value) : undefined;
-    return (
-      timestamp ?? this.refuse(field, 'must be a time as RFC 3339 has it, like 2026-04-18T10:00:00Z') ?? ''
-    );
+    return timestamp ?? this.refuse(field, 'must be an RFC 3339 time, such as 2026-04-18T10:00:00Z') ?? '';
   }
 
-  /** The fields of an object inside this one. */
+  /** The fields of a nested object. */
   object(field: string): FieldReader | undefined {
     const value = this.rawValue(field);
     if (value === undefined) return undefined;
@@ -145,7 +143,7 @@ export class FieldReader {
       : this.refuse(field, 'must be an object');
   }
 
-  /** The objects of a list inside this one. */
+  /** The objects of a nested list. */
   objects(field: string, max: number): FieldReader[] {
     const value = this.rawValue(field) ?? [];
     if (!Array.isArray(value)) {
@@ -165,7 +163,7 @@ export class FieldReader {
     return Object.hasOwn(this.input, field);
   }
 
-  /** The value as it came, unless it is absent, `null` or an empty text. */
+  /** The value as received; `undefined` if it is absent, `null` or an empty string. */
   rawValue(field: string): unknown {
     const value = Object.hasOwn(this.input, field) ? this.input[field] : undefined;
     return value === null || value === '' ? undefined : value;
@@ -189,20 +187,20 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Left out altogether, the field is missing; empty or `null`, its sender had nothing, which is no mistake. */
+/** A field that is absent is a problem; one that is empty or `null` is not, since its sender had no value. */
 export function readOrEmpty(fields: FieldReader, field: string, rule: TextRule): string {
   return fields.has(field) ? (fields.text(field, rule) ?? '') : fields.requiredText(field, rule);
 }
 
-/** Without the fields that are `undefined`: the same message has one JSON form, whoever sent it. */
+/** Removes fields that are `undefined`, so that the same message has one JSON form, whatever its sender. */
 export function omitUndefined<T extends object>(message: T): T {
   return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined)) as T;
 }
 
 /**
- * Runs `read` over an input and gives what it read, or every problem. Card numbers are looked for in all fields, also
- * in those that nobody reads: a message that is refused for one must not be kept.
- * @param searched - where card numbers are looked for: the input, with texts that hold JSON as what they say
+ * Runs `read` over an input and returns what it read, or all problems. Every field is checked for card numbers, even
+ * those that are not read: a message refused for one must not be stored.
+ * @param searched - where card numbers are searched for: the input, with JSON texts parsed
  */
 export function validate<T>(
   input: unknown,
@@ -220,7 +218,7 @@ export function validate<T>(
   const cardFields = findCardNumbersIn(searched);
   const cardNumberProblems = cardFields.map((field) => ({
     field,
-    message: 'must not hold a card number or security code',
+    message: 'must not contain a card number or security code',
   }));
   if (cardNumberProblems.length > 0) {
     const otherProblems = problems.filter(({ field }) => !cardFields.includes(field));
@@ -229,7 +227,7 @@ export function validate<T>(
   return problems.length > 0 ? { ok: false, type: 'invalid_argument', problems } : { ok: true, value };
 }
 
-/** Level by level, not by recursion: the input may be deeper than the engine's stack. */
+/** Iterates by level instead of recursing: the input may be deeper than the engine's stack allows. */
 function isDeeperThan(value: unknown, levels: number): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; depth <= levels && level.length > 0; depth += 1)
@@ -237,16 +235,16 @@ function isDeeperThan(value: unknown, levels: number): boolean {
   return level.length > 0;
 }
 
-/** `undefined` unless the text is RFC 3339 and names a day that exists. */
+/** `undefined` unless the text is RFC 3339 with an existing date. */
 function readTimestamp(text: string): string | undefined {
   const upper = text.toUpperCase();
   const parts = RFC_3339.exec(upper);
   if (!parts) return undefined;
   const [, year, month, day] = parts.map(Number);
-  // Engines read 30 February as 2 March.
+  // Engines parse 30 February as 2 March.
   const lastDay = new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate();
   if ((day ?? 0) > lastDay) return undefined;
-  // An offset may leave the years that RFC 3339 can write.
+  // An offset may lead outside the years that RFC 3339 can express.
   const timestamp = new Date(upper).toISOString();
   return RFC_3339.test(timestamp) ? timestamp : undefined;
 }

@@ -13,27 +13,23 @@ const method = (payment_method_id: string, change: Partial<DefaultCandidate> = {
 });
 
 test.each<[string, DefaultCandidate[], string | null]>([
-  ['none, of an empty wallet', [], null],
+  ['none in an empty wallet', [], null],
   [
-    'the present one, however old',
+    'the current one, however old',
     [method('a', { is_default: true }), method('b', { last_used: '2026-02-01T00:00:00.000Z' })],
     'a',
   ],
   [
-    'another, once the present one failed',
+    'another one once the current one failed',
     [method('a', { is_default: true, status: 'failed' }), method('b')],
     'b',
   ],
-  ['none, if nothing else is active', [method('a', { is_default: true, status: 'failed' })], null],
-  [
-    'never one whose charge is contested',
-    [method('a', { is_default: true, disputed: true }), method('b')],
-    'b',
-  ],
+  ['none if no other method is active', [method('a', { is_default: true, status: 'failed' })], null],
+  ['never one with a disputed charge', [method('a', { is_default: true, disputed: true }), method('b')], 'b'],
   ['never an unproven one', [method('a', { proven: false })], null],
-  ['the last used', [method('a'), method('b', { last_used: '2026-02-01T00:00:00.000Z' })], 'b'],
+  ['the most recently used', [method('a'), method('b', { last_used: '2026-02-01T00:00:00.000Z' })], 'b'],
   [
-    'one with consent before a later one without',
+    'one with consent rather than a later used one without',
     [method('a', { off_session_consent: true }), method('b', { last_used: '2026-02-01T00:00:00.000Z' })],
     'a',
   ],

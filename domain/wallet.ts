@@ -4,14 +4,14 @@ import { PersonaError } from './errors.ts';
 import type { PaymentMethodStatus } from './payment-method.ts';
 import { isQuarantined, type Mismatch } from './reconciliation/mismatches.ts';
 
-/** What decides whether a method may be the default, and which one is next. */
+/** The properties by which the default is selected. */
 export interface DefaultCandidate {
   payment_method_id: string;
   status: PaymentMethodStatus;
   proven: boolean;
-  /** A charge on it is contested. */
+  /** A charge on it is disputed. */
   disputed?: boolean;
-  /** What the gateway has differently. */
+  /** How the gateway's data differ. */
   gateway_mismatch?: Mismatch | null;
   is_default: boolean;
   off_session_consent: boolean;
@@ -19,7 +19,7 @@ export interface DefaultCandidate {
   last_used: string;
 }
 
-/** May it be the default at all? */
+/** Whether a method is eligible as the default. */
 export function mayBeDefault(
   method: Pick<DefaultCandidate, 'status' | 'proven' | 'disputed' | 'gateway_mismatch'>,
 ): boolean {
@@ -27,8 +27,8 @@ export function mayBeDefault(
 }
 
 /**
- * Which method has to be the default now: the present one while it may be, else the most recently used that may be,
- * one with consent before one without, ties by id; `null` when none may be.
+ * Selects the default: the current one while it is eligible, else the most recently used eligible method, with consent
+ * before without, ties by id; `null` if none is eligible.
  */
 export function selectDefault(methods: readonly DefaultCandidate[]): string | null {
   const eligible = methods.filter(mayBeDefault);
@@ -43,7 +43,7 @@ export function selectDefault(methods: readonly DefaultCandidate[]): string | nu
   return next?.payment_method_id ?? null;
 }
 
-/** Has the wallet the default that it has to have, and no other one? */
+/** Whether the wallet's only default is the one that it should have. */
 export function hasCorrectDefault(methods: readonly DefaultCandidate[]): boolean {
   const expected = selectDefault(methods);
   return methods.every((method) => method.is_default === (method.payment_method_id === expected));
@@ -54,10 +54,10 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** How the reason of a default begins that was chosen, and set by no rule: a recovery leaves it as it is. */
+/** Prefix of the reason of a default that was chosen, not set by a rule: a recovery does not replace it. */
 const CHOSEN_BY = 'chosen by ';
 
-/** The reason of a default that the customer or a service has chosen. */
+/** The reason of a default that the customer or a service chose. */
 export function chosenBy(chooser: string): string {
   return `${CHOSEN_BY}${chooser}`;
 }
@@ -67,33 +67,31 @@ export function chooserOf(reason: string): string | undefined {
   return reason.startsWith(CHOSEN_BY) ? reason.slice(CHOSEN_BY.length) : undefined;
 }
 
-/** Whose word withdrew a consent: the card network's, the bank's, or the mandate's end. */
+/** Consent source: revoked by the card network or the bank, or by the end of the mandate. */
 export const NETWORK_REVOCATION = 'network_revocation';
 
-/**
- * @throws PersonaError illegal_transition: this source can give no consent to the method
- */
+/** @throws PersonaError illegal_transition: this source cannot give consent to the method */
 export function assertConsentAllowed(
   method: { payment_method_id: string; proven: boolean; consent_source: string | null },
   source: string,
 ): void {
   const { payment_method_id: id } = method;
-  // Once its identifier is verified, a stranger's card would be charged for this customer.
+  // Otherwise another person's card would be charged for this customer once the identifier is verified.
   if (!method.proven) {
     throw new PersonaError(
       'illegal_transition',
-      `payment method ${id} can have no consent: it is not proven to be the customer’s`,
+      `payment method ${id} cannot have consent: it is not proven to belong to the customer`,
     );
   }
   if (!mayConsent(method, source)) {
     throw new PersonaError(
       'illegal_transition',
-      `payment method ${id} can have no consent but the customer’s own: it was revoked`,
+      `payment method ${id} cannot have consent from this source: it was revoked and only the customer can give it again`,
     );
   }
 }
 
-/** May this source give consent? One that was revoked returns only by the customer's own act (decline codes). */
+/** Whether this source may give consent. Once revoked, only the customer can give it again (decline codes). */
 export function mayConsent(method: { consent_source: string | null }, source: string): boolean {
   return method.consent_source !== NETWORK_REVOCATION || source === 'customer';
 }

@@ -3,7 +3,7 @@ import { followGatewayWorkflowId, type GatewayChange } from './workflow-contract
 
 const idOf = (change: object) => followGatewayWorkflowId({ event_id: 'evt_1', ...change } as GatewayChange);
 
-test('a mandate that nobody can read holds up no other news of its method, nor another mandate', () => {
+test('an unreadable mandate blocks neither other changes of its method nor another mandate', () => {
   const mandate = { changed: 'mandate', payment_method_id: 'm-1', mandate_ref: 'mandate_1' };
   const ids = [
     idOf(mandate),

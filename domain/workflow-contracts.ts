@@ -1,4 +1,4 @@
-/** Names, queues and ids of the durable processes. They are contracts: other agents use them with their own Temporal clients. */
+/** Workflow names, task queues and ids. They are contracts: other agents use them with their own Temporal clients. */
 
 import type { ExpiryStage } from './expiry/calendar.ts';
 import type { FraudOutcomeReport, ReviewDecision } from './fraud/messages.ts';
@@ -39,14 +39,14 @@ export const WorkflowName = {
   expireReceipts: 'expireReceipts',
 } as const;
 
-/** The deployment whose versions the workers are, where they are versioned. */
+/** The worker deployment's name, where workers are versioned. */
 export const VERSIONED_DEPLOYMENT = 'persona';
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
 export const RESOLVE_UNKNOWN = 'resolveUnknown';
 export const QueryName = { status: 'status' } as const;
 
-/** Who asks, for the event log and the logs. */
+/** The requester, for the event log and the logs. */
 export interface Requester {
   /** The scope of the caller's idempotency keys. */
   caller: string;
@@ -58,11 +58,11 @@ export interface OnboardCustomerInput extends Requester {
   request: OnboardingRequest;
 }
 
-/** What update `customerReady` answers. */
+/** The result of update `customerReady`. */
 export interface CustomerReady extends OnboardingResult {
   /**
-   * The graph's keyed hash of the request that was carried out. An execution under this transaction id may have begun
-   * with another body: who asks compares.
+   * The graph's keyed hash of the request that was processed. The execution under this transaction id may have been
+   * started with another body: the caller compares.
    */
   request_hash: string;
 }
@@ -71,7 +71,7 @@ export interface AddPaymentMethodInput extends Requester {
   customer_id: string;
   idempotency_key: string;
   method: AddedPaymentMethod;
-  /** `customer`: signed in. */
+  /** `customer`: the signed-in customer. */
   added_by: 'service' | 'customer';
   /** RFC 3339. */
   occurred_at: string;
@@ -79,7 +79,7 @@ export interface AddPaymentMethodInput extends Requester {
 
 export interface AddedPaymentMethod {
   type: PaymentMethodType;
-  /** The gateway's, as its own page or app handed it out. */
+  /** The gateway's token, as issued to its own page or app. */
   token: string;
   device_id?: string;
   off_session_consent?: boolean;
@@ -90,9 +90,9 @@ export interface EditPaymentMethodInput extends Requester {
   customer_id: string;
   payment_method_id: string;
   idempotency_key: string;
-  /** The method's `changed_seq`, if it must not have changed since. */
+  /** The expected `changed_seq` of the method, for optimistic concurrency. */
   expected_version?: number;
-  /** `customer`: signed in. */
+  /** `customer`: the signed-in customer. */
   by: 'customer' | 'service';
   /** RFC 3339. */
   occurred_at: string;
@@ -102,7 +102,7 @@ export interface UpdatePaymentMethodInput extends EditPaymentMethodInput {
   change: MethodChange;
 }
 
-/** A notice, and the payment, the fraud case or the card that it is about. */
+/** A notice and its subject: a payment, a fraud case or a card. */
 export type NoticeInput = {
   /** Also the id of the workflow that sends it. */
   notification_id: string;
@@ -124,49 +124,49 @@ export type NoticeInput = {
 );
 
 export type SendNoticeInput = NoticeInput & {
-  /** Why it is given up without a try. */
+  /** Why it is given up without an attempt to send it. */
   given_up?: string;
 };
 
 export interface RefundPaymentInput {
   payment_id: string;
-  /** A person asks, also for what was given up. */
+  /** Set if an operator requests the refund, including one that was given up. */
   by?: OperatorRequest;
 }
 
-/** What update `methodReady` answers. */
+/** The result of update `methodReady`. */
 export interface MethodReady {
   payment_method_id: string;
   payment_method_status: PaymentMethodStatus;
-  /** The customer's version after the last write, for reading it back. */
+  /** The customer's version after the last write, for reading one's own write. */
   version: number;
   /** As in `CustomerReady`. */
   request_hash: string;
 }
 
-/** What update `methodReady` of `updatePaymentMethod` answers. */
+/** The result of update `methodReady` of `updatePaymentMethod`. */
 export interface MethodUpdated extends MethodReady {
-  /** The gateway has not answered yet: the method is as it was, and changes once it has. */
+  /** The gateway has not responded yet: the method is unchanged until it does. */
   pending: boolean;
 }
 
-/** The signal of `followGateway`, which it is started with. */
+/** The signal that `followGateway` is started with. */
 export const GATEWAY_CHANGED = 'gatewayChanged';
 
-/** What the gateway has changed by itself, to be read there again. `source`: who found that out, if no webhook did. */
+/** A change made at the gateway, to be read again there. `source`: what detected it, if not a webhook. */
 export type GatewayChange = { event_id: string; source?: 'reconciliation' } & (
   | { changed: 'payment_method'; payment_method_id: string }
   | { changed: 'mandate'; payment_method_id: string; mandate_ref: string }
-  /** `gateway_ref`: the payment of which something was given back. */
+  /** `gateway_ref`: the gateway's payment that was refunded. */
   | { changed: 'refunds'; payment_id: string; gateway_ref: string }
-  /** A contested charge, or one that its card's bank calls fraud: whose it is, only the gateway knows. */
+  /** A disputed charge, or one that the issuer reports as fraud: only the gateway knows its customer. */
   | { changed: 'dispute' | 'fraud_warning'; dispute_ref: string; charge_ref: string }
 );
 
 export interface FollowGatewayInput {
   /** Absent for a dispute: only its charge leads to the customer. */
   customer_id?: string;
-  /** What the run before this one had heard of and not read. */
+  /** Changes that the previous run received and did not read. */
   received?: GatewayChange[];
 }
 
@@ -175,22 +175,22 @@ export interface RecoverySignals {
   paymentFailed: PaymentFailed;
   paymentSettled: PaymentSettled;
   paymentMethodAdded: { event_id: string; payment_method_id: string };
-  /** New details, or consent given again: tried at once like an added one. */
+  /** New details or renewed consent: charged without delay, like an added method. */
   paymentMethodUpdated: { event_id: string; payment_method_id: string };
   /** The customer has authenticated at the gateway. */
   paymentAuthenticated: { event_id: string; gateway_ref?: string };
   customerStatusChanged: { status: string };
   claimFreed: Record<string, never>;
-  /** The customer withdrew consent where another recovery met the same method: this one ends too. */
+  /** Another recovery with the same method found that the customer revoked consent: this one ends too. */
   consentRevoked: { event_id: string };
-  /** The bank knows of fraud with a method that it was to be paid with: a dispute, or an early warning. */
+  /** The issuer reports fraud on a method of this recovery: a dispute or an early warning. */
   fraudKnown: { event_id: string };
-  /** What the gateway says of a charge later on: a webhook. */
+  /** A charge's later result, from the gateway's webhook. */
   chargeResult: ChargeResult;
-  /** Operations, with who and why. */
+  /** Operator requests, with actor and reason. */
   pause: OperatorRequest;
   resume: OperatorRequest;
-  /** `rule`: only if it is under review by that rule. */
+  /** `rule`: only if the recovery is under review by that rule. */
   retryNow: OperatorRequest & { rule?: string };
   cancel: OperatorRequest;
 }
@@ -204,22 +204,22 @@ export type RecoverySignalName = keyof RecoverySignals;
 /** Signals of `applyFraudOutcome`, each with its payload. */
 export interface FraudSignals {
   fraudOutcome: FraudOutcomeReport;
-  /** What a person decides about a suspicion. */
+  /** An operator's decision on a suspicion. */
   reviewDecision: ReviewDecision;
-  /** Restores the status of the case's customer, and nothing else. */
+  /** Restores the status of the case's customer and nothing else. */
   reinstate: OperatorRequest;
 }
 export type FraudSignalName = keyof FraudSignals;
 
 export interface ApplyFraudOutcomeInput {
   case_id: string;
-  /** Awaits no signal: goes on from what the graph has. The sweep starts lost runs so. */
+  /** Continues from the graph's state without waiting for a signal: how the sweep restarts lost runs. */
   resume?: boolean;
 }
 
 /**
- * The messages that begin or end a process, by the kind of the `AcceptedReport` that keeps them until a transaction has
- * recorded them (specification: workflows, 2).
+ * The signals that start or end a process, by the kind of the `AcceptedReport` that holds each until a transaction has
+ * recorded it (specification: workflows, 2).
  */
 export const REPORT_SIGNALS = {
   payment_failed: 'paymentFailed',
@@ -229,18 +229,18 @@ export const REPORT_SIGNALS = {
 } as const satisfies Record<string, RecoverySignalName | FraudSignalName>;
 export type ReportKind = keyof typeof REPORT_SIGNALS;
 
-/** An accepted report, by what is unique of it: others may use one event's id for reports of different kinds. */
+/** The unique id of an accepted report: a sender may use the same event id for reports of different kinds. */
 export interface ReportId {
   kind: ReportKind;
   event_id: string;
 }
 
-/** An accepted report as its process is sent it. */
+/** An accepted report as it is signalled to its process. */
 export type Report<Kind extends ReportKind = ReportKind> = {
   [K in Kind]: { kind: K; message: (RecoverySignals & FraudSignals)[(typeof REPORT_SIGNALS)[K]] };
 }[Kind];
 
-/** What a report is about: the payment whose recovery, or the fraud case whose process takes it in. */
+/** A report's subject: the payment or the fraud case whose process handles it. */
 export type ReportSubject =
   | { payment_id: string; case_id?: undefined }
   | { case_id: string; payment_id?: undefined };
@@ -260,15 +260,16 @@ export const SearchAttribute = {
 export const onboardingWorkflowId = (transactionId: string) => `onboarding:${transactionId}`;
 export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`;
 export const refundWorkflowId = (paymentId: string) => `refund:${paymentId}`;
-/** Whose idempotency keys a process's commands are, for good. */
+/** The caller that scopes the idempotency keys of a process's commands. Must never change. */
 export const workflowCaller = (workflowType: string) => `workflow:${workflowType}`;
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
 
 /**
- * One run at a time reads a method, a mandate, the refunds of an obligation or the disputes of a charge: an older reading
- * never overwrites a newer one. A mandate that the key may not read is tried for weeks, and holds up nothing else.
+ * One run at a time reads a method, a mandate, the refunds of an obligation or the disputes of a charge, so that an older
+ * reading never overwrites a newer one. A mandate that the API key may not read is retried for weeks without blocking
+ * the rest.
  */
 export function followGatewayWorkflowId(change: GatewayChange): string {
   switch (change.changed) {
@@ -286,10 +287,10 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
 
 export const fraudCaseWorkflowId = (caseId: string) => `fraud-case:${caseId}`;
 
-/** The schedule that looks for recoveries nobody is running, and how often. */
+/** The schedule of the sweep for recoveries without a run. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;
 
-/** The schedule that looks after cards whose month ends. Its runs begin when a day is over everywhere on earth, at noon by UTC. */
+/** The schedule for expiring cards. Its runs start after noon UTC, when the previous day is over everywhere on earth. */
 export const EXPIRY_MONITOR = {
   id: 'card-expiry-monitor',
   everyMs: 24 * 3_600_000,
@@ -297,44 +298,44 @@ export const EXPIRY_MONITOR = {
   jitterMs: 30 * 60_000,
 } as const;
 
-/** The schedule that compares the graph with the gateway, and how often. */
+/** The schedule of the reconciliation of the graph with the gateway. */
 export const RECONCILIATION = { id: 'payment-method-reconciliation', everyMs: 24 * 60 * 60_000 } as const;
 
-/** The schedule that forgets receipts of commands, and how often. */
+/** The schedule that deletes expired receipts of commands. */
 export const RECEIPT_EXPIRY = { id: 'receipt-expiry', everyMs: 60 * 60_000 } as const;
 
 export interface ReconcileInput {
-  /** Only says what would be corrected. */
+  /** Only reports what would be corrected. */
   dry_run?: true;
-  /** Every wallet, whatever was compared of late. */
+  /** All wallets, including those compared recently. */
   all?: true;
-  /** Where the execution before this one has got to: the workflow's own. */
+  /** Where the previous execution stopped: internal to the workflow. */
   from?: unknown;
 }
 
-/** `eventId`: what Chimera deduplicates by. */
+/** `eventId`: Chimera deduplicates by it. */
 export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventId}`;
 
 /** The gateway's idempotency key of one attempt; `n` counts this method's attempts for this obligation over all runs, from 1. */
 export const attemptKey = (paymentId: string, paymentMethodId: string, n: number) =>
   `recovery:${paymentId}:${paymentMethodId}:${n}`;
-/** A success that others brought about, by the gateway's payment. */
+/** The key of an external payment, by the gateway's payment. */
 export const settledPaymentKey = (gatewayRef: string) => `settled:${gatewayRef}`;
-/** What was paid too much for a payment; the key as in `RecoveryOverpaid`. */
+/** The id of an overpayment; the key as in `RecoveryOverpaid`. */
 export const overpaymentId = (paymentId: string, key: string) => `${paymentId}/${key}`;
-/** A refund at the gateway, as far as it concerns one payment. */
+/** The id of a gateway refund's part that concerns one payment. */
 export const refundId = (paymentId: string, refundRef: string) => `${paymentId}/${refundRef}`;
-/** The key of a failure that others report. */
+/** The key of a failure reported by another system. */
 export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */
 export const recoveryNotificationId = (paymentId: string, openedAt: number, template: string, stage = '1') =>
   `recovery:${paymentId}:${openedAt}:${template}:${stage}`;
-/** A case writes to its customer once. */
+/** A case notifies its customer once. */
 export const suspensionNotificationId = (caseId: string) => `fraud:${caseId}:account_suspended:1`;
-/** Of a card, the month in which it ends (`YYYY-MM`) and a stage. */
+/** Built from a card, its expiry month (`YYYY-MM`) and a stage. */
 export const expiryNotificationId = (paymentMethodId: string, month: string, stage: ExpiryStage) =>
   `expiry:${paymentMethodId}:${month}:${stage === 'card_expired' ? 'card_expired:1' : `card_expiring:${stage}`}`;
 /** The template of a recovery's notification: payment ids have no colon. */
 export const templateOf = (notificationId: string) => notificationId.split(':')[3] as PaymentNoticeTemplate;
-/** Tells the notices about refunds from those about endings. */
+/** Distinguishes refund notices from notices about a recovery's outcome. */
 export const isRefundNotice = (notificationId: string) => templateOf(notificationId) === 'refund_issued';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createBatch } from './batch.ts';
 
-test('what is sent one after the other becomes one statement, in its order, and of each only what it asks for', () => {
+test('consecutive writes become one statement, in order, with only the parameters that they use', () => {
   const batch = createBatch();
   batch.add('CREATE (:A {id: $id, again: $id})', { id: 1, unused: 'for' });
   batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 2, data: { of: 1, unused: 'for' } });
@@ -26,7 +26,7 @@ test('what is sent one after the other becomes one statement, in its order, and 
   expect(batch.take()).toBeUndefined();
 });
 
-test('what is sent before a statement that reads becomes its beginning, and nothing is left', () => {
+test('writes before a statement that reads become its prefix, and none are left', () => {
   const batch = createBatch();
   batch.add('CREATE (:A {id: $id})', { id: 1 });
   const reading = { cypher: 'MATCH (a:A {id: $id})\n  RETURN a.id AS id', parameters: { id: 2 } };

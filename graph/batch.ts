@@ -1,17 +1,17 @@
 /**
- * Writes of one command, sent together. The driver needs about as long for each statement as Neo4j for its work, so
- * what nobody waits for is collected and goes out as one statement, or as the beginning of one that reads; the same
- * writes always give the same text, which Neo4j plans once.
+ * Batches the writes of one command. The driver spends about as long on each statement as Neo4j spends executing it, so
+ * writes whose result is not needed are collected and sent as one statement, or as the prefix of one that reads. The
+ * same writes always produce the same text, which Neo4j plans once.
  *
- * What a part's Cypher asks for travels as a list, in the order in which it asks: names would take as many bytes as what
- * they name, and most of the driver's time goes into packing each of them.
+ * A part's parameters are sent as a list, in the order in which its Cypher uses them: names would take as many bytes as
+ * the values, and the driver spends most of its time packing each of them.
  */
 
 type Row = Record<string, unknown>;
 
 interface Part {
   readonly template: CypherTemplate;
-  /** One for each time in a row that it was asked for. */
+  /** One per consecutive use of the template. */
   readonly rows: Row[];
 }
 
@@ -21,11 +21,11 @@ export interface Statement {
 }
 
 export interface Batch {
-  /** The Cypher returns nothing. `$a.b` in it is `b` of the parameter `a`. */
+  /** Adds a statement that returns nothing. `$a.b` in it refers to `b` of the parameter `a`. */
   add(cypher: string, parameters: Row): void;
-  /** Everything since the last time, in its order, as one statement; `undefined`: there is nothing. */
+  /** Everything added since the last call, in order, as one statement; `undefined` if there is nothing. */
   take(): Statement | undefined;
-  /** The same with a statement that reads at its end: one statement, which returns what the reading one returns. */
+  /** The same, followed by a statement that reads: one statement, which returns what the reading one returns. */
   takeBefore(reading: Statement): Statement;
 }
 
@@ -46,7 +46,7 @@ export function createBatch(): Batch {
     take() {
       const taken = takeParts();
       if (taken.length === 0) return undefined;
-      // Every part begins at a unique key: no growth of the graph makes another plan better.
+      // Every part starts at a unique key, so growth of the graph never makes another plan better.
       return { cypher: `CYPHER replan=skip\n${asSubqueries(taken)}`, parameters: asParameters(taken) };
     },
     takeBefore({ cypher, parameters }) {
@@ -82,7 +82,7 @@ function asSubqueries(parts: readonly Part[]): string {
   return parts.map(({ template, rows }, n) => asSubquery(template, nameOf(n), rows.length === 1)).join('\n');
 }
 
-/** `$name` of the part becomes `$p0[1]`; of many rows `row_[1]`, where each runs to its end before the next begins. */
+/** `$name` in the part becomes `$p0[1]`; for several rows `row_[1]`, where each completes before the next starts. */
 function asSubquery(template: CypherTemplate, parameter: string, isSingle: boolean): string {
   if (isSingle) return `CALL () { ${withPositions(template, `$${parameter}`)} }`;
   return `CALL () { UNWIND $${parameter} AS row_ CALL (row_) { ${withPositions(template, 'row_')} } }`;
@@ -100,13 +100,13 @@ function withPositions({ body, paths, texts }: CypherTemplate, list: string): st
 
 const NAME = /\$(\w+(?:\.\w+)*)/g;
 
-/** What a constant text says, read once. */
+/** A constant Cypher text, parsed once. */
 interface CypherTemplate {
-  /** Without indentation, a quarter of what would go over the wire each time. */
+  /** Without indentation, which would be a quarter of the bytes sent each time. */
   readonly body: string;
-  /** What it asks for, each once. */
+  /** The parameters that it uses, each once. */
   readonly paths: readonly (readonly string[])[];
-  /** `body` with places in a list instead of names, by the list. */
+  /** `body` with list positions instead of names, by the list's name. */
   readonly texts: Map<string, string>;
 }
 

@@ -6,13 +6,13 @@ import type { Sender } from './key-store.ts';
 
 type Row = Record<string, unknown>;
 
-/** What a command asks to be recorded. */
+/** An event that a command wants to record. */
 export interface NewEvent<T extends keyof EventData = keyof EventData> {
   stream: StreamKind;
   stream_id: string;
   type: T;
   data: EventData[T];
-  /** RFC 3339; the command's own time if absent. */
+  /** RFC 3339; defaults to the command's time. */
   occurred_at?: string;
 }
 
@@ -23,9 +23,9 @@ export interface CustomerNode {
   status: 'active' | 'suspended';
   gateway_customer_ref?: string;
   locale?: string;
-  /** When the customer, or a service, last chose a default: a rule that sets another one leaves it standing. */
+  /** When the customer, or a service, last chose a default; a rule that sets another one does not change it. */
   default_chosen_at?: string;
-  /** When `ltv_minor` was last valued as a whole. */
+  /** When `ltv_minor` was last set as an absolute value. */
   ltv_observed_at?: string;
   version: number;
   /** The event that last changed the profile. */
@@ -37,7 +37,7 @@ export interface CustomerNode {
 export interface DeviceNode {
   id: string;
   trust_score: number;
-  /** Absent: never observed, the score is the initial one. */
+  /** Absent if the score was never observed and is the initial one. */
   trust_observed_at?: string;
   last_seen_at: string;
   version: number;
@@ -46,35 +46,38 @@ export interface DeviceNode {
 }
 
 /**
- * A command's transaction. Nobody waits for a write: writes are collected and sent, in their order, before the next
- * statement that reads, and at the end.
+ * A command's transaction. Writes are not awaited: they are collected and sent, in order, before the next statement
+ * that reads, and at the end.
  */
 export interface CommandTx extends Reader, Sender {
   readonly graph: Graph;
   /** With `occurredAt` in UTC. */
   readonly header: CommandHeader;
-  /** When this is being written: every event's `recorded_at`, RFC 3339. */
+  /** The time of writing, RFC 3339: every event's `recorded_at`. */
   readonly recordedAt: string;
-  /** Takes a place at a lock that is not a stream's, before it is taken in Neo4j. @throws Crowded, for `runCommand` */
+  /**
+   * Acquires a slot for a lock that is not a stream's, before the lock is taken in Neo4j.
+   * @throws LockContended, which `runCommand` handles
+   */
   acquireLockSlot(lock: string): void;
-  /** Runs Cypher and gives plain records; it sees what this transaction wrote before. */
+  /** Runs Cypher and returns plain records; it sees what this transaction has written. */
   run<T = Row>(cypher: string, parameters?: Row): Promise<T[]>;
   /**
-   * Locks a customer until the end of the transaction and opens its data key. Lock first, read afterwards: identifiers
-   * by hash, then customers by id, then devices by id, then the rest.
-   * @throws PersonaError customer_not_found, also for an erased or merged one
+   * Locks a customer until the end of the transaction and unwraps its data key. Lock before reading, in this order:
+   * identifiers by hash, customers by id, devices by id, then the rest.
+   * @throws PersonaError customer_not_found, also if the customer is erased or merged
    */
   lockCustomer(id: string): Promise<CustomerNode>;
   /** The same for a device. @throws PersonaError device_not_found */
   lockDevice(id: string): Promise<DeviceNode>;
-  /** Begins the stream of a customer or a device that does not exist yet, with a data key of its own. */
+  /** Starts the stream of a customer or a device that does not exist yet, with its own data key. */
   beginStream(stream: StreamKind, id: string): void;
   /** The data key of a locked or new stream. */
   keyOf(streamId: string): DataKey;
-  /** The `seq` of a stream's last event, with those of this command. */
+  /** The `seq` of a stream's last event, including those of this command. */
   versionOf(streamId: string): number;
-  /** Records an event of a locked or new stream and applies its projection, without waiting. */
+  /** Appends an event to a locked or new stream and sends its projection without awaiting it. */
   append<T extends keyof EventData>(event: NewEvent<T>): { id: string; seq: number };
-  /** Do not remember this answer: the same command will be decided anew. */
+  /** Does not store this result: a repeat of the command is decided again. */
   discardReceipt(): void;
 }

@@ -58,7 +58,7 @@ const ltvAndVersion = async (id: string) =>
     await graph.read('MATCH (c:Customer {id: $id}) RETURN c.ltv_minor AS ltv, c.version AS version', { id })
   )[0];
 
-test('commands on one customer serialise: no update is lost, seq has no gap', async () => {
+test('commands on one customer are serialised: no update is lost, and seq has no gaps', async () => {
   const id = randomUUID();
   await create(id);
   let calls = 0;
@@ -80,13 +80,13 @@ test('commands on one customer serialise: no update is lost, seq has no gap', as
       });
     });
   await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 3 === 0 ? readVersion() : adjustOnce())));
-  // The lock alone does it: nobody ran twice because of a seq that was taken.
+  // The lock alone serialises them: no command ran twice because its seq was taken.
   expect(calls).toBe(60);
   expect(await ltvAndVersion(id)).toEqual({ ltv: 40, version: 41 });
   expect((await log(id)).map((event) => event.seq)).toEqual(Array.from({ length: 41 }, (_, n) => n + 1));
 });
 
-test('the same command gives the first answer and changes nothing, also when both come at once', async () => {
+test('a repeated command returns the first result and changes nothing, also when the repeats are concurrent', async () => {
   const id = randomUUID();
   const header = testHeader();
   const answers = await Promise.all(Array.from({ length: 10 }, () => create(id, header)));
@@ -95,7 +95,7 @@ test('the same command gives the first answer and changes nothing, also when bot
   expect(await log(id)).toHaveLength(1);
 });
 
-test('times and correlation ids do not make another command; another body is refused', async () => {
+test('a repeat may differ in times and correlation ids; a different body is refused', async () => {
   const id = randomUUID();
   await create(id);
   const header = testHeader();
@@ -107,7 +107,7 @@ test('times and correlation ids do not make another command; another body is ref
   expect(await ltvAndVersion(id)).toEqual({ ltv: 6, version: 3 });
 });
 
-test('a repeat decides nothing, whatever would become of it by now', async () => {
+test('a repeat is not decided again, even if it would now be refused', async () => {
   const id = randomUUID();
   await create(id);
   let decided = 0;
@@ -124,7 +124,7 @@ test('a repeat decides nothing, whatever would become of it by now', async () =>
   expect(decided).toBe(1);
 });
 
-test('a refused command leaves nothing, and its key may be used again', async () => {
+test('a refused command leaves no trace, and its key may be used again', async () => {
   const id = randomUUID();
   const header = testHeader();
   await expect(adjust(id, 1, header)).rejects.toMatchObject({ type: 'customer_not_found' });
@@ -132,7 +132,7 @@ test('a refused command leaves nothing, and its key may be used again', async ()
   expect(await adjust(id, 1, header)).toEqual({ ltv_minor: 1 });
 });
 
-test('an error after the writes takes them all back', async () => {
+test('an error after the writes rolls all of them back', async () => {
   const id = randomUUID();
   await create(id);
   const failing = runCommand(graph, testHeader(), 'failForTest', {}, async (tx) => {
@@ -154,7 +154,7 @@ test('an error after the writes takes them all back', async () => {
   expect(await log(id)).toHaveLength(1);
 });
 
-test('an answer that is not to be remembered is decided anew', async () => {
+test('a command that discards its receipt is decided again', async () => {
   const header = testHeader();
   let calls = 0;
   const runOnce = () =>
@@ -188,7 +188,7 @@ test('commands that lock in opposite orders deadlock and both succeed', async ()
   expect(await ltvAndVersion(b)).toMatchObject({ version: 9 });
 });
 
-test('a key comes with the lock where it lies beside the customer, and is asked for where it does not', async () => {
+test('a data key is read with the lock if it is in the same database, and separately if it is not', async () => {
   const id = randomUUID();
   await create(id);
   const { read, write } = graph.keyStore;
@@ -211,7 +211,7 @@ test('a key comes with the lock where it lies beside the customer, and is asked 
   expect(keyReads).toEqual([id]);
   const withoutKeyReads = {
     ...graph,
-    keyStore: { ...graph.keyStore, read: () => Promise.reject(new Error('asked')) },
+    keyStore: { ...graph.keyStore, read: () => Promise.reject(new Error('read separately')) },
   };
   const opened = await runCommand(withoutKeyReads, testHeader(), 'openForTest', {}, async (tx) => {
     await tx.lockCustomer(id);
@@ -220,7 +220,7 @@ test('a key comes with the lock where it lies beside the customer, and is asked 
   expect(opened).toBe('cus_1');
 });
 
-test('a customer whose key is gone cannot be locked', async () => {
+test('a customer whose data key was deleted cannot be locked', async () => {
   const id = randomUUID();
   await create(id);
   excludeFromVerification(graph, id);

@@ -1,7 +1,7 @@
 /**
- * How every change of the graph happens: one transaction that claims the command's receipt, locks its streams, lets
- * the command decide which events happen, and writes those events together with what they say. A write without its
- * event, or an event without its write, cannot be expressed.
+ * Every change of the graph is a command: one transaction that claims the command's receipt, locks its streams, lets
+ * the command decide which events to append, and writes those events together with their projections. A write without
+ * its event, or an event without its write, cannot be expressed.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -15,31 +15,31 @@ import { COMMAND_MS, MIN_TRANSACTION_MS } from './time-limits.ts';
 import { LockContended, LockSlots } from './lock-queue.ts';
 import { toUtc } from './values.ts';
 
-/** Who asks for a change, and under which key a repeat of it is the same command. */
+/** Who requests a change, and the key under which a repeat of it is the same command. */
 export interface CommandHeader {
   caller: string;
   idempotencyKey: string;
-  /** The key is what the caller's `Idempotency-Key` header says, and is remembered for a day. */
+  /** The key is from the caller's `Idempotency-Key` header, and its receipt is stored for a day. */
   isHeaderKey?: true;
   actor: string;
   correlationId: string;
   causationId?: string;
-  /** When it happened, RFC 3339. */
+  /** When the change happened, RFC 3339. */
   occurredAt: string;
-  /** How many milliseconds its transactions may take together. Default `COMMAND_MS`. */
+  /** Milliseconds that its transactions may take in total. Default `COMMAND_MS`. */
   limitMs?: number;
 }
 
-/** Contention resolves within milliseconds; ten attempts with this back-off last about two seconds at most. */
+/** Contention resolves within milliseconds; ten attempts with this backoff last about two seconds at most. */
 const MAX_ATTEMPTS = 10;
 const INITIAL_BACKOFF_MS = 4;
 const MAX_BACKOFF_MS = 400;
 
 /**
- * Runs one command. The same caller and key with the same body gives the first answer and changes nothing; `work` may
- * run several times (contention), each time in a new transaction, so it keeps no state outside.
- * @param name - the command's name; part of what the key stands for
- * @param body - what the caller asked for; times and correlation ids in it do not count as a difference
+ * Runs one command. A repeat with the same caller, key and body returns the stored result and changes nothing. `work`
+ * may run several times under contention, each time in a new transaction, so it must not keep state outside of it.
+ * @param name - the command's name; compared together with the body when the key is repeated
+ * @param body - the request; times and correlation ids in it are not compared
  * @throws PersonaError idempotency_key_reused, graph_unavailable, and what `work` throws
  */
 export async function runCommand<T>(
@@ -92,7 +92,7 @@ async function runWithRetries<T>(
   const startedAt = performance.now();
   const { limitMs = COMMAND_MS } = request.header;
   const minimumMs = Math.min(MIN_TRANSACTION_MS, limitMs / 2);
-  // Never 0, which Neo4j takes for no limit at all.
+  // Never 0, which Neo4j treats as no limit.
   const timeLeft = () => Math.max(1, limitMs - (performance.now() - startedAt));
   let attempt = 1;
   for (;;) {
@@ -104,7 +104,7 @@ async function runWithRetries<T>(
         await slots.waitFor(error.lock, timeLeft() - minimumMs);
         continue;
       }
-      // Something unique is there already: this command's own receipt, or what another writer was quicker with.
+      // A unique key is taken: by this command's own receipt, or by a concurrent writer.
       const stored = isUniquenessViolation(error) ? await findStoredResult(graph, request) : undefined;
       if (stored !== undefined) return stored.result as T;
       const isLast = attempt >= MAX_ATTEMPTS || timeLeft() < minimumMs;
@@ -131,7 +131,7 @@ async function runOnce<T>(
     graph.observer.committed({ name: request.name, header: request.header, events, result });
     return result;
   } catch (error) {
-    // What failed first is the reason; what came behind it only says that the transaction is over.
+    // The first failure is the cause; those after it only report that the transaction is closed.
     throw await command.rootCause(error);
   } finally {
     await session.close();

@@ -6,24 +6,20 @@ import { translateError } from './errors.ts';
 const neo4jError = (code: string, message: string) => new Neo4jError(message, code, '', '');
 
 test.each([
-  ['nobody answers', neo4jError('ServiceUnavailable', 'Could not connect'), 'graph_unavailable'],
-  [
-    'the credentials are wrong',
-    neo4jError('Neo.ClientError.Security.Unauthorized', 'no'),
-    'graph_unavailable',
-  ],
+  ['an unreachable server', neo4jError('ServiceUnavailable', 'Could not connect'), 'graph_unavailable'],
+  ['rejected credentials', neo4jError('Neo.ClientError.Security.Unauthorized', 'no'), 'graph_unavailable'],
   ['a deadlock', neo4jError('Neo.TransientError.Transaction.DeadlockDetected', 'met'), 'graph_unavailable'],
   [
-    'every connection is in use',
+    'an exhausted connection pool',
     neo4jError('N/A', 'Connection acquisition timed out in 5000 ms. Pool status: Active conn count = 50'),
     'graph_unavailable',
   ],
-  ['a statement that is wrong', neo4jError('Neo.ClientError.Statement.SyntaxError', 'typo'), 'internal'],
-])('%s is %s', (_, error, type) => {
+  ['an invalid statement', neo4jError('Neo.ClientError.Statement.SyntaxError', 'typo'), 'internal'],
+])('%s is translated, with its cause (%s)', (_, error, type) => {
   expect(translateError(error)).toMatchObject({ type, cause: error });
 });
 
-/** What a server or its driver reports, and whether the same command may succeed later. */
+/** Error codes of the server and its driver, and whether the same command may succeed later. */
 test.each([
   ['ServiceUnavailable', true],
   ['SessionExpired', true],
@@ -62,7 +58,7 @@ test.each([
   if (!error.message.includes('Neo4j')) expect.fail('does not name the server');
 });
 
-test('what does not come from the driver stays as it is', () => {
-  const error = new Error('of ours');
+test('an error that is not from the driver is unchanged', () => {
+  const error = new Error('other');
   expect(translateError(error)).toBe(error);
 });

@@ -3,15 +3,15 @@ import { PersonaError } from '../domain/errors.ts';
 
 const CONSTRAINT_VIOLATION = 'Neo.ClientError.Schema.ConstraintValidationFailed';
 const UNREACHABLE = new Set(['ServiceUnavailable', 'SessionExpired']);
-/** The driver has no code of its own for it: all its connections are in use. */
+/** All connections of the driver are in use; it has no error code for this. */
 const POOL_EXHAUSTED = /^Connection acquisition timed out/;
-/** It took longer than it may, with locks that it waited for or without. */
+/** The transaction exceeded its time limit, whether or not it was waiting for locks. */
 const TIMED_OUT = /^Neo\.ClientError\.Transaction\.(TransactionTimedOut|LockClientStopped)/;
 const SECURITY_ERROR = /^Neo\.ClientError\.Security\./;
 /**
- * What no retry mends: a statement or its parameters are wrong, or what is stored forbids the write. Every other code,
- * also one that this version does not know, is a fault of the server that passes: a transaction that was terminated or
- * timed out, waiters for locks at a shutdown, a full disk, a database that is not there at the moment.
+ * Errors that no retry fixes: a statement or its parameters are wrong, or the stored data forbids the write. Every
+ * other code, including those unknown to this version, is treated as a temporary server fault: a transaction that was
+ * terminated or timed out, lock waiters at a shutdown, a full disk, a database that is temporarily unavailable.
  */
 const PERMANENT: ReadonlySet<string> = new Set(
   [
@@ -46,63 +46,61 @@ const PERMANENT: ReadonlySet<string> = new Set(
   ].map((code) => `Neo.ClientError.${code}`),
 );
 
-/** Was something written that must be unique, and is there already? */
+/** Whether a write violated a uniqueness constraint. */
 export function isUniquenessViolation(error: unknown): boolean {
   return error instanceof Neo4jError && error.code === CONSTRAINT_VIOLATION;
 }
 
 /**
- * May the same transaction succeed if it is run again at once? Deadlocks and other transient faults, a lost connection
- * (the receipt makes a repeat safe), and a uniqueness race, in which the other writer's node is there next time.
+ * Whether the same transaction may succeed if it is run again immediately: deadlocks and other transient faults, a lost
+ * connection (the receipt makes a repeat safe), and a uniqueness race, in which a repeat finds the other writer's node.
  */
 export function isTransient(error: unknown): boolean {
   return isUniquenessViolation(error) || (error instanceof Neo4jError && error.retryable);
 }
 
-/** Translates the driver's errors once, for everything that leaves this folder. */
+/** Translates the driver's errors, once, before they leave this folder. */
 export function translateError(error: unknown): unknown {
   if (!(error instanceof Neo4jError)) return error;
   if (UNREACHABLE.has(error.code)) {
     return new PersonaError(
       'graph_unavailable',
-      'Neo4j cannot be reached. Start it (npm start brings up the whole stack) or set NEO4J_URI to where it runs',
+      'Neo4j cannot be reached. Start it (npm start runs the whole stack) or set NEO4J_URI to its address',
       { cause: error },
     );
   }
   if (SECURITY_ERROR.test(error.code)) {
     return new PersonaError(
       'graph_unavailable',
-      'Neo4j refuses the credentials: check NEO4J_USERNAME and NEO4J_PASSWORD',
+      'Neo4j rejected the credentials: check NEO4J_USERNAME and NEO4J_PASSWORD',
       { cause: error },
     );
   }
   if (POOL_EXHAUSTED.test(error.message)) {
-    return new PersonaError(
-      'graph_unavailable',
-      'Neo4j is too busy: every connection was in use for longer than a request waits for one',
-      { cause: error },
-    );
+    return new PersonaError('graph_unavailable', 'Neo4j is too busy: no connection became free in time', {
+      cause: error,
+    });
   }
   if (TIMED_OUT.test(error.code)) {
     return new PersonaError(
       'graph_unavailable',
-      'Neo4j took too long: another transaction holds the same nodes, or the server is overloaded',
+      'Neo4j took too long: another transaction has locked the same nodes, or the server is overloaded',
       { cause: error },
     );
   }
   if (error.retryable) {
     return new PersonaError(
       'graph_unavailable',
-      'Neo4j is too busy: too many commands met on the same nodes',
+      'Neo4j is too busy: too many concurrent commands on the same nodes',
       {
         cause: error,
       },
     );
   }
   if (PERMANENT.has(error.code)) {
-    return new PersonaError('internal', 'Neo4j refused a statement', { cause: error });
+    return new PersonaError('internal', 'Neo4j rejected a statement', { cause: error });
   }
-  return new PersonaError('graph_unavailable', `Neo4j could not carry out a statement (${error.code})`, {
+  return new PersonaError('graph_unavailable', `Neo4j failed to run a statement (${error.code})`, {
     cause: error,
   });
 }

@@ -22,10 +22,10 @@ import { projectionParameters } from './projections/projection.ts';
 const policy = readPolicy();
 const graph = await testGraph();
 
-/** A word that is nowhere else, to look for afterwards. */
+/** A unique text to search for afterwards. */
 const marker = (what: string) => `mark-${what}-${randomUUID()}`;
 
-/** Two customers who share a device, with everything that may happen to them. */
+/** Two customers who share a device, with every kind of event. */
 async function createHistory() {
   const secrets = {
     email: `${marker('mail')}@shop.example`,
@@ -41,7 +41,7 @@ async function createHistory() {
     user_agent: marker('agent'),
     reference: marker('cus'),
   };
-  const cardFingerprint = marker('plastic');
+  const cardFingerprint = marker('card');
   const onboardWith = (change: Parameters<typeof onboardingRequest>[0]) =>
     onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
   const address_details = {
@@ -146,7 +146,7 @@ async function replay<T extends keyof EventData>(event: RecordedEvent<T>): Promi
   await runCypher(graph, `MATCH (n:${node} {id: $stream_id}) SET n.version = $seq`, { ...event });
 }
 
-test('the log alone gives the graph back, property by property', async () => {
+test('replaying the log restores every property of the graph', async () => {
   const { streams } = await createHistory();
   const before = await graph.read(SNAPSHOT, { streams });
   const events = await logOf(streams);
@@ -161,7 +161,7 @@ test('the log alone gives the graph back, property by property', async () => {
   }
 });
 
-test('an event says who did what when', async () => {
+test('an event records its actor, source, correlation and time', async () => {
   const header = testHeader({
     causationId: 'cause-1',
     actor: 'checkout',
@@ -195,13 +195,13 @@ const FIND_MARKERS = `
     [key IN keys(n) WHERE n[key] IS :: STRING AND any(mark IN $marks WHERE n[key] CONTAINS mark)] AS fields
   ORDER BY label`;
 
-test('what must be sealed stands in no node, and what the log must seal stands in no event', async () => {
+test('no node contains data that must be encrypted, and no event contains data that the log must encrypt', async () => {
   const { secrets, plaintextInNodes, cardFingerprint } = await createHistory();
   expect(await graph.read(FIND_MARKERS, { marks: Object.values(secrets) })).toEqual([]);
   const open = await graph.read<{ label: string; fields: string[] }>(FIND_MARKERS, {
     marks: [...Object.values(plaintextInNodes), cardFingerprint],
   });
-  // They stand where queries need them, so the search does find what is there, and nowhere else.
+  // Queries need these properties in plaintext, so the search works, and finds nothing elsewhere.
   const found = new Set(open.flatMap(({ label, fields }) => fields.map((field) => `${label}.${field}`)));
   expect([...found].sort()).toEqual([
     'Address.city',
@@ -215,7 +215,7 @@ test('what must be sealed stands in no node, and what the log must seal stands i
 const DRAINING = "MERGE (r:Relay {id: 'events'}) SET r.drains_since = datetime()";
 const STOPPED = "MATCH (r:Relay {id: 'events'}) REMOVE r.drains_since";
 
-test('an event waits for the relay while the graph says that there is one', async () => {
+test('an event is labelled for the relay only while the relay is running', async () => {
   await withRollback(graph, async (rolledBack) => {
     const unpublished: number[] = [];
     for (const change of ['RETURN 1', DRAINING, STOPPED]) {

@@ -9,7 +9,7 @@ import { PROJECTIONS } from './projections/index.ts';
 import { type Projection, projectionParameters } from './projections/projection.ts';
 import type { Stream } from './streams.ts';
 
-/** What each event says for itself; the rest is its command's. */
+/** The fields that each event has itself; the others are its command's. */
 const EVENT_FIELDS = [
   'id',
   'stream',
@@ -21,7 +21,7 @@ const EVENT_FIELDS = [
   'data',
 ] as const;
 
-/** With the label by which the relay knows what it has to publish, while there is a relay that takes it off again. */
+/** Sets the label by which the relay finds unpublished events, as long as a relay runs that removes it again. */
 const writeEventsCypher = (fieldOf: (field: (typeof EVENT_FIELDS)[number]) => string, command: string) => `
   OPTIONAL MATCH (relay:Relay {id: 'events'})
   UNWIND $events AS event
@@ -35,13 +35,13 @@ const writeEventsCypher = (fieldOf: (field: (typeof EVENT_FIELDS)[number]) => st
 
 /** Events of many commands. */
 export const WRITE_EVENTS = writeEventsCypher((field) => `event.${field}`, 'event');
-/** Those of one, as lists: their command's part is sent once, and no name at all. */
+/** Events of one command, as lists: the command's fields are sent once, and no field names. */
 const WRITE_COMMAND_EVENTS = writeEventsCypher(
   (field) => `event[${EVENT_FIELDS.indexOf(field)}]`,
   '$command',
 );
 
-/** Numbers an event as its stream's next one. @param recordedAt - RFC 3339 */
+/** Builds an event with its stream's next `seq`. @param recordedAt - RFC 3339 */
 export function nextEvent<T extends keyof EventData>(
   stream: Stream,
   event: NewEvent<T>,
@@ -65,7 +65,7 @@ export function nextEvent<T extends keyof EventData>(
   };
 }
 
-/** Writes what the event tells of into the graph. */
+/** Sends the event's projection into the nodes. */
 export function project<T extends keyof EventData>(
   sender: Sender,
   event: RecordedEvent<T>,

@@ -1,10 +1,10 @@
 import { PersonaError } from '../domain/errors.ts';
 
 /**
- * Refuses a change of something that has changed since its caller looked at it.
- * @param what names it in the error: `address 0198…`
+ * Refuses a change if its target has changed since the caller read it.
+ * @param what the target's name in the error: `address 0198…`
  * @param changedSeq the event that last changed it
- * @param expected the one that the caller saw; absent: whatever it is now
+ * @param expected the version that the caller read; absent: any
  * @throws PersonaError stale_version
  */
 export function requireVersion(what: string, changedSeq: number, expected: number | undefined): void {

@@ -1,23 +1,23 @@
-/** Which of the gateway's events were handed on: none is handed on twice. */
+/** Which gateway events have been processed, so that none is processed twice. */
 
 import { type CommandHeader, runCommand } from './command.ts';
 import type { Graph } from './graph.ts';
 
-/** Receipts of the gateway's events have a scope of their own. */
+/** The scope of receipts for gateway events. */
 const CALLER = 'gateway';
 
-/** Cypher: was this event taken before? Its parameters are those of `receiptOf`. */
+/** Cypher: whether this event was received before. Its parameters are those of `receiptOf`. */
 export const RECEIVED = 'EXISTS { MATCH (:CommandReceipt {caller: $caller, key: $key}) }';
 
 export const receiptOf = (eventId: string) => ({ caller: CALLER, key: `event:${eventId}` });
 
-/** Was this event handed on before? */
+/** Whether this event was processed before. */
 export async function wasReceived(graph: Graph, eventId: string): Promise<boolean> {
   const [row] = await graph.read<{ received: boolean }>(`RETURN ${RECEIVED} AS received`, receiptOf(eventId));
   return row?.received ?? false;
 }
 
-/** Remembers an event once it has been handed on, so that it is not handed on again. */
+/** Records an event after it has been processed, so that it is not processed again. */
 export async function recordGatewayEvent(
   graph: Graph,
   header: Pick<CommandHeader, 'correlationId' | 'occurredAt'>,

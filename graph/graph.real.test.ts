@@ -1,4 +1,4 @@
-/** Which member of a cluster is asked. One server refuses what the driver did not mark for the member that writes. */
+/** Routing in a cluster. Even a single server refuses writes in a session that the driver has marked as read-only. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
@@ -7,7 +7,7 @@ import { openTestGraph } from '../test/test-graph.ts';
 const PROBE = 'CREATE (p:RoutingProbe {id: $id}) WITH p DELETE p RETURN $id AS id';
 
 test.each(['bolt', 'neo4j'])(
-  'over %s:// a read goes where the writes go, and one that may be behind goes anywhere',
+  'over %s:// a read is routed like a write, and one that may be stale to any member',
   async (scheme) => {
     const uri = (process.env.NEO4J_URI ?? '').replace(/^\w+:/, `${scheme}:`);
     const graph = await openTestGraph({ uri });

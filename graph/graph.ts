@@ -16,27 +16,27 @@ export interface GraphOptions {
   uri: string;
   username: string;
   password: string;
-  /** Named always: without it the driver asks the server first. Default `neo4j`. */
+  /** Always sent: without it the driver queries the server for it first. Default `neo4j`. */
   database?: string;
   keyRing: KeyRing;
   blindIndex: BlindIndex;
   /** Default `MAX_CONNECTIONS`. */
   maxConnectionPoolSize?: number;
   observer?: GraphObserver;
-  /** How long a read outside of commands may take. Default: as long as it takes, as for a person who waits for a report. */
+  /** Time limit of a read outside commands. Default: none, as for an operator who waits for a report. */
   readTimeoutMs?: number;
   /** Milliseconds since the epoch; tests set it. */
   now?: () => number;
 }
 
-/** Anything that runs Cypher and gives plain records: the graph itself (auto-commit read), or a command's transaction. */
+/** Runs Cypher and returns plain records: the graph itself (auto-commit read), or a command's transaction. */
 export interface Reader {
-  /** Sees every command that has answered: of a cluster, the member that takes the writes is asked. */
+  /** Sees every committed command: in a cluster, the read goes to the member that accepts writes. */
   read<T = Record<string, unknown>>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]>;
 }
 
 export interface Graph extends Reader {
-  /** The same read by any member of a cluster, which may not have heard of the newest commands yet. */
+  /** The same read from any cluster member, which may not have the latest commands yet. */
   readFromAnyMember<T = Record<string, unknown>>(
     cypher: string,
     parameters?: Record<string, unknown>,
@@ -47,22 +47,22 @@ export interface Graph extends Reader {
   readonly observer: GraphObserver;
   readonly lockQueue: LockQueue;
   now(): number;
-  /** A session for a command's transaction; its user closes it. */
+  /** A session for a command's transaction; the caller closes it. */
   writeSession(): Session;
   /**
-   * Does Neo4j answer? By a connection that nothing else uses: that all others are in use is no sign that it is away.
+   * Checks that Neo4j responds, over a dedicated connection: a busy connection pool does not mean that Neo4j is down.
    * @throws PersonaError graph_unavailable
    */
   verifyConnectivity(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Connections that one process holds at most, beside the one that asks whether Neo4j answers. */
+/** Maximum number of connections of one process, in addition to that of the connectivity probe. */
 export const MAX_CONNECTIONS = 50;
-/** A pooled connection idle for longer is tried before it is used, so that a restarted server costs no error. */
+/** A pooled connection idle for longer is tested before use, so that a server restart causes no error. */
 const LIVENESS_CHECK_MS = 60_000;
 
-/** Opens the driver; it connects with the first statement. */
+/** Opens the driver, which connects with the first statement. */
 export function openGraph(options: GraphOptions): Graph {
   const database = options.database ?? 'neo4j';
   const observer = options.observer ?? noopObserver;
@@ -80,7 +80,7 @@ export function openGraph(options: GraphOptions): Graph {
   const driver = openDriver(options.maxConnectionPoolSize ?? MAX_CONNECTIONS);
   const probe = createProbe(() => openDriver(1), database);
   const limit = options.readTimeoutMs === undefined ? {} : { timeout: options.readTimeoutMs };
-  // Decision 52: what follows a write, by whichever process, must see it.
+  // docs/decisions/03-graph-queries.md: a read after a write, by any process, must see it.
   const autoCommit =
     (mode: SessionMode) =>
     async <T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> => {

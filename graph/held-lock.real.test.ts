@@ -1,4 +1,4 @@
-/** One customer's lock is held by somebody who does not let go: a console, a process that hangs. */
+/** One customer's lock is held and not released: by a console, or a process that hangs. */
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -30,7 +30,7 @@ async function customer(): Promise<string> {
   return customer_id;
 }
 
-/** @returns lets go */
+/** @returns releases the lock */
 async function holdLock(customer_id: string): Promise<() => Promise<void>> {
   const session = holder.writeSession();
   const transaction = session.beginTransaction();
@@ -41,7 +41,7 @@ async function holdLock(customer_id: string): Promise<() => Promise<void>> {
   };
 }
 
-/** Some commands lock first; others have to find out whom to lock, and hold a connection by then. */
+/** Some commands lock first; others must read first which customer to lock, and then already hold a connection. */
 const touch = (
   customer_id: string,
   { afterReading = false, ...limit }: { afterReading?: boolean; limitMs?: number } = {},
@@ -65,7 +65,7 @@ const versionOf = async (id: string) => {
   return row?.version;
 };
 
-test('commands of other customers go on while more wait for one lock than there are connections', async () => {
+test('commands of other customers continue while more commands wait for one lock than there are connections', async () => {
   const stuck = await customer();
   const otherCustomers: string[] = [];
   while (otherCustomers.length < OTHER_CUSTOMERS) otherCustomers.push(await customer());
@@ -80,7 +80,7 @@ test('commands of other customers go on while more wait for one lock than there 
       },
     ),
   );
-  // No more at a time than are left when a few of the connections wait for the held lock.
+  // Two at a time: no more than the connections left while a few wait for the held lock.
   const remaining = otherCustomers.values();
   const updateRemaining = async () => {
     for (const id of remaining) await touch(id);
@@ -89,13 +89,13 @@ test('commands of other customers go on while more wait for one lock than there 
   events.push('others');
   await releaseLock();
   await Promise.all(waiting);
-  // Nothing was done to the held one before the others had ended.
+  // No command on the held customer succeeded before the others had ended.
   expect(events.slice(0, events.indexOf('others'))).not.toContain('done');
   const done = events.filter((event) => event === 'done').length;
   expect(await versionOf(stuck)).toBe(1 + done);
 });
 
-test('a command that waits for a lock ends while it is held, retryable, and leaves no connection behind', async () => {
+test('a command that waits for a held lock fails with a retryable error and leaves no connection behind', async () => {
   const stuck = await customer();
   const releaseLock = await holdLock(stuck);
   const error: unknown = await touch(stuck).then(
@@ -116,7 +116,7 @@ test('a command that waits for a lock ends while it is held, retryable, and leav
   expect(await versionOf(stuck)).toBe(2);
 });
 
-test('Neo4j is not missing where every connection is in use', async () => {
+test('Neo4j is reported as up while every connection is in use', async () => {
   const busy = await openTestGraph({ maxConnectionPoolSize: 2 });
   onTestFinished(() => busy.close());
   const sessions = [busy.writeSession(), busy.writeSession()];
@@ -130,7 +130,7 @@ test('Neo4j is not missing where every connection is in use', async () => {
   await Promise.all(sessions.map((session) => session.close()));
 });
 
-test('a command with a limit of its own ends by that, before those that have the usual one', async () => {
+test('a command with its own time limit ends before those with the default one', async () => {
   const held = await customer();
   const releaseLock = await holdLock(held);
   onTestFinished(releaseLock);

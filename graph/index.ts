@@ -1,4 +1,4 @@
-/** The graph's public face: commands, queries, and what a composition root needs to open it. */
+/** The graph's public interface: commands, queries, and what a composition root needs to open it. */
 
 export { isSameRequest, requestHash } from './body-hash.ts';
 export type { CommandHeader } from './command.ts';

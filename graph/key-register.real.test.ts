@@ -13,7 +13,7 @@ const KEYS: Record<string, RawRingKey> = Object.fromEntries(
 );
 const ring = (text: string) => new Secret(text.split(',').map((id) => KEYS[id] as RawRingKey));
 
-/** A graph of its own for what processes with the given rings say at their start; it is gone afterwards. */
+/** Starts processes with the given rings one after the other. @returns whether each starts, or its error */
 async function startResults(rolledBack: Graph, ...rings: string[]): Promise<string[]> {
   const results: string[] = [];
   for (const text of rings) {
@@ -31,11 +31,19 @@ async function startResults(rolledBack: Graph, ...rings: string[]): Promise<stri
 const DELETE_KEYS = 'MATCH (k:RingKey) DETACH DELETE k';
 
 test.each([
-  ['in two phases every process starts', ['old', 'old,new', 'old,new', 'new,old', 'old,new', 'new,old'], []],
-  ['put first at once, the new key is refused', ['old', 'new,old'], [1]],
-  ['without what others write with, none starts', ['old', 'old,new', 'new,old', 'old', 'new'], [3, 4]],
   [
-    'a process that starts without the new key takes it back: it would not read it',
+    'a key change in two phases lets every process start',
+    ['old', 'old,new', 'old,new', 'new,old', 'old,new', 'new,old'],
+    [],
+  ],
+  ['a new key that is put first immediately is refused', ['old', 'new,old'], [1]],
+  [
+    'a process without a key that others write with is refused',
+    ['old', 'old,new', 'new,old', 'old', 'new'],
+    [3, 4],
+  ],
+  [
+    'a process that starts without the new key unregisters it, because it cannot read with it',
     ['old', 'old,new', 'old', 'new,old', 'old,new', 'new,old'],
     [3],
   ],
@@ -48,7 +56,7 @@ test.each([
   });
 });
 
-test('processes that start at once wait for each other', async () => {
+test('processes that start concurrently wait for each other', async () => {
   const { keys, blindKeys } = readGraphEnvironment(process.env);
   const environment = { keys, blindKeys, codecKeys: readCodecKeys(process.env) };
   await Promise.all(Array.from({ length: 8 }, () => admitKeys(graph, environment)));

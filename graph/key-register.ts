@@ -8,14 +8,14 @@ import { beginStatements } from './statements.ts';
 import { COMMAND_MS } from './time-limits.ts';
 
 type Rings = Partial<Record<RingName, KeyRing>>;
-/** Of the command line, some rings only. */
+/** The command line has only some of the rings. */
 type ConfiguredKeys = Partial<Pick<CommonEnvironment, 'keys' | 'blindKeys' | 'codecKeys'>>;
 
 interface RegisteredKey extends KnownKey {
   readonly ring: string;
 }
 
-// Of processes that start at once, each sees what the one before it has entered.
+// Serialises processes that start concurrently: each sees the keys that the previous one registered.
 const LOCK = "MERGE (lock:RingKey {ring: 'lock', id: 'lock'}) SET lock.locked = true REMOVE lock.locked";
 const READ_REGISTERED = `
   MATCH (k:RingKey) WHERE k.ring IN $rings
@@ -25,15 +25,15 @@ const REGISTER = `
   MERGE (k:RingKey {ring: key.ring, id: key.id})
   SET k.check = key.check, k.known_since = coalesce(k.known_since, datetime()),
     k.first_since = CASE WHEN key.is_first THEN coalesce(k.first_since, datetime()) ELSE k.first_since END`;
-// Where a process starts without a key that none writes with yet, not every process has it.
+// A process that starts without a key that no process writes with yet shows that not every process has it.
 const UNREGISTER = `
   MATCH (k:RingKey) WHERE k.ring IN $rings AND k.first_since IS NULL
     AND NOT any(key IN $keys WHERE key.ring = k.ring AND key.id = k.id)
   DELETE k`;
 
 /**
- * Lets a process work on the graph with its key rings, and remembers them for those that start after it.
- * @throws PersonaError key_unavailable: the rings do not fit those that others work with; graph_unavailable
+ * Admits a process with its key rings to the graph, and registers them for processes that start later.
+ * @throws PersonaError key_unavailable: the rings are incompatible with those of other processes; graph_unavailable
  */
 export async function admitKeys(graph: Graph, environment: ConfiguredKeys): Promise<void> {
   const rings = ringsOf(environment);
@@ -58,8 +58,8 @@ export async function admitKeys(graph: Graph, environment: ConfiguredKeys): Prom
 }
 
 /**
- * Would a process with these rings be let in?
- * @returns why not
+ * Checks whether a process with these rings would be admitted.
+ * @returns the reasons why not
  * @throws PersonaError graph_unavailable
  */
 export async function checkKeys(graph: Graph, environment: ConfiguredKeys): Promise<string[]> {

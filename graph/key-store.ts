@@ -3,22 +3,22 @@ import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
 import { DataKey } from '../security/data-key.ts';
 import type { Graph, Reader } from './graph.ts';
 
-/** Takes a statement that returns nothing; it runs before the next read at the latest, and its failure fails the transaction. */
 export interface Sender {
+  /** Sends a statement that returns nothing. It runs before the next read or commit; its failure fails the command. */
   send(cypher: string, parameters: Record<string, unknown>): void;
 }
 
 /**
- * Where wrapped data keys are kept. A port of its own, because in production the keys should not lie in the same
- * backups as what they open: a store elsewhere ignores the transaction that it is handed.
+ * Stores wrapped data keys. A separate port, because in production the keys should not be in the same backups as the
+ * data that they decrypt: an external store ignores the transaction that it is given.
  */
 export interface KeyStore {
   /**
-   * Where keys lie in the same database: Cypher that gives the key of the owner with the id `$id`, or null. A command
-   * then reads the key with the lock, and not in a statement of its own.
+   * If keys are in the same database: Cypher for the key of the owner with the id `$id`, or null. A command then reads
+   * the key in the statement that takes the lock instead of in a separate one.
    */
   readonly inlineCypher?: Readonly<Record<KeyOwner['label'], string>>;
-  /** `undefined`: never made, or destroyed. */
+  /** `undefined`: never created, or destroyed. */
   read(reader: Reader, owner: KeyOwner): Promise<WrappedKey | undefined>;
   write(sender: Sender, owner: KeyOwner, key: WrappedKey, createdAt: string): void;
 }
@@ -40,7 +40,7 @@ const INLINE_CYPHER = {
   DeviceKey: 'head(COLLECT { MATCH (k:DeviceKey {device_id: $id}) RETURN k {.wrapped, .key_id} })',
 } as const;
 
-/** Keeps them beside what they seal, in nodes without an edge. */
+/** Stores keys in the same database as the data that they encrypt, in nodes without relationships. */
 export const graphKeyStore: KeyStore = {
   inlineCypher: INLINE_CYPHER,
   async read(reader, owner) {
@@ -52,7 +52,7 @@ export const graphKeyStore: KeyStore = {
   },
 };
 
-/** A customer's or a device's key, opened; `undefined`: there is none (any more). */
+/** A customer's or a device's unwrapped key; `undefined`: it does not exist, or was destroyed. */
 export async function dataKeyOf(
   graph: Pick<Graph, 'keyRing' | 'keyStore'>,
   reader: Reader,
@@ -63,8 +63,8 @@ export async function dataKeyOf(
 }
 
 /**
- * One row about a customer or a device, and its wrapped key: by one statement where keys lie beside what they seal.
- * @param cypher asks for `$id`, and returns one row at most
+ * Reads one row about a customer or a device with its wrapped key, in one statement if keys are in the same database.
+ * @param cypher uses `$id`, and returns at most one row
  */
 export async function readWithKey<T extends object>(
   { keyStore }: Pick<Graph, 'keyStore'>,
@@ -87,7 +87,7 @@ export async function readWithKey<T extends object>(
   return { row: row as unknown as T, wrapped: key ?? undefined };
 }
 
-/** The same with the key opened. */
+/** The same with the key unwrapped. */
 export async function readWithOpenKey<T extends object>(
   graph: Graph,
   owner: KeyOwner,
@@ -97,7 +97,7 @@ export async function readWithOpenKey<T extends object>(
   return { row, key: wrapped && DataKey.unwrap(graph.keyRing, owner, wrapped) };
 }
 
-/** Why a stored key cannot be opened. @throws the error, if it says nothing of a key */
+/** Why a stored key cannot be unwrapped. @throws the error itself, if it is not about a key */
 export function unreadableReason(error: unknown): string {
   const types: readonly string[] = ['internal', 'key_unavailable'] satisfies ErrorType[];
   if (error instanceof PersonaError && types.includes(error.type)) return error.message;

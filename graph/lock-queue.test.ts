@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 import { LockContended, createLockQueue, LockSlots } from './lock-queue.ts';
 
-/** More than any test waits. */
+/** Longer than any test waits. */
 const LONG_MS = 60_000;
-/** What a worker runs at a time. */
+/** Activities that a worker runs concurrently. */
 const WORKER_SLOTS = 100;
 
-/** As many as get a place at once. */
+/** Acquires every free slot. @returns how many there were */
 function acquireAll(lockQueue: ReturnType<typeof createLockQueue>, lock: string): number {
   let active = 0;
   while (active < WORKER_SLOTS && lockQueue.tryAcquire(lock)) active += 1;
   return active;
 }
 
-test('a few are at one lock at a time, and another lock has places of its own', () => {
+test('a few commands at a time get a slot for one lock, and each lock has its own slots', () => {
   const lockQueue = createLockQueue();
   const active = acquireAll(lockQueue, 'a');
   expect(active).toBeGreaterThan(1);
@@ -21,7 +21,7 @@ test('a few are at one lock at a time, and another lock has places of its own', 
   expect(acquireAll(lockQueue, 'b')).toBe(active);
 });
 
-test('places are given on in the order of the line, and nobody passes it by', async () => {
+test('slots are passed on in the order of the queue, and no command overtakes it', async () => {
   const lockQueue = createLockQueue();
   const active = acquireAll(lockQueue, 'a');
   const order: number[] = [];
@@ -36,7 +36,7 @@ test('places are given on in the order of the line, and nobody passes it by', as
   expect(acquireAll(lockQueue, 'a')).toBe(active);
 });
 
-test('one lock keeps busy less than the slots of a worker: who finds the line full is refused at once', async () => {
+test('one lock cannot occupy all slots of a worker: a command that finds the queue full is refused immediately', async () => {
   const lockQueue = createLockQueue();
   const active = acquireAll(lockQueue, 'a');
   let refused = 0;
@@ -55,7 +55,7 @@ test('one lock keeps busy less than the slots of a worker: who finds the line fu
   await Promise.all(waiting);
 });
 
-test('who has waited long enough leaves the line, and the others move up', async () => {
+test('a command that has waited too long leaves the queue, and the others move up', async () => {
   const lockQueue = createLockQueue();
   acquireAll(lockQueue, 'a');
   const patient = lockQueue.waitFor('a', LONG_MS);
@@ -65,7 +65,7 @@ test('who has waited long enough leaves the line, and the others move up', async
   await expect(lockQueue.waitFor('a', 0)).rejects.toMatchObject({ type: 'graph_unavailable' });
 });
 
-test('a command takes each place once, and waits in a line without any', async () => {
+test('a command acquires each slot once, and holds none while it is queued', async () => {
   const lockQueue = createLockQueue();
   const [first, second] = [new LockSlots(lockQueue), new LockSlots(lockQueue)];
   const active = acquireAll(lockQueue, 'full');

@@ -1,14 +1,14 @@
 /**
- * Keeps the commands that meet at one lock from taking all connections. Of this process a few at a time wait for a lock in
- * Neo4j, where each of them holds a connection; the next ones stand in line here, holding nothing; and more than fit
- * into the line are refused at once, so that whoever runs them is free for others.
+ * Keeps commands that contend for one lock from exhausting the connection pool. A few commands of this process at a
+ * time wait for the lock in Neo4j, each holding a connection; further ones wait in a queue here without holding
+ * anything; once the queue is full, commands are refused immediately, so that their activity slots are free again.
  */
 
 import { PersonaError } from '../domain/errors.ts';
 
-/** Enough that the lock's next holder is always waiting in Neo4j when it is let go. */
+/** Enough that the next holder is always waiting in Neo4j when the lock is released. */
 const MAX_ACTIVE = 4;
-/** With those inside well below the hundred activities that a worker runs at a time. */
+/** Together with `MAX_ACTIVE` well below the hundred activities that a worker runs concurrently. */
 const MAX_QUEUED = 60;
 
 interface Lock {
@@ -17,24 +17,24 @@ interface Lock {
 }
 
 export interface LockQueue {
-  /** Takes a place at the lock, if one is free. */
+  /** Acquires a slot for the lock, if one is free. */
   tryAcquire(lock: string): boolean;
   /**
-   * Stands in line for a place.
-   * @param limitMs how long at most
-   * @throws PersonaError graph_unavailable: the line is full, or did not move
+   * Queues for a slot.
+   * @param limitMs maximum wait
+   * @throws PersonaError graph_unavailable: the queue is full, or no slot became free in time
    */
   waitFor(lock: string, limitMs: number): Promise<void>;
-  /** Gives the place to the next in line. */
+  /** Passes the slot to the next in the queue. */
   release(lock: string): void;
 }
 
-/** A command has to wait for a place at a lock, and holds others and a connection: it lets go and begins anew with it. */
+/** A command must queue for a slot while it holds others and a connection: it releases them, waits, and restarts. */
 export class LockContended extends Error {
   readonly lock: string;
 
   constructor(lock: string) {
-    super(`too many commands are at the lock ${lock}`);
+    super(`too many commands are waiting for the lock ${lock}`);
     this.lock = lock;
   }
 }
@@ -42,7 +42,10 @@ export class LockContended extends Error {
 export function createLockQueue(): LockQueue {
   const locks = new Map<string, Lock>();
   const busyError = () =>
-    new PersonaError('graph_unavailable', 'Neo4j is too busy: too many commands met on the same nodes');
+    new PersonaError(
+      'graph_unavailable',
+      'Neo4j is too busy: too many concurrent commands on the same nodes',
+    );
   const tryAcquire = (name: string): boolean => {
     const lock = locks.get(name);
     if (lock === undefined) locks.set(name, { active: 1, queue: [] });
@@ -80,7 +83,7 @@ export function createLockQueue(): LockQueue {
   };
 }
 
-/** The places that one command has taken, each once. */
+/** The slots that one command holds, each acquired once. */
 export class LockSlots {
   readonly #lockQueue: LockQueue;
   readonly #held = new Set<string>();
@@ -89,14 +92,14 @@ export class LockSlots {
     this.#lockQueue = lockQueue;
   }
 
-  /** @throws Crowded */
+  /** @throws LockContended */
   acquire(lock: string): void {
     if (this.#held.has(lock)) return;
     if (!this.#lockQueue.tryAcquire(lock)) throw new LockContended(lock);
     this.#held.add(lock);
   }
 
-  /** Holds nothing while it waits. */
+  /** Releases all slots, then waits for this one. */
   async waitFor(lock: string, limitMs: number): Promise<void> {
     this.release();
     await this.#lockQueue.waitFor(lock, limitMs);

@@ -4,20 +4,20 @@ import { openTestGraph } from '../test/test-graph.ts';
 import { openGraph } from './graph.ts';
 import { migrate, missingMigrations, statementsOf } from './migrate.ts';
 
-test('migrating again, from several processes at once, finds nothing to do', async () => {
+test('migrating again, from several processes concurrently, finds nothing to do', async () => {
   const graph = await openTestGraph();
   expect(await Promise.all([migrate(graph), migrate(graph), migrate(graph)])).toEqual([[], [], []]);
   const applied = await graph.read<{ version: string }>(
     "MATCH (m:SchemaMigration) WHERE m.version <> 'lock' RETURN m.version AS version ORDER BY version",
   );
-  // Two files of one number would be one migration to the graph: whichever came second would never be applied.
+  // Two files with one number would count as one migration: the second would never be applied.
   const files = (await readdir(new URL('./migrations/', import.meta.url))).sort();
   expect(applied.map(({ version }) => version)).toEqual(files.map((name) => name.slice(0, 4)));
   expect(await missingMigrations(graph)).toEqual([]);
   await graph.close();
 });
 
-test('every key by which a node is found or merged is unique', async () => {
+test('every key by which a node is matched or merged is unique', async () => {
   const graph = await openTestGraph();
   const rows = await graph.read<{ label: string; keys: string[] }>(
     `SHOW CONSTRAINTS YIELD type, labelsOrTypes, properties WHERE type = 'UNIQUENESS'
@@ -51,14 +51,14 @@ test('every key by which a node is found or merged is unique', async () => {
   await graph.close();
 });
 
-test('statements end with a semicolon, comments are left out', () => {
+test('statements are split at semicolons, without comments', () => {
   expect(statementsOf('// one; two\nCREATE (a);\n\nMATCH (b)\n  RETURN b;\n')).toEqual([
     'CREATE (a)',
     'MATCH (b)\n  RETURN b',
   ]);
 });
 
-test('a Neo4j that is not there is said so, with what to do', async () => {
+test('an unreachable Neo4j is reported with what to do about it', async () => {
   const { keyRing, blindIndex, close } = await openTestGraph();
   await close();
   const graph = openGraph({

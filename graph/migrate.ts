@@ -9,7 +9,7 @@ const FOLDER = new URL('./migrations/', import.meta.url);
 /** `0001_name.cypher`: the number is the version, and the order. */
 const FILE = /^(\d{4})_[a-z0-9_]+\.cypher$/;
 
-// One process at a time: whoever holds the lock node's write lock migrates, the others wait for its commit.
+// One process at a time: the one that holds the lock node's write lock migrates, the others wait for its commit.
 const LOCK_CONSTRAINT =
   'CREATE CONSTRAINT schema_migration_version IF NOT EXISTS FOR (n:SchemaMigration) REQUIRE n.version IS UNIQUE';
 const LOCK = "MERGE (lock:SchemaMigration {version: 'lock'}) SET lock.taken_at = datetime() RETURN lock";
@@ -18,22 +18,22 @@ const RECORD = 'MERGE (m:SchemaMigration {version: $version}) SET m.name = $name
 const INDEXES_NOT_ONLINE = `
   SHOW INDEXES YIELD name, state, populationPercent WHERE state <> 'ONLINE'
   RETURN name, state, populationPercent AS percent ORDER BY name`;
-/** Between two looks at an index that is being built: at first, and at most. */
+/** Initial and maximum interval between two checks of an index that is being built. */
 const MIN_POLL_MS = 50;
 const MAX_POLL_MS = 5_000;
 
 interface MigrateOptions {
-  /** Where the migrations are; they need no downtime, so tests bring others while commands go on. */
+  /** Where the migrations are. They need no downtime, so tests apply their own while commands run. */
   folder?: URL;
-  /** Is told which indexes are being built, and how far they are, while a migration waits for them. */
+  /** Called with the indexes that a migration waits for, and their progress. */
   onWait?: (indexes: string) => void;
 }
 
 /**
- * Brings the schema up to date: applies what is missing, in order, whoever comes first; later comers wait and find
- * nothing to do. A migration counts as applied when its indexes are online, however long that takes; processes of before
- * go on meanwhile. One that broke off half-way is simply run again: each is re-runnable.
- * @returns the names of the migrations applied now
+ * Brings the schema up to date: the first process applies the missing migrations in order; the others wait and find
+ * nothing to do. A migration counts as applied when its indexes are online, however long that takes; processes of the
+ * previous version keep running meanwhile. An interrupted migration is run again: all are re-runnable.
+ * @returns the names of the migrations applied by this call
  * @throws PersonaError graph_unavailable; internal: an index cannot be built
  */
 export async function migrate(
@@ -49,7 +49,7 @@ export async function migrate(
 }
 
 /**
- * The migrations that this version brings and the graph has not seen yet, in order.
+ * The migrations of this version that have not been applied to the graph yet, in order.
  * @throws PersonaError graph_unavailable
  */
 export async function missingMigrations(graph: Graph, folder = FOLDER): Promise<string[]> {
@@ -76,7 +76,7 @@ async function waitForIndexes(graph: Graph, onWait: (indexes: string) => void): 
     if (indexes.length === 0) return;
     const failed = indexes.filter(({ state }) => state === 'FAILED').map(({ name }) => name);
     if (failed.length > 0) {
-      const message = `Neo4j could not build ${failed.join(', ')}: SHOW INDEXES and its log say why. Drop it (DROP INDEX …), and start again`;
+      const message = `Neo4j could not build ${failed.join(', ')}: see SHOW INDEXES and the Neo4j log for the cause. Drop the index (DROP INDEX …) and start again`;
       throw new PersonaError('internal', message);
     }
     onWait(indexes.map(({ name, percent }) => `${name} ${Math.floor(percent)} %`).join(', '));
@@ -84,7 +84,7 @@ async function waitForIndexes(graph: Graph, onWait: (indexes: string) => void): 
   }
 }
 
-/** Statements end with a semicolon at the end of a line; a comment is a line of its own. */
+/** Statements end with a semicolon at the end of a line; a comment takes a whole line. */
 export function statementsOf(text: string): string[] {
   return text
     .split('\n')
@@ -98,7 +98,7 @@ export function statementsOf(text: string): string[] {
 async function withLock<T>(graph: Graph, work: () => Promise<T>): Promise<T> {
   const session = graph.writeSession();
   try {
-    // Those who wait for it wait for as long as an index takes.
+    // No limit: waiting processes wait for as long as an index takes to build.
     const lock: Transaction = await session.beginTransaction({ timeout: 0 });
     await lock.run(LOCK);
     const result = await work();
@@ -109,7 +109,7 @@ async function withLock<T>(graph: Graph, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Two processes that create the same constraint at once may trip over each other: the second attempt finds it. */
+/** Two processes that create the same constraint concurrently may conflict: the next attempt finds it. */
 async function runStatement(graph: Graph, cypher: string, parameters = {}, attempts = 5): Promise<void> {
   const session = graph.writeSession();
   try {

@@ -8,7 +8,7 @@ import { verifyCustomer } from './replay/verify.ts';
 
 const graph = await testGraph();
 
-/** What a graph of before lacks, and the migration that fills it in from the log. */
+/** Removes what a graph before the migration lacks, which the migration backfills from the log. */
 const BACKFILLS = [
   {
     migration: '0020_chosen_defaults',
@@ -26,7 +26,7 @@ const BACKFILLS = [
   },
 ];
 
-test.each(BACKFILLS)('$migration fills in what the log says', async ({ migration, undo }) => {
+test.each(BACKFILLS)('$migration backfills the graph from the log', async ({ migration, undo }) => {
   const { customer_id } = await createCustomerHistory(graph, readPolicy());
   await runCypher(graph, undo, { customer_id });
   expect(await verifyCustomer(graph, customer_id)).not.toEqual([]);

@@ -1,4 +1,4 @@
-/** What a process hears of its graph: each fact once, when it is committed. */
+/** What the observer of a process's graph receives: each command once, when it is committed. */
 
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
@@ -21,7 +21,7 @@ import { closeRecovery, openRecovery } from './recovery/index.ts';
 
 const policy = readPolicy();
 
-test('a command is told of once, however often and however many at once repeat it; reads and failures end too', async () => {
+test('a command is observed once, however often it is repeated concurrently; reads and failures are observed too', async () => {
   const committed: CommittedCommand[] = [];
   const ended: [string, unknown][] = [];
   let inProgress = 0;
@@ -62,7 +62,7 @@ test('a command is told of once, however often and however many at once repeat i
   expect(inProgress).toBe(0);
 });
 
-test('a failure says which of its codes nobody knows, and the end which class the failure was of', async () => {
+test('a failure records its unmapped codes, and the end of the recovery its decline class', async () => {
   const events: CommittedCommand['events'][number][] = [];
   const graph = await openTestGraph({
     observer: {
@@ -82,7 +82,7 @@ test('a failure says which of its codes nobody knows, and the end which class th
   expect(dataOf('RecoveryClosed')).toMatchObject({ state: 'exhausted', class: 'FIX' });
 });
 
-test('a payment method whose token another customer has is counted, whichever command brings it', async () => {
+test('a payment method whose token belongs to another customer is counted, for every command that adds one', async () => {
   const registry = new Registry();
   const observer = observeGraph(registry, pino({ level: 'silent' }), {
     connections: 10,

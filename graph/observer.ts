@@ -1,23 +1,22 @@
 import type { RecordedEvent } from '../domain/events.ts';
 import type { CommandHeader } from './command.ts';
 
-/** A command that changed the graph, told of once it is committed. A repeat that was answered from its receipt is none. */
+/** A committed command that changed the graph. A repeat that returns the stored result is not one. */
 export interface CommittedCommand {
   readonly name: string;
   readonly header: CommandHeader;
   readonly events: readonly RecordedEvent[];
-  /** What the command answered. */
+  /** The command's result. */
   readonly result: unknown;
 }
 
 /**
- * What a process may measure of the graph. It is called in the middle of reads and commands: it must be quick and must
- * not throw.
+ * Lets a process measure its use of the graph. Called during reads and commands: it must be fast and must not throw.
  */
 export interface GraphObserver {
-  /** @param operation `read`, or a command's name @returns to be called at its end, with what it failed with */
+  /** @param operation `read`, or a command's name @returns called when it ends, with its failure, if any */
   started(operation: string): (failure?: unknown) => void;
-  /** A command met others on its nodes, or lost its connection, and runs again. */
+  /** A command runs again because of contention or a lost connection. */
   retried(command: string): void;
   committed(command: CommittedCommand): void;
 }

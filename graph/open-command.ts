@@ -10,21 +10,21 @@ import type { LockSlots } from './lock-queue.ts';
 
 interface OpenCommand {
   readonly tx: CommandTx;
-  /** Writes events, versions and receipt, and commits. @returns what happened */
+  /** Writes events, versions and receipt, and commits. @returns the events */
   finish(result: unknown): Promise<readonly RecordedEvent[]>;
-  /** Why it failed: the first failure of any statement, or else `error`. */
+  /** The cause of a failure: the first failure of any statement, or else `error`. */
   rootCause(error: unknown): Promise<unknown>;
 }
 
-/** What one run of a command may use. */
+/** The resources of one run of a command. */
 export interface Run {
   readonly session: Session;
   readonly slots: LockSlots;
-  /** Milliseconds that its transaction may take. */
+  /** Time limit of its transaction, in milliseconds. */
   readonly timeout: number;
 }
 
-/** Begins a command's transaction, with its receipt as the first thing that it writes. */
+/** Starts a command's transaction, whose first write claims the receipt. */
 export function openCommand(
   graph: Graph,
   request: CommandRequest,
@@ -38,13 +38,13 @@ export function openCommand(
   let keepsReceipt = true;
   claimReceipt(statements, request);
 
-  /** Takes the place and sends the lock at once: what is sent after it must not overtake it. */
+  /** Acquires the slot and sends the lock synchronously: later statements must not overtake it. */
   const withLockSlot = <T>(name: string, lock: () => Promise<T>): Promise<T> => {
     try {
       slots.acquire(name);
     } catch (error) {
       const rejected = Promise.reject(error);
-      // A command may look at it only after it has waited for something else.
+      // A command may await it only after it has awaited something else.
       rejected.catch(() => {});
       return rejected;
     }

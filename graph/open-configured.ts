@@ -4,8 +4,8 @@ import { createKeyRing } from '../security/key-ring.ts';
 import { type Graph, type GraphOptions, openGraph } from './graph.ts';
 
 /**
- * Opens the graph that a process's environment names, with the keys that it holds.
- * @param options - beside it, or instead of a part of it
+ * Opens the graph that a process's environment configures, with its keys.
+ * @param options - in addition to the environment, and taking precedence over it
  */
 export function openConfiguredGraph(
   { neo4j, keys, blindKeys }: GraphEnvironment,

@@ -43,7 +43,7 @@ import { readCardQuery } from './recovery/card.ts';
 const policy = readPolicy();
 const graph = await testGraph();
 
-/** Operators without children: where the plan begins to read. */
+/** Operators without children: where the plan starts to read. */
 function leafOperators(plan: Plan): string[] {
   const name = plan.operatorType.replace(/@.*/, '');
   return plan.children.length === 0 ? [name] : plan.children.flatMap(leafOperators);
@@ -59,34 +59,33 @@ async function planOf(cypher: string, parameters: unknown): Promise<Plan> {
     `EXPLAIN ${cypher.replace(/^CYPHER \S+/, '')}`,
     parameters as Record<string, unknown>,
   );
-  if (!summary.plan) throw new Error('Neo4j gave no plan');
+  if (!summary.plan) throw new Error('Neo4j returned no plan');
   return summary.plan;
 }
 
-// Attempts are found by the payment, the customer or the method that they belong to: those are keys of others.
-// Neo4j plans each of them anew: seconds, and on a machine that is busy with other tests a minute.
+// Neo4j plans every statement anew: seconds, and a minute on a machine that is busy with other tests.
 const PLANNING_TIMEOUT = { timeout: 240_000 };
 
-/** Of every command and query, once. */
+/** The statements of every command and query. */
 const { graph: recorded, statements } = recordingGraph(graph);
 beforeAll(() => runEveryStatement(recorded), PLANNING_TIMEOUT.timeout);
 
-test('every statement begins at a key, and none walks through the graph', PLANNING_TIMEOUT, async () => {
+test('every statement starts at a key, and none scans the graph', PLANNING_TIMEOUT, async () => {
   expect(statements.size).toBeGreaterThan(30);
   await expectSeeks(statements);
 });
 
-/** By the beginning of its place: what reads all of something on purpose, and why it may. */
+/** By the prefix of its location: statements that scan on purpose, and why they may. */
 const READS_ALL: Readonly<Record<string, string>> = {
-  'migrate.ts': 'versions and indexes are few, and read once, at a start',
-  'key-register.ts': 'keys are few, and read at a start',
+  'migrate.ts': 'versions and indexes are few, and read once at startup',
+  'key-register.ts': 'keys are few, and read at startup',
   'queries/stored-keys.ts': 'one node of each kind, for `persona doctor`',
-  'reconciliation/wallets.ts:38': 'Neo4j keeps the number of customers',
+  'reconciliation/wallets.ts:38': 'Neo4j maintains the number of customers',
   'replay/replay-into.ts': 'builds another graph from the whole log',
   'replay/verify.ts': 'compares the whole graph with the whole log',
 };
 
-test('every text of Cypher in the sources is among the statements whose plan is read', async () => {
+test('every Cypher text in the sources is among the statements whose plan is checked', async () => {
   const { graph: scanning, statements: scans } = recordingGraph(graph);
   for (const [, , query] of [...INDEX_SCANS, ...SMALL_INDEX_READS]) await query(scanning);
   const seen = [...statements.keys(), ...scans.keys()].map(normaliseCypher).join('\n');
@@ -101,7 +100,7 @@ test('every text of Cypher in the sources is among the statements whose plan is 
   );
 });
 
-test('so it is with a half-life of trust', async () => {
+test('statements for a trust half-life also start at a key', async () => {
   const trust = { ...policy.trust, halfLife: 86_400_000 };
   const decaying = { ...policy, trust };
   const { graph: recorded, statements } = recordingGraph(graph);
@@ -140,7 +139,7 @@ async function expectSeeks(statements: ReadonlyMap<string, unknown>): Promise<vo
 
 const trusted = { ...policy.trust, now: Date.now() };
 
-/** What is asked of all customers: it walks one index in its order, so that a page costs a page and is never sorted. */
+/** Queries over all customers: each walks one index in its order, so that it reads only its page and never sorts. */
 const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
   ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', trusted })],
   ['usage by brand', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { brand: 'amex', trusted })],
@@ -154,61 +153,65 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
     'PaymentMethod(brand, id)',
     (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }, { start: 'brand', spelling: 'amex', id: 'a' }),
   ],
-  ['where to begin', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
+  [
+    'the choice of the starting index',
+    'PaymentMethod(brand, id)',
+    (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }),
+  ],
   [
     'accepted reports',
     'AcceptedReport(at)',
     (graph) => findReportsDue(graph, { after: '', limit: 10, before: 1, now: 1 }),
   ],
   [
-    'what is owed',
+    'obligations for the sweep',
     'Obligation(state, payment_id)',
     (graph) => findSweepCandidates(graph, { after: 'a', limit: 10, now: 1 }),
   ],
   [
-    'charges in doubt',
+    'unresolved charges',
     'ChargeAttempt(state, payment_id)',
     (graph) => findSweepCandidates(graph, { after: 'a', limit: 10, now: 1 }),
   ],
   ['usage by device', 'Customer(id)', (graph) => byUsage(graph, { user_agent: 'iPhone' })],
   [
-    'what is under review by one rule',
+    'obligations under review by one rule',
     'Obligation(state, rule, payment_id)',
     (graph) => getInReview(graph, { rule: 'mac:04', after: 'invoice-1', limit: 10 }),
   ],
   [
-    'how much is under review by one rule',
+    'the number of obligations under review by one rule',
     'Obligation(state, rule, payment_id)',
     (graph) => countInReview(graph, 'mac:04'),
   ],
   [
-    'suspicions that await a person',
+    'fraud cases under review',
     'FraudCase(state, review_since, case_id)',
     (graph) => getFraudReviews(graph, { limit: 10 }),
   ],
   [
-    'suspensions that nobody was told of',
+    'suspension notices that are due',
     'FraudCase(notice_due)',
     (graph) => findSuspensionNoticesDue(graph, { after: '', before: 1, limit: 10 }),
   ],
   [
-    'everything under review',
+    'all obligations under review',
     'Obligation(state, rule, payment_id)',
     (graph) => getPendingReviews(graph, { limit: 10 }),
   ],
   [
-    'wallets to compare',
+    'wallets to reconcile',
     'Customer(id)',
     (graph) => getCustomersToReconcile(graph, { after: 'a', limit: 10 }),
   ],
-  ['devices to check', 'Device(id)', (graph) => getDevicesToReconcile(graph, { after: 'a', limit: 10 })],
+  ['devices to reconcile', 'Device(id)', (graph) => getDevicesToReconcile(graph, { after: 'a', limit: 10 })],
   [
-    'what the gateway has differently',
+    'payment methods with a gateway mismatch',
     'PaymentMethod(gateway_mismatch, id)',
     (graph) => getMismatches(graph, { mismatch: 'other_owner', after: '', limit: 10 }),
   ],
   [
-    'wallets that lack what the gateway has',
+    'wallets with a gateway mismatch',
     'Customer(gateway_mismatch, id)',
     (graph) => getWalletMismatches(graph, { after: '', limit: 10 }),
   ],
@@ -246,16 +249,16 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
 const byUsage = (recorded: Graph, usage: Usage, after?: UsageCursor) =>
   findCustomersByUsage(recorded, { usage, limit: 10, after });
 
-test.each(INDEX_SCANS)('%s walks %s in its order', async (_, index, query) => {
+test.each(INDEX_SCANS)('the query for %s walks %s in its order', async (_, index, query) => {
   const plan = await planOfScan(index, query);
   expect(operators(plan).filter((name) => /Scan|Sort|^Top/.test(name))).toEqual([]);
 });
 
-/** Few at a time: all of them are read, and no more of the graph. */
+/** Queries over few nodes: all of them are read, and nothing else of the graph. */
 const SMALL_INDEX_READS: typeof INDEX_SCANS = [
-  ['charges to be looked at again', 'Reconciliation(id)', (graph) => getPendingCharges(graph, { limit: 10 })],
+  ['pending charges', 'Reconciliation(id)', (graph) => getPendingCharges(graph, { limit: 10 })],
   [
-    'charges in doubt of what is closed',
+    'unresolved charges of closed recoveries',
     'ChargeAttempt(state)',
     (graph) =>
       getUnresolvedChargesOfClosed(graph, { after: '', limit: 10, asked: { unknown: 1, pending: 1 } }),
@@ -266,19 +269,19 @@ const SMALL_INDEX_READS: typeof INDEX_SCANS = [
     (graph) => findNoticesDue(graph, { after: '', limit: 10, before: 1 }),
   ],
   [
-    'refunds that are due',
+    'due refunds',
     'Obligation(refunds_due)',
     (graph) => findRefundsDue(graph, { after: '', limit: 10, now: 1 }),
   ],
 ];
 
-test.each(SMALL_INDEX_READS)('%s are read from %s, once', async (_, index, query) => {
+test.each(SMALL_INDEX_READS)('the query for %s reads %s once', async (_, index, query) => {
   const plan = await planOfScan(index, query);
   const all = leafOperators(plan).filter((name) => !/^(Argument|NodeUniqueIndexSeek)$/.test(name));
   expect(all).toEqual([expect.stringMatching(/^Node(Unique)?Index(Seek(ByRange)?|Scan)$/)]);
 });
 
-/** Of the statement that names the index, or of the only one: the plan, which begins at the index. */
+/** The plan of the statement that names the index, or of the only one; it starts at the index. */
 async function planOfScan(index: string, query: (recorded: Graph) => Promise<unknown>): Promise<Plan> {
   const { graph: scanning, statements: scans } = recordingGraph(graph);
   await query(scanning);
@@ -295,7 +298,7 @@ function leftmost(plan: Plan): Plan {
   return first === undefined ? plan : leftmost(first);
 }
 
-test('a look-up that begins elsewhere is noticed', async () => {
+test('a lookup that does not start at a key is detected', async () => {
   const plan = await planOf('MATCH (c:Customer {segment: $segment}) RETURN c.id', { segment: 'VIP' });
   expect(operators(plan).join()).toContain('Scan');
 });

@@ -2,17 +2,17 @@ import type { Driver } from 'neo4j-driver';
 import { PersonaError } from '../domain/errors.ts';
 import { translateError } from './errors.ts';
 
-/** A server that takes longer is as good as away. */
+/** A server that takes longer counts as down. */
 const PROBE_MS = 5_000;
 
-/** Asks whether Neo4j answers, by a connection that nothing else uses; all who ask at one time share one question. */
+/** Checks that Neo4j responds, over a dedicated connection; concurrent callers share one check. */
 export interface Probe {
   /** @throws PersonaError graph_unavailable */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @param open - gives a driver with one connection */
+/** @param open - returns a driver with one connection */
 export function createProbe(open: () => Driver, database: string): Probe {
   let driver = open();
   let checking: Promise<void> | undefined;
@@ -23,14 +23,14 @@ export function createProbe(open: () => Driver, database: string): Probe {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(new PersonaError('graph_unavailable', 'Neo4j does not answer')),
+        () => reject(new PersonaError('graph_unavailable', 'Neo4j does not respond')),
         PROBE_MS,
       );
     });
     try {
       await Promise.race([response, timeout]);
     } catch (error) {
-      // Its connection may lead nowhere any more, which it would find out after minutes.
+      // The connection may be dead, which the driver would detect only after minutes.
       if (error instanceof PersonaError) {
         driver = open();
         response.catch(() => {});
@@ -53,7 +53,7 @@ export function createProbe(open: () => Driver, database: string): Probe {
   };
 }
 
-/** One try: whoever asks wants to know of now. */
+/** A single attempt without retries: the caller wants the current state. */
 async function runProbe(driver: Driver, database: string): Promise<void> {
   const session = driver.session({ database });
   try {

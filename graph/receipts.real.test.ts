@@ -8,14 +8,14 @@ import { expireReceipts, hasReceipt, type ReceiptKind } from './receipts.ts';
 
 const graph = await testGraph();
 const policy = readPolicy();
-/** Long before what any other test writes: it is forgotten here alone. */
 const DAY_MS = 86_400_000;
+/** Long before the receipts of any other test, so that only this test's expire. */
 const START = Date.parse('2001-01-01T00:00:00Z');
 const onDay = (day: number) => ({ ...graph, now: () => START + day * DAY_MS });
 const expire = (kind: ReceiptKind, day: number, limit = 100) =>
   expireReceipts(graph, { kind, before: START + day * DAY_MS, limit });
 
-test('receipts are forgotten by kind and age, a batch at a time, and a key is free again afterwards', async () => {
+test('receipts are deleted by kind and age, one batch at a time, and their keys may be used again', async () => {
   const { customer_id } = await createCustomer(graph, testHeader(), {});
   const written: {
     header: CommandHeader;
@@ -39,7 +39,7 @@ test('receipts are forgotten by kind and age, a batch at a time, and a key is fr
   expect(await expire('event', 3)).toBe(0);
 
   const [, , , , remaining, expired] = written;
-  if (remaining === undefined || expired === undefined) throw new Error('six were written');
+  if (remaining === undefined || expired === undefined) throw new Error('six receipts were expected');
   expect(await updateCustomer(graph, remaining.header, remaining.change)).toMatchObject({
     version: remaining.version,
   });

@@ -6,7 +6,7 @@ import type { Sender } from './key-store.ts';
 import { beginStatements } from './statements.ts';
 import { COMMAND_MS } from './time-limits.ts';
 
-/** What a command's receipt stands for: who asked under which key, and the text of what was asked. */
+/** What a command's receipt identifies: the caller and key, and the serialised request. */
 export interface CommandRequest {
   readonly header: CommandHeader;
   /** From `bodyText`. */
@@ -14,12 +14,12 @@ export interface CommandRequest {
 }
 
 /**
- * How long a key is remembered: that of a caller's `Idempotency-Key` header for a day; those that come of an event, a
+ * How long a key is stored: one from a caller's `Idempotency-Key` header for a day; one derived from an event, a
  * transaction or a process for as long as an event may be reported.
  */
 export type ReceiptKind = 'request' | 'event';
 
-// The key is unique: a concurrent twin waits here until the first one has committed, and is refused then.
+// The key is unique: a concurrent duplicate waits here until the first one has committed, and then fails.
 const CREATE_RECEIPT = 'CREATE (:CommandReceipt {caller: $caller, key: $key})';
 const STORE_RESULT = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
@@ -39,7 +39,7 @@ const EXPIRE = `
 
 const keyOf = ({ header }: CommandRequest) => ({ caller: header.caller, key: header.idempotencyKey });
 
-/** The first write of a command: it fails, and all of the command with it, if the command was carried out before. */
+/** The first write of a command: it fails, and with it the whole command, if the command was processed before. */
 export function claimReceipt(sender: Sender, request: CommandRequest): void {
   sender.send(CREATE_RECEIPT, keyOf(request));
 }
@@ -55,13 +55,13 @@ export function storeResult(
   sender.send(STORE_RESULT, { ...keyOf(request), body_hash, result: JSON.stringify({ result }), at, kind });
 }
 
-/** Gives the key back within the same transaction. */
+/** Releases the key within the same transaction. */
 export function deleteReceipt(sender: Sender, request: CommandRequest): void {
   sender.send(DELETE_RECEIPT, keyOf(request));
 }
 
 /**
- * What the command answered when it was carried out before; `undefined`: it never was.
+ * The stored result, if the command was processed before; `undefined`: it was not.
  * @throws PersonaError idempotency_key_reused, graph_unavailable
  */
 export async function findStoredResult(
@@ -74,11 +74,11 @@ export async function findStoredResult(
     return JSON.parse(receipt.result) as { result: unknown };
   throw new PersonaError(
     'idempotency_key_reused',
-    `the idempotency key ${request.header.idempotencyKey} was used before with another request`,
+    `the idempotency key ${request.header.idempotencyKey} was already used with a different request`,
   );
 }
 
-/** Was a command carried out under this key? @throws PersonaError graph_unavailable */
+/** Whether a command was processed under this key. @throws PersonaError graph_unavailable */
 export async function hasReceipt(
   reader: Reader,
   { caller, idempotencyKey: key }: Pick<CommandHeader, 'caller' | 'idempotencyKey'>,
@@ -88,9 +88,9 @@ export async function hasReceipt(
 }
 
 /**
- * Forgets receipts of one kind, a batch in one transaction.
+ * Deletes expired receipts of one kind, one batch in one transaction.
  * @param input.before epoch milliseconds
- * @returns how many; fewer than `limit`: there are no more
+ * @returns the number deleted; fewer than `limit`: there are no more
  * @throws PersonaError graph_unavailable
  */
 export async function expireReceipts(

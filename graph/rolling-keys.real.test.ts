@@ -1,4 +1,4 @@
-/** Two processes whose rings differ, as in the middle of a rolling change, and the same people at both at once. */
+/** Two processes with different key rings, as during a rolling key change, onboard the same customers concurrently. */
 
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
@@ -21,7 +21,7 @@ import { getPaymentMethods, onboard } from './index.ts';
 const policy = readPolicy();
 const CUSTOMERS_PER_STEP = 3;
 
-test('of the same people at both nobody becomes two, and nothing fails, at any step', async () => {
+test('a customer who onboards at both processes concurrently is created once, and nothing fails, at every step', async () => {
   const secrets = new Map(
     ['keys old', 'keys new', 'blind old', 'blind new'].map((name) => [name, randomBytes(32)]),
   );
@@ -43,7 +43,7 @@ test('of the same people at both nobody becomes two, and nothing fails, at any s
   const identities: ReturnType<typeof testIdentity>[] = [];
   for (const [one, other] of ROLLING_STEPS) {
     const graphs = await Promise.all([openProcessGraph(one), openProcessGraph(other)]);
-    // Those of every step before come again, beside new ones.
+    // The identities of all previous steps onboard again, together with new ones.
     identities.push(...Array.from({ length: CUSTOMERS_PER_STEP }, testIdentity));
     await Promise.all(identities.flatMap((identity) => graphs.map((graph) => identity.onboardOn(graph))));
     expect(identities.map(({ customers }) => customers.size)).toEqual(identities.map(() => 1));
@@ -61,7 +61,7 @@ test('of the same people at both nobody becomes two, and nothing fails, at any s
   if (last) await verifyAndClose(last);
 });
 
-/** Somebody with an e-mail, a phone, a card and a device. */
+/** A person with an e-mail address, a phone number, a card and a device. */
 function testIdentity() {
   const identity = {
     digital_identifiers: [

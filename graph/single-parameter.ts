@@ -2,18 +2,18 @@ import { toParameters } from './values.ts';
 
 type Row = Record<string, unknown>;
 
-/** The one parameter that every statement has. */
+/** The only parameter of every statement. */
 const PARAMETERS = 'p';
 const NAME = /\$(\w+)/g;
 
-/** By text: what is sent instead. Texts are constants and combinations of them, so these are few. */
+/** The rewritten statement by its original text. Texts are constants and combinations of them, so there are few. */
 const rewritten = new Map<string, string>();
 
 /**
- * A statement as the driver gets it: all of its parameters in one map, so that Neo4j plans it once. Its cache of plans
- * tells statements apart by the type and the rough size of each parameter, too: one that has five optional strings
- * would be planned for null, for a short string and for a long one of each, whenever a new combination comes, at a
- * tenth of a second to several seconds.
+ * Rewrites a statement for the driver with all parameters in one map, so that Neo4j plans it once. Neo4j's plan cache
+ * also distinguishes statements by the type and approximate size of each parameter: one with five optional strings
+ * would be planned again for each new combination of null, short and long strings, which takes from a tenth of a second
+ * to several seconds.
  */
 export function toSingleParameter(cypher: string, parameters: Row): [cypher: string, parameters: Row] {
   let text = rewritten.get(cypher);

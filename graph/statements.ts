@@ -7,18 +7,18 @@ import { toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
 
-/** A transaction's statements on their way: reads are answered, and nobody waits for a write. */
+/** The statements of a transaction: reads return rows, and writes are not awaited. */
 export interface Statements extends Reader, Sender {
-  /** Sends what is left and commits when everything has succeeded. */
+  /** Sends the remaining writes and commits once everything has succeeded. */
   commit(): Promise<void>;
-  /** Why it failed: the first failure of any statement, or else `error`. */
+  /** The cause of a failure: the first failure of any statement, or else `error`. */
   rootCause(error: unknown): Promise<unknown>;
 }
 
 /**
- * Begins a transaction; nothing here waits for the server. What is sent before the first read is the beginning of that
- * read's statement; what is sent later goes out before the next read, and at the end.
- * @param timeout - milliseconds after which Neo4j ends it, whatever it waits for
+ * Starts a transaction without waiting for the server. Writes before the first read become the prefix of that read's
+ * statement; later writes are sent before the next read, and at the end.
+ * @param timeout - milliseconds after which Neo4j ends the transaction, even while it waits for a lock
  */
 export function beginStatements(session: Session, timeout: number): Statements {
   const transaction = session.beginTransaction({ timeout });
@@ -31,7 +31,7 @@ export function beginStatements(session: Session, timeout: number): Statements {
     return records.map((record) => toPlain(record.toObject()) as Row);
   };
 
-  /** Sends now; whoever has no use for the answer need not look at it. */
+  /** Sends immediately; the caller need not await the result. */
   const dispatch = (statement: Statement): Promise<Row[]> => {
     const answer = execute(statement);
     dispatched.push(answer);

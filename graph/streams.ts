@@ -5,7 +5,7 @@ import type { CustomerNode, DeviceNode } from './command-tx.ts';
 import type { Graph, Reader } from './graph.ts';
 import { readWithKey, type Sender } from './key-store.ts';
 
-// A write locks the node, and what is read after it is what the lock's last holder left. The value written must not be
+// A write locks the node, and a read after it sees what the lock's previous holder wrote. The value written must not be
 // read from the node: `SET c.version = c.version` reads before it has the lock and writes the old version back.
 const LOCK_CUSTOMER = `
   MATCH (c:Customer {id: $id})
@@ -20,18 +20,18 @@ const LOCK_DEVICE = `
 const WRITE_CUSTOMER_VERSION = 'MATCH (c:Customer {id: $id}) SET c.version = $version';
 const WRITE_DEVICE_VERSION = 'MATCH (d:Device {id: $id}) SET d.version = $version';
 
-/** A customer or a device whose events a command may write. */
+/** A customer or a device to which a command may append events. */
 export interface Stream {
   readonly id: string;
   readonly kind: StreamKind;
   readonly key: DataKey;
-  /** The `seq` of its last event, with those of the command. */
+  /** The `seq` of its last event, including those of the command. */
   version: number;
-  /** What its node has as version, or what the event that makes the node gives it. */
+  /** The version stored on its node, or the one that the event that creates the node sets. */
   storedVersion: number;
 }
 
-/** The streams that a command has locked or begun. */
+/** The streams that a command has locked or started. */
 export class Streams {
   readonly #graph: Graph;
   readonly #statements: Reader & Sender;

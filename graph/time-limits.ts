@@ -1,23 +1,23 @@
 /**
- * How long the graph may take, in milliseconds. A command that waits for a lock ends, with the connection that it holds,
- * before the shortest time-out of the activities that run commands (20 s): what an activity leaves behind at its own
- * time-out would go on waiting beside its retry, and each retry would take another connection.
+ * Time limits of graph operations, in milliseconds. A command that waits for a lock ends and frees its connection
+ * before the shortest timeout of the activities that run commands (20 s): a command that outlived its activity would
+ * continue to wait alongside the retry, and each retry would take another connection.
  */
 
-/** A hot read must not wait for a connection as long as the driver's default minute. */
+/** A hot read must not wait for a connection as long as the driver's default of a minute. */
 export const CONNECTION_MS = 5_000;
 /**
- * All transactions of one command, its repetitions included: they take milliseconds; the first one of its kind, planned on a
- * busy machine, seconds. Beside it there is the wait for a connection, and Neo4j looks only every two seconds for
- * transactions whose time is over: 19 s together.
+ * All transactions of one command, retries included. They take milliseconds; the first of its kind, planned on a busy
+ * machine, takes seconds. In addition there is the wait for a connection, and Neo4j checks for expired transactions
+ * only every two seconds: 19 s in total.
  */
 export const COMMAND_MS = 12_000;
 /**
- * The same for a command that runs within a workflow's task, which waits for it for five seconds: what it left behind would
- * hold a second connection beside that of the activity which takes over.
+ * The same for a command in a local activity, for which the workflow task waits five seconds: a command that outlived
+ * it would hold a second connection alongside that of the activity that takes over.
  */
 export const LOCAL_COMMAND_MS = 3_000;
-/** No transaction is begun with less than this left, or less than half of what a command has. */
+/** No transaction starts with less than this left, or with less than half of the command's limit if that is shorter. */
 export const MIN_TRANSACTION_MS = 4_000;
-/** A read of a process that others wait for. */
+/** A read of a process that serves requests. */
 export const READ_MS = 12_000;

@@ -3,9 +3,9 @@ import neo4j from 'neo4j-driver';
 const { isDate, isDateTime, isNode, isRelationship } = neo4j;
 
 /**
- * Parameters as the driver wants them. JavaScript has one kind of number and the driver writes it as a float, so
- * whole numbers become integers here; where a property is a float, the Cypher says `toFloat($x)`. `undefined`, which
- * the driver refuses, becomes null.
+ * Converts parameters for the driver. JavaScript has one number type, which the driver writes as a float, so integral
+ * numbers are converted to integers; if a property is a float, the Cypher uses `toFloat($x)`. `undefined`, which the
+ * driver rejects, becomes null.
  */
 export function toParameters(value: unknown): unknown {
   if (value === undefined || value === null) return null;
@@ -18,8 +18,8 @@ export function toParameters(value: unknown): unknown {
 }
 
 /**
- * What the driver gives, as plain data: a DateTime as RFC 3339 in UTC with milliseconds, a Date as `YYYY-MM-DD`, a
- * node or a relationship as its properties.
+ * Converts the driver's values to plain data: a DateTime to RFC 3339 in UTC with milliseconds, a Date to `YYYY-MM-DD`,
+ * a node or a relationship to its properties.
  */
 export function toPlain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -30,12 +30,12 @@ export function toPlain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toPlain(item)]));
 }
 
-/** A time as it is stored: UTC, milliseconds. */
+/** A time in the stored format: UTC, milliseconds. */
 export function toUtc(time: string): string {
   return new Date(time).toISOString();
 }
 
-/** The same object without its null fields: what is not there is absent outside the graph. */
+/** The same object without its null fields: outside the graph, a missing value is absent. */
 export function withoutNulls<T extends object>(row: T): { [K in keyof T]: Exclude<T[K], null> } {
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as {
     [K in keyof T]: Exclude<T[K], null>;

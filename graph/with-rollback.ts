@@ -7,22 +7,22 @@ import { toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
 
-/** It plans every statement of a process, on a machine that may be busy; nobody waits for what it locks. */
+/** Long enough to plan every statement of a process on a busy machine; no other transaction waits for its locks. */
 const ROLLED_BACK_TRANSACTION_MS = 60_000;
 
 /**
- * Runs commands and queries for real and undoes them all: they see each other's writes, and nobody else ever does. A
- * server that has just started plans each statement when it first sees it, which takes seconds; a rehearsal spends
- * them before somebody waits.
- * @param work - gets a graph whose every transaction is a part of one that is rolled back
- * @throws PersonaError graph_unavailable, and what `play` throws
+ * Runs commands and queries against Neo4j and rolls all of them back: they see each other's writes, other transactions
+ * never do. A server that has just started plans each statement on first use, which takes seconds; a rehearsal spends
+ * them before a caller waits.
+ * @param work - gets a graph whose transactions are all part of one that is rolled back
+ * @throws PersonaError graph_unavailable, and what `work` throws
  */
 export async function withRollback(graph: Graph, work: (rolledBack: Graph) => Promise<void>): Promise<void> {
   const session = graph.writeSession();
   try {
     const transaction = session.beginTransaction({ timeout: ROLLED_BACK_TRANSACTION_MS });
     const run = (cypher: string, parameters: Row) => transaction.run(cypher, parameters);
-    // What a command asks of its session, and no more.
+    // Only what a command uses of its session.
     const sharedSession = {
       beginTransaction: () => ({ run, commit: async () => {} }),
       close: async () => {},
@@ -36,14 +36,14 @@ export async function withRollback(graph: Graph, work: (rolledBack: Graph) => Pr
       writeSession: () => sharedSession as unknown as Session,
       read,
       readFromAnyMember: read,
-      // What is undone is no news.
+      // Rolled-back operations are not observed.
       observer: noopObserver,
     });
     await transaction.rollback();
   } catch (error) {
     throw translateError(error);
   } finally {
-    // Also rolls back what is still open.
+    // Also rolls back a transaction that is still open.
     await session.close();
   }
 }

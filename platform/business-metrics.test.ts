@@ -11,7 +11,7 @@ function setUp() {
   const count = createBusinessMetrics(registry, logger);
   const record = (name: string, events: RecordedEvent[], result: unknown = null) =>
     count({ name, events, result });
-  /** The lines that are not zero, without help and type. */
+  /** The non-zero lines, without help and type. */
   const nonZeroSamples = async () =>
     (await registry.metrics()).split('\n').filter((line) => /^persona_.* [1-9]/.test(line));
   return { record, nonZeroSamples, lines };
@@ -25,7 +25,7 @@ const attempt = (data: Partial<EventData['RecoveryAttempted']>) =>
     ...data,
   });
 
-test('a recovery is counted when it opens, at each attempt, and when it ends, with what came in', async () => {
+test('a recovery is counted when it opens, at each attempt, and when it closes, with the recovered amount', async () => {
   const { record, nonZeroSamples } = setUp();
   record('openRecovery', [
     attempt({ source: 'reported', state: 'declined', class: 'HARD' }),
@@ -51,7 +51,7 @@ test('a recovery is counted when it opens, at each attempt, and when it ends, wi
   ]);
 });
 
-test('refunds are counted by who gave back, and those that failed at once or later', async () => {
+test('refunds are counted as sent by Persona or externally, and as failed immediately or later', async () => {
   const { record, nonZeroSamples } = setUp();
   const others = { amount: 250, currency: 'EUR' };
   record('recordRefund', [event('RefundSent', { by_others: null })]);
@@ -67,7 +67,7 @@ test('refunds are counted by who gave back, and those that failed at once or lat
   ]);
 });
 
-test('codes that nobody knows are counted by network and field, and logged where they are codes', async () => {
+test('unknown codes are counted by network and field, and logged if they look like codes', async () => {
   const { record, nonZeroSamples, lines } = setUp();
   const unmapped = ['network_code:ZZ', 'decline_code:ada@shop.example', 'code:a:b'];
   record('openRecovery', [attempt({ source: 'reported', state: 'declined', unmapped })]);
@@ -83,7 +83,7 @@ test('codes that nobody knows are counted by network and field, and logged where
   ]);
 });
 
-test('what was found out about fraud is counted by outcome, and reminders', async () => {
+test('fraud cases are counted by outcome, and so are reminders', async () => {
   const { record, nonZeroSamples } = setUp();
   record('applyFraudOutcome', [event('FraudOutcomeApplied', { outcome: 'suspected' })]);
   record('remindOfFraudReview', [event('FraudReviewReminded', {})]);
@@ -95,7 +95,7 @@ test('what was found out about fraud is counted by outcome, and reminders', asyn
   ]);
 });
 
-test('onboardings are counted by how the customer was recognised; notices by what became of them', async () => {
+test('onboardings are counted by how the customer was recognised, notices by result', async () => {
   const { record, nonZeroSamples } = setUp();
   const match = (rule: string, proven: boolean) => ({ match: { rule, proven } });
   record('onboard', [event('CustomerCreated', {})], { created: true, ...match('none', true) });
@@ -114,7 +114,7 @@ test('onboardings are counted by how the customer was recognised; notices by wha
   ]);
 });
 
-test('what a comparison with the gateway changes is counted by its kind, and what it leaves to a person', async () => {
+test('changes by the reconciliation are counted by event type, and so are mismatches left to an operator', async () => {
   const { record, nonZeroSamples } = setUp();
   const source = 'reconciliation';
   const removed = { ...event('PaymentMethodRemoved', {}), source };

@@ -1,6 +1,6 @@
 /**
- * What happened, counted: each fact when the command that wrote it is committed, in the process that wrote it. So it is
- * counted once, whatever is retried or replayed (unless a process dies between the commit and the counting).
+ * Business metrics. Events are counted when their command is committed, in the process that committed it: each once,
+ * regardless of retries and replays (unless the process dies between the commit and the count).
  */
 
 import { Counter, type Registry } from 'prom-client';
@@ -8,7 +8,7 @@ import type { EventData, RecordedEvent } from '../domain/events.ts';
 import type { OnboardingResult } from '../domain/onboarding-types.ts';
 import type { Logger } from './logs.ts';
 
-/** A command that is committed, as the graph tells of it. */
+/** A committed command, as reported by the graph. */
 export interface CommittedCommand {
   readonly name: string;
   readonly header: { readonly correlationId: string; readonly idempotencyKey: string };
@@ -16,15 +16,15 @@ export interface CommittedCommand {
   readonly result: unknown;
 }
 
-/** The source of what a comparison with the gateway leads to. */
+/** The source of events caused by the reconciliation. */
 const RECONCILIATION_SOURCE = 'reconciliation';
 
 type EventCounters = { readonly [T in keyof EventData]?: (data: EventData[T]) => void };
 
-/** A code as networks and gateways write them; anything else is not repeated in a log. */
+/** The format of networks' and gateways' codes; anything else is not logged. */
 const PLAIN_CODE = /^[\w.-]{1,40}$/;
 
-/** @returns to be told of each committed command */
+/** @returns to be called for each committed command */
 export function createBusinessMetrics(
   registry: Registry,
   logger: Logger,
@@ -39,53 +39,49 @@ export function createBusinessMetrics(
   );
   const suggestions = counter(
     'persona_match_suggestions_total',
-    'Customers found who may be the same as another',
+    'Suggested matches of two customers who may be the same person',
   );
-  const opened = counter('persona_recoveries_opened_total', 'Recoveries begun, by class of the failure', [
-    'class',
-    'kind',
-  ]);
+  const opened = counter(
+    'persona_recoveries_opened_total',
+    'Recoveries opened, by decline class of the failure',
+    ['class', 'kind'],
+  );
   const closed = counter(
     'persona_recoveries_total',
-    'Recoveries ended, by outcome and class of the failure',
+    'Recoveries closed, by outcome and decline class of the failure',
     ['outcome', 'class'],
   );
-  const reviews = counter('persona_recovery_reviews_total', 'Recoveries handed to a person');
+  const reviews = counter('persona_recovery_reviews_total', 'Recoveries that need an operator');
   const attempts = counter(
     'persona_recovery_attempts_total',
-    'What became of charges; one whose outcome is found out later counts as both',
+    'Results of charges; one that is resolved later counts as unresolved and by its outcome',
     ['state', 'class'],
   );
   const recovered = counter(
     'persona_recovered_minor_units_total',
-    'Recovered, in minor units of its currency',
+    'Recovered amount, in minor units of the currency',
     ['currency'],
   );
   const overpaid = counter('persona_recoveries_overpaid_total', 'Payments that succeeded twice');
-  const refunds = counter('persona_refunds_total', 'Payments given back, and refunds that failed', [
-    'result',
-  ]);
-  const unmapped = counter('persona_decline_unmapped_total', 'Decline codes that the table does not have', [
+  const refunds = counter('persona_refunds_total', 'Refunds, by result', ['result']);
+  const unmapped = counter('persona_decline_unmapped_total', 'Decline codes missing from the table', [
     'network',
     'field',
   ]);
   const outcomes = counter(
     'persona_fraud_outcomes_total',
-    'What was found out about fraud cases, and what was decided in review',
+    'Outcomes of fraud cases, including decisions in review',
     ['outcome'],
   );
-  const reminders = counter(
-    'persona_fraud_review_reminders_total',
-    'Suspicions of fraud that nobody had decided about in time for the reminder',
-  );
+  const reminders = counter('persona_fraud_review_reminders_total', 'Reminders of undecided fraud reviews');
   const corrections = counter(
     'persona_reconciliation_events_total',
-    'What a comparison with the gateway has changed, by the kind of the event',
+    'Changes made by the reconciliation, by event type',
     ['type'],
   );
   const mismatches = counter(
     'persona_gateway_mismatches_total',
-    'Payment methods that the gateway has differently, in a way that a person has to look at',
+    'Payment methods that differ at the gateway in a way that needs an operator',
     ['mismatch'],
   );
   const notices = counter('persona_notices_total', 'Notices to customers', ['template', 'channel', 'result']);
@@ -139,7 +135,7 @@ export function createBusinessMetrics(
     countRecovered(events);
   };
 
-  /** The class stands in the failure's own event, beside the one that opens. */
+  /** The class is in the failure's own event, next to the opening event. */
   function countOpening(events: readonly RecordedEvent[]): void {
     const reported = dataOf(events, 'RecoveryAttempted')?.class ?? 'none';
     if (dataOf(events, 'RecoveryOpened')) opened.inc({ class: reported, kind: 'opened' });

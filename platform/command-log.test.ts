@@ -18,21 +18,21 @@ function logged(command: Partial<CommittedCommand>, logContext = {}) {
 const event = (type: string, stream: string, stream_id: string, data: object = {}) =>
   ({ type, stream, stream_id, data }) as unknown as RecordedEvent;
 
-test('a step is one line that names whom and what it was about, and where it was taken', () => {
+test('a command is one line with its customer, payment, events and context', () => {
   const events = [
     event('RecoveryAttempted', 'customer', 'c-1', { payment_id: 'pay-1', code: 'secret' }),
     event('RecoveryClosed', 'customer', 'c-1', { payment_id: 'pay-1' }),
   ];
   expect(logged({ events }, { workflow_id: 'recovery:pay-1', correlation_id: 'other' })).toEqual([
     {
-      ...{ level: 30, msg: 'written', command: 'recordAttempt', customer_id: 'c-1', payment_id: 'pay-1' },
+      ...{ level: 30, msg: 'committed', command: 'recordAttempt', customer_id: 'c-1', payment_id: 'pay-1' },
       ...{ events: ['RecoveryAttempted', 'RecoveryClosed'], workflow_id: 'recovery:pay-1' },
       correlation_id: 'corr-1',
     },
   ]);
 });
 
-test('an onboarding is found by its transaction, a device by its id; a receipt alone is no step', () => {
+test('an onboarding is found by its transaction, a device by its id; a receipt without events is not logged', () => {
   const onboarding = logged({ name: 'onboard', events: [event('DeviceRegistered', 'device', 'd-1')] });
   expect(onboarding).toMatchObject([{ transaction_id: 'key-1', device_id: 'd-1', correlation_id: 'corr-1' }]);
   expect(logged({ events: [] })).toEqual([]);

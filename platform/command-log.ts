@@ -1,12 +1,12 @@
-/** One log line per step that a process took: each command that changed something, once it is committed. */
+/** One log line per committed command that changed something. */
 
 import type { CommittedCommand } from './business-metrics.ts';
 import type { Logger } from './logs.ts';
 
-/** Where the step was taken: `workflow_id` and whatever else finds its line. */
+/** The context of a command: `workflow_id` and other fields by which its line is found. */
 export type LogContext = Readonly<Record<string, string | number | undefined>>;
 
-/** Ids and the names of what happened; never what stands in an event. */
+/** Logs ids and event types, never the content of an event. */
 export function logCommand(logger: Logger, command: CommittedCommand, logContext: LogContext): void {
   const { name, header, events } = command;
   const line = {
@@ -16,9 +16,9 @@ export function logCommand(logger: Logger, command: CommittedCommand, logContext
     ...subjectOf(command),
     correlation_id: header.correlationId,
   };
-  // Receipts alone: whoever asked has a line of their own.
-  if (events.length === 0) logger.debug(line, 'nothing new');
-  else logger.info(line, 'written');
+  // Only a receipt: the request has its own log line.
+  if (events.length === 0) logger.debug(line, 'no events');
+  else logger.info(line, 'committed');
 }
 
 function subjectOf({ name, header, events }: CommittedCommand): LogContext {
@@ -26,7 +26,7 @@ function subjectOf({ name, header, events }: CommittedCommand): LogContext {
   const [device] = events.filter(({ stream }) => stream === 'device');
   const [payment] = events.flatMap(({ data }) => ('payment_id' in data ? [data.payment_id] : []));
   return {
-    // The key of an onboarding is its transaction.
+    // The idempotency key of an onboarding is its transaction id.
     ...(name === 'onboard' && { transaction_id: header.idempotencyKey }),
     ...(customer && { customer_id: customer.stream_id }),
     ...(device && { device_id: device.stream_id }),

@@ -20,7 +20,7 @@ test.each([
 });
 
 test.each(['', 'P', 'PT', 'P1DT', 'P1M', 'P1Y', '-1 d', '14 days ago', '5 x', 'soon'])(
-  '%j is no duration',
+  '%j is not a duration',
   (text) => {
     expect(parseDuration(text)).toBeUndefined();
   },

@@ -11,8 +11,8 @@ const ISO = /^P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?
 const ISO_MS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000];
 
 /**
- * A duration in milliseconds. Takes ISO 8601 (`P14D`, `PT1H30M`; no years and months, whose length depends on the
- * calendar) and the `ms` package's strings (`14 d`, `2s`, `90 minutes`; a bare number is milliseconds).
+ * A duration in milliseconds. Accepts ISO 8601 (`P14D`, `PT1H30M`; no years and months, whose length depends on the
+ * calendar) and the strings of the `ms` package (`14 d`, `2s`, `90 minutes`; a bare number is in milliseconds).
  * `undefined` for anything else.
  */
 export function parseDuration(text: string): number | undefined {

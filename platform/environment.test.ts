@@ -30,7 +30,7 @@ const worker = {
   CHIMERA_ADDRESS: '127.0.0.1:50061',
 };
 
-test('what is not set has its default', () => {
+test('variables that are not set have their defaults', () => {
   expect(readApiEnvironment(api)).toMatchObject({
     http: { host: '127.0.0.1', port: 8080 },
     grpc: { host: '127.0.0.1', port: 50051 },
@@ -42,13 +42,13 @@ test('what is not set has its default', () => {
   expect(readWorkerEnvironment(worker)).toMatchObject({ chimeraAddress: '127.0.0.1:50061' });
 });
 
-test('key rings keep their order, for the first key writes', () => {
+test('key rings keep their order, since the first key is the one for writing', () => {
   const ring = readApiEnvironment(api).keys.reveal();
   expect(ring.map(({ id }) => id)).toEqual(['k2', 'k1']);
   expect(ring[0]?.key).toEqual(Buffer.alloc(32, 2));
 });
 
-test('one message lists every problem, and repeats no secret', () => {
+test('one message lists all problems and no secret', () => {
   const variables = {
     ...api,
     NEO4J_URI: 'http://127.0.0.1:7474',
@@ -70,7 +70,7 @@ test('one message lists every problem, and repeats no secret', () => {
     'HTTP_PORT: must be a port number',
     'LOG_LEVEL: ',
     'TEMPORAL_TLS_CLIENT_CERT_PATH: cannot be read',
-    'TEMPORAL_TLS_CLIENT_KEY_PATH: come together',
+    'TEMPORAL_TLS_CLIENT_KEY_PATH: must be set together',
   ])
     expect(message).toContain(name);
   expect(message).not.toContain('bWFya2VkLWtleQ');
@@ -80,7 +80,7 @@ test.each([
   ['no-colon', 'entry 1 must be id:base64'],
   [`k1:${key(1)},k2:not base64`, 'entry 2 must be id:base64'],
   [`${'k'.repeat(33)}:${key(1)}`, 'entry 1 must be id:base64'],
-])('a key ring like %j is refused by the place of its fault', (ring, line) => {
+])('a key ring like %j is refused with the position of the invalid entry', (ring, line) => {
   const message = failure(() => readApiEnvironment({ ...api, PERSONA_KEYS: ring }));
   expect(message).toContain(`PERSONA_KEYS: ${line}`);
   expect(message).not.toContain(key(1));
@@ -88,15 +88,11 @@ test.each([
 
 test.each([
   ['without PERSONA_INSECURE', { PERSONA_INSECURE: undefined }, 'PERSONA_INSECURE: must be 1'],
-  ['with another value of it', { PERSONA_INSECURE: 'yes' }, 'PERSONA_INSECURE: must be 1'],
+  ['with another value of PERSONA_INSECURE', { PERSONA_INSECURE: 'yes' }, 'PERSONA_INSECURE: must be 1'],
   ['in production', { NODE_ENV: 'production' }, 'PERSONA_INSECURE: is refused with NODE_ENV=production'],
-  [
-    'for REST on an address that others reach',
-    { HTTP_HOST: '0.0.0.0' },
-    'HTTP_HOST: must be a loopback address',
-  ],
-  ['for gRPC on an address that others reach', { GRPC_HOST: '::' }, 'GRPC_HOST: must be a loopback address'],
-  ['on a name that only looks like loopback', { GRPC_HOST: '127.0.0.1.example' }, 'GRPC_HOST: must be'],
+  ['with REST on a non-loopback address', { HTTP_HOST: '0.0.0.0' }, 'HTTP_HOST: must be a loopback address'],
+  ['with gRPC on a non-loopback address', { GRPC_HOST: '::' }, 'GRPC_HOST: must be a loopback address'],
+  ['on a host name that only looks like loopback', { GRPC_HOST: '127.0.0.1.example' }, 'GRPC_HOST: must be'],
 ])('the API does not start %s', (_, variables, line) => {
   expect(failure(() => readApiEnvironment({ ...api, ...variables }))).toContain(line);
 });
@@ -104,7 +100,7 @@ test.each([
 const { NOTIFY_WEBHOOK_URL: _, NOTIFY_WEBHOOK_SECRET: __, ...withoutNotifier } = worker;
 const smtp = { NOTIFY_SMTP_URL: 'smtp://us:marked@mail.example:587', NOTIFY_FROM: 'Shop <a@shop.example>' };
 
-test('notices go by mail, or to the webhook, and with both to the webhook', () => {
+test('notices are sent by e-mail or to the webhook; if both are set, to the webhook', () => {
   expect(readWorkerEnvironment({ ...withoutNotifier, ...smtp }).notify).toMatchObject({
     by: 'smtp',
     from: 'Shop <a@shop.example>',
@@ -113,29 +109,25 @@ test('notices go by mail, or to the webhook, and with both to the webhook', () =
 });
 
 test.each<[string, Record<string, string>, RegExp]>([
-  ['neither', {}, /NOTIFY_WEBHOOK_URL, NOTIFY_SMTP_URL: one of them must be set/],
+  ['no receiver', {}, /NOTIFY_WEBHOOK_URL, NOTIFY_SMTP_URL: one of them must be set/],
   [
     'a webhook without its secret',
     { NOTIFY_WEBHOOK_URL: 'http://127.0.0.1:1' },
     /NOTIFY_WEBHOOK_SECRET: is missing/,
   ],
   ['a mail server without a sender', { NOTIFY_SMTP_URL: 'smtp://127.0.0.1:25' }, /NOTIFY_FROM: is missing/],
-  [
-    'another kind of address',
-    { ...smtp, NOTIFY_SMTP_URL: 'http://mail' },
-    /NOTIFY_SMTP_URL: must be an smtp/,
-  ],
+  ['a URL that is not SMTP', { ...smtp, NOTIFY_SMTP_URL: 'http://mail' }, /NOTIFY_SMTP_URL: must be an smtp/],
   ['a sender without an address', { ...smtp, NOTIFY_FROM: 'Shop' }, /NOTIFY_FROM: must be an address/],
   ['two senders', { ...smtp, NOTIFY_FROM: 'a@b.example, c@d.example' }, /NOTIFY_FROM: must be an address/],
   ['a header in a sender', { ...smtp, NOTIFY_FROM: 'A\r\nBcc: <c@d.example>' }, /NOTIFY_FROM: must be an/],
-])('notices with %s are refused at start', (_, variables, line) => {
+])('notices with %s are refused at startup', (_, variables, line) => {
   const message = failure(() => readWorkerEnvironment({ ...withoutNotifier, ...variables }));
   expect(message).toMatch(line);
   expect(message).not.toContain('marked@');
 });
 
 test.each(['smtp://127.0.0.1:25', 'smtps://us:pass%40word@mail.example', 'smtp://mail?requireTLS=true'])(
-  'mail may go to %s',
+  'e-mail may be sent through %s',
   (url) => {
     expect(readWorkerEnvironment({ ...withoutNotifier, ...smtp, NOTIFY_SMTP_URL: url }).notify.by).toBe(
       'smtp',
@@ -170,7 +162,7 @@ test('certificates for Temporal are read from their files', () => {
   });
 });
 
-test('payloads are opened for the UI only where a port is given, and for pages of real origins', () => {
+test('the codec server is enabled only by a port, and only for valid origins', () => {
   expect(readApiEnvironment(api).codec).toBeUndefined();
   expect(readApiEnvironment({ ...api, CODEC_PORT: '0' }).codec).toEqual({
     port: 0,
@@ -223,7 +215,7 @@ function failure(read: () => unknown): string {
   throw new Error('nothing was refused');
 }
 
-test('whoever needs the graph or Temporal alone is asked for no more', () => {
+test('a process that uses only the graph or only Temporal needs no other variables', () => {
   const { NEO4J_URI, NEO4J_PASSWORD, PERSONA_KEYS, PERSONA_BLIND_KEYS, TEMPORAL_ADDRESS, ...others } = common;
   const graph = readGraphEnvironment({ NEO4J_URI, NEO4J_PASSWORD, PERSONA_KEYS, PERSONA_BLIND_KEYS });
   expect(graph.neo4j).toMatchObject({ uri: NEO4J_URI, database: 'neo4j' });

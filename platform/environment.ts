@@ -1,6 +1,6 @@
 /**
  * Configuration comes from environment variables only (specification: interfaces, 'Configuration'). Each process reads
- * its own at start, and one message lists everything that is wrong with them.
+ * its variables at startup, and one message lists all problems.
  */
 
 import { z } from 'zod';
@@ -18,13 +18,13 @@ export interface CommonEnvironment {
     apiKey?: Secret<string>;
     tls?: boolean | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
   };
-  /** The first key of each ring writes. */
+  /** The first key of each ring is used for writing. */
   keys: Secret<readonly RawRingKey[]>;
   blindKeys: Secret<readonly RawRingKey[]>;
   codecKeys: Secret<readonly RawRingKey[]>;
 }
 
-/** What reading and comparing the graph takes. */
+/** What is required to read and verify the graph. */
 export type GraphEnvironment = Pick<CommonEnvironment, 'neo4j' | 'keys' | 'blindKeys'>;
 
 export interface ApiEnvironment extends CommonEnvironment {
@@ -71,17 +71,17 @@ const apiSchema = z.object({ ...commonVariables, ...apiVariables });
 const workerSchema = z.object({ ...commonVariables, ...workerVariables });
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
-/** What is wrong with the environment, every variable at once. */
+/** All problems of the environment. */
 export class EnvironmentError extends Error {
   constructor(problems: readonly string[]) {
     super(
-      `The environment is not complete (see .env.example):\n${problems.map((line) => `  ${line}`).join('\n')}`,
+      `Environment variables are missing or invalid (see .env.example):\n${problems.map((line) => `  ${line}`).join('\n')}`,
     );
     this.name = 'EnvironmentError';
   }
 }
 
-/** @throws EnvironmentError naming every variable at fault */
+/** @throws EnvironmentError naming every invalid variable */
 export function readApiEnvironment(variables: Variables): ApiEnvironment {
   const values = read(apiSchema, variables, insecureProblems);
   return {
@@ -96,7 +96,7 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
   };
 }
 
-/** @throws EnvironmentError naming every variable at fault */
+/** @throws EnvironmentError naming every invalid variable */
 export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
   const values = read(workerSchema, variables, notifyProblems);
   return {
@@ -112,45 +112,45 @@ export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
   };
 }
 
-/** @throws EnvironmentError naming every variable at fault */
+/** @throws EnvironmentError naming every invalid variable */
 export function readGraphEnvironment(variables: Variables): GraphEnvironment {
   const values = read(graphSchema, variables, () => []);
   return { neo4j: neo4jOf(values), keys: values.PERSONA_KEYS, blindKeys: values.PERSONA_BLIND_KEYS };
 }
 
-/** @throws EnvironmentError naming every variable at fault */
+/** @throws EnvironmentError naming every invalid variable */
 export function readTemporalEnvironment(variables: Variables): CommonEnvironment['temporal'] {
   return temporalOf(read(temporalSchema, variables, () => []));
 }
 
-/** @throws EnvironmentError if they are missing or malformed */
+/** @throws EnvironmentError if the keys are missing or malformed */
 export function readCodecKeys(variables: Variables): Secret<readonly RawRingKey[]> {
   return read(codecSchema, variables, () => []).TEMPORAL_CODEC_KEYS;
 }
 
 /**
- * Persona cannot yet check who calls. So its servers start only where that is said aloud, never in production, and
- * only on addresses that nobody but this machine reaches (specification: security, 'Who may call').
+ * Persona does not authenticate callers yet. Its servers therefore start only with an explicit opt-in, never in
+ * production, and only on addresses that are reachable from this machine alone (specification: security, 'Who may call').
  */
 function insecureProblems(variables: Variables): string[] {
   const problems: string[] = [];
   if (variables.PERSONA_INSECURE !== '1')
     problems.push(
-      'PERSONA_INSECURE: must be 1: the servers cannot check yet who calls, so they start only for this machine',
+      'PERSONA_INSECURE: must be 1: the servers do not authenticate callers yet, so they serve only this machine',
     );
   else if (variables.NODE_ENV === 'production')
-    problems.push('PERSONA_INSECURE: is refused with NODE_ENV=production: anybody could call');
+    problems.push('PERSONA_INSECURE: is refused with NODE_ENV=production: callers are not authenticated');
   for (const name of ['HTTP_HOST', 'GRPC_HOST'] as const) {
     const host = variables[name];
     if (host && !LOOPBACK.test(host))
       problems.push(
-        `${name}: must be a loopback address such as 127.0.0.1, as long as nobody is authenticated`,
+        `${name}: must be a loopback address such as 127.0.0.1, as callers are not authenticated yet`,
       );
   }
   return problems;
 }
 
-/** A receiver of notices is either a webhook or a mail server, and each needs two variables. */
+/** The receiver of notices is either a webhook or a mail server, each configured by two variables. */
 function notifyProblems(given: Variables): string[] {
   const pairs = [
     ['NOTIFY_WEBHOOK_URL', 'NOTIFY_WEBHOOK_SECRET'],
@@ -158,11 +158,11 @@ function notifyProblems(given: Variables): string[] {
   ] as const;
   if (pairs.every(([url]) => !given[url])) {
     return [
-      'NOTIFY_WEBHOOK_URL, NOTIFY_SMTP_URL: one of them must be set: without it nobody can be written to. The first comes with NOTIFY_WEBHOOK_SECRET, the second with NOTIFY_FROM',
+      'NOTIFY_WEBHOOK_URL, NOTIFY_SMTP_URL: one of them must be set to send notices, the first with NOTIFY_WEBHOOK_SECRET, the second with NOTIFY_FROM',
     ];
   }
   return pairs.flatMap(([url, other]) =>
-    given[url] && !given[other] ? [`${other}: is missing; ${url} needs it`] : [],
+    given[url] && !given[other] ? [`${other}: is missing; ${url} requires it`] : [],
   );
 }
 
@@ -171,7 +171,7 @@ function notifyOf(values: z.output<typeof workerSchema>): WorkerEnvironment['not
   if (NOTIFY_WEBHOOK_URL && NOTIFY_WEBHOOK_SECRET)
     return { by: 'webhook', url: NOTIFY_WEBHOOK_URL, secret: NOTIFY_WEBHOOK_SECRET };
   if (NOTIFY_SMTP_URL && NOTIFY_FROM) return { by: 'smtp', url: NOTIFY_SMTP_URL, from: NOTIFY_FROM };
-  throw new Error('notifyProblems lets no environment without a receiver of notices pass');
+  throw new Error('notifyProblems must have refused an environment without a receiver of notices');
 }
 
 function common(values: z.output<typeof commonSchema>): CommonEnvironment {
@@ -230,7 +230,7 @@ function pairProblems(given: Variables): string[] {
   const { TEMPORAL_TLS_CLIENT_CERT_PATH: certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: key } = given;
   return Boolean(certificate) === Boolean(key)
     ? []
-    : ['TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH: come together, or neither'];
+    : ['TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH: must be set together'];
 }
 
 function describe(schema: z.ZodObject, given: Variables, issue: z.core.$ZodIssue): string {

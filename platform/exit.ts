@@ -2,10 +2,10 @@ import { PersonaError } from '../domain/errors.ts';
 import { EnvironmentError } from './environment.ts';
 import { PolicyError } from './policy.ts';
 
-/** `EX_CONFIG` of sysexits.h: nothing will change until somebody edits the configuration. */
+/** `EX_CONFIG` of sysexits.h: a restart will not help until the configuration is changed. */
 const EXIT_CONFIGURATION = 78;
 
-/** Ends a process that cannot go on. What a person can act on is one message; anything else is a bug, and shows where. */
+/** Ends a process that cannot continue. A known error is printed as its message, any other with its stack. */
 export function exitWithError(error: unknown): never {
   const isPersonaError = error instanceof PersonaError;
   const isConfiguration =

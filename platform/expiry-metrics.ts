@@ -2,11 +2,11 @@ import { Counter, type Registry } from 'prom-client';
 
 type Counts = Readonly<Record<'scanned' | 'notified' | 'updated' | 'expired' | 'failed', number>>;
 
-/** What the expiry monitor of this process has seen to. @returns to be told of each part */
+/** Counts the cards that the expiry monitor of this process handles. @returns to be called with each part's counts */
 export function createExpiryMetrics(registry: Registry): (counts: Counts) => void {
   const cards = new Counter({
     name: 'persona_expiring_cards_total',
-    help: 'Cards that the expiry monitor looked at, and what became of those that were due',
+    help: 'Cards scanned by the expiry monitor, and the results of those that were due',
     labelNames: ['result'],
     registers: [registry],
   });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { observeGatewayBreaker } from './gateway-breaker.ts';
 import type { Logger } from './logs.ts';
 
-test('each change of the breaker is a gauge, a count and a line', async () => {
+test('each transition of the breaker sets the gauge, is counted and is logged', async () => {
   const registry = new Registry();
   const lines: unknown[] = [];
   const line = (level: string) => (fields: object) => void lines.push({ level, ...fields });

@@ -1,4 +1,4 @@
-/** What a process measures and logs of the breaker around its charges. */
+/** Metrics and logs of the breaker around a process's charges. */
 
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { BreakerState } from '../domain/ports.ts';
@@ -6,17 +6,17 @@ import type { Logger } from './logs.ts';
 
 const VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
 
-/** @returns takes each new state */
+/** @returns to be called with each new state */
 export function observeGatewayBreaker(registry: Registry, logger: Logger): (state: BreakerState) => void {
   const registers = [registry];
   const state = new Gauge({
     name: 'persona_gateway_breaker_state',
-    help: 'Whether this process sends charges: 0 closed (it does), 1 half open (one on trial), 2 open (none)',
+    help: 'Whether this process sends charges: 0 closed (all), 1 half open (one trial charge), 2 open (none)',
     registers,
   });
   const transitions = new Counter({
     name: 'persona_gateway_breaker_transitions_total',
-    help: 'Changes of the breaker around charges, by the state that it changed to',
+    help: 'Transitions of the breaker around charges, by new state',
     labelNames: ['to'],
     registers,
   });
@@ -24,9 +24,9 @@ export function observeGatewayBreaker(registry: Registry, logger: Logger): (stat
     state.set(VALUES[to]);
     transitions.inc({ to });
     const fields = { breaker: 'gateway', state: to };
-    if (to === 'open') logger.error(fields, 'the payment gateway fails: charging is paused');
+    if (to === 'open') logger.error(fields, 'the payment gateway is failing: charging is paused');
     else if (to === 'half_open')
-      logger.info(fields, 'one charge tries whether the payment gateway works again');
-    else logger.info(fields, 'the payment gateway works again: charging goes on');
+      logger.info(fields, 'a trial charge tests whether the payment gateway has recovered');
+    else logger.info(fields, 'the payment gateway has recovered: charging resumes');
   };
 }

@@ -1,4 +1,4 @@
-/** What a process measures and logs of its graph: how long reads and commands take, how many are under way, what they wrote. */
+/** Metrics and logs of a process's graph: the duration of reads and commands, those in progress, and what they wrote. */
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { PersonaError } from '../domain/errors.ts';
@@ -7,10 +7,10 @@ import type { Logger } from './logs.ts';
 import { logCommand, type LogContext } from './command-log.ts';
 
 /**
- * What the graph's `observer` wants to be.
+ * The graph's `observer`.
  *
- * @param options.connections that the process holds at most: beyond as many operations at once, the next ones wait
- * @param options.around says where a step was taken, for its log line
+ * @param options.connections the process's maximum number of connections; further concurrent operations wait
+ * @param options.logContext the context of a command, for its log line
  */
 export function observeGraph(
   registry: Registry,
@@ -20,30 +20,30 @@ export function observeGraph(
   const registers = [registry];
   const duration = new Histogram({
     name: 'persona_graph_duration_seconds',
-    help: 'How long reads and commands of the graph took, by what became of them; commands with their repetitions',
+    help: 'Duration of graph reads and commands, by result; commands including their retries',
     labelNames: ['operation', 'result'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
   const inFlight = new Gauge({
     name: 'persona_graph_operations',
-    help: 'Reads and commands that are under way; each needs a connection',
+    help: 'Reads and commands in progress; each uses a connection',
     registers,
   });
   new Gauge({
     name: 'persona_graph_pool_connections_max',
-    help: 'Connections to Neo4j that this process holds at most',
+    help: 'Maximum number of Neo4j connections of this process',
     registers,
   }).set(connections);
   const retried = new Counter({
     name: 'persona_graph_command_retries_total',
-    help: 'Commands that were run again because others held their nodes or the connection was lost',
+    help: 'Commands that were retried because of a lock conflict or a lost connection',
     labelNames: ['command'],
     registers,
   });
   const foreignTokens = new Counter({
     name: 'persona_tokens_of_other_customers_total',
-    help: 'Payment methods refused because another customer has their token, by the command that brought them',
+    help: 'Payment methods refused because another customer has their token, by command',
     labelNames: ['command'],
     registers,
   });
@@ -71,7 +71,7 @@ export function observeGraph(
 
 const FOREIGN_TOKEN = 'token_belongs_to_other_customer';
 
-/** An onboarding and a verification succeed without the method, and say so in their answer. */
+/** An onboarding and a verification succeed without the method and report that in their result. */
 function omittedForeignToken({ result }: CommittedCommand): boolean {
   const { warnings, refused } = (result ?? {}) as { warnings?: readonly string[]; refused?: string };
   return refused === FOREIGN_TOKEN || warnings?.includes(FOREIGN_TOKEN) === true;

@@ -18,7 +18,7 @@ test.each([
   ['with quotes', { id: 'a "quoted" \\ text', ms: 0, type: '","token":"x"' }],
   ['of several lines', { id: 'a\nb\r\u0000\u001f\u007f\u2028', ms: 1.5, type: '' }],
   ['of other scripts', { id: 'Zoë 🙂 文', ms: -1, type: 'x'.repeat(200) }],
-])('a line with values %s is the one that the logger itself would write', (_, values) => {
+])('a line with values %s is identical to the logger’s own', (_, values) => {
   const logger = loggerAt('info');
   for (const each of [logger, logger.child({ correlation_id: 'c-1' })]) {
     createLineWriter(each, 'it "happened"', ['id', 'ms', 'type'])(values);
@@ -28,11 +28,11 @@ test.each([
   expect([lines[0], lines[2]]).toEqual([lines[1], lines[3]]);
 });
 
-test('where the logger is silent, so are its lines', () => {
+test('nothing is written below the logger’s level', () => {
   createLineWriter(loggerAt('warn'), 'request', ['id'])({ id: 'a-1' });
   expect(lines).toEqual([]);
 });
 
-test('no line may have a field that is masked in others', () => {
+test('a line must not have a sensitive field', () => {
   expect(() => createLineWriter(loggerAt('info'), 'request', ['id', 'email'])).toThrow('email');
 });

@@ -1,6 +1,6 @@
 /**
- * Structured logs: JSON lines on standard error (standard output belongs to what a process has to say to programs),
- * readable ones on a terminal.
+ * Structured logs: JSON lines on standard error (standard output is reserved for machine-readable output), readable
+ * ones on a terminal.
  */
 
 import { type DestinationStream, type Logger, pino } from 'pino';
@@ -8,7 +8,7 @@ import pretty from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
-/** Behind `Secret` and ids-only logging, the last line of defence: fields that are masked wherever a line has them. */
+/** Fields that are masked wherever they occur in a line: the last line of defence after `Secret` and ids-only logging. */
 export const SENSITIVE_NAMES: readonly string[] = [
   'token',
   'password',
@@ -23,12 +23,12 @@ export const SENSITIVE_NAMES: readonly string[] = [
   'street1',
   'street2',
 ];
-/** In the finished line, which reaches every depth, as pino's own redaction by paths does not. */
+/** Applied to the finished line, so that it works at every depth, unlike pino's redaction by paths. */
 const SENSITIVE = new RegExp(`"(${SENSITIVE_NAMES.join('|')})":"(?:[^"\\\\]|\\\\.)*"`, 'g');
 
 /**
  * @param options.process named in every line: `api`, `worker`, …
- * @param options.level the least important level that is written
+ * @param options.level the lowest level that is written
  */
 export function createLogger(options: { process: string; level: string }): Logger {
   const standardError = 2;
@@ -47,13 +47,12 @@ export function createLogger(options: { process: string; level: string }): Logge
   );
 }
 
-/** For a write that has begun: far more than it takes, and short for the end of a process. */
+/** Wait for a write in progress: far longer than a write takes, and short for a process exit. */
 const WRITE_WAIT_MS = 100;
 
 /**
- * Hands over the lines of one turn of the event loop together: the destination measures and copies all that waits
- * whenever it gets something, which for single lines costs more than making them. Whatever ends the process in good
- * order, its last lines are written.
+ * Passes the lines of one event loop turn on together: the destination measures and copies everything pending on each
+ * write, which for single lines costs more than composing them. On an orderly exit the last lines are written.
  */
 function batchedPerTick(
   destination: ReturnType<typeof pino.destination>,
@@ -71,7 +70,7 @@ function batchedPerTick(
     destination.write(text);
   };
   const flushSync = () => {
-    // Another thread writes it, which needs no more than a moment: what follows must neither overtake it nor end it.
+    // Another thread is writing: the following lines must neither overtake that write nor cut it off.
     if (isWriting) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WRITE_WAIT_MS);
     flushLines();
     destination.flushSync();
@@ -88,7 +87,7 @@ function batchedPerTick(
 let lastTime = 0;
 let lastText = '';
 
-/** As pino's own, which makes the text anew for each line of the same millisecond. */
+/** Same format as pino's timestamp, which formats the same millisecond anew for each line. */
 function isoTime(): string {
   const now = Date.now();
   if (now !== lastTime) {

@@ -5,7 +5,7 @@ import { type Readiness, readinessOf } from './readiness.ts';
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const readiness = async () => readinessOf({ neo4j: 'up' }, false);
 
-test('the probes say whether the process lives, and whether it can work', async () => {
+test('the probes report whether the process is alive, and whether it is ready', async () => {
   let state: Readiness = { status: 'starting', dependencies: {} };
   const server = await serveMetrics(LOOPBACK, { metrics: async () => '', readiness: async () => state });
   onTestFinished(() => server.close());
@@ -29,7 +29,7 @@ test('the probes say whether the process lives, and whether it can work', async 
   expect(await ask('/readyz')).toEqual([503, { status: 'stopping', dependencies: { neo4j: 'up' } }]);
 });
 
-test('/metrics shows what was counted', async () => {
+test('/metrics exposes the counters', async () => {
   const metrics = createMetrics();
   metrics.contextCache.inc({ result: 'hit' }, 3);
   const server = await serveMetrics(LOOPBACK, { metrics: () => metrics.registry.metrics(), readiness });
@@ -41,24 +41,27 @@ test('/metrics shows what was counted', async () => {
   expect((await fetch(new URL('/other', server.url))).status).toBe(404);
 });
 
-test('a collector that fails is a 500, not a hanging request', async () => {
+test('a failing collector results in a 500, not a hanging request', async () => {
   const metrics = () => Promise.reject(new Error('no numbers'));
   const server = await serveMetrics(LOOPBACK, { metrics, readiness });
   onTestFinished(() => server.close());
   expect((await fetch(server.url)).status).toBe(500);
 });
 
-// Elsewhere only 127.0.0.1 is configured on loopback.
-test.runIf(process.platform === 'linux')('it is reached by the addresses that it listens on', async () => {
-  const serve = async (host: string) => {
-    const server = await serveMetrics({ host, port: 0 }, { metrics: async () => '', readiness });
-    onTestFinished(() => server.close());
-    return server.url;
-  };
-  const another = (url: string) => fetch(url.replace('127.0.0.1', '127.0.0.2'));
-  const everywhere = await serve('0.0.0.0');
-  expect(everywhere).toMatch(/^http:\/\/127\.0\.0\.1:/);
-  expect((await fetch(everywhere)).status).toBe(200);
-  expect((await another(everywhere)).status).toBe(200);
-  await expect(another(await serve('127.0.0.1'))).rejects.toThrow();
-});
+// On other platforms only 127.0.0.1 is configured on loopback.
+test.runIf(process.platform === 'linux')(
+  'the server is reachable only on the addresses that it listens on',
+  async () => {
+    const serve = async (host: string) => {
+      const server = await serveMetrics({ host, port: 0 }, { metrics: async () => '', readiness });
+      onTestFinished(() => server.close());
+      return server.url;
+    };
+    const another = (url: string) => fetch(url.replace('127.0.0.1', '127.0.0.2'));
+    const everywhere = await serve('0.0.0.0');
+    expect(everywhere).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    expect((await fetch(everywhere)).status).toBe(200);
+    expect((await another(everywhere)).status).toBe(200);
+    await expect(another(await serve('127.0.0.1'))).rejects.toThrow();
+  },
+);

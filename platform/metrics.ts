@@ -1,4 +1,4 @@
-/** Prometheus metrics of one process, and the server that shows them. */
+/** Prometheus metrics of one process, and the server that exposes them. */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ export interface Metrics {
   readonly contextCache: Counter<'result'>;
 }
 
-/** A registry of its own per call, so that tests may run several processes' worth of servers in one. */
+/** A separate registry per call, so that tests can run the servers of several processes in one. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -21,14 +21,14 @@ export function createMetrics(): Metrics {
     registry,
     requestDuration: new Histogram({
       name: 'persona_request_duration_seconds',
-      help: 'How long requests took, by route or rpc and status',
+      help: 'Duration of requests, by route or RPC and status',
       labelNames: ['face', 'operation', 'code'],
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers: [registry],
     }),
     contextCache: new Counter({
       name: 'persona_context_cache_total',
-      help: 'Reads of customer contexts by what the cache did',
+      help: 'Reads of customer contexts, by cache result',
       labelNames: ['result'],
       registers: [registry],
     }),
@@ -42,10 +42,10 @@ interface Page {
 }
 
 /**
- * Serves `/metrics`, `/healthz` and `/readyz`: figures and states, nothing about any person.
+ * Serves `/metrics`, `/healthz` and `/readyz`: figures and states, no personal data.
  *
- * @param address.port 0 takes any free one
- * @param sources.metrics gives the text in Prometheus' format
+ * @param address.port 0: any free port
+ * @param sources.metrics returns the text in Prometheus' format
  */
 export async function serveMetrics(
   { host, port }: { host: string; port: number },
@@ -88,7 +88,7 @@ export async function serveMetrics(
   };
 }
 
-/** Where this machine reaches it: a server that listens on all addresses is on loopback, too. */
+/** The URL from this machine: a server that listens on all addresses is reachable on loopback. */
 function urlOf({ address, port }: AddressInfo): string {
   const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}/metrics`;

@@ -13,7 +13,7 @@ const file = (content: string) => {
 };
 const DAY = 86_400_000;
 
-test('the defaults are those of the specification', () => {
+test('the defaults match the specification', () => {
   expect(readPolicy()).toMatchObject({
     reportingCurrency: 'USD',
     trust: { initial: 0.5, threshold: 0.7 },
@@ -32,7 +32,7 @@ test('the defaults are those of the specification', () => {
   });
 });
 
-test("another file's values replace the defaults, value by value", () => {
+test("a policy file's values replace the defaults one by one", () => {
   const policy = readPolicy(file('{"recovery": {"window": "PT1H30M", "swapDefault": false}}'));
   expect(policy.recovery).toMatchObject({
     window: 5_400_000,
@@ -42,7 +42,7 @@ test("another file's values replace the defaults, value by value", () => {
   expect(policy.trust.threshold).toBe(0.7);
 });
 
-test('a half-life of trust is a duration that is longer than nothing, and there is none unless it is given', () => {
+test('the half-life of trust must be longer than 0, and is absent by default', () => {
   expect(readPolicy().trust).not.toHaveProperty('halfLife');
   expect(readPolicy(file('{"trust": {"halfLife": "P30D"}}')).trust.halfLife).toBe(30 * DAY);
   expect(() => readPolicy(file('{"trust": {"halfLife": 0}}'))).toThrow(
@@ -50,7 +50,7 @@ test('a half-life of trust is a duration that is longer than nothing, and there 
   );
 });
 
-test('every key that breaks a rule or is unknown is named', () => {
+test('every invalid or unknown key is named', () => {
   const content = {
     reportingCurrency: 'DOLLAR',
     trust: { threshold: 1.5, halflife: '1 d' },
@@ -61,7 +61,7 @@ test('every key that breaks a rule or is unknown is named', () => {
   expect(() => readPolicy(path)).toThrow(
     expect.objectContaining({
       message: expect.stringMatching(
-        /reportingCurrency: must be an ISO 4217[^]*trust\.threshold: [^]*trust\.halflife: is not a policy[^]*recovery\.window: must be a duration[^]*recovery\.maxEventAge: [^]*surprise: is not a policy/,
+        /reportingCurrency: must be an ISO 4217[^]*trust\.threshold: [^]*trust\.halflife: is not a known key[^]*recovery\.window: must be a duration[^]*recovery\.maxEventAge: [^]*surprise: is not a known key/,
       ),
     }),
   );
@@ -69,17 +69,17 @@ test('every key that breaks a rule or is unknown is named', () => {
 });
 
 test.each([
-  ['no file', join(folder, 'absent.json')],
-  ['no JSON', file('{')],
+  ['a missing file', join(folder, 'absent.json')],
+  ['a file without valid JSON', file('{')],
 ])('%s is an error that names the file', (_, path) => {
   expect(() => readPolicy(path)).toThrow(`The policy file ${path} cannot be read`);
 });
 
-test('a file that is no object is refused', () => {
+test('a file whose content is not an object is refused', () => {
   expect(() => readPolicy(file('[]'))).toThrow('the file: ');
 });
 
-test('every key says what it means', () => {
+test('every key has a description', () => {
   const undescribed: string[] = [];
   const visit = (schema: z.ZodObject, path: string) => {
     for (const [key, value] of Object.entries(schema.shape)) {

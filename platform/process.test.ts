@@ -1,4 +1,4 @@
-/** Logs and shutdown as a process shows them: a small program that uses both, watched from outside. */
+/** Logs and shutdown of a process, observed from outside on a small program. */
 
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
@@ -20,7 +20,7 @@ const program = `
   setInterval(() => {}, 1_000);
 `;
 
-test('a process stops its parts in reversed order, whatever one of them does, and logs no secret', async () => {
+test('a process stops its parts in reverse order even if one of them fails, and logs no secret', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: new URL('..', import.meta.url),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -41,7 +41,7 @@ test('a process stops its parts in reversed order, whatever one of them does, an
     'begun',
     'stopping',
     'last stopped',
-    'could not be stopped',
+    'failed to stop',
     'first stopped',
     'stopped',
   ]);
@@ -52,7 +52,7 @@ test('a process stops its parts in reversed order, whatever one of them does, an
 
 test.each([
   ['exits by itself', 'process.exit(0)'],
-  ['is killed behind a fatal line', "logger.fatal('last'); process.kill(process.pid, 'SIGKILL')"],
+  ['is killed after a fatal line', "logger.fatal('last'); process.kill(process.pid, 'SIGKILL')"],
 ])('a process that %s has written every line, in order', async (_, end) => {
   const lines = `
     import { createLogger } from './platform/logs.ts';

@@ -1,15 +1,15 @@
-/** Whether a process can work, as load balancers and operators ask for it. */
+/** The readiness of a process, for load balancers and operators. */
 
 export interface Readiness {
-  /** `degraded`: it does a part of its work, and should be asked for it. */
+  /** `degraded`: only a part of its work is available; it still accepts requests for that. */
   status: 'starting' | 'ready' | 'degraded' | 'unavailable' | 'stopping';
-  /** Each of what it needs. */
+  /** The state of each dependency. */
   dependencies: Record<string, 'up' | 'down'>;
 }
 
 /**
- * @param stopping on its way out: load balancers should look elsewhere, whatever else is well
- * @param needed what it can do nothing without; absent: all of them
+ * @param stopping the process is shutting down: load balancers should use others, regardless of its dependencies
+ * @param needed the dependencies without which the process is unavailable; default: all of them
  */
 export function readinessOf(
   dependencies: Readiness['dependencies'],

@@ -1,4 +1,4 @@
-/** `.persona/run.json`: where the parts of a running Persona answer, for other programs (specification: interfaces, 'Commands'). */
+/** `.persona/run.json`: the addresses of a running Persona, for other programs (specification: interfaces, 'Commands'). */
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -12,14 +12,14 @@ export interface RunFile {
   gateway: string;
   inbox: string;
   chimera_control: string;
-  /** URL of each process's metrics, by the process's name. */
+  /** URL of each process's metrics, by process name. */
   metrics: Record<string, string>;
-  /** host:port, as the next ones. */
+  /** host:port, as are the next ones. */
   grpc: string;
   temporal: string;
   chimera: string;
   inbox_smtp?: string;
-  /** URL of the codec server that Temporal's UI asks. */
+  /** URL of the codec server that Temporal's UI uses. */
   temporal_codec?: string;
   kafka?: string;
   /** A bolt:// or neo4j:// address. */
@@ -28,7 +28,7 @@ export interface RunFile {
   neo4j_password: string;
   neo4j_database: string;
   temporal_namespace: string;
-  /** Of every process that was started, by its name; servers that somebody else runs are not among them. */
+  /** Ids of the started processes, by name; external servers are not included. */
   pids: Record<string, number>;
 }
 
@@ -40,30 +40,30 @@ export function runFilePath(env: Record<string, string | undefined>): string {
 }
 
 /**
- * Beside the run file, as `NAME=value` lines: the keys that a copy made up for itself, without which nobody else reads
- * what it sealed. Keys that were in the environment stay there alone.
+ * Next to the run file, as `NAME=value` lines: the keys that a running Persona has generated, without which its sealed
+ * data cannot be read. Keys given by the environment are not written.
  */
 export function runSecretsPath(runFile: string): string {
   return `${runFile.replace(/\.json$/, '')}.env`;
 }
 
-/** What runs, or undefined if there is no run file. A file that a killed copy left behind is read like any other: see `pids`. */
+/** The run file, or undefined if there is none. The file may be left over from a killed stack: check `pids`. */
 export function readRunFile(path: string): RunFile | undefined {
   const text = readIfExists(path);
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-/** The secrets beside a run file; empty if there are none. */
+/** The secrets next to a run file; empty if there are none. */
 export function readRunSecrets(runFile: string): Record<string, string | undefined> {
   return parseEnv(readIfExists(runSecretsPath(runFile)) ?? '');
 }
 
-/** Whoever reads the file meanwhile finds the old content or the new one, never half of it. Only its owner may read it. */
+/** Writes the file atomically: a concurrent reader sees the old content or the new. Only its owner may read it. */
 export function writeRunFile(path: string, content: RunFile): void {
   writePrivateFile(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** The same for the secrets beside it. */
+/** The same for the secrets next to it. */
 export function writeRunSecrets(runFile: string, secrets: Readonly<Record<string, string>>): void {
   const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
   writePrivateFile(runSecretsPath(runFile), lines.join(''));

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A value that must not be printed: wherever it is logged, serialised or put into a text, it reads as masked. */
+/** A value that must not be printed: it is masked when logged, serialised or converted to a string. */
 export class Secret<T> {
   readonly #value: T;
 
@@ -8,7 +8,7 @@ export class Secret<T> {
     this.#value = value;
   }
 
-  /** The value itself, for the one place that needs it. */
+  /** The unmasked value, for the place that uses it. */
   reveal(): T {
     return this.#value;
   }

@@ -2,17 +2,17 @@ import closeWithGrace from 'close-with-grace';
 import type { Logger } from './logs.ts';
 
 export interface Shutdown {
-  /** Steps run in reversed order: what was started last stops first. */
+  /** Steps run in reverse order: what was started last stops first. */
   add(name: string, stop: () => Promise<void> | void): void;
-  /** Runs the steps now; for a start that failed half-way. */
+  /** Runs the steps now, for a startup that failed half-way. */
   stopAll(): Promise<void>;
 }
 
 /**
- * Stops the process in good order on SIGINT, SIGTERM and on an error that nobody caught. A step that fails is logged
- * and does not keep the others from running.
+ * Stops the process gracefully on SIGINT, SIGTERM and uncaught errors. A step that fails is logged and does not prevent
+ * the others from running.
  *
- * @param graceMs after which the process is ended hard
+ * @param graceMs after which the process is terminated
  */
 export function createShutdown(logger: Logger, graceMs: number): Shutdown {
   const steps: { name: string; stop: () => Promise<void> | void }[] = [];
@@ -22,12 +22,12 @@ export function createShutdown(logger: Logger, graceMs: number): Shutdown {
         await step.stop();
         logger.debug({ step: step.name }, 'stopped');
       } catch (error) {
-        logger.error({ err: error, step: step.name }, 'could not be stopped');
+        logger.error({ err: error, step: step.name }, 'failed to stop');
       }
     }
   };
   closeWithGrace({ delay: graceMs, logger }, async ({ signal, err }) => {
-    if (err) logger.fatal({ err }, 'an error that nobody caught: stopping');
+    if (err) logger.fatal({ err }, 'uncaught error: stopping');
     else logger.info({ signal }, 'stopping');
     await run();
     logger.info('stopped');

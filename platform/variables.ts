@@ -1,4 +1,4 @@
-/** Every environment variable that Persona's processes read, with its rule, its default and what it is for. */
+/** Every environment variable that Persona's processes read, with its rule, default and purpose. */
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { Secret } from './secret.ts';
 const KEY_BYTES = 32;
 const KEY = /^([A-Za-z0-9._-]{1,32}):([A-Za-z0-9+/_-]+={0,2})$/;
 
-/** One key of a ring; the first one of a ring writes, all of them read. */
+/** One key of a ring; the first one is used for writing, all of them for reading. */
 export interface RawRingKey {
   readonly id: string;
   /** 32 bytes. */
@@ -23,7 +23,7 @@ const hostAndPort = z
   .regex(/^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, 'must be host:port, such as 127.0.0.1:7233');
 const port = z
   .string()
-  .regex(/^\d+$/, 'must be a port number; 0 takes any free one')
+  .regex(/^\d+$/, 'must be a port number; 0: any free port')
   .transform(Number)
   .pipe(z.number().max(65_535, 'must be a port number, at most 65535'));
 const perMinute = z
@@ -52,7 +52,7 @@ const keyRing = z.string().transform((text, context) => {
   const keys: RawRingKey[] = [];
   for (const [index, part] of text.split(',').entries()) {
     const [, id, base64] = KEY.exec(part.trim()) ?? [];
-    // The text itself is never repeated: it is a key.
+    // The text itself is never repeated, because it contains a key.
     if (id === undefined || base64 === undefined)
       return problem(`entry ${index + 1} must be id:base64, the id of at most 32 of A-Z a-z 0-9 . _ -`);
     const key = Buffer.from(base64, 'base64');
@@ -69,45 +69,45 @@ export const commonVariables = {
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
-    .describe('The least important log line that is written'),
+    .describe('Lowest level of the log lines that are written'),
   METRICS_HOST: z
     .string()
     .default('127.0.0.1')
-    .describe('Address of /metrics and the probes; 0.0.0.0 lets those outside of a pod reach them'),
-  METRICS_PORT: port.default(9464).describe('Its port; 0 takes any free one'),
+    .describe('Address of /metrics and the probes; 0.0.0.0 makes them reachable from outside a pod'),
+  METRICS_PORT: port.default(9464).describe('Port of /metrics and the probes; 0: any free port'),
   PERSONA_POLICY_FILE: z
     .string()
     .optional()
-    .describe('A JSON file whose values replace those of config/policy.json'),
+    .describe('A JSON file whose values override those of config/policy.json'),
 
   NEO4J_URI: z
     .string()
     .regex(/^(bolt|neo4j)(\+s|\+ssc)?:\/\/.+/, 'must be a bolt:// or neo4j:// address')
-    .describe('Where Neo4j answers, such as bolt://127.0.0.1:7687'),
-  NEO4J_USERNAME: z.string().default('neo4j').describe("Neo4j's user"),
-  NEO4J_PASSWORD: secretText.describe("The user's password"),
+    .describe('Address of Neo4j, such as bolt://127.0.0.1:7687'),
+  NEO4J_USERNAME: z.string().default('neo4j').describe('User name at Neo4j'),
+  NEO4J_PASSWORD: secretText.describe("The Neo4j user's password"),
   NEO4J_DATABASE: z.string().default('neo4j').describe('The database that holds the graph'),
 
   TEMPORAL_ADDRESS: hostAndPort.describe("Temporal's frontend, such as 127.0.0.1:7233"),
-  TEMPORAL_NAMESPACE: z.string().default('default').describe('The namespace that the processes live in'),
-  TEMPORAL_API_KEY: secretText.optional().describe('Key of Temporal Cloud; switches TLS on'),
-  TEMPORAL_TLS: z.stringbool().optional().describe('`true`: talk TLS to Temporal'),
+  TEMPORAL_NAMESPACE: z.string().default('default').describe('Temporal namespace of the processes'),
+  TEMPORAL_API_KEY: secretText.optional().describe('API key of Temporal Cloud; enables TLS'),
+  TEMPORAL_TLS: z.stringbool().optional().describe('`true`: connect to Temporal with TLS'),
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: fileContent
     .optional()
-    .describe("File with the authority of Temporal's certificate (PEM); absent: the system's authorities"),
+    .describe("File with the CA certificate of Temporal's server (PEM); absent: the system's CAs"),
   TEMPORAL_TLS_CLIENT_CERT_PATH: fileContent
     .optional()
     .describe('File with the client certificate for mutual TLS (PEM)'),
   TEMPORAL_TLS_CLIENT_KEY_PATH: fileContent.optional().describe("File with that certificate's key (PEM)"),
 
   PERSONA_KEYS: keyRing.describe(
-    'Keys that wrap the data keys of customers and devices: id:base64,… (32 bytes each); the first one writes',
+    'Keys that wrap customers’ and devices’ data keys: id:base64,… (32 bytes each); the first one is used for writing',
   ),
   PERSONA_BLIND_KEYS: keyRing.describe(
-    'Keys of the blind indexes that find sealed values: id:base64,… (32 bytes each); the first one writes',
+    'Keys of the blind indexes for sealed values: id:base64,… (32 bytes each); the first one is used for writing',
   ),
   TEMPORAL_CODEC_KEYS: keyRing.describe(
-    'Keys that encrypt every Temporal payload: id:base64,… (32 bytes each); the first one writes',
+    'Keys that encrypt every Temporal payload: id:base64,… (32 bytes each); the first one is used for writing',
   ),
 };
 
@@ -115,55 +115,59 @@ export const apiVariables = {
   PERSONA_INSECURE: z
     .string()
     .optional()
-    .describe('`1`: plain text, no authentication, loopback only. Needed until authentication is built'),
+    .describe(
+      '`1`: plain text, no authentication, loopback only. Required until authentication is implemented',
+    ),
   HTTP_HOST: z.string().default('127.0.0.1').describe('Address that REST listens on'),
-  HTTP_PORT: port.default(8080).describe('Port of REST; 0 takes any free one'),
+  HTTP_PORT: port.default(8080).describe('Port of REST; 0: any free port'),
   GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),
-  GRPC_PORT: port.default(50_051).describe('Port of gRPC; 0 takes any free one'),
+  GRPC_PORT: port.default(50_051).describe('Port of gRPC; 0: any free port'),
   CODEC_PORT: port
     .optional()
     .describe(
-      "Port on loopback that opens payloads for Temporal's UI; absent: none does. 0 takes any free one",
+      "Loopback port of the codec server for Temporal's UI; absent: no codec server. 0: any free port",
     ),
   CODEC_ORIGINS: z
     .string()
     .default('http://127.0.0.1:8233,http://localhost:8233')
     .transform((text) => text.split(',').map((origin) => origin.trim()))
     .pipe(z.array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be origins such as http://127.0.0.1:8233')))
-    .describe("Where Temporal's UI is opened from: pages from elsewhere may not ask CODEC_PORT"),
+    .describe("Origins of Temporal's UI; other pages may not call the codec server"),
   RATE_LIMIT_CUSTOMER: perMinute
     .default(6_000)
-    .describe('Requests that one customer may send one API process in a minute; 0: no limit'),
+    .describe('Requests per minute that one customer may send to one API process; 0: no limit'),
   RATE_LIMIT_SERVICE: perMinute.default(600_000).describe('The same for a service, over REST; 0: no limit'),
-  STRIPE_WEBHOOK_SECRET: secretText.describe("The signing secret of Stripe's webhook endpoint (whsec_…)"),
+  STRIPE_WEBHOOK_SECRET: secretText.describe("Signing secret of Stripe's webhook endpoint (whsec_…)"),
 };
 
 export const workerVariables = {
   TEMPORAL_WORKER_VERSIONING: z
     .stringbool()
     .default(false)
-    .describe('`true`: workers take tasks only once operations have made their build the current one'),
+    .describe('`true`: workers receive tasks only once operations have made their build the current one'),
   STRIPE_API_KEY: secretText.describe("Stripe's secret key"),
   STRIPE_API_BASE: webAddress
     .optional()
-    .describe("A gateway that speaks Stripe's API elsewhere, such as http://127.0.0.1:12111"),
+    .describe(
+      "Address of a gateway that implements Stripe's API, such as http://127.0.0.1:12111; absent: Stripe",
+    ),
   STRIPE_API_VERSION: z
     .string()
     .optional()
-    .describe("Stripe's API version; absent: the one that Persona is tested with"),
+    .describe("Stripe's API version; absent: the version that Persona is tested with"),
   NOTIFY_WEBHOOK_URL: webAddress
     .optional()
-    .describe('Where notices are posted; this or NOTIFY_SMTP_URL, and this one wins'),
-  NOTIFY_WEBHOOK_SECRET: secretText.optional().describe('Signs the notices that are posted'),
+    .describe('URL that notices are posted to; takes precedence over NOTIFY_SMTP_URL'),
+  NOTIFY_WEBHOOK_SECRET: secretText.optional().describe('Secret that signs posted notices'),
   NOTIFY_SMTP_URL: z
     .url({ protocol: /^smtps?$/, hostname: /./, error: 'must be an smtp:// or smtps:// address' })
     .transform((value) => new Secret(value))
     .optional()
-    .describe('The mail server that notices are sent through: smtp://user:password@host:587 or smtps://…'),
+    .describe('Mail server that notices are sent through: smtp://user:password@host:587 or smtps://…'),
   NOTIFY_FROM: z
     .string()
     .regex(SENDER, 'must be an address such as Shop <billing@shop.example>')
     .optional()
-    .describe('Whom notices by mail come from, such as Shop <billing@shop.example>'),
+    .describe('Sender of notices by e-mail, such as Shop <billing@shop.example>'),
   CHIMERA_ADDRESS: hostAndPort.describe("Chimera's gRPC address, such as 127.0.0.1:50061"),
 };

@@ -1,4 +1,4 @@
-/** Makes `proto/gen/` out of the contracts: `npm run generate`. Works offline; the result is committed. */
+/** Generates `proto/gen/` from the contracts: `npm run generate`. Works offline; the result is committed. */
 
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -9,7 +9,7 @@ const bufProgram = join(folder, '..', 'node_modules', '@bufbuild', 'buf', 'bin',
 
 /**
  * Writes the generated code and the descriptor set (which reflection serves) into `outFolder/gen`.
- * @throws Error with buf's own words if a contract cannot be compiled
+ * @throws Error with buf's output if a contract cannot be compiled
  */
 export function generate(outFolder: string): void {
   rmSync(join(outFolder, 'gen'), { recursive: true, force: true });
@@ -17,12 +17,12 @@ export function generate(outFolder: string): void {
   buf('build', '--as-file-descriptor-set', '--output', join(outFolder, 'gen', 'descriptors.binpb'));
 }
 
-/** Runs buf on this folder. @throws Error with buf's own words if it is not content */
+/** Runs buf on this folder. @throws Error with buf's output if it fails */
 export function buf(...args: string[]): void {
   const run = spawnSync(process.execPath, [bufProgram, ...args], {
     cwd: folder,
     encoding: 'utf8',
-    // The plugin is a Node program too, and must run on the same Node as this one.
+    // The plugin is a Node program, too, and must run on this Node.
     env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` },
   });
   if (run.status !== 0) {

@@ -1,16 +1,16 @@
 import { createHmac } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
 
-/** What is hashed; part of the hash, so that equal values of two kinds do not look equal. */
+/** The kind of a hashed value; part of the hash, so that equal values of two kinds have different hashes. */
 export type BlindKind = 'email' | 'phone_number' | 'token' | 'fingerprint' | 'address' | 'command';
 
-/** Keyed hashes that find an encrypted value: `{key_id}:{HMAC-SHA-256 in hex}`. */
+/** Keyed hashes by which encrypted values are looked up: `{key_id}:{HMAC-SHA-256 in hex}`. */
 export interface BlindIndex {
-  /** Under the first key: what is written. */
+  /** With the first key: what is written. */
   hash(kind: BlindKind, value: string): string;
-  /** Under every key, the first one first: what is looked up while a key is being replaced. */
+  /** With every key, in the order of the ring: what is looked up, also during a key rotation. */
   hashes(kind: BlindKind, value: string): string[];
-  /** Is this the value behind the hash? False also when the hash's key is gone. */
+  /** Whether the hash is of this value; false also if the hash's key is no longer in the ring. */
   matches(kind: BlindKind, value: string, hash: string): boolean;
 }
 

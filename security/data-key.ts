@@ -4,23 +4,23 @@ import type { KeyRing } from './key-ring.ts';
 import type { EncryptionContext } from './sealing.ts';
 import { open, seal } from './sealing.ts';
 
-/** Whose key it is: destroying it takes everything sealed with it out of the graph, the log and Kafka. */
+/** The owner of a key: destroying the key makes all data sealed with it in the graph, the log and Kafka unreadable. */
 export interface KeyOwner {
   readonly label: 'CustomerKey' | 'DeviceKey';
   readonly id: string;
 }
 
-/** A data key as it is stored: sealed with a key of the ring. */
+/** A data key as stored: sealed with a key of the ring. */
 export interface WrappedKey {
   readonly wrapped: string;
-  /** Which key of the ring opens it. */
+  /** The key of the ring that opens it. */
   readonly key_id: string;
 }
 
-/** One customer's or one device's own key (envelope encryption). */
+/** The data key of one customer or device (envelope encryption). */
 export class DataKey {
   readonly #secret: KeyObject;
-  /** What this copy has sealed itself: whoever writes an event opens it again for the node that the event changes. */
+  /** Values sealed by this instance: writing an event opens them again for the node that the event changes. */
   readonly #sealed = new Map<string, { context: string; value: string }>();
 
   private constructor(bytes: Buffer) {
@@ -34,13 +34,13 @@ export class DataKey {
     return { key: new DataKey(bytes), wrapped: { wrapped, key_id: ring.first.id } };
   }
 
-  /** @throws PersonaError key_unavailable when the ring lacks the key, internal when the wrapping was tampered with */
+  /** @throws PersonaError key_unavailable if the ring lacks the key, internal if the wrapped key was tampered with */
   static unwrap(ring: KeyRing, owner: KeyOwner, stored: WrappedKey): DataKey {
     const ringKey = ring.find(stored.key_id);
     if (ringKey === undefined) {
       throw new PersonaError(
         'key_unavailable',
-        `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data needs`,
+        `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data requires`,
       );
     }
     return new DataKey(
@@ -54,7 +54,7 @@ export class DataKey {
     return sealed;
   }
 
-  /** @throws PersonaError internal when the value does not belong there or was changed */
+  /** @throws PersonaError internal if the value belongs elsewhere or was changed */
   open(sealed: string, label: string, id: string, field: string): string {
     const cached = this.#sealed.get(sealed);
     if (cached?.context === pathOf(label, id, field)) return cached.value;

@@ -11,47 +11,59 @@ const known = (id: string, writes: boolean): KnownKey => ({
 });
 
 test.each<[string, string[], KnownKey[]]>([
-  ['the first process of all', ['new'], []],
-  ['a process like the others', ['old'], [known('old', true)]],
-  ['one that brings a new key in second place', ['old', 'new'], [known('old', true)]],
-  ['one without a new key with which none writes yet', ['old'], [known('old', true), known('new', false)]],
-  ['one that puts the new key first', ['new', 'old'], [known('old', true), known('new', false)]],
+  ['the first process', ['new'], []],
+  ['a process with the same keys as the others', ['old'], [known('old', true)]],
+  ['a process with a new key in second place', ['old', 'new'], [known('old', true)]],
   [
-    'one of before while others write with the new key',
+    'a process without a new key that is not used for writing yet',
+    ['old'],
+    [known('old', true), known('new', false)],
+  ],
+  [
+    'a process with the new key in first place after all have read with it',
+    ['new', 'old'],
+    [known('old', true), known('new', false)],
+  ],
+  [
+    'a process with the old key first while others write with the new one',
     ['old', 'new'],
     [known('old', true), known('new', true)],
   ],
-  ['one whose key is known from what it wrote alone', ['old'], [{ id: 'old', check: null, writes: true }]],
+  [
+    'a process whose key is known only from written data',
+    ['old'],
+    [{ id: 'old', check: null, writes: true }],
+  ],
 ])('%s may start', (_, ids, others) => {
   expect(ringProblems('PERSONA_KEYS', ring(...ids), others)).toEqual([]);
 });
 
 test.each<[string, ReturnType<typeof ring>, KnownKey[], string]>([
   [
-    'one that lacks what others write with',
+    'a process that lacks the key others write with',
     ring('old'),
     [known('old', true), known('new', true)],
     'lacks the key new',
   ],
   [
-    'one that has dropped what others wrote with',
+    'a process that has dropped a key others have written with',
     ring('new'),
     [known('old', true), known('new', true)],
     'lacks the key old',
   ],
   [
-    'one that writes with what no other can read',
+    'a process that writes with a key no other process has',
     ring('new', 'old'),
     [known('old', true)],
     'in second place',
   ],
   [
-    'one whose key of that id is another',
+    'a process with a different key under a known id',
     createKeyRing([key('old', 2)]),
     [known('old', true)],
-    'is not the one that other processes know',
+    'differs from the key that other processes know',
   ],
-])('%s may not', (_, given, others, problem) => {
+])('%s may not start', (_, given, others, problem) => {
   expect(ringProblems('PERSONA_BLIND_KEYS', given, others)).toEqual([
     expect.stringMatching(`^PERSONA_BLIND_KEYS.*${problem}`),
   ]);

@@ -1,24 +1,24 @@
 /**
- * Whether a process may work with its key rings, by what the others have worked with so far. A ring changes in two
- * phases: first every process gets the new key in second place, where it reads; then it moves to the first place, where
- * it writes. Of two processes of which one cannot read what the other writes, one makes a second customer of a person.
+ * Whether a process may start with its key rings, given the keys that other processes have used. A ring is rotated in
+ * two phases: first every process gets the new key in second place, to read with; then it moves to first place, to write
+ * with. If one process could not read what another writes, it would create a customer a second time.
  */
 
 import { type KeyRing, keyCheckValue } from './key-ring.ts';
 
-/** By the variables that they come from. */
+/** Named after their environment variables. */
 export type RingName = 'PERSONA_KEYS' | 'PERSONA_BLIND_KEYS' | 'TEMPORAL_CODEC_KEYS';
 
-/** A key that some process was started with. */
+/** A key that a process was started with. */
 export interface KnownKey {
   readonly id: string;
-  /** From `keyCheckValue`; null: known only from what it has written. */
+  /** From `keyCheckValue`; null: known only from data written with it. */
   readonly check: string | null;
-  /** Has it been the first key of a process, or written anything? */
+  /** Whether it has been the first key of a process, or anything was written with it. */
   readonly writes: boolean;
 }
 
-/** Why a process must not start with this ring; empty: it may. @param known - of this ring alone */
+/** Why a process must not start with this ring; empty: it may. @param known - of this ring only */
 export function ringProblems(name: RingName, ring: KeyRing, known: readonly KnownKey[]): string[] {
   return [
     ...missingKeys(name, ring, known),
@@ -38,12 +38,12 @@ function changedKeys(name: RingName, ring: KeyRing, known: readonly KnownKey[]):
     .filter((key) =>
       known.some(({ id, check }) => id === key.id && check !== null && check !== keyCheckValue(key)),
     )
-    .map(({ id }) => `${name}: the key ${id} is not the one that other processes know by that id`);
+    .map(({ id }) => `${name}: the key ${id} differs from the key that other processes know by this id`);
 }
 
 function prematureFirstKey(name: RingName, { first }: KeyRing, known: readonly KnownKey[]): string[] {
   if (known.length === 0 || known.some(({ id }) => id === first.id)) return [];
   return [
-    `${name} begins with the key ${first.id}, which no process has read with yet: start every process with it in second place, and only then put it first`,
+    `${name} starts with the key ${first.id}, which no process has read with yet: start every process with it in second place before putting it first`,
   ];
 }

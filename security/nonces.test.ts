@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { NONCE_BYTES, nextNonce } from './nonces.ts';
 
-test('no nonce comes twice, and none changes once it was given', () => {
+test('no nonce is returned twice, and none changes after it was returned', () => {
   const given = Array.from({ length: 1_000 }, () => nextNonce());
   const texts = given.map((nonce) => nonce.toString('hex'));
   expect(new Set(texts).size).toBe(given.length);

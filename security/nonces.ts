@@ -1,14 +1,14 @@
 import { randomFillSync } from 'node:crypto';
 
-/** What AES-GCM takes. */
+/** The nonce length of AES-GCM. */
 export const NONCE_BYTES = 12;
-/** The system is asked for so many at once: asking takes as long as half an encryption, whatever it is asked for. */
+/** Nonces per system call: one call takes as long as half an encryption, regardless of the number of bytes. */
 const POOL_SIZE = 256;
 
 const pool = Buffer.allocUnsafeSlow(POOL_SIZE * NONCE_BYTES);
 let next = pool.length;
 
-/** Random bytes that were never given before. Nonces are no secret: they travel with what they seal. */
+/** Random bytes that were never returned before. Nonces are not secret: they are stored with the sealed value. */
 export function nextNonce(): Buffer {
   if (next === pool.length) {
     randomFillSync(pool);

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { createPayloadCipher } from './payload-cipher.ts';
 
 const key = (id: string) => ({ id, key: randomBytes(32) });
-const plain = new TextEncoder().encode('what nobody else may read');
+const plain = new TextEncoder().encode('confidential content');
 
-test('opens what it sealed, and never seals the same way twice', () => {
+test('opens what it sealed, and never produces the same ciphertext twice', () => {
   const cipher = createPayloadCipher([key('a')]);
   const first = cipher.seal(plain);
   const second = cipher.seal(plain);
@@ -15,12 +15,12 @@ test('opens what it sealed, and never seals the same way twice', () => {
   expect(Buffer.from(first.data).includes(Buffer.from(plain))).toBe(false);
 });
 
-test('is laid out as 12-byte nonce, ciphertext, 16-byte tag', async () => {
+test('a sealed payload consists of a 12-byte nonce, the ciphertext and a 16-byte tag', async () => {
   const own = key('a');
   const { data } = createPayloadCipher([own]).seal(plain);
   expect(data.length).toBe(12 + plain.length + 16);
 
-  // Another implementation of AES-GCM, which expects the tag behind the ciphertext, reads it.
+  // Read by another implementation of AES-GCM, which expects the tag after the ciphertext.
   const webKey = await crypto.subtle.importKey('raw', own.key, 'AES-GCM', false, ['decrypt']);
   const opened = await crypto.subtle.decrypt(
     { name: 'AES-GCM', iv: data.slice(0, 12) },
@@ -30,7 +30,7 @@ test('is laid out as 12-byte nonce, ciphertext, 16-byte tag', async () => {
   expect(Buffer.from(opened)).toEqual(Buffer.from(plain));
 });
 
-test('refuses what was changed anywhere, cut short, or sealed with another key of that name', () => {
+test('refuses a payload that was changed, truncated or sealed with another key of that id', () => {
   const cipher = createPayloadCipher([key('a')]);
   const sealed = cipher.seal(plain);
   for (const at of [0, 11, 12, sealed.data.length - 17, sealed.data.length - 16, sealed.data.length - 1]) {
@@ -44,7 +44,7 @@ test('refuses what was changed anywhere, cut short, or sealed with another key o
   expect(() => createPayloadCipher([key('a')]).open(sealed)).toThrow();
 });
 
-test('after a rotation the new key writes and the old one still reads', () => {
+test('after a rotation the new key seals and the old one still opens', () => {
   const old = key('2025');
   const next = key('2026');
   const written = createPayloadCipher([old]).seal(plain);
@@ -55,7 +55,7 @@ test('after a rotation the new key writes and the old one still reads', () => {
   expect(() => createPayloadCipher([next]).open(written)).toThrow(/'2025'.*TEMPORAL_CODEC_KEYS/);
 });
 
-test('names what is wrong with the keys', () => {
+test('invalid keys are reported with the reason', () => {
   expect(() => createPayloadCipher([])).toThrow(/TEMPORAL_CODEC_KEYS/);
   expect(() => createPayloadCipher([{ id: 'short', key: randomBytes(16) }])).toThrow(/'short' has 16 bytes/);
   expect(() => createPayloadCipher([key('a'), key('a')])).toThrow(/'a' twice/);

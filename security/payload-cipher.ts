@@ -1,7 +1,7 @@
 /**
  * The cipher under Temporal's payload codec (specification: security, 'Secrets and personal data'): AES-256-GCM,
- * a sealed value is 12-byte nonce ‖ ciphertext ‖ 16-byte tag. Temporal's own encryption samples, in every language,
- * lay it out the same way, so another agent's client opens these payloads with an equal key.
+ * a sealed value is 12-byte nonce ‖ ciphertext ‖ 16-byte tag. Temporal's encryption samples use this layout in every
+ * language, so another agent's client can open these payloads with the same key.
  */
 
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
@@ -12,7 +12,7 @@ const KEY_BYTES = 32;
 const TAG_BYTES = 16;
 
 export interface PayloadKey {
-  /** Travels in clear text beside each payload, so that old payloads find their key after a rotation. */
+  /** Stored in plain text with each payload, so that old payloads find their key after a rotation. */
   readonly id: string;
   /** 32 bytes. */
   readonly key: Uint8Array;
@@ -26,17 +26,18 @@ export interface SealedPayload {
 export interface PayloadCipher {
   /** Seals with the first key. */
   seal(plain: Uint8Array): SealedPayload;
-  /** @throws Error if the key is unknown, or the data was changed, cut or sealed with another key of that name */
+  /** @throws Error if the key is unknown, or the data was changed, truncated or sealed with another key of that id */
   open(sealed: SealedPayload): Uint8Array;
 }
 
 /**
- * @param keys the first one writes, all of them read
- * @throws Error if there is none, two share an id, or one is not 32 bytes long
+ * @param keys the first one seals, all of them open
+ * @throws Error if there are none, two share an id, or one is not 32 bytes long
  */
 export function createPayloadCipher(keys: readonly PayloadKey[]): PayloadCipher {
   const [writer] = keys;
-  if (writer === undefined) throw new Error('The payload codec needs at least one key (TEMPORAL_CODEC_KEYS)');
+  if (writer === undefined)
+    throw new Error('The payload codec requires at least one key (TEMPORAL_CODEC_KEYS)');
   const byId = new Map<string, KeyObject>();
   for (const { id, key } of keys) {
     if (byId.has(id)) throw new Error(`TEMPORAL_CODEC_KEYS names the key '${id}' twice`);
@@ -56,10 +57,8 @@ export function createPayloadCipher(keys: readonly PayloadKey[]): PayloadCipher 
     open({ keyId, data }) {
       const key = byId.get(keyId);
       if (key === undefined)
-        throw new Error(
-          `A payload is sealed with the key '${keyId}', which TEMPORAL_CODEC_KEYS does not hold`,
-        );
-      if (data.length < NONCE_BYTES + TAG_BYTES) throw new Error('A sealed payload is cut short');
+        throw new Error(`A payload is sealed with the key '${keyId}', which TEMPORAL_CODEC_KEYS lacks`);
+      if (data.length < NONCE_BYTES + TAG_BYTES) throw new Error('A sealed payload is truncated');
       const decipher = createDecipheriv(ALGORITHM, key, data.subarray(0, NONCE_BYTES), {
         authTagLength: TAG_BYTES,
       });

@@ -3,10 +3,10 @@ import { NONCE_BYTES, nextNonce } from './nonces.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const TAG_BYTES = 16;
-/** Marks a sealed value, so that a plaintext in its place is noticed. */
+/** Marks a sealed value, so that a plaintext in its place is detected. */
 const PREFIX = 's1:';
 
-/** Where a sealed value belongs: a ciphertext moved to another node or field does not open. */
+/** The place that a sealed value belongs to: a ciphertext moved to another node or field cannot be opened. */
 export interface EncryptionContext {
   readonly label: string;
   readonly id: string;
@@ -24,12 +24,12 @@ export function seal(key: KeyObject, plaintext: string | Buffer, context: Encryp
   return PREFIX + Buffer.concat([nonce, ...body, cipher.getAuthTag()]).toString('base64');
 }
 
-/** @throws Error when the value is not sealed, was sealed with another key or for another place, or was changed */
+/** @throws Error if the value is not sealed, was sealed with another key or for another place, or was changed */
 export function open(key: KeyObject, sealed: string, context: EncryptionContext): Buffer {
   if (!sealed.startsWith(PREFIX)) throw new Error(`${context.label}.${context.field} is not sealed`);
   const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64');
   if (bytes.length < NONCE_BYTES + TAG_BYTES)
-    throw new Error(`${context.label}.${context.field} is cut short`);
+    throw new Error(`${context.label}.${context.field} is truncated`);
   const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES), {
     authTagLength: TAG_BYTES,
   })

@@ -1,4 +1,4 @@
-/** What every edge writes down before it signals a recovery (specification: workflows, 2). No worker takes it in here. */
+/** What every endpoint stores before it signals a recovery (specification: workflows, 2). No worker processes it here. */
 
 import { randomUUID } from 'node:crypto';
 import { credentials, status } from '@grpc/grpc-js';
@@ -23,19 +23,20 @@ import { createServices } from './create-services.ts';
 import type { Services } from './services.ts';
 
 const policy = readPolicy();
-/** Temporal's client while its server is away. */
+/** Temporal's client while its server is unavailable. */
 const unreachableTemporal = {
   withDeadline: (_: Date, work: () => Promise<unknown>) => work(),
-  // What the health of gRPC asks, every few seconds.
-  workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is away')) },
+  // Called by the gRPC health check every few seconds.
+  workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is unavailable')) },
   workflow: {
-    signalWithStart: () => Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is away')),
+    signalWithStart: () =>
+      Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is unavailable')),
   },
 } as unknown as Client;
 let webhooks: WebhookFixture;
 let wallet: TestWallet;
 let api: TestApi;
-/** The same edges where the graph can be read and not written, and where Temporal is away. */
+/** The same endpoints with a read-only graph, and with Temporal unavailable. */
 let readOnlyApi: TestApi;
 let apiWithoutTemporal: TestApi;
 let unreachableGraph: Graph;
@@ -89,7 +90,7 @@ const settledOverGrpc = (failure: PaymentFailed) => ({
   settled_at: new Date(failure.occurred_at),
 });
 
-/** How each edge is handed a message about that payment; gives the HTTP status, or fails as gRPC does. */
+/** How each endpoint receives a message about that payment; returns the HTTP status, or fails with the gRPC error. */
 const ENTRY_POINTS: [string, string, (at: TestApi, failure: PaymentFailed) => Promise<unknown>][] = [
   [
     'POST /internal/v1/payment-failures',
@@ -129,7 +130,7 @@ const isSignalled = (payment_id: string) =>
       () => false,
     );
 
-test.each(ENTRY_POINTS)('%s keeps the message and signals', async (_, kind, send) => {
+test.each(ENTRY_POINTS)('%s stores the message and signals the recovery', async (_, kind, send) => {
   const failure = failureOf(wallet);
   await send(api, failure);
   expect(await storedReportKinds(failure.payment_id)).toEqual([kind]);
@@ -137,7 +138,7 @@ test.each(ENTRY_POINTS)('%s keeps the message and signals', async (_, kind, send
 });
 
 test.each(ENTRY_POINTS)(
-  '%s is unavailable where the message cannot be kept, and signals nothing',
+  '%s is unavailable if the message cannot be stored, and signals nothing',
   async (_, __, send) => {
     const failure = failureOf(wallet);
     const answer = await send(readOnlyApi, failure).catch((error) => error.code);
@@ -147,7 +148,7 @@ test.each(ENTRY_POINTS)(
 );
 
 test.each(ENTRY_POINTS)(
-  '%s keeps the message for the sweep where Temporal is away',
+  '%s stores the message for the sweep while Temporal is unavailable',
   async (_, kind, send) => {
     const failure = failureOf(wallet);
     const answer = await send(apiWithoutTemporal, failure).catch((error) => error.code);
@@ -156,7 +157,7 @@ test.each(ENTRY_POINTS)(
   },
 );
 
-test('what was recorded long ago and is reported again is not kept for ever', async () => {
+test('a repeated report that has already been recorded is not stored again', async () => {
   const failure = failureOf(wallet);
   const send = () => api.post('/internal/v1/payment-failures', JSON.stringify(failure));
   expect(await send()).toBe(202);
@@ -167,7 +168,7 @@ test('what was recorded long ago and is reported again is not kept for ever', as
   expect(await storedReportKinds(failure.payment_id)).toEqual([]);
 });
 
-test('a webhook is kept before its recovery is signalled, and refused where it cannot be kept', async () => {
+test('a webhook is stored before its recovery is signalled, and refused if it cannot be stored', async () => {
   const { outage: line, stripe } = webhooks;
   line.active = true;
   const { payment_id, order } = await webhooks.recovery(await webhooks.cardHolder());
@@ -186,7 +187,7 @@ test('a webhook is kept before its recovery is signalled, and refused where it c
   expect(await isSignalled(payment_id)).toBe(true);
 });
 
-test('a report of a stranger is refused, and nothing of it is kept', async () => {
+test('a report about an unknown customer is refused and not stored', async () => {
   const failure = failureOf({ customer_id: randomUUID(), methods: wallet.methods });
   expect(await api.post('/internal/v1/payment-failures', JSON.stringify(failure))).toBe(404);
   expect(await storedReportKinds(failure.payment_id)).toEqual([]);

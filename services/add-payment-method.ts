@@ -7,8 +7,8 @@ import type { NewPaymentMethod } from './services.ts';
 import type { PaymentMethodView } from './views.ts';
 
 /**
- * Adds a method to the wallet of the customer who asks: verified, or after a short wait still `unverified`
- * (specification: workflows, 3). The caller's idempotency key makes a repeat the same request.
+ * Adds a method to the calling customer's wallet: verified, or still `unverified` after a short wait (specification:
+ * workflows, 3). The caller's idempotency key identifies repeats.
  *
  * @throws PersonaError customer_not_found, customer_suspended, idempotency_key_reused, device_not_found,
  *   token_belongs_to_other_customer, payment_method_declined, temporal_unavailable, deadline_exceeded
@@ -20,8 +20,8 @@ export async function addPaymentMethod(
 ): Promise<PaymentMethodView> {
   const { idempotencyKey: idempotency_key } = caller;
   if (idempotency_key === undefined)
-    throw new PersonaError('idempotency_key_required', 'A new payment method needs an Idempotency-Key');
-  // Asked here too, so that a customer who does not exist leaves no process behind.
+    throw new PersonaError('idempotency_key_required', 'A new payment method requires an Idempotency-Key');
+  // Also checked here, so that no process is started for an unknown customer.
   const { status } = await getGatewayCustomer(graph, { customer_id });
   if (status === 'suspended')
     throw new PersonaError('customer_suspended', `customer ${customer_id} is suspended`);
@@ -44,7 +44,7 @@ export async function addPaymentMethod(
   if (!isSameRequest(graph, { customer_id, method, added_by }, request_hash))
     throw new PersonaError(
       'idempotency_key_reused',
-      `the idempotency key ${idempotency_key} was used before with another body`,
+      `the idempotency key ${idempotency_key} was already used with a different body`,
     );
   return getPaymentMethod(graph, { customer_id, payment_method_id });
 }

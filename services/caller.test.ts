@@ -10,12 +10,12 @@ const caller = (waitMs: number, signal = new AbortController().signal): Caller =
 });
 const never = new Promise<never>(() => {});
 
-test('an answer in time is the answer, a failure in time the failure', async () => {
+test('a result or failure before the deadline is passed on', async () => {
   expect(await beforeDeadline(caller(1_000), Promise.resolve(7))).toBe(7);
   await expect(beforeDeadline(caller(1_000), Promise.reject(new Error('no')))).rejects.toThrow('no');
 });
 
-test('after the deadline, or when the caller has left, nobody waits', async () => {
+test('waiting ends at the deadline and when the caller disconnects', async () => {
   await expect(beforeDeadline(caller(20), never)).rejects.toMatchObject({ type: 'deadline_exceeded' });
   const callerGone = new AbortController();
   const waiting = beforeDeadline(caller(10_000, callerGone.signal), never);

@@ -1,22 +1,22 @@
-/** Who asks, and how long they wait: what every service is told beside its input. */
+/** The caller of a service and its deadline, passed to every service alongside its input. */
 
 import { PersonaError } from '../domain/errors.ts';
 
 export interface Caller {
   /** Whose idempotency keys these are: `service`, or `customer:{customer_id}`. */
   readonly caller: string;
-  /** Who acts, as the event log keeps it. */
+  /** Who acts, as recorded in the event log. */
   readonly actor: string;
   readonly correlationId: string;
   readonly idempotencyKey?: string;
-  /** Epoch milliseconds; nobody waits for the answer any longer. */
+  /** Epoch milliseconds until which the caller waits. */
   readonly deadline: number;
-  /** Aborted when the caller went away. */
+  /** Aborted when the caller disconnects. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The answer of `work`, if it comes before the caller's deadline; `work` itself goes on behind it.
+ * The result of `work`, if it is available before the caller's deadline. `work` itself is not aborted.
  * @throws PersonaError deadline_exceeded
  */
 export async function beforeDeadline<T>(caller: Caller, work: Promise<T>): Promise<T> {
@@ -24,9 +24,9 @@ export async function beforeDeadline<T>(caller: Caller, work: Promise<T>): Promi
   let onAbort: (() => void) | undefined;
   const expired = new Promise<never>((_, reject) => {
     const fail = (message: string) => reject(new PersonaError('deadline_exceeded', message));
-    onAbort = () => fail('the caller went away');
+    onAbort = () => fail('the caller disconnected');
     caller.signal.addEventListener('abort', onAbort, { once: true });
-    timer = setTimeout(() => fail('the answer did not come in time'), remaining(caller));
+    timer = setTimeout(() => fail('no response before the deadline'), remaining(caller));
     if (caller.signal.aborted) onAbort();
   });
   try {

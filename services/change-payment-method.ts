@@ -14,17 +14,17 @@ import type { PaymentMethodView } from './views.ts';
 export interface MethodEdit {
   customer_id: string;
   payment_method_id: string;
-  /** The method's `changed_seq`, as the caller saw it; absent: whatever it is now. */
+  /** The method's `changed_seq` that the caller has read; absent: any. */
   expected_version?: number;
 }
 
 type Dependencies = Pick<ServiceDependencies, 'graph' | 'temporal'>;
 
 /**
- * Changes a method of the wallet of the customer who asks (specification: workflows, 3): its date at the gateway first,
- * the consent to charge it.
+ * Changes a method in the calling customer's wallet (specification: workflows, 3): its expiry date, at the gateway
+ * first, or the consent to charge it.
  *
- * @returns the method; `pending`: the gateway has not answered yet, and the method is as it was
+ * @returns the method; `pending`: the gateway has not responded yet, and the method is unchanged
  * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
  *   illegal_transition, invalid_argument, payment_method_declined, idempotency_key_reused, temporal_unavailable,
  *   deadline_exceeded
@@ -44,7 +44,7 @@ export async function updatePaymentMethod(
 }
 
 /**
- * Takes a method out of the wallet of the customer who asks: at once, and behind the answer at the gateway
+ * Removes a method from the calling customer's wallet immediately; it is detached at the gateway after the response
  * (specification: workflows, 3).
  *
  * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
@@ -63,7 +63,7 @@ export async function removePaymentMethod(
   requireSameRequest(dependencies, input.idempotency_key, { ...edit, by: input.by }, request_hash);
 }
 
-/** Asked here too, so that what cannot be leaves no process behind. A removed one may be asked for again, by its key. */
+/** Also checked here, so that no process is started in vain. Removed methods pass, so that a repeat gets its first result. */
 async function requireOwnMethod(
   { graph }: Dependencies,
   { customer_id, payment_method_id }: MethodEdit,
@@ -92,8 +92,8 @@ function workflowInput(caller: Caller, edit: MethodEdit, operation: string): Edi
 }
 
 /**
- * The key of a request that has none: the same change of the same version is the same request. Without a version it may be
- * meant anew each time. It has spaces in it, which no caller's key has.
+ * The key of a request without one: the same change of the same version is the same request; without a version each
+ * request is a new one. It contains spaces, which callers' keys cannot.
  */
 function derivedIdempotencyKey(
   caller: Caller,
@@ -114,6 +114,6 @@ function requireSameRequest(
   if (isSameRequest(graph, request, request_hash)) return;
   throw new PersonaError(
     'idempotency_key_reused',
-    `the idempotency key ${key} was used before with another request`,
+    `the idempotency key ${key} was already used with a different request`,
   );
 }

@@ -1,4 +1,4 @@
-/** The context's cache over a graph that only counts: what it reads is proven on Neo4j elsewhere. */
+/** The context cache on top of a fake graph that counts reads; the query itself is tested on Neo4j elsewhere. */
 
 import { beforeEach, expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
@@ -22,10 +22,10 @@ beforeEach(() => {
   replicaVersion = Infinity;
 });
 
-/** What the other members of a cluster have heard of: all, or less; 0: nothing of the customer at all. */
+/** The version that the other members of a cluster have replicated; 0: the customer is unknown to them. */
 let replicaVersion: number;
 
-/** Each read takes a moment and sees the version of its beginning. */
+/** Each read takes some milliseconds and sees the version as of its start. */
 async function rowOf(versionRead: number) {
   reads += 1;
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -67,7 +67,7 @@ const caller = (waitMs = 2_000): Caller => ({
 const eventual = { customer_id: CUSTOMER, consistency: 'eventual', min_version: 0 } as const;
 const strong = { ...eventual, consistency: 'strong' } as const;
 
-test('readers of one customer at once share one query, later ones the answer', async () => {
+test('concurrent readers of one customer share one query, later ones the cached result', async () => {
   const read = readerWith(60_000);
   const answers = await Promise.all(Array.from({ length: 50 }, () => read(caller(), eventual)));
   await read(caller(), eventual);
@@ -78,7 +78,7 @@ test('readers of one customer at once share one query, later ones the answer', a
   expect(results.at(-1)).toBe('hit');
 });
 
-test('an answer older than the policy allows is read anew, counted from when its query began', async () => {
+test('a context older than the policy allows is read again, its age counted from the start of its query', async () => {
   const read = readerWith(40);
   const first = await read(caller(), eventual);
   version = 2;
@@ -87,7 +87,7 @@ test('an answer older than the policy allows is read anew, counted from when its
   expect(Date.parse(second.as_of) - Date.parse(first.as_of)).toBeGreaterThanOrEqual(39);
 });
 
-test('strong reads never come from the cache, and refresh it', async () => {
+test('strong reads bypass the cache and refresh it', async () => {
   const read = readerWith(60_000);
   await read(caller(), eventual);
   version = 2;
@@ -97,14 +97,14 @@ test('strong reads never come from the cache, and refresh it', async () => {
   expect(results).toEqual(['miss', 'bypass', 'hit']);
 });
 
-test('without staleness nothing is kept', async () => {
+test('nothing is cached if no staleness is allowed', async () => {
   const read = readerWith(0);
   await read(caller(), eventual);
   await read(caller(), eventual);
   expect(reads).toBe(2);
 });
 
-test('a version that the cache does not have is waited for in the graph', async () => {
+test('a version that is not cached yet is awaited in the graph', async () => {
   const read = readerWith(60_000);
   await read(caller(), eventual);
   const waiting = read(caller(), { ...eventual, min_version: 2 });
@@ -113,7 +113,7 @@ test('a version that the cache does not have is waited for in the graph', async 
   expect((await waiting).version).toBe(2);
 });
 
-test('a version that does not come is refused just before the deadline', async () => {
+test('a version that does not become visible is refused just before the deadline', async () => {
   const refusedBeforeDeadline = async () => {
     const until = Date.now() + 150;
     await expect(readerWith(60_000)(caller(150), { ...strong, min_version: 9 })).rejects.toMatchObject({
@@ -121,13 +121,13 @@ test('a version that does not come is refused just before the deadline', async (
     });
     return Date.now() <= until;
   };
-  // Again where the machine stood still in the last moment.
+  // Repeated in case the machine stalled just before the deadline.
   await expect.poll(refusedBeforeDeadline).toBe(true);
   expect(reads).toBeGreaterThan(2);
 });
 
-test('an error is everybody’s who waited for it, and is not kept', async () => {
-  failing = new PersonaError('graph_unavailable', 'away');
+test('an error is passed to all waiting readers and is not cached', async () => {
+  failing = new PersonaError('graph_unavailable', 'down');
   const read = readerWith(60_000);
   const answers = await Promise.allSettled([read(caller(), eventual), read(caller(), eventual)]);
   expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
@@ -136,7 +136,7 @@ test('an error is everybody’s who waited for it, and is not kept', async () =>
   expect((await read(caller(), eventual)).version).toBe(1);
 });
 
-test('on a cluster an eventual read may be behind; a strong one, and one that asks for more, never is', async () => {
+test('on a cluster only eventual reads may be stale, and not below their minimum version', async () => {
   version = 2;
   replicaVersion = 1;
   const read = readerWith(60_000);
@@ -145,7 +145,7 @@ test('on a cluster an eventual read may be behind; a strong one, and one that as
   expect((await readerWith(60_000)(caller(), strong)).version).toBe(2);
 });
 
-test('a customer whom one member does not know yet is there all the same', async () => {
+test('a customer not yet replicated to a member is found', async () => {
   replicaVersion = 0;
   expect((await readerWith(60_000)(caller(), eventual)).version).toBe(1);
   version = 0;

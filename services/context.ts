@@ -8,21 +8,21 @@ import { type Caller, remaining } from './caller.ts';
 import type { ContextRequest } from './services.ts';
 import type { CustomerContextView } from './views.ts';
 
-/** Contexts kept, about 1 KiB each. */
+/** Cached contexts, about 1 KiB each. */
 const MAX_ENTRIES = 20_000;
-/** A version that is not there yet is asked for again after these milliseconds; writes take about that long. */
+/** Delay in milliseconds before a version that is not visible yet is read again; about the duration of a write. */
 const FIRST_DELAY_MS = 5;
 const MAX_DELAY_MS = 100;
-/** So much of the wait, and what a read takes, is left for the last answer. */
+/** Reserved before the deadline for the response, in addition to the duration of a read. */
 const MARGIN_MS = 20;
 
 export type ContextReader = (caller: Caller, request: ContextRequest) => Promise<CustomerContextView>;
 
 /**
- * Reads customers' contexts. Eventual ones come from a cache of at most `context.maxStalenessMs` in which concurrent
- * readers of one customer share one query; strong ones from the graph.
+ * Reads customers' contexts. Eventual reads use a cache with a staleness of at most `context.maxStalenessMs`, in which
+ * concurrent readers of one customer share one query; strong reads use the graph.
  *
- * @param onRead is told whether the cache had it
+ * @param onRead receives the cache result of each read
  */
 export function createContextReader(
   { graph, policy }: Pick<ServiceDependencies, 'graph' | 'policy'>,
@@ -34,7 +34,7 @@ export function createContextReader(
     const ltv_currency = policy.reportingCurrency;
     return { ...context, ltv: decimalFromMinor(ltv_minor, ltv_currency), ltv_currency };
   };
-  /** A customer whom one member of a cluster does not know may only be new. */
+  /** A customer unknown to one cluster member may be new, so a strong read follows. */
   const readEventual = (customer_id: string): Promise<CustomerContextView> =>
     read(customer_id, true).catch((error: unknown) => {
       if (error instanceof PersonaError && error.type === 'customer_not_found')
@@ -47,7 +47,7 @@ export function createContextReader(
     fetchMethod: async (customerId, _, { options }) => {
       const startedAt = performance.now();
       const context = await readEventual(customerId);
-      // It is as old as the moment at which the query began.
+      // The age of a context counts from the start of its query.
       options.ttl = Math.max(1, maxStalenessMs - (performance.now() - startedAt));
       return context;
     },

@@ -24,7 +24,7 @@ import { handleStripeWebhook } from './stripe-webhook.ts';
 import { getTimeline } from './timeline.ts';
 import { getPaymentMethods } from './wallet.ts';
 
-/** @param onContextRead is told what the context cache did */
+/** @param onContextRead receives the cache result of each context read */
 export function createServices(
   dependencies: ServiceDependencies,
   onContextRead: (result: 'hit' | 'miss' | 'bypass') => void,

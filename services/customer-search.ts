@@ -12,7 +12,7 @@ import type { ConnectedCustomerView, CustomerSummaryView, Page } from './views.t
 type Dependencies = Pick<ServiceDependencies, 'graph' | 'policy'>;
 
 /**
- * A page of the customers who used what is asked and shipped to where is asked.
+ * A page of the customers whose usage and shipping addresses meet the conditions.
  *
  * @throws PersonaError invalid_argument (the cursor), graph_unavailable
  */
@@ -35,7 +35,7 @@ function readUsageCursor(cursor: string): UsageCursor {
 }
 
 /**
- * Other customers who share a device, a card's plastic or an address with one.
+ * Other customers who share a device, a card or an address with this one.
  *
  * @throws PersonaError customer_not_found, graph_unavailable
  */

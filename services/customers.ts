@@ -11,7 +11,7 @@ import type { CustomerView } from './views.ts';
 type Dependencies = Pick<ServiceDependencies, 'graph' | 'policy'>;
 
 /**
- * A customer with their profile, as services see it.
+ * A customer with their profile, as shown to services.
  *
  * @throws PersonaError customer_not_found, graph_unavailable
  */
@@ -28,9 +28,9 @@ export async function getCustomer(
 }
 
 /**
- * Whose e-mail address or phone number it is.
+ * The customer with this e-mail address or phone number.
  *
- * @throws PersonaError invalid_argument, customer_not_found (nobody's), graph_unavailable
+ * @throws PersonaError invalid_argument, customer_not_found (no customer has it), graph_unavailable
  */
 export async function findCustomerByDigitalId(
   dependencies: Dependencies,

@@ -1,16 +1,16 @@
 import type { ServiceDependencies } from './service-dependencies.ts';
 
 /**
- * What the API is asked for, and what each of it needs: customers are read and edited in the graph alone, and only what a
- * process carries out needs Temporal.
+ * The API's roles and the servers that each requires: customers are read and edited in the graph alone, and only
+ * requests that are executed by a process require Temporal.
  */
 export const REQUIRED_DEPENDENCIES = { reads: ['neo4j'], processes: ['neo4j', 'temporal'] } as const;
 export type Role = keyof typeof REQUIRED_DEPENDENCIES;
 
-/** A server that takes longer is as good as down. */
+/** A server that takes longer counts as down. */
 const CHECK_TIMEOUT_MS = 2_000;
 
-/** Which of the servers that the services need answer now. */
+/** Which of the servers that the services require respond now. */
 export async function dependencyStates({
   graph,
   temporal,

@@ -8,10 +8,11 @@ import type { DeviceTrustRequest } from './services.ts';
 import type { DeviceTrustView } from './views.ts';
 
 /**
- * Records Chimera's newest opinion of a device; an older one than known changes nothing. Without an idempotency key
- * the observation is its own: the same device, time and score.
+ * Records Chimera's latest trust score of a device; an observation older than the known one changes nothing. Without an
+ * idempotency key the observation identifies itself by device, time and score.
  *
- * @throws PersonaError invalid_argument (a time in the future), device_not_found, stale_version, idempotency_key_reused, graph_unavailable
+ * @throws PersonaError invalid_argument (a time in the future), device_not_found, stale_version,
+ *   idempotency_key_reused, graph_unavailable
  */
 export async function updateDeviceTrust(
   { graph, policy }: ServiceDependencies,
@@ -20,7 +21,7 @@ export async function updateDeviceTrust(
 ): Promise<DeviceTrustView> {
   const { device_id, trust_score, expected_version } = request;
   const observed_at = request.observed_at ?? new Date().toISOString();
-  // An opinion from the future would outlast every true one.
+  // An observation from the future would override every genuine one.
   if (Date.parse(observed_at) > Date.now() + CLOCK_SKEW_MS)
     throw validationError([{ field: 'observed_at', message: 'must not be in the future' }]);
   const header = {

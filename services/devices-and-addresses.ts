@@ -6,7 +6,7 @@ import type { PageRequest } from './services.ts';
 import type { AddressView, DeviceView, Page } from './views.ts';
 
 /**
- * A page of the devices that a customer has used, the last one first.
+ * A page of the devices that a customer has used, most recently used first.
  *
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */
@@ -30,7 +30,8 @@ function readDeviceCursor(cursor: string): { last_login: string; device_id: stri
 }
 
 /**
- * A page of a customer's addresses, defaults first, then the last shipped to. They are read as a whole: they are few.
+ * A page of a customer's addresses, defaults first, then by last shipment, newest first. All of them are read: they
+ * are few.
  *
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */
@@ -43,7 +44,7 @@ export async function getAddresses(
   return pageOf(sorted, sortKey, request);
 }
 
-/** Milliseconds of the year 10000: counting down from it puts later times first. */
+/** The year 10000 in milliseconds: the difference to it sorts later times first. */
 const MAX_TIME_MS = 253_402_300_800_000;
 
 function sortKey({ is_default, last_shipped, address_id }: AddressView): string[] {

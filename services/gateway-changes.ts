@@ -1,20 +1,20 @@
-/** What the gateway changed of a method or of a payment by itself, handed to the process that reads it there. */
+/** Changes that the gateway made to a method or a payment on its own, for the process that reads them there. */
 
 import type { DisputeUpdate, MandateUpdate, MethodUpdate, RefundUpdate } from '../domain/ports.ts';
 import type { GatewayChange } from '../domain/workflow-contracts.ts';
 import { findKnownMethod, type Graph, wasReceived } from '../graph/index.ts';
 import { findKnownRefund } from '../graph/recovery/index.ts';
 
-/** A change of something that is Persona's, or may be. */
+/** A change of an object that is, or may be, known to Persona. */
 export interface FoundGatewayChange {
-  /** Absent: only the gateway knows whose method was charged. */
+  /** Absent: the owner of the charged method can only be read at the gateway. */
   customer_id?: string;
   change: GatewayChange;
-  /** There is nothing to do: the event was handed on before, or its method is in no wallet any more. */
+  /** Nothing to do: the event has already been forwarded, or its method is no longer in a wallet. */
   known: boolean;
 }
 
-/** `undefined`: none of Persona's business. @throws PersonaError graph_unavailable */
+/** `undefined`: not related to Persona. @throws PersonaError graph_unavailable */
 export async function findGatewayChange(
   graph: Graph,
   update: MethodUpdate | MandateUpdate | RefundUpdate | DisputeUpdate,

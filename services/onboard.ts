@@ -8,11 +8,11 @@ import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
 
 /**
- * Onboards a customer, or recognises one, and answers once the graph is written (specification: workflows, 1). The
- * transaction id is the idempotency key: a repeat gets the first answer.
+ * Onboards a customer, or recognises one, and returns once the graph is written (specification: workflows, 1). The
+ * transaction id is the idempotency key: a repeat gets the first result.
  *
- * @throws PersonaError invalid_argument and card_number_refused with every problem at once, idempotency_key_reused,
- *   what the process refuses, temporal_unavailable, deadline_exceeded
+ * @throws PersonaError invalid_argument and card_number_refused with all problems, idempotency_key_reused, what the
+ *   process refuses, temporal_unavailable, deadline_exceeded
  */
 export async function onboard(
   { graph, temporal, policy }: ServiceDependencies,
@@ -30,7 +30,7 @@ export async function onboard(
   if (!isSameRequest(graph, request, request_hash))
     throw new PersonaError(
       'idempotency_key_reused',
-      `the transaction ${request.transaction_id} was onboarded before with another request`,
+      `the transaction ${request.transaction_id} was already onboarded with a different request`,
     );
   return result;
 }

@@ -4,7 +4,7 @@ import { compareKeys, pageOf, readTimeCursor, writeCursor } from './pages.ts';
 
 const keyOf = (item: string) => [item.slice(0, 1), item];
 
-test('pages put together are the list, whatever their length', () => {
+test('consecutive pages of any size make up the list', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.string({ minLength: 1 })),
@@ -25,7 +25,7 @@ test('pages put together are the list, whatever their length', () => {
   );
 });
 
-test('entries that come and go between two pages neither repeat nor hide others', () => {
+test('entries added or removed between two pages neither repeat nor hide others', () => {
   const first = pageOf(['a', 'b', 'c', 'd'], keyOf, { limit: 2 });
   expect(pageOf(['aa', 'c', 'd'], keyOf, { limit: 2, cursor: first.next_cursor }).items).toEqual(['c', 'd']);
 });
@@ -35,7 +35,7 @@ test.each([
   ['2026-11-21', false],
   ['Sat Nov 21 2026', false],
   ['2026-13-41T10:00:00Z', false],
-])('a list that goes by time takes %s for a place in it: %s', (time, is) => {
+])('a list sorted by time accepts %s as a position: %s', (time, is) => {
   const cursor = writeCursor([time, 'a']);
   if (is) expect(readTimeCursor(cursor)).toEqual({ time, id: 'a' });
   else expect(() => readTimeCursor(cursor)).toThrow('next_cursor');

@@ -1,16 +1,16 @@
 import { validationError } from '../domain/errors.ts';
 import type { Page } from './views.ts';
 
-/** Entries of the longest page. */
+/** The maximum page size. */
 export const MAX_PAGE = 100;
 
 /**
- * One page of a list that is at hand as a whole. The cursor holds the sort key of the page's last entry, so that
- * entries which come or go between two pages neither repeat nor hide others.
+ * One page of a complete list. The cursor holds the sort key of the page's last entry, so that entries added or removed
+ * between two pages neither repeat nor hide others.
  *
  * @param items sorted by `keyOf`, ascending
- * @param keyOf texts, compared one after the other; they tell every two entries apart
- * @throws PersonaError invalid_argument for a cursor that no page gave
+ * @param keyOf strings, compared one after the other; unique per entry
+ * @throws PersonaError invalid_argument for a cursor that is not from a page
  */
 export function pageOf<T>(
   items: readonly T[],
@@ -23,9 +23,9 @@ export function pageOf<T>(
 }
 
 /**
- * The page that a list begins with.
+ * The first page of a list.
  *
- * @param found the list, or one entry more than fits: that there is a next page is all it tells
+ * @param found the list, or at least one entry more than fits, which shows that there is a next page
  */
 export function firstPageOf<T>(
   found: readonly T[],
@@ -39,7 +39,7 @@ export function firstPageOf<T>(
     : { items };
 }
 
-/** Sorts by the first text that differs. */
+/** Sorts by the first string that differs. */
 export function compareKeys(a: readonly string[], b: readonly string[]): number {
   for (const [index, text] of a.entries()) {
     const other = b[index] ?? '';
@@ -48,12 +48,12 @@ export function compareKeys(a: readonly string[], b: readonly string[]): number 
   return a.length - b.length;
 }
 
-/** An opaque text for a place in a list. */
+/** An opaque string for a position in a list. */
 export function writeCursor(key: readonly string[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-/** @throws PersonaError invalid_argument for a cursor that no page gave */
+/** @throws PersonaError invalid_argument for a cursor that is not from a page */
 export function readCursor(cursor: string): string[] {
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
@@ -67,17 +67,17 @@ export function readCursor(cursor: string): string[] {
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 /**
- * The place in a list that goes by time: RFC 3339, and the id that tells entries of one moment apart.
+ * The position in a list sorted by time: RFC 3339, and the id that distinguishes entries with the same time.
  *
- * @throws PersonaError invalid_argument for a cursor that no page gave
+ * @throws PersonaError invalid_argument for a cursor that is not from a page
  */
 export function readTimeCursor(cursor: string): { time: string; id: string } {
   const [time = '', id = ''] = readCursor(cursor);
-  // Only what the graph takes for a time, too.
+  // Only what the graph accepts as a time as well.
   return ISO_TIME.test(time) && !Number.isNaN(Date.parse(time)) ? { time, id } : refuseCursor();
 }
 
 /** @throws PersonaError invalid_argument */
 export function refuseCursor(): never {
-  throw validationError([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
+  throw validationError([{ field: 'cursor', message: 'must be the next_cursor of the previous page' }]);
 }

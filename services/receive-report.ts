@@ -8,16 +8,15 @@ import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
 
 /**
- * Accepts what an agent reports about a payment or a fraud case, if it fits what the graph holds, and signals its
- * process. From the moment at which it is written down the sweep sends it, whatever becomes of the signal or of the run.
- * A repeat is answered as the first was, and the same event with another content is refused as such, whatever the graph
- * has learned meanwhile.
+ * Accepts an agent's report about a payment or a fraud case, if it is consistent with the graph, and signals its
+ * process. Once it is stored, the sweep delivers it even if the signal or the run fails. A repeat gets the first
+ * result, and the same event with different content is refused as such, regardless of later changes in the graph.
  *
- * @param commandMeta the name that it is remembered by, the scope of its event's id, and the field that says when it
- *   happened (RFC 3339)
- * @param validateAgainstGraph refuses what the process would refuse, so that nothing is started for it
- * @throws PersonaError invalid_argument (a time in the future), stale_event, what `validateAgainstGraph` refuses, customer_not_found,
- *   idempotency_key_reused, graph_unavailable, temporal_unavailable
+ * @param commandMeta the command's name in its receipt, the scope of the event id, and the field with the time of the
+ *   event (RFC 3339)
+ * @param validateAgainstGraph refuses what the process would refuse, so that no process is started for it
+ * @throws PersonaError invalid_argument (a time in the future), stale_event, what `validateAgainstGraph` throws,
+ *   customer_not_found, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function receiveReport(
   { graph, temporal, policy }: ServiceDependencies,
@@ -38,6 +37,6 @@ export async function receiveReport(
     await acceptReport(tx, report, message.customer_id);
     return null;
   });
-  // Also for a repeat: the caller may not wait for the sweep. The process knows duplicates.
+  // Also for a repeat, so that it need not wait for the sweep. The process ignores duplicates.
   return { workflow_id: await sendReport(temporal, report) };
 }

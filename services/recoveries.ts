@@ -9,9 +9,9 @@ import type { PageRequest } from './services.ts';
 import type { Page, RecoveryView } from './views.ts';
 
 /**
- * A recovery: while it runs, as its process tells of itself; otherwise, and long after, as the graph knows it.
+ * A recovery: from its process while that runs, otherwise from the graph, also long after it ended.
  *
- * @param ids.customer_id only this customer's
+ * @param ids.customer_id if given, the recovery must belong to this customer
  * @throws PersonaError recovery_not_found, graph_unavailable
  */
 export async function getRecovery(
@@ -26,7 +26,7 @@ export async function getRecovery(
 }
 
 /**
- * A page of a customer's recoveries, the newest first.
+ * A page of a customer's recoveries, newest first.
  *
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */

@@ -37,28 +37,31 @@ const OUTCOMES: RecoveryOutcome[] = [
 /** Specification: decline codes, 'Classes'. */
 const NEVER_SHOWN = /fraud|stolen|lost|report|\b(41|43|51|59)\b|insufficient/i;
 
-test.each(DECLINE_CLASSES)('what a customer sees of a %s never says what a bank may not', (declineClass) => {
-  for (const outcome of [undefined, ...OUTCOMES]) {
-    const rules = ['visa:43', 'stripe:stolen_card', 'text:lost_card', 'fraud', 'reported_unknown'];
-    for (const rule of rules) {
-      const shown = redactForCustomer(
-        toRecoveryView(
-          recovery({
-            class: declineClass as DeclineClass,
-            rule,
-            outcome,
-            attempts: [attempt('declined', { class: declineClass, rule, code: 'stolen_card' })],
-          }),
-        ),
-      );
-      expect(JSON.stringify(shown)).not.toMatch(NEVER_SHOWN);
-      expect(shown.reason_text).not.toBe('');
-      expect(shown.attempts[0]?.reason_text).not.toBe('');
+test.each(DECLINE_CLASSES)(
+  'what a customer sees of a %s never discloses codes or suspicions',
+  (declineClass) => {
+    for (const outcome of [undefined, ...OUTCOMES]) {
+      const rules = ['visa:43', 'stripe:stolen_card', 'text:lost_card', 'fraud', 'reported_unknown'];
+      for (const rule of rules) {
+        const shown = redactForCustomer(
+          toRecoveryView(
+            recovery({
+              class: declineClass as DeclineClass,
+              rule,
+              outcome,
+              attempts: [attempt('declined', { class: declineClass, rule, code: 'stolen_card' })],
+            }),
+          ),
+        );
+        expect(JSON.stringify(shown)).not.toMatch(NEVER_SHOWN);
+        expect(shown.reason_text).not.toBe('');
+        expect(shown.attempts[0]?.reason_text).not.toBe('');
+      }
     }
-  }
-});
+  },
+);
 
-test('agents see the class, the rule and the code as they are', () => {
+test('agents see the class, the rule and the code unchanged', () => {
   const attempts = [attempt('declined', { class: 'FRAUD', rule: 'visa:43', code: '43' })];
   expect(toRecoveryView(recovery({ class: 'FRAUD', rule: 'fraud', attempts }))).toMatchObject({
     class: 'FRAUD',
@@ -67,7 +70,7 @@ test('agents see the class, the rule and the code as they are', () => {
   });
 });
 
-test('a rule that tells nothing stays', () => {
+test('a rule that discloses nothing is shown', () => {
   const shown = redactForCustomer(toRecoveryView(recovery({ rule: 'not_recurring', outcome: 'stopped' })));
   expect(shown.rule).toBe('not_recurring');
 });
@@ -79,19 +82,19 @@ test.each([
   ],
   [
     { class: 'HARD', waiting_for: 'method' },
-    'The bank did not accept this payment method. Add or update a payment method to pay it.',
+    'The bank did not accept this payment method. Add or update a payment method to complete the payment.',
   ],
   [{ class: 'TECH' }, 'The bank could not be reached.'],
   [{ class: 'UNKNOWN', outcome: 'paid_elsewhere' }, 'The payment was settled another way.'],
-] as const)('%j reads as a person would say it', (change, text) => {
+] as const)('%j is explained in plain words', (change, text) => {
   expect(toRecoveryView(recovery(change)).reason_text).toBe(text);
 });
 
 test.each([
   ['approved', 'The payment went through.'],
-  ['in_flight', 'The payment is being made.'],
-  ['unknown', 'We are finding out whether the payment went through.'],
+  ['in_flight', 'The payment is being processed.'],
+  ['unknown', 'We are checking whether the payment went through.'],
   ['void', 'The payment was not sent.'],
-] as const)('an attempt that is %s says so', (state, text) => {
+] as const)('an attempt that is %s is explained in plain words', (state, text) => {
   expect(toRecoveryView(recovery({ attempts: [attempt(state)] })).attempts[0]?.reason_text).toBe(text);
 });

@@ -17,7 +17,7 @@ import type { EditView, RelationshipView } from './views.ts';
 type Dependencies = Pick<ServiceDependencies, 'graph'>;
 
 /**
- * The attributes of one edge, each as a text.
+ * The attributes of one edge, each as a string.
  *
  * @throws PersonaError relationship_not_found, graph_unavailable
  */
@@ -33,7 +33,7 @@ export async function getRelationshipAttributes(
   };
 }
 
-/** @throws PersonaError idempotency_key_required, and what the command refuses */
+/** @throws PersonaError idempotency_key_required, and what the command throws */
 export async function addRelationship(
   { graph }: Dependencies,
   caller: Caller,
@@ -42,7 +42,7 @@ export async function addRelationship(
   return add(graph, headerOf(caller), relationship);
 }
 
-/** @throws PersonaError idempotency_key_required, and what the command refuses */
+/** @throws PersonaError idempotency_key_required, and what the command throws */
 export async function updateRelationshipAttribute(
   { graph }: Dependencies,
   caller: Caller,
@@ -51,7 +51,7 @@ export async function updateRelationshipAttribute(
   return changeAttribute(graph, headerOf(caller), change);
 }
 
-/** @throws PersonaError idempotency_key_required, and what the command refuses */
+/** @throws PersonaError idempotency_key_required, and what the command throws */
 export async function updateNodeProperty(
   { graph }: Dependencies,
   caller: Caller,
@@ -60,10 +60,10 @@ export async function updateNodeProperty(
   return changeProperty(graph, headerOf(caller), change);
 }
 
-/** Of a change that happens now; without a key nobody could tell a repeat from a second change. */
+/** For a change that happens now; without a key a repeat could not be distinguished from a second change. */
 function headerOf({ caller, actor, correlationId, idempotencyKey }: Caller): CommandHeader {
   if (idempotencyKey === undefined)
-    throw new PersonaError('idempotency_key_required', 'this change needs an idempotency-key');
+    throw new PersonaError('idempotency_key_required', 'this change requires an idempotency-key');
   return {
     caller,
     actor,

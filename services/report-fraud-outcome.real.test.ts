@@ -1,4 +1,4 @@
-/** Fraud outcomes at the edges, over REST and gRPC. No worker takes them in here. */
+/** Fraud outcomes at the endpoints, over REST and gRPC. No worker processes them here. */
 
 import { randomUUID } from 'node:crypto';
 import { credentials, type ServiceError, status } from '@grpc/grpc-js';
@@ -23,10 +23,11 @@ import { createServices } from './create-services.ts';
 const policy = readPolicy();
 const unreachableTemporal = {
   withDeadline: (_: Date, work: () => Promise<unknown>) => work(),
-  // What the health of gRPC asks, every few seconds.
-  workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is away')) },
+  // Called by the gRPC health check every few seconds.
+  workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is unavailable')) },
   workflow: {
-    signalWithStart: () => Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is away')),
+    signalWithStart: () =>
+      Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is unavailable')),
   },
 } as unknown as Client;
 let system: WebhookFixture;
@@ -79,7 +80,7 @@ const storedReportKinds = async ({ case_id }: FraudOutcomeReport) =>
     )
   ).map(({ kind }) => kind);
 
-/** The signals that a case's process was sent, none where there is no such process. */
+/** The signals sent to a case's process; none if there is no such process. */
 async function signals({ case_id }: FraudOutcomeReport): Promise<unknown[]> {
   const handle = system.temporal.client.workflow.getHandle(`fraud-case:${case_id}`);
   const history = await handle.fetchHistory().catch(() => undefined);
@@ -88,7 +89,7 @@ async function signals({ case_id }: FraudOutcomeReport): Promise<unknown[]> {
   );
 }
 
-test('REST keeps the message and signals its case; the same event again is the same one', async () => {
+test('REST stores the message and signals its case; a repeated event has no further effect', async () => {
   const [device] = await getDevices(system.graph, wallet);
   const report = suspected({
     device_id: device?.device_id,
@@ -106,7 +107,7 @@ test('REST keeps the message and signals its case; the same event again is the s
   });
 });
 
-test('gRPC does the same', async () => {
+test('gRPC stores the message and signals its case', async () => {
   const report = suspected({ new_trust_score: 0.25 });
   const message = { ...report, occurred_at: new Date(report.occurred_at) };
   const workflow_id = `fraud-case:${report.case_id}`;
@@ -120,13 +121,13 @@ test('gRPC does the same', async () => {
   expect(refusal).toBe(status.NOT_FOUND);
 });
 
-test('where Temporal is away the message is kept for the sweep', async () => {
+test('while Temporal is unavailable the message is stored for the sweep', async () => {
   const report = suspected();
   expect(await post(report, unreachableTemporal)).toMatchObject({ status: 503 });
   expect(await storedReportKinds(report)).toEqual(['fraud_outcome']);
 });
 
-test('what does not fit is refused at once, and nothing is kept or started', async () => {
+test('an inconsistent report is refused immediately; nothing is stored or started', async () => {
   const otherWallet = await customerWithCards(system.graph, policy, { cards: 1 });
   const known = suspected({ outcome: 'challenge_passed' });
   await applyFraudOutcome(system.graph, testHeader({ occurredAt: known.occurred_at }), known);

@@ -6,10 +6,10 @@ import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
 
 /**
- * Takes what Chimera found out about a fraud case: its process begins, or hears of it (specification: workflows, 5). The
- * event's id is the idempotency key; the same event twice acts once.
+ * Accepts Chimera's outcome of a fraud case and starts or signals the case's process (specification: workflows, 5). The
+ * event id is the idempotency key: a repeated event has no further effect.
  *
- * @throws PersonaError invalid_argument and card_number_refused with every problem at once, customer_not_found,
+ * @throws PersonaError invalid_argument and card_number_refused with all problems, customer_not_found,
  *   device_not_found, payment_method_not_found, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportFraudOutcome(

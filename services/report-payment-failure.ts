@@ -8,10 +8,10 @@ import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
 
 /**
- * Takes a payment's failure over from another agent: its recovery begins, or hears of it (specification: workflows,
- * 2). The event's id is the idempotency key; the same event twice acts once.
+ * Accepts another agent's report of a failed payment and starts or signals its recovery (specification: workflows, 2).
+ * The event id is the idempotency key: a repeated event has no further effect.
  *
- * @throws PersonaError invalid_argument and card_number_refused with every problem at once, customer_not_found,
+ * @throws PersonaError invalid_argument and card_number_refused with all problems, customer_not_found,
  *   payment_method_not_found, obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportPaymentFailure(

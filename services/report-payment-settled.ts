@@ -8,10 +8,10 @@ import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
 
 /**
- * Takes notice that a payment was made elsewhere: its recovery ends, or, if nobody has heard of the payment, it is
- * closed in advance. The event's id is the idempotency key; the same event twice acts once.
+ * Accepts the settlement of a payment that was made elsewhere: its recovery ends or, if the payment is unknown, is
+ * closed in advance. The event id is the idempotency key: a repeated event has no further effect.
  *
- * @throws PersonaError invalid_argument and card_number_refused with every problem at once, customer_not_found,
+ * @throws PersonaError invalid_argument and card_number_refused with all problems, customer_not_found,
  *   obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportPaymentSettled(
@@ -36,7 +36,7 @@ async function validateAgainstGraph(reader: Reader, settlement: PaymentSettled):
     getGatewayCustomer(reader, { customer_id }),
   ]);
   if (obligation && obligation.customer_id !== customer_id) {
-    const problem = { field: 'customer_id', message: 'is not the customer who owes this payment' };
+    const problem = { field: 'customer_id', message: 'must be the customer who owes this payment' };
     throw validationError([problem], 'obligation_mismatch');
   }
 }

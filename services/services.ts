@@ -1,4 +1,4 @@
-/** The use cases behind both faces, REST and gRPC. */
+/** The use cases behind both interfaces, REST and gRPC. */
 
 import type { MethodChange } from '../domain/method-change.ts';
 import type { OnboardingResult } from '../domain/onboarding-types.ts';
@@ -28,14 +28,14 @@ export interface PageRequest {
   customer_id: string;
   /** 1 to 100. */
   limit: number;
-  /** The `next_cursor` of the page before. */
+  /** The `next_cursor` of the previous page. */
   cursor?: string;
 }
 
 export interface ContextRequest {
   customer_id: string;
   consistency: 'eventual' | 'strong';
-  /** The answer is at least this version. */
+  /** The minimum version of the returned context. */
   min_version: number;
 }
 
@@ -44,7 +44,7 @@ export interface DeviceTrustRequest {
   trust_score: number;
   /** RFC 3339; absent: now. */
   observed_at?: string;
-  /** The device's `changed_seq`, if it must not have changed. */
+  /** The device's `changed_seq` that the caller expects; absent: any. */
   expected_version?: number;
 }
 
@@ -66,7 +66,7 @@ export interface UsageRequest {
   since?: string;
   /** 1 to 100. */
   limit: number;
-  /** The `next_cursor` of the page before. */
+  /** The `next_cursor` of the previous page. */
   cursor?: string;
 }
 
@@ -118,6 +118,6 @@ export interface Services {
     caller: Caller,
     request: { customer_id: string; limit: number },
   ): Promise<ConnectedCustomerView[]>;
-  /** Which of the servers behind the services answer. */
+  /** Which of the servers behind the services respond. */
   dependencyStates(): Promise<Record<string, 'up' | 'down'>>;
 }

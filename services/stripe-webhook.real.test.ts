@@ -1,4 +1,4 @@
-/** Of which attempt the gateway's news is, where several payments have to do with one obligation. */
+/** Which attempt a gateway update belongs to where several payments concern one obligation. */
 
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
@@ -17,7 +17,7 @@ import { handleStripeWebhook } from './stripe-webhook.ts';
 const graph = await testGraph();
 const policy = readPolicy();
 
-/** A Temporal that keeps what recoveries would be sent. */
+/** A fake Temporal client that records the messages for recoveries. */
 function fakeTemporal(): { temporal: Client; sent: ChargeResult[] } {
   const sent: ChargeResult[] = [];
   const temporal = {
@@ -36,7 +36,7 @@ function handleUpdate(temporal: Client, update: GatewayUpdate) {
   return handleStripeWebhook(dependencies, caller as never, { body: new Uint8Array() });
 }
 
-test('the reported payment that was not adopted succeeds with the method of an attempt: it is a payment of others, as is that of a guest', async () => {
+test('a payment that was not adopted is external even if it succeeds with an attempt’s method, as is a guest’s', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 1 });
   const { customer_id } = wallet;
   const token = randomToken();
@@ -90,7 +90,7 @@ test('the reported payment that was not adopted succeeds with the method of an a
   for (const externalPayment of [sent[0], sent[2]]) expect(externalPayment).not.toHaveProperty('attempt_key');
 });
 
-test('a charge of ours that succeeds after its attempt was taken for paid by others is a second payment', async () => {
+test('our charge that succeeds after its attempt was attributed to an external payment is a second one', async () => {
   const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
   await record({ result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: 'ch_theirs' });
   const gateway_ref = `pi_${randomUUID()}`;

@@ -14,20 +14,20 @@ import type { ServiceDependencies } from './service-dependencies.ts';
 import { findGatewayChange } from './gateway-changes.ts';
 import type { Caller } from './caller.ts';
 
-/** Stripe does not wait for long, and what is refused comes again. */
+/** Stripe waits only briefly, and redelivers what is refused. */
 const SIGNAL_TIMEOUT_MS = 5_000;
 
-/** Between two looks at a charge that is under way. */
+/** Delays between two reads of a charge in flight. */
 const RECHECK_DELAYS_MS = [50, 100, 200, 400, 800];
 
-/** `known`: this event was handed on before, or the graph has what it tells. `ignored`: none of Persona's business. */
+/** `known`: the event has already been forwarded, or the graph already has its content. `ignored`: not Persona's. */
 export type WebhookResult = { result: 'accepted' | 'known' | 'ignored' };
 
 /**
- * Hands the gateway's news to the process that they concern (specification: interfaces, `/webhooks/stripe`): of a payment
- * to its recovery, anything else to one that follows the gateway. Remembered only after Temporal has it: what breaks off
- * half-way comes again, and whoever hears of it reads it at the gateway. A message for a recovery is written down first:
- * the sweep sends it, whatever becomes of the signal or of the run.
+ * Forwards a gateway event to the process that it concerns (specification: interfaces, `/webhooks/stripe`): events of a
+ * payment to its recovery, others to a process that follows the gateway. The event is recorded as received only after
+ * Temporal has accepted it, so an interrupted one is redelivered; the process reads the gateway itself. A message for a
+ * recovery is stored first, so that the sweep delivers it even if the signal or the run fails.
  *
  * @throws PersonaError signature_refused, malformed_request, graph_unavailable, temporal_unavailable,
  *   deadline_exceeded
@@ -61,7 +61,7 @@ export async function handleStripeWebhook(
   return { result: 'accepted' };
 }
 
-/** What a recovery is to hear of a charge; `undefined`: none of Persona's business. */
+/** The message that reports a charge to its recovery; `undefined`: not related to Persona. */
 async function findChargeMessage(
   graph: Graph,
   update: GatewayUpdate,
@@ -78,8 +78,8 @@ function signalAuthenticated(
 }
 
 /**
- * The news of a charge overtakes its answer, which the recovery is about to write down: a moment later there is nothing
- * left to tell, which saves each recovery a signal. Whoever waits in vain is handed on.
+ * The webhook of a charge often overtakes the charge's own response, which the recovery is about to record. Waiting
+ * briefly for that saves each recovery a signal; if it is not recorded in time, the event is forwarded.
  */
 async function findPaymentOnceRecorded(
   graph: Graph,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Graph } from '../graph/index.ts';
 import { getTimeline } from './timeline.ts';
 
-/** A customer with that many events, as the graph's one query gives them. */
+/** A graph whose only query returns the events of a customer. @param events their number */
 function graphWith(events: number): Graph {
   const read = async (_: string, { limit, before }: Record<string, unknown>) => {
     const seqs = Array.from({ length: events }, (_, index) => events - index);
@@ -19,7 +19,7 @@ function graphWith(events: number): Graph {
   return { read } as unknown as Graph;
 }
 
-test('pages put together are the timeline, and the last one says that it is', async () => {
+test('consecutive pages make up the timeline, and the last one has no cursor', async () => {
   const graph = graphWith(7);
   const seen: number[] = [];
   let cursor: string | undefined;
@@ -34,7 +34,7 @@ test('pages put together are the timeline, and the last one says that it is', as
   );
 });
 
-test('a cursor that no page gave is refused', async () => {
+test('a cursor that is not from a page is refused', async () => {
   const cursor = Buffer.from('["x"]').toString('base64url');
   await expect(
     getTimeline({ graph: graphWith(1) }, { customer_id: 'c', limit: 3, cursor }),

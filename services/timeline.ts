@@ -5,7 +5,7 @@ import type { PageRequest } from './services.ts';
 import type { Page, TimelineView } from './views.ts';
 
 /**
- * A page of what happened to a customer, in words, the newest first.
+ * A page of a customer's events in plain words, newest first.
  *
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */

@@ -1,4 +1,4 @@
-/** What the services answer: the shapes of the specification (interfaces, 'Shapes'), the same for REST and gRPC. */
+/** The results of the services: the shapes of the specification (interfaces, 'Shapes'), the same for REST and gRPC. */
 
 import type { PaymentMethodStatus, PaymentMethodType } from '../domain/payment-method.ts';
 import type { RelationshipType } from '../domain/relationships.ts';
@@ -47,7 +47,7 @@ export interface DeviceView {
   device_id: string;
   trust_score: number;
   trusted: boolean;
-  /** Of one customer; absent where the device is not looked at for one. */
+  /** For one customer; absent if the device is read on its own. */
   login_count?: number;
   first_login?: string;
   last_login?: string;
@@ -74,7 +74,7 @@ export interface ProfileView {
   changed_seq: number;
 }
 
-/** What services are told of a customer beyond the profile. */
+/** What is shown to services in addition to the profile. */
 export interface CustomerView extends ProfileView {
   /** A decimal in `ltv_currency`. */
   ltv: string;
@@ -109,14 +109,14 @@ export interface ConnectedCustomerView {
   evidence: { kind: 'device' | 'instrument' | 'address'; id: string }[];
 }
 
-/** An edge by its ends: edges have no id of their own. */
+/** An edge, identified by its ends: edges have no id. */
 export interface RelationshipView {
   source_id: string;
   type: RelationshipType;
   target_id: string;
 }
 
-/** `changed`: false, it was so already. `version` is the customer's. */
+/** `changed` false: it already had that value. `version` is the customer's. */
 export interface EditView {
   changed: boolean;
   version: number;

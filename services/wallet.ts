@@ -5,7 +5,7 @@ import type { PageRequest } from './services.ts';
 import type { Page, PaymentMethodView } from './views.ts';
 
 /**
- * A page of a customer's wallet: the default first, then the last used. A wallet is read as a whole: it is small.
+ * A page of a customer's wallet: the default first, then the most recently used. The whole wallet is read: it is small.
  *
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */
@@ -18,7 +18,7 @@ export async function getPaymentMethods(
   return pageOf(sorted, sortKey, request);
 }
 
-/** Milliseconds of the year 10000: counting down from it puts later times first. */
+/** The year 10000 in milliseconds: the difference to it sorts later times first. */
 const MAX_TIME_MS = 253_402_300_800_000;
 
 function sortKey({ is_default, last_used, payment_method_id }: PaymentMethodView): string[] {

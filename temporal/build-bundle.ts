@@ -1,4 +1,4 @@
-/** Builds the workflow bundle ahead of time, for an image or before many test processes start: prints its path. */
+/** Builds the workflow bundle ahead of time, for an image or before several test processes start, and prints its path. */
 
 import { workflowBundle } from './bundle.ts';
 

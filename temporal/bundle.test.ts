@@ -9,15 +9,15 @@ import { buildBundle, workflowBundle } from './bundle.ts';
 const ROOT = path.resolve(import.meta.dirname, '..');
 const BUNDLING_MS = 60_000;
 
-test('holds every process that clients may name, and nothing else', () => {
+test('exports exactly the workflows that clients may name', () => {
   expect(Object.keys(barrel).sort()).toEqual(Object.values(WorkflowName).sort());
 });
 
-test('reaches no package but Temporal’s own', { timeout: BUNDLING_MS }, async () => {
+test('contains no package other than Temporal’s and its dependencies', { timeout: BUNDLING_MS }, async () => {
   const code = await readFile((await workflowBundle()).codePath, 'utf8');
   const modules = code.matchAll(/"\.\/node_modules\/((?:@[^/"]+\/)?[^/"]+)/g);
   const packages = new Set([...modules].map(([, name]) => name));
-  // zod at the top of a module, for one, would be built anew for every cached workflow.
+  // A schema library such as zod at module level would be initialised again for every cached workflow.
   expect([...packages].sort()).toEqual([
     '@temporalio/common',
     '@temporalio/workflow',
@@ -27,18 +27,20 @@ test('reaches no package but Temporal’s own', { timeout: BUNDLING_MS }, async 
   ]);
 });
 
-test('all of the rules that workflows reach are loaded once', { timeout: BUNDLING_MS }, async () => {
+test('the shared modules cover every domain module that workflows import', {
+  timeout: BUNDLING_MS,
+}, async () => {
   const copy = await copyOfWorkflows();
   await writeFile(path.join(copy, 'workflows', 'index.ts'), 'export async function none() {}\n');
   const domainIn = (code: string) =>
     new Set([...code.matchAll(/"[^"]*\/(domain\/[^"]+\.ts)"/g)].map(([, name]) => name));
-  // What is left when no workflow is there is what the shared modules bring.
+  // With no workflow exported, the bundle contains only what the shared modules import.
   const shared = domainIn(await buildBundle(copy));
   const all = domainIn(await readFile((await workflowBundle()).codePath, 'utf8'));
   expect([...shared].sort()).toEqual([...all].sort());
 });
 
-test('is built once, and again only when a source has changed', { timeout: BUNDLING_MS }, async () => {
+test('is built once, and rebuilt only when a source changes', { timeout: BUNDLING_MS }, async () => {
   const root = await copyOfWorkflows();
   await expect(workflowBundle({ root, prebuiltOnly: true })).rejects.toThrow(/is missing.*build-bundle\.ts/);
 
@@ -54,16 +56,23 @@ test.each([
   ["import { readFileSync } from 'node:fs';", 'readFileSync', 'node:fs'],
   ["import { request } from 'http';", 'request', "'http'"],
   ["import { Client } from '@temporalio/client';", 'Client', "'@temporalio/client'"],
-])('refuses a workflow that reaches %s', { timeout: BUNDLING_MS }, async (statement, name, module) => {
-  const copy = await copyOfWorkflows();
-  // Two steps away from the workflow, as such accidents happen.
-  await writeFile(path.join(copy, 'domain', 'planted.ts'), `${statement}\nexport const planted = ${name};\n`);
-  await writeFile(
-    path.join(copy, 'workflows', 'index.ts'),
-    "import { planted } from '../domain/planted.ts';\nexport async function bad() {\n  return typeof planted;\n}\n",
-  );
-  await expect(buildBundle(copy)).rejects.toThrow(module);
-});
+])(
+  'refuses a workflow that imports a forbidden module: %s',
+  { timeout: BUNDLING_MS },
+  async (statement, name, module) => {
+    const copy = await copyOfWorkflows();
+    // Imported indirectly, which is how it usually happens.
+    await writeFile(
+      path.join(copy, 'domain', 'planted.ts'),
+      `${statement}\nexport const planted = ${name};\n`,
+    );
+    await writeFile(
+      path.join(copy, 'workflows', 'index.ts'),
+      "import { planted } from '../domain/planted.ts';\nexport async function bad() {\n  return typeof planted;\n}\n",
+    );
+    await expect(buildBundle(copy)).rejects.toThrow(module);
+  },
+);
 
 async function copyOfWorkflows(): Promise<string> {
   const copy = await mkdtemp(path.join(tmpdir(), 'workflows-'));

@@ -1,7 +1,7 @@
 /**
- * The workflow bundle: everything that Temporal's sandbox runs, from the one barrel `workflows/index.ts`. Worker,
- * tests, replay and the bundle check all take a bundle built with the same `bundleOptions()`: one built with others
- * replays differently.
+ * The workflow bundle: all code that runs in Temporal's sandbox, from the entry point `workflows/index.ts`. Workers,
+ * tests, replay and the bundle check all build it with the same `bundleOptions()`; other options would replay
+ * differently.
  */
 
 import { createHash } from 'node:crypto';
@@ -15,21 +15,21 @@ import { failureConverterPath } from './codec.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Whose content decides what the bundle is. */
+/** The inputs of the bundle: their content determines its hash. */
 const SOURCES = ['workflows', 'domain'];
 const OPTIONS = [failureConverterPath, fileURLToPath(import.meta.url)];
 
-/** Where built bundles wait, named by the hash of their sources. */
+/** Holds built bundles, named by the hash of their sources. */
 const CACHE = path.join('.persona', 'bundles');
 
-/** A built bundle in a file. */
+/** A built bundle on disk. */
 export interface BundleFile {
   readonly codePath: string;
-  /** The hash of its sources: which code a worker runs. */
+  /** The hash of its sources; identifies the code that a worker runs. */
   readonly buildId: string;
 }
 
-/** @param root the repository, or a copy of it that a check has changed */
+/** @param root the repository, or a copy that a check has modified */
 function bundleOptions(root: string): BundleOptions {
   return {
     workflowsPath: path.join(root, 'workflows', 'index.ts'),
@@ -41,7 +41,7 @@ function bundleOptions(root: string): BundleOptions {
 /**
  * Builds the bundle (a second or more).
  *
- * @throws PersonaError internal, naming what workflow code must not reach
+ * @throws PersonaError internal, naming the module that workflow code must not import
  */
 export async function buildBundle(root: string = ROOT): Promise<string> {
   const diagnostics: string[] = [];
@@ -53,18 +53,18 @@ export async function buildBundle(root: string = ROOT): Promise<string> {
     return code;
   } catch (cause) {
     const reasons = [cause instanceof Error ? cause.message : String(cause), ...diagnostics];
-    throw new PersonaError('internal', `The workflow bundle does not build: ${reasons.join('\n')}`, {
+    throw new PersonaError('internal', `The workflow bundle could not be built: ${reasons.join('\n')}`, {
       cause,
     });
   }
 }
 
 /**
- * The bundle of the sources as they are now: taken from the cache, or built into it (some seconds).
+ * The bundle of the current sources: read from the cache, or built into it (some seconds).
  *
- * @param options.prebuiltOnly refuse to build, as a production worker does: it should fail at start, and not
- *   find webpack missing or slow there
- * @throws PersonaError internal, if it does not build, or is missing where a prebuilt one is demanded
+ * @param options.prebuiltOnly never build. A production worker sets it, to fail at start rather than depend on
+ *   webpack there
+ * @throws PersonaError internal, if the build fails, or with `prebuiltOnly` if the bundle is missing
  */
 export async function workflowBundle(
   options: { root?: string; prebuiltOnly?: boolean } = {},
@@ -84,14 +84,14 @@ export async function workflowBundle(
     );
   const code = await buildBundle(root);
   await mkdir(path.dirname(codePath), { recursive: true });
-  // Several processes may build at once: each writes its own file, and the last rename wins with equal content.
+  // Several processes may build concurrently: each writes its own file, and the last rename wins with equal content.
   const temporary = `${codePath}.${process.pid}`;
   await writeFile(temporary, code);
   await rename(temporary, codePath);
   return { codePath, buildId };
 }
 
-/** Changes whenever the bundle would: with each source file's name and content, and with the SDK's version. */
+/** Covers everything that the bundle depends on: each source file's name and content, and the SDK's version. */
 async function hashSources(root: string): Promise<string> {
   const hash = createHash('sha256');
   const sdk = createRequire(import.meta.url).resolve('@temporalio/worker/package.json');
@@ -113,7 +113,7 @@ async function sourceFiles(folder: string): Promise<string[]> {
     .sort();
 }
 
-/** Webpack's progress is noise; what it complains about, from its first error on, is kept for the thrown error. */
+/** Drops webpack's progress; collects warnings, and errors from the first "ERROR in" on, for the thrown error. */
 function diagnosticsLogger(diagnostics: string[]): Logger {
   const ignore = () => {};
   return {

@@ -29,7 +29,7 @@ async function registered(client: Client) {
   return (await client.connection.operatorService.listSearchAttributes({ namespace })).customAttributes;
 }
 
-test('says where nobody answers and how to start a server, for clients and workers', async () => {
+test('an unreachable server is reported with its address and how to start one, for clients and workers', async () => {
   const closed = '127.0.0.1:1';
   const expected = {
     type: 'temporal_unavailable',
@@ -41,14 +41,16 @@ test('says where nobody answers and how to start a server, for clients and worke
   await expect(connectWorkers({ address: closed, namespace: 'default' })).rejects.toMatchObject(expected);
 });
 
-test('says which namespace is missing and how to create it', async () => {
-  await expect(connectTemporal({ address, namespace: 'nobody-made-this', codecKeys })).rejects.toMatchObject({
-    type: 'temporal_unavailable',
-    message: expect.stringContaining('temporal operator namespace create --namespace nobody-made-this'),
-  });
+test('a missing namespace is reported with the command that creates it', async () => {
+  await expect(connectTemporal({ address, namespace: 'missing-namespace', codecKeys })).rejects.toMatchObject(
+    {
+      type: 'temporal_unavailable',
+      message: expect.stringContaining('temporal operator namespace create --namespace missing-namespace'),
+    },
+  );
 });
 
-test('registers the search attributes that are missing, and only those', async () => {
+test('registers only the search attributes that are missing', async () => {
   const client = await ownNamespace();
   expect(await registered(client)).toEqual({});
 
@@ -65,7 +67,7 @@ test('registers the search attributes that are missing, and only those', async (
   expect(await registered(client)).toEqual(all);
 });
 
-test('refuses a search attribute of another type', async () => {
+test('refuses a search attribute that exists with another type', async () => {
   const client = await ownNamespace();
   await client.connection.operatorService.addSearchAttributes({
     namespace: client.options.namespace,

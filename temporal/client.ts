@@ -1,4 +1,4 @@
-/** Where Temporal is, and a client that has reached it. */
+/** Opens and connects Temporal clients. */
 
 import { Client, type ClientOptions, Connection } from '@temporalio/client';
 import { PersonaError } from '../domain/errors.ts';
@@ -9,7 +9,7 @@ export interface TemporalAddress {
   /** `host:port` of the frontend. */
   readonly address: string;
   readonly namespace: string;
-  /** Temporal Cloud's key; implies TLS. */
+  /** The API key of Temporal Cloud; implies TLS. */
   readonly apiKey?: string;
   /** `true`: the system's certificate authorities. */
   readonly tls?:
@@ -17,7 +17,7 @@ export interface TemporalAddress {
     | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
 }
 
-/** Opening takes longer than a healthy server ever needs; after that nobody is there. */
+/** Longer than a healthy server needs to accept a connection. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 type TemporalOptions = TemporalAddress & { codecKeys: readonly PayloadKey[] | 'none' } & Pick<
@@ -26,11 +26,11 @@ type TemporalOptions = TemporalAddress & { codecKeys: readonly PayloadKey[] | 'n
   >;
 
 /**
- * A client that connects with its first call, and again whenever the server is back. Close it with
+ * A client that connects with its first call, and reconnects when the server is back. Close it with
  * `client.connection.close()`.
  *
- * @param options.codecKeys the first one encrypts, all of them decrypt; `none`: for clients that send plain payloads, which
- *   Persona's workers understand, and read no answer
+ * @param options.codecKeys the first key encrypts, all keys decrypt; `none`: for clients that send plain payloads, which
+ *   Persona's workers accept, and that read no result
  */
 export function openTemporal(options: TemporalOptions): Client {
   const { address, namespace, apiKey, tls, codecKeys, ...rest } = options;
@@ -45,7 +45,7 @@ export function openTemporal(options: TemporalOptions): Client {
 }
 
 /**
- * The same, once it has reached the server.
+ * Opens a client and waits until it is connected and its namespace exists.
  * @throws PersonaError temporal_unavailable, saying what is missing and how to start it
  */
 export async function connectTemporal(options: TemporalOptions): Promise<Client> {
@@ -63,7 +63,7 @@ export async function connectTemporal(options: TemporalOptions): Promise<Client>
 }
 
 /**
- * Runs a first call to the server and says in plain words what is missing when it fails.
+ * Runs a first call to the server, and explains a failure: server down or namespace missing, with the command to fix it.
  *
  * @throws PersonaError temporal_unavailable
  */
@@ -80,8 +80,8 @@ export async function reachTemporal<T>(
       /namespace .*not found/i.test(reason)
         ? `Temporal at ${address} has no namespace '${namespace}' (TEMPORAL_NAMESPACE). ` +
             `Create it: temporal operator namespace create --namespace ${namespace} --address ${address}`
-        : `Temporal does not answer at ${address} (TEMPORAL_ADDRESS): ${reason}. ` +
-            `'npm start' brings up a local one; so does 'temporal server start-dev'`,
+        : `Temporal is unreachable at ${address} (TEMPORAL_ADDRESS): ${reason}. ` +
+            `Start a local server with 'npm start' or 'temporal server start-dev'`,
       { cause },
     );
   }

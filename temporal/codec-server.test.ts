@@ -35,7 +35,7 @@ interface Answer {
   payloads: { metadata: Record<string, string>; data: string }[];
 }
 
-test('the UI gets what was sealed, in its order, beside what never was; the log says how much and not what', async () => {
+test('the UI gets encrypted and plain payloads decoded in order, and the log has their number but not their content', async () => {
   const clear = asJson(defaultPayloadConverter.toPayload({ payment_id: 'pay-1' }) as Payload);
   const payloads = [await sealed({ email: SECRET }), clear];
   const answer = await decode({ payloads }, { origin: UI, 'x-namespace': 'default' });
@@ -49,7 +49,7 @@ test('the UI gets what was sealed, in its order, beside what never was; the log 
   expect(lines.join()).not.toContain(SECRET);
 });
 
-test('what no key opens stays sealed, and the others are read all the same', async () => {
+test('a payload that no key decrypts is returned encrypted, and the others are decoded', async () => {
   const foreign = await sealed({ a: 1 }, [{ id: 'k2', key: randomBytes(32) }]);
   const forged = { ...(await sealed({ a: 2 })), data: base64(randomBytes(64)) };
   const answer = await decode({ payloads: [foreign, forged, await sealed({ a: 3 })] });
@@ -58,7 +58,7 @@ test('what no key opens stays sealed, and the others are read all the same', asy
   expect(JSON.parse(plain(third?.data))).toEqual({ a: 3 });
 });
 
-test('a browser asks before it sends; only the UI is let in', async () => {
+test('preflight and decode requests of any origin except the UI are refused', async () => {
   const ask = (origin: string) =>
     app.request('/decode', {
       method: 'OPTIONS',
@@ -87,11 +87,11 @@ test.each(['{', '[]', '{}', '{"payloads": [1]}', '{"payloads": [{"metadata": {"a
   },
 );
 
-test('it seals nothing', async () => {
+test('there is no encode endpoint', async () => {
   expect((await app.request('/encode', { method: 'POST', body: '{"payloads": []}' })).status).toBe(404);
 });
 
-test('it answers on loopback', async () => {
+test('the server listens on loopback', async () => {
   const server = await serveCodec({ ...options, port: 0 });
   onTestFinished(() => server.close());
   expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);

@@ -1,7 +1,7 @@
 /**
- * Opens payloads for Temporal's UI and command line (Temporal's remote codec protocol, the half that decodes), so that
- * operations can read inputs, summaries and failures. What it gives out is what the keys protect, so it listens on
- * loopback alone and answers no page but the UI's.
+ * Decrypts payloads for Temporal's UI and command line (the decoding half of Temporal's remote codec protocol), so that
+ * operators can read inputs, summaries and failures. Because it returns plain text, it listens on loopback only and
+ * refuses every browser origin except the UI's.
  */
 
 import type { Server } from 'node:http';
@@ -15,19 +15,19 @@ import type { Logger } from '../platform/logs.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
 import { createPayloadCodec } from './codec.ts';
 
-/** A page of a history, each payload of which Temporal lets be 2 MiB. */
+/** One page of a history; Temporal allows 2 MiB per payload. */
 const MAX_BODY_BYTES = 32 * 1_024 * 1_024;
 
-/** A payload as protobuf's JSON has it: bytes in base64. */
+/** A payload in protobuf's JSON mapping: bytes in base64. */
 interface JsonPayload {
   metadata?: Record<string, string>;
   data?: string;
 }
 
 export interface CodecServerOptions {
-  /** 0 takes any free one. */
+  /** 0: any free port. */
   port: number;
-  /** Where the UI's pages come from, such as `http://127.0.0.1:8233`: browsers elsewhere get nothing. */
+  /** The UI's origins, such as `http://127.0.0.1:8233`; other browser origins are refused. */
   origins: readonly string[];
   keys: readonly PayloadKey[];
   logger: Logger;
@@ -52,16 +52,19 @@ export async function serveCodec(
   };
 }
 
-/** The server without its socket. */
+/** The server's routes, without a socket. */
 export function createCodecApp({ origins, keys, logger }: Omit<CodecServerOptions, 'port'>): Hono {
   const codec = createPayloadCodec(keys);
   const app = new Hono();
   app.use(async (c, next) => {
     const origin = c.req.header('origin');
-    // A page of somebody else's in an operator's browser must not even be able to ask; the command line names no origin.
+    // A third-party page in an operator's browser must not reach the endpoint. The command line sends no origin.
     if (origin === undefined || origins.includes(origin)) return next();
-    logger.warn({ origin }, 'a page that is not the UI asked to decode');
-    return c.json({ message: `Pages of ${origin} may not ask: CODEC_ORIGINS names those that may` }, 403);
+    logger.warn({ origin }, 'decode request from a foreign origin refused');
+    return c.json(
+      { message: `origin ${origin} is not allowed: CODEC_ORIGINS lists the allowed origins` },
+      403,
+    );
   });
   app.use(
     cors({
@@ -79,7 +82,7 @@ export function createCodecApp({ origins, keys, logger }: Omit<CodecServerOption
     return c.json({ payloads: payloads.map(toJson) });
   });
 
-  /** One that no key opens stays as it is, so that the others can be read. */
+  /** Returns a payload that no key decrypts unchanged, so that the others can still be read. */
   async function open(payload: Payload): Promise<Payload> {
     try {
       const [opened = payload] = await codec.decode([payload]);
@@ -87,7 +90,7 @@ export function createCodecApp({ origins, keys, logger }: Omit<CodecServerOption
     } catch (error) {
       logger.warn(
         { reason: error instanceof Error ? error.message : String(error) },
-        'a payload stays sealed',
+        'payload could not be decrypted',
       );
       return payload;
     }

@@ -14,7 +14,7 @@ const key = (id: string) => ({ id, key: randomBytes(32) });
 const text = (bytes: Uint8Array | null | undefined) => Buffer.from(bytes ?? []).toString();
 const SECRET = 'ann@example.com';
 
-test('encrypts a payload with all of its metadata, and names the key', async () => {
+test('encrypts a payload including its metadata, and records the key id', async () => {
   const converter = loadDataConverter(createDataConverter([key('k1')]));
   const [payload] = (await encodeToPayloads(converter, { email: SECRET })) ?? [];
 
@@ -25,12 +25,12 @@ test('encrypts a payload with all of its metadata, and names the key', async () 
   expect(await decodeFromPayloadsAtIndex(converter, 0, payload && [payload])).toEqual({ email: SECRET });
 });
 
-test('reads what a client without the codec sent', async () => {
+test('decodes a plain payload of a client without the codec', async () => {
   const plain: Payload = defaultPayloadConverter.toPayload({ payment_id: 'p-1' });
   expect(await createPayloadCodec([key('k1')]).decode([plain])).toEqual([plain]);
 });
 
-test('reads mixed payloads in their order, those of a rotated key too', async () => {
+test('decodes mixed payloads in order, including those encrypted with a rotated key', async () => {
   const old = key('old');
   const [sealed] = await createPayloadCodec([old]).encode([defaultPayloadConverter.toPayload('first')]);
   const plain = defaultPayloadConverter.toPayload('second');
@@ -38,7 +38,7 @@ test('reads mixed payloads in their order, those of a rotated key too', async ()
   expect(decoded.map((payload) => defaultPayloadConverter.fromPayload(payload))).toEqual(['first', 'second']);
 });
 
-test('does not pass on a payload that it cannot open', async () => {
+test('throws on a payload that it cannot decrypt', async () => {
   const codec = createPayloadCodec([key('k1')]);
   const [sealed] = await codec.encode([defaultPayloadConverter.toPayload('x')]);
   const other = createPayloadCodec([key('k2')]);
@@ -47,7 +47,7 @@ test('does not pass on a payload that it cannot open', async () => {
   await expect(codec.decode([{ ...sealed, metadata: withoutKey }])).rejects.toThrow(/encryption-key-id/);
 });
 
-test("hides a failure's message, trace, details and causes, but not its type", async () => {
+test("encrypts a failure's message, stack trace, details and causes, but not its type", async () => {
   const converter = loadDataConverter(createDataConverter([key('k1')]));
   const cause = new Error(`no such address: ${SECRET}`);
   const error = ApplicationFailure.create({

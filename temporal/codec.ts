@@ -1,4 +1,4 @@
-/** Temporal's data converter with everything encrypted: arguments, results, summaries, failures' messages and traces. */
+/** Temporal's data converter with encryption: arguments, results, summaries, failure messages and stack traces. */
 
 import { fileURLToPath } from 'node:url';
 import {
@@ -17,12 +17,12 @@ const KEY_ID = 'encryption-key-id';
 const { Payload: PayloadProto } = proto.temporal.api.common.v1;
 const utf8 = { encode: new TextEncoder(), decode: new TextDecoder() };
 
-/** A module path and not an object, because the workflow bundle needs the same converter inside its sandbox. */
+/** A module path rather than an object, because the workflow bundle needs the same converter inside its sandbox. */
 export const failureConverterPath = fileURLToPath(new URL('./failure-converter.ts', import.meta.url));
 
 /**
- * Encrypts every payload with the first key. Payloads that are not encrypted pass as they are: clients without the
- * codec (an agent that signals with plain JSON) are understood.
+ * Encrypts every payload with the first key. Decoding passes unencrypted payloads through, so that clients without the
+ * codec (an agent that signals with plain JSON) are accepted.
  */
 export function createPayloadCodec(keys: readonly PayloadKey[]): PayloadCodec {
   const cipher = createPayloadCipher(keys);
@@ -45,7 +45,7 @@ export function createPayloadCodec(keys: readonly PayloadKey[]): PayloadCodec {
         if (encoding == null || utf8.decode.decode(encoding) !== ENCODING) return payload;
         const keyId = payload.metadata?.[KEY_ID];
         if (keyId == null || payload.data == null)
-          throw new ValueError(`An encrypted payload lacks its '${KEY_ID}' or its data`);
+          throw new ValueError(`An encrypted payload must have metadata '${KEY_ID}' and data`);
         const plain = cipher.open({ keyId: utf8.decode.decode(keyId), data: payload.data });
         return PayloadProto.decode(plain);
       });
@@ -53,7 +53,7 @@ export function createPayloadCodec(keys: readonly PayloadKey[]): PayloadCodec {
   };
 }
 
-/** For clients, workers and replay alike. */
+/** The data converter that clients, workers and replay share. */
 export function createDataConverter(keys: readonly PayloadKey[]): DataConverter {
   return { payloadCodecs: [createPayloadCodec(keys)], failureConverterPath };
 }

@@ -5,20 +5,23 @@ import { expect, test } from 'vitest';
 import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
 import { toApplicationFailure, toPersonaError } from './failures.ts';
 
-test.each(Object.keys(ERRORS) as ErrorType[])('%s keeps its type and is retried as its row says', (type) => {
-  const failure = toApplicationFailure(new PersonaError(type, 'words')) as ApplicationFailure;
-  expect(failure).toBeInstanceOf(ApplicationFailure);
-  expect(failure.type).toBe(type);
-  expect(failure.nonRetryable).toBe(!ERRORS[type].retryable);
-  expect(failure.message).toBe('words');
-});
+test.each(Object.keys(ERRORS) as ErrorType[])(
+  '%s keeps its type, and is retried as the catalogue says',
+  (type) => {
+    const failure = toApplicationFailure(new PersonaError(type, 'words')) as ApplicationFailure;
+    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure.type).toBe(type);
+    expect(failure.nonRetryable).toBe(!ERRORS[type].retryable);
+    expect(failure.message).toBe('words');
+  },
+);
 
-test('who asks to be asked again later is asked then', () => {
+test('a retry delay sets when the next retry runs', () => {
   const busy = new PersonaError('gateway_unavailable', '429', { retryAfterMs: 7_000 });
   expect(toApplicationFailure(busy)).toMatchObject({ nonRetryable: false, nextRetryDelay: 7_000 });
 });
 
-test('an error of no type is ours, and tried again', () => {
+test('an error outside the catalogue is internal, and retried', () => {
   const failure = toApplicationFailure(new TypeError('x is not a function')) as ApplicationFailure;
   expect(failure).toMatchObject({ type: 'internal', message: 'x is not a function' });
   expect(failure.nonRetryable).toBeFalsy();
@@ -29,7 +32,7 @@ test("Temporal's own failures pass unchanged", () => {
   expect(toApplicationFailure(cancelled)).toBe(cancelled);
 });
 
-test('type, message and problems survive the way through an activity and an update', () => {
+test('type, message and problems survive an activity and an update', () => {
   const problems = [{ field: 'customer_id', message: 'must be a UUID' }];
   const failure = toApplicationFailure(new PersonaError('invalid_argument', 'bad', { problems }));
   const activity = new ActivityFailure('failed', 'onboard', '1', 'NON_RETRYABLE_FAILURE', 'worker', failure);
@@ -47,12 +50,12 @@ test.each([
   [status.UNAUTHENTICATED, 'temporal_unavailable'],
   [status.PERMISSION_DENIED, 'temporal_unavailable'],
   [status.INVALID_ARGUMENT, 'internal'],
-])('Temporal answering %i means %s', (code, type) => {
+])('gRPC status %i of Temporal becomes %s', (code, type) => {
   const cause = Object.assign(new Error('grpc'), { code, details: 'grpc', metadata: {} });
   expect(toPersonaError(new ServiceError('failed', { cause })).type).toBe(type);
 });
 
-test('anything else is internal', () => {
+test('any other error is internal', () => {
   expect(toPersonaError(new Error('?'))).toMatchObject({ type: 'internal', message: '?' });
   expect(toPersonaError(ApplicationFailure.create({ type: 'constructor' })).type).toBe('internal');
 });

@@ -1,4 +1,4 @@
-/** Errors on their way through Temporal: out of an activity, and back to the client who waits. */
+/** Maps errors to Temporal failures when an activity throws, and back to Persona's errors for a client. */
 
 import { isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
@@ -13,10 +13,9 @@ import {
 } from '../domain/errors.ts';
 
 /**
- * The failure that an activity raises for an error: its type is the catalogue's, and the table says whether it is
- * tried again. An error that is not in the catalogue is a bug or an accident of ours: it becomes `internal`, and
- * unlike the catalogue's own `internal` it is tried again within the activity's bounds, because the next worker
- * version may have it fixed.
+ * The failure that an activity raises for an error. Its type is the catalogue's, whose table says whether it is retried.
+ * An error outside the catalogue is a defect of Persona: it becomes `internal` and, unlike the catalogue's own
+ * `internal`, is retried within the activity's limits, because the next worker version may fix it.
  */
 export function toApplicationFailure(error: unknown): TemporalFailure {
   if (error instanceof TemporalFailure) return error;
@@ -31,14 +30,14 @@ export function toApplicationFailure(error: unknown): TemporalFailure {
   return ApplicationFailure.create({ type: 'internal' satisfies ErrorType, message, cause });
 }
 
-/** Lets activities throw PersonaErrors; every worker has it. */
+/** Lets activities throw PersonaErrors. Every worker installs it. */
 export const activityErrorInterceptor: ActivityInterceptorsFactory = () => ({
   inbound: {
     async execute(input, next) {
       try {
         return await next(input);
       } catch (error) {
-        // The worker knows an AbortError as the answer to its own cancellation.
+        // The worker recognises an AbortError as the outcome of its own cancellation.
         if (error instanceof Error && error.name === 'AbortError') throw error;
         throw toApplicationFailure(error);
       }
@@ -47,8 +46,8 @@ export const activityErrorInterceptor: ActivityInterceptorsFactory = () => ({
 });
 
 /**
- * What a failed start, signal, query or update means to the caller: the catalogue's error that the workflow or
- * activity raised, with its problems; Temporal unreachable; the deadline passed; else `internal`.
+ * The error that a caller gets for a failed start, signal, query or update: the catalogue's error that the workflow or
+ * activity raised, with its problems; `temporal_unavailable`; `deadline_exceeded`; otherwise `internal`.
  */
 export function toPersonaError(error: unknown): PersonaError {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -58,7 +57,7 @@ export function toPersonaError(error: unknown): PersonaError {
       return new PersonaError(cause.type, cause.message, { problems, cause: error });
     }
     if (cause instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
-      return new PersonaError('deadline_exceeded', 'The process did not answer in time; it goes on', {
+      return new PersonaError('deadline_exceeded', 'The process did not respond in time; it continues', {
         cause: error,
       });
     if (isGrpcServiceError(cause))
@@ -69,7 +68,7 @@ export function toPersonaError(error: unknown): PersonaError {
   });
 }
 
-/** What Temporal may answer differently in a while, unchanged; anything else is a request that is wrong. */
+/** The codes for which an unchanged request may succeed later; any other code means that the request is invalid. */
 const GRPC_TYPE: Partial<Record<number, ErrorType>> = {
   [GrpcCode.UNAVAILABLE]: 'temporal_unavailable',
   [GrpcCode.RESOURCE_EXHAUSTED]: 'temporal_unavailable',
@@ -77,7 +76,7 @@ const GRPC_TYPE: Partial<Record<number, ErrorType>> = {
   [GrpcCode.INTERNAL]: 'temporal_unavailable',
   [GrpcCode.UNKNOWN]: 'temporal_unavailable',
   [GrpcCode.DATA_LOSS]: 'temporal_unavailable',
-  // A token that has expired, or a right that was taken away: a person mends it.
+  // An expired token or a revoked permission, which an operator fixes.
   [GrpcCode.UNAUTHENTICATED]: 'temporal_unavailable',
   [GrpcCode.PERMISSION_DENIED]: 'temporal_unavailable',
   [GrpcCode.DEADLINE_EXCEEDED]: 'deadline_exceeded',

@@ -13,7 +13,7 @@ function logged(level: string, message: string, fields: Record<string, unknown>)
   return lines;
 }
 
-test("a process's milestones are lines with our names, and with what the process is about", () => {
+test("a process's milestones are logged with Persona's field names and the process's subject", () => {
   const fields = {
     namespace: 'default',
     taskQueue: 'q',
@@ -34,13 +34,13 @@ test("a process's milestones are lines with our names, and with what the process
   expect(logged('DEBUG', 'Activity started', { workflowId: 'x' })).toEqual([]);
 });
 
-test('a failure keeps its stack, and a queue without workflows is no warning', () => {
+test('a failure is logged with its stack, and a queue without workflows logs no warning', () => {
   expect(logged('WARN', 'Workflow failed', { error: new Error('because') })).toMatchObject([
     { level: 'warn', err: { message: 'because', stack: expect.stringContaining('log-fields.test') } },
   ]);
   expect(logged('WARN', 'No workflows registered, not polling for workflow tasks', {})).toEqual([]);
 });
 
-test('outside of an activity there is nothing to say of one', () => {
+test('there are no activity fields outside an activity', () => {
   expect(activityFields()).toEqual({});
 });

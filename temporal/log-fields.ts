@@ -1,4 +1,4 @@
-/** The SDK's log fields in our names, so that one search finds a process's lines wherever they come from. */
+/** Renames the SDK's log fields to Persona's, so that one search finds all lines of a process. */
 
 import { activityInfo, type Info } from '@temporalio/activity';
 
@@ -9,7 +9,7 @@ const NAMES: Readonly<Record<string, string>> = {
   activityType: 'activity_type',
   taskQueue: 'task_queue',
 };
-/** Too long, or said by others already. */
+/** Too long, or redundant. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
   'taskToken',
   'activityId',
@@ -24,13 +24,13 @@ export function fieldsOf(fields: Fields): Fields {
   const included = Object.entries(fields).filter(([name]) => !LEFT_OUT.has(name));
   const { workflowId } = fields;
   return {
-    // Where no request is known, what belongs together is the process.
+    // Without a request, lines are correlated by process.
     ...(typeof workflowId === 'string' && { correlation_id: workflowId, ...subjectOf(workflowId) }),
     ...Object.fromEntries(included.map(([name, value]) => [NAMES[name] ?? name, value])),
   };
 }
 
-/** Which activity the caller runs in, and of which process; nothing outside of one. */
+/** The fields of the current activity and its process; empty outside an activity. */
 export function activityFields(): Record<string, string | number> {
   const info = currentActivity();
   if (info === undefined) return {};
@@ -42,7 +42,7 @@ export function activityFields(): Record<string, string | number> {
   };
 }
 
-/** What a process's id says it is about. */
+/** The payment or transaction that a workflow id names. */
 function subjectOf(workflowId: string): Record<string, string> {
   const [, transaction_id] = /^onboarding:(.+)$/.exec(workflowId) ?? [];
   const [, payment_id] = /^recovery:([^:]+)/.exec(workflowId) ?? [];

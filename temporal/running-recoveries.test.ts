@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { recoveryWorkflowId } from '../domain/workflow-contracts.ts';
 import { listRunningRecoveries } from './running-recoveries.ts';
 
-/** A Temporal where recoveries of these payments run, two of them to a page. */
+/** A Temporal client for which recoveries of these payments are running, two per page. */
 function temporalWith(runningIds: readonly string[], { counts = true } = {}) {
   const running = runningIds.map(recoveryWorkflowId);
   const requests: string[] = [];
@@ -25,19 +25,19 @@ function temporalWith(runningIds: readonly string[], { counts = true } = {}) {
   return { client: client as unknown as Client, requests };
 }
 
-test('where all of a page are running nothing is listed', async () => {
+test('nothing is listed if all recoveries of the page are running', async () => {
   const { client, requests } = temporalWith(['a', 'aa', 'b', 'c']);
   expect(await listRunningRecoveries(client, ['a', 'b', 'c'])).toEqual(new Set(['a', 'b', 'c']));
   expect(requests).toEqual(['count']);
 });
 
-test('where one is not, the list says which, though others run in its place', async () => {
+test('if one is not running, the list shows which, although another recovery in the range is running', async () => {
   const { client, requests } = temporalWith(['a', 'aa', 'c']);
   expect(await listRunningRecoveries(client, ['a', 'b', 'c'])).toEqual(new Set(['a', 'c']));
   expect(requests).toEqual(['count', 'list', 'list']);
 });
 
-test('a Temporal that does not count is asked for the list, to the last one that was looked for', async () => {
+test('if counting fails, pages are listed until all payments are found', async () => {
   const { client, requests } = temporalWith(['a', 'c', 'd', 'e'], { counts: false });
   expect(await listRunningRecoveries(client, ['a', 'c'])).toEqual(new Set(['a', 'c']));
   expect(requests).toEqual(['count', 'list']);

@@ -1,18 +1,18 @@
-/** Which recoveries are running, as Temporal lists them. */
+/** Finds out from Temporal which recoveries are running. */
 
 import type { Client } from '@temporalio/client';
 import { recoveryWorkflowId, WorkflowName } from '../domain/workflow-contracts.ts';
 import { toPersonaError } from './failures.ts';
 
-/** As many as the server gives at once. */
+/** The server's largest page. */
 const PAGE = 1_000;
 
 /**
- * Asks for the whole range of ids at once: a page of payments costs a request, not one each. Mostly all of them are
- * running, and to count them takes Temporal a tenth of the time, or less, that listing them takes.
+ * Queries the whole range of ids, so that a page of payments costs one request instead of one per payment. Usually all
+ * of them are running, and counting takes Temporal at most a tenth of the time of listing, so it counts first.
  *
- * The list lags behind by a moment, and its database may order ids in another way than the graph: an id that is left out
- * is not proven to have no run.
+ * Temporal's list is eventually consistent, and its database may order ids differently from the graph: an id that is
+ * missing from the result may still have a run.
  *
  * @param paymentIds sorted
  * @returns those of them whose recovery is listed as running
@@ -48,8 +48,8 @@ export async function listRunningRecoveries(
 }
 
 /**
- * How many of these are in the range: others may be as well. The list also answers whatever keeps Temporal from counting.
- * Ids alone would have its database look at everything that runs.
+ * How many of these workflows are running; the range may contain others. `undefined` if counting fails: the list is the
+ * fallback. Without the range, Temporal's database would scan all running workflows.
  */
 async function countRunning(client: Client, range: string, workflowIds: readonly string[]) {
   const query = `${range} AND WorkflowId IN (${workflowIds.map((id) => `'${id}'`).join(', ')})`;

@@ -3,25 +3,25 @@ import { type LogLevel, Runtime, type Logger as TemporalLogger } from '@temporal
 import type { Logger } from '../platform/logs.ts';
 import { fieldsOf } from './log-fields.ts';
 
-/** Pino has no `log(level, …)`, and wants its fields before the message. */
+/** Pino has no `log(level, …)`, and takes the fields before the message. */
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
-/** The SDK's own lines that mean more, or less, here than it thinks. */
+/** Log lines of the SDK whose level differs here. */
 const LEVEL_OVERRIDES: Readonly<Record<string, LogLevel>> = {
-  // A process's milestones; they are left out when its history is replayed.
+  // A process's milestones; not logged during replay.
   'Workflow started': 'INFO',
   'Workflow completed': 'INFO',
   'Workflow completed as cancelled': 'INFO',
   'Workflow continued as new': 'INFO',
-  // On purpose: a queue of activities alone, as the gateway's.
+  // Expected: a queue with activities only, such as the gateway's.
   'No workflows registered, not polling for workflow tasks': 'DEBUG',
 };
 
 /**
- * Sets up the SDK's native side, once and before anything else of the SDK: its logs go to ours, its metrics to a port
- * of their own on loopback, and signals are left to our own shutdown.
+ * Installs the SDK's native runtime; call it once, before any other use of the SDK. Its logs go to Persona's logger, its
+ * metrics to a separate loopback port, and process signals are left to Persona's shutdown.
  *
- * @returns reads the metrics in Prometheus' format, durations in seconds
+ * @returns `metrics`: reads the metrics in Prometheus format, durations in seconds
  */
 export async function installRuntime(logger: Logger): Promise<{ metrics: () => Promise<string> }> {
   const bindAddress = `127.0.0.1:${await freePort()}`;
@@ -43,7 +43,7 @@ export async function installRuntime(logger: Logger): Promise<{ metrics: () => P
   return { metrics: async () => await (await fetch(`http://${bindAddress}/metrics`)).text() };
 }
 
-/** Our logger in the shape that the SDK wants, with our names for its fields. */
+/** Adapts Persona's logger to the SDK's interface, with Persona's field names. */
 export function asTemporalLogger(logger: Logger): TemporalLogger {
   const log = (level: LogLevel, message: string, { error, ...fields }: Record<string, unknown> = {}) =>
     logger[LEVELS[LEVEL_OVERRIDES[message] ?? level]](
@@ -60,7 +60,7 @@ export function asTemporalLogger(logger: Logger): TemporalLogger {
   };
 }
 
-/** The SDK does not tell which port it took for 0. */
+/** Needed because the SDK does not report which port it bound for 0. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {

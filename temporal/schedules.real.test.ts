@@ -15,7 +15,7 @@ import { ensureSchedules, maintainSchedules, scheduleStatuses } from './schedule
 import type { SweepInput } from '../workflows/sweep-obligations.ts';
 import { resumeRecovery } from './workflow-client.ts';
 
-test('the sweep is scheduled once, however many workers put it into place, and starts its workflow', async () => {
+test('the sweep is scheduled once although several workers create it, and starts its workflow', async () => {
   const swept: SweepInput[] = [];
   const nothing = async () => ({ looked_at: 0, started: 0 });
   const sweep = {
@@ -37,7 +37,7 @@ test('the sweep is scheduled once, however many workers put it into place, and s
   await handle.trigger('SKIP');
   await eventually(() => expect(swept).toHaveLength(1), 30_000);
   const [first] = swept;
-  // What a sweep that took long has not double-checked is left to the next one.
+  // The next sweep continues where the previous one's period ended.
   await eventually(async () => {
     await handle.trigger('SKIP');
     expect(swept.length).toBeGreaterThan(1);
@@ -46,7 +46,7 @@ test('the sweep is scheduled once, however many workers put it into place, and s
   await handle.delete();
 });
 
-test('the expiry monitor runs daily, half an hour after a day is over everywhere on earth', async () => {
+test('the expiry monitor runs daily, 30 to 60 minutes after a day has ended in every time zone', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
   await ensureSchedules(rig.client);
   const { spec, policies, info } = await rig.client.schedule.getHandle(EXPIRY_MONITOR.id).describe();
@@ -60,7 +60,7 @@ test('the expiry monitor runs daily, half an hour after a day is over everywhere
   expect(Math.abs(apart - EXPIRY_MONITOR.everyMs)).toBeLessThanOrEqual(EXPIRY_MONITOR.jitterMs);
 });
 
-test('a schedule that changed is updated, paused ones stay paused, and one that is no longer wanted is deleted', async () => {
+test('a changed schedule is updated, a paused one stays paused, and an obsolete one is deleted', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
   const { schedule } = rig.client;
   const process = defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD');
@@ -77,7 +77,7 @@ test('a schedule that changed is updated, paused ones stay paused, and one that 
     const mark = [{ key: process, value: 'any' }];
     await schedule.create({ scheduleId: ids.former, spec, action, typedSearchAttributes: mark });
     await schedule.create({ scheduleId: ids.foreign, spec, action });
-    // The list of schedules lags behind.
+    // The list of schedules is eventually consistent.
     await eventually(async () => {
       await ensureSchedules(rig.client);
       await expect(schedule.getHandle(ids.former).describe()).rejects.toThrow(ScheduleNotFoundError);
@@ -96,7 +96,7 @@ test('a schedule that changed is updated, paused ones stay paused, and one that 
   }
 });
 
-test('a schedule that is lost under a running worker comes back, and one that is there is left alone', async () => {
+test('a schedule that is lost under a running worker is restored, and an existing one is left unchanged', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
   const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
   const looks = vi.spyOn(rig.client.schedule, 'create');
@@ -117,7 +117,7 @@ test('a schedule that is lost under a running worker comes back, and one that is
   expect(failures).toEqual([]);
 });
 
-test('a recovery is taken up again only where none runs', async () => {
+test('a recovery is resumed only if none is running', async () => {
   const graph = { resumeRecovery: () => new Promise(() => {}) };
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.recovery]: graph } });
   const paymentId = `invoice-${randomUUID()}`;
@@ -126,7 +126,7 @@ test('a recovery is taken up again only where none runs', async () => {
   expect(started.filter(Boolean)).toHaveLength(1);
 });
 
-test('of a page of payments those are listed whose recovery is running', async () => {
+test('lists the payments of a page whose recovery is running', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
   const [before, first, lost, last, behind] = ['a', 'b', 'c', 'd', 'e'].map((id) => `invoice-${id}`) as [
     ...[string, string, string, string, string],
@@ -136,7 +136,7 @@ test('of a page of payments those are listed whose recovery is running', async (
     rig.leaveOpen(recoveryWorkflowId(paymentId), 'no worker serves it');
     await resumeRecovery(rig.client, paymentId);
   }
-  // What is terminated is listed, but not as running.
+  // Temporal lists a terminated workflow too, but not as running.
   await resumeRecovery(rig.client, lost);
   await rig.client.workflow.getHandle(recoveryWorkflowId(lost)).terminate();
   await eventually(async () => {

@@ -1,4 +1,4 @@
-/** The schedules: created if missing, updated if they differ, deleted if no longer wanted, put back if they are lost. */
+/** Persona's schedules: created if missing, updated at start, deleted when obsolete, and restored if lost. */
 
 import {
   type Client,
@@ -26,7 +26,7 @@ type Schedule = Pick<ScheduleOptions, 'spec' | 'policies'> & {
 
 const HOUR_MS = 3_600_000;
 
-/** What Persona runs by the clock, by the schedule's id. */
+/** By the schedule's id. */
 const SCHEDULES: Readonly<Record<string, Schedule>> = {
   [OBLIGATION_SWEEP.id]: {
     spec: { intervals: [{ every: OBLIGATION_SWEEP.everyMs }] },
@@ -35,7 +35,7 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
       workflowType: WorkflowName.sweepObligations,
       workflowId: OBLIGATION_SWEEP.id,
       taskQueue: TaskQueue.maintenance,
-      // Overlap is skipped: without it one run that is stuck would be the last one.
+      // Overlapping runs are skipped: without a timeout, one stuck run would prevent all later ones.
       workflowRunTimeout: HOUR_MS,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: OBLIGATION_SWEEP.everyMs },
@@ -50,7 +50,7 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
       workflowType: WorkflowName.monitorExpiringCards,
       workflowId: EXPIRY_MONITOR.id,
       taskQueue: TaskQueue.expiry,
-      // The whole chain of a run that continues as new: the next day's begins in any case.
+      // Covers the whole continue-as-new chain, so that the next day's run always starts.
       workflowExecutionTimeout: 20 * HOUR_MS,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: EXPIRY_MONITOR.everyMs },
@@ -62,7 +62,7 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
       workflowType: WorkflowName.reconcilePaymentMethods,
       workflowId: RECONCILIATION.id,
       taskQueue: TaskQueue.maintenance,
-      // Of all its runs together: what waits for the gateway longer than that gives way to the next day's.
+      // Covers all of its runs: one that waits longer for the gateway gives way to the next day's.
       workflowExecutionTimeout: RECONCILIATION.everyMs - HOUR_MS,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RECONCILIATION.everyMs },
@@ -82,23 +82,24 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
 
 const PROCESS = defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD');
 
-/** Says which process it runs, and with that that it is Persona's: others in the namespace are left alone. */
+/** Names the workflow, and marks the schedule as Persona's: other schedules in the namespace are left alone. */
 function processAttributes({ action }: Schedule): SearchAttributePair[] {
   return [{ key: PROCESS, value: action.workflowType }];
 }
 
-/** A schedule as it stands at the server. Times are RFC 3339. */
+/** A schedule's state at the server. Times are RFC 3339. */
 export interface ScheduleStatus {
   id: string;
   workflow: string;
   paused: boolean;
-  /** The newest start, and the execution that it started. */
+  /** The latest start, and the execution that it started. */
   last?: { at: string; workflow_id: string };
   next?: string;
 }
 
 /**
- * Puts every schedule into place. Several workers may do so at once. Paused ones stay paused.
+ * Creates, updates and deletes schedules as needed; safe to run concurrently in several workers. Paused schedules stay
+ * paused.
  *
  * @throws PersonaError temporal_unavailable
  */
@@ -121,7 +122,7 @@ export async function ensureSchedules(client: Client): Promise<void> {
   }
 }
 
-/** @returns the ids of those that were missing */
+/** @returns the ids of the schedules that were missing */
 async function createSchedules(client: Client): Promise<string[]> {
   const created: string[] = [];
   for (const [scheduleId, schedule] of Object.entries(SCHEDULES)) {
@@ -136,7 +137,7 @@ async function createSchedules(client: Client): Promise<string[]> {
   return created;
 }
 
-/** Another worker may have deleted it a moment ago. */
+/** Tolerates that another worker has just deleted it. */
 async function deleteSchedule(client: Client, id: string): Promise<void> {
   try {
     await client.schedule.getHandle(id).delete();
@@ -146,12 +147,12 @@ async function deleteSchedule(client: Client, id: string): Promise<void> {
 }
 
 /**
- * Looks again and again whether every schedule is there: when Temporal loses its data under running workers, nobody else
- * would put them back, and lost recoveries would stay lost. One that is there stays as it is, so that workers of two
- * releases do not take turns at changing it. Search attributes are lost with the schedules, and come back before them.
+ * Periodically recreates missing schedules: if Temporal loses its data under running workers, nothing else would restore
+ * them, and lost recoveries would stay lost. Existing schedules are not updated, so that workers of two releases do not
+ * keep overwriting each other's. Search attributes are lost with the schedules, and are restored before them.
  *
- * @param options.everyMs how often; `onFailure`: hears of a look that failed, which the next one makes good
- * @returns ends it
+ * @param options.everyMs the interval; `onFailure`: called when a check fails; the next one tries again
+ * @returns stops the checks
  */
 export function maintainSchedules(
   client: Client,
@@ -166,7 +167,7 @@ export function maintainSchedules(
 }
 
 /**
- * Persona's schedules as they stand, in the order in which they are declared; one that is missing is left out.
+ * The state of Persona's schedules, in the order of their declaration, without missing ones.
  *
  * @throws PersonaError temporal_unavailable
  */

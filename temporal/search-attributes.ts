@@ -1,4 +1,4 @@
-/** The search attributes by which operations find a customer's processes; ids and states, never personal data. */
+/** The search attributes by which operators find a customer's processes; ids and states, never personal data. */
 
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
@@ -9,10 +9,10 @@ const { INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueT
 const NAMES: readonly string[] = Object.values(SearchAttribute);
 
 /**
- * Registers what the namespace lacks. Call it before a worker polls: a workflow that sets an unregistered attribute
- * fails its task again and again.
+ * Registers the attributes that the namespace lacks. Call it before a worker polls: a workflow that sets an unregistered
+ * attribute keeps failing its workflow task.
  *
- * @throws PersonaError temporal_unavailable, with the command that an operator runs, if they are missing and this
+ * @throws PersonaError temporal_unavailable, with the command for an operator to run, if attributes are missing and this
  *   client may not create them (Temporal Cloud), or exist with another type
  */
 export async function ensureSearchAttributes(client: Client): Promise<void> {
@@ -31,20 +31,20 @@ export async function ensureSearchAttributes(client: Client): Promise<void> {
     const flags = NAMES.map((name) => `--name ${name} --type Keyword`).join(' ');
     throw new PersonaError(
       'temporal_unavailable',
-      `The search attributes of namespace '${namespace}' are not in place: ${reason}. ` +
+      `The search attributes of namespace '${namespace}' are not registered: ${reason}. ` +
         `Create them: temporal operator search-attribute create --namespace ${namespace} ${flags}`,
       { cause },
     );
   }
 }
 
-/** The attributes that the namespace lacks, without adding them. @throws what the server answers */
+/** The attributes that the namespace lacks, without adding them. @throws the server's error */
 export async function missingSearchAttributes(client: Client): Promise<string[]> {
   const present = await registered(client);
   return NAMES.filter((name) => present[name] !== INDEXED_VALUE_TYPE_KEYWORD);
 }
 
-/** Registers attributes that the namespace is known to lack (the time-skipping server has no list to look into). */
+/** Registers attributes that the namespace is known to lack (the time-skipping server cannot list them). */
 export async function addSearchAttributes(client: Client, names: readonly string[] = NAMES): Promise<void> {
   await client.connection.operatorService.addSearchAttributes({
     namespace: client.options.namespace,

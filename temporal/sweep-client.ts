@@ -1,4 +1,4 @@
-/** All that the sweep asks of Temporal, by one client. */
+/** The operations of Temporal that the sweep uses, bound to a client. */
 
 import type { Client } from '@temporalio/client';
 import type { Report, SendNoticeInput } from '../domain/workflow-contracts.ts';

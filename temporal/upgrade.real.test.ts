@@ -1,4 +1,4 @@
-/** A build that cannot read the histories of the one before: what happens, and that going back mends it. */
+/** Deploying a build that cannot replay the histories of the previous one, and recovering by a rollback. */
 
 import { randomUUID } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -34,7 +34,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => server.close());
 
-/** The same processes, two of which begin with a timer that those under way never had. */
+/** The same workflows, two of which start a timer that runs in progress do not have in their history. */
 async function incompatible(): Promise<BundleFile> {
   const root = await mkdtemp(path.join(tmpdir(), 'incompatible-'));
   for (const folder of ['workflows', 'domain'])
@@ -57,7 +57,7 @@ async function incompatible(): Promise<BundleFile> {
   return { ...bundle, codePath };
 }
 
-/** What the activities wait for. */
+/** Activities that fail as unavailable until `away` is cleared. */
 function activityStub() {
   const activityStub = {
     away: true,
@@ -71,7 +71,8 @@ function activityStub() {
     },
   };
   function answerOf<T>(answer: T): T {
-    if (activityStub.away) throw new PersonaError('notifier_unavailable', 'away', { retryAfterMs: 200 });
+    if (activityStub.away)
+      throw new PersonaError('notifier_unavailable', 'unavailable', { retryAfterMs: 200 });
     return answer;
   }
   return activityStub;
@@ -105,7 +106,7 @@ async function makeCurrent({ buildId }: BundleFile): Promise<void> {
       }),
     LIMIT_MS,
   );
-  // The server answers before all of its queues route by it.
+  // The server responds before all task queues route by the new version.
   await eventually(async () => {
     const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({
       ...{ namespace, deploymentName: VERSIONED_DEPLOYMENT },
@@ -140,7 +141,7 @@ async function isUnderWay(run: Pick<Run, 'fetchHistory'>): Promise<void> {
   }, LIMIT_MS);
 }
 
-/** Its tasks fail, which is an alert and not the end of the run. */
+/** Its workflow tasks fail, which raises an alert but does not end the run. */
 async function isStuck(run: Pick<Run, 'fetchHistory' | 'describe'>): Promise<void> {
   await eventually(async () => {
     const { events } = await run.fetchHistory();
@@ -150,7 +151,7 @@ async function isStuck(run: Pick<Run, 'fetchHistory' | 'describe'>): Promise<voi
   expect((await run.describe()).status.name).toBe('RUNNING');
 }
 
-test('without versions a run under way jams on an incompatible build, and goes on when the build before is back', async () => {
+test('without versioning, a run in progress gets stuck on an incompatible build and continues after a rollback', async () => {
   const stub = activityStub();
   const stopGood = await startBuild(good, stub.activities, false);
   const notice = await startNotice(server.client);
@@ -166,7 +167,7 @@ test('without versions a run under way jams on an incompatible build, and goes o
   expect(await notice.result()).toEqual({ result: 'delivered' });
 }, 180_000);
 
-test('with versions a short process never sees the new build, and a long one goes on when the old one is current again', async () => {
+test('with versioning, a short process stays on its build, and a long one continues after the old build is current again', async () => {
   const stub = activityStub();
   await startBuild(good, stub.activities, true);
   await makeCurrent(good);

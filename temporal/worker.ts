@@ -1,4 +1,4 @@
-/** Workers: the connection they poll with, and one worker per task queue with the options that all of them share. */
+/** Workers: the connection that they poll with, and one worker per task queue with shared options. */
 
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { TaskQueue, type TaskQueueName, VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
@@ -8,7 +8,7 @@ import { reachTemporal, type TemporalAddress } from './client.ts';
 import { createDataConverter } from './codec.ts';
 import { activityErrorInterceptor } from './failures.ts';
 
-/** Queues that run activities and no workflow: what waits there for others takes no slot from what needs the graph alone. */
+/** Queues without workflows: activities that wait for external systems take no slots from those that only need the graph. */
 const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([
   TaskQueue.gateway,
   TaskQueue.gatewayRequests,
@@ -16,13 +16,16 @@ const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([
   TaskQueue.chimera,
 ]);
 
-/** The connection that workers poll with; close it after the last worker has stopped. @throws PersonaError temporal_unavailable */
+/**
+ * The connection that workers poll with; close it after the last worker has stopped.
+ * @throws PersonaError temporal_unavailable
+ */
 export async function connectWorkers(options: TemporalAddress): Promise<NativeConnection> {
   const { address, apiKey, tls } = options;
   return await reachTemporal(options, () =>
     NativeConnection.connect({
       ...{ address, apiKey, tls: tls ?? apiKey !== undefined },
-      // Decision 149: most of what is sent is ciphertext.
+      // docs/decisions/23-workers-and-task-queues.md: most of what is sent is ciphertext.
       grpcCompression: { codec: 'none' },
     }),
   );
@@ -44,24 +47,24 @@ export interface QueueWorkerOptions
   /** The activities of this queue, by name. */
   readonly activities: object;
   readonly bundle: BundleFile;
-  /** Only tasks of the version that operations have made the current one, and of runs that are pinned to this one. */
+  /** Takes only tasks routed to its version: of unpinned runs while it is current, and of runs pinned to it. */
   readonly versioned?: boolean;
   readonly codecKeys: readonly PayloadKey[];
 }
 
-/** Of workers that are not versioned: nothing is routed by it. */
+/** The deployment name of unversioned workers; not used for routing. */
 const DEPLOYMENT = 'persona-worker';
 
 /**
- * How many workflows a worker keeps in memory between their tasks. The SDK's own guess is made for one worker per
- * process; here several share the heap. An evicted one is replayed from its history.
+ * How many workflows a worker caches between their tasks. The SDK's default assumes one worker per process; here several
+ * share the heap. An evicted workflow is replayed from its history.
  */
 export const MAX_CACHED_WORKFLOWS = 500;
 
-/** A command of the graph that runs within its workflow's task keeps the task's slot: more than may wait at one lock there. */
+/** A graph command run as a local activity occupies its workflow task's slot: allows more than can wait at one lock. */
 const MAX_WORKFLOW_TASKS = 100;
 
-/** A worker that does not poll yet: `run()` does. */
+/** Creates a worker; it starts polling with `run()`. */
 export async function createQueueWorker(options: QueueWorkerOptions): Promise<Worker> {
   const { queue, bundle, codecKeys, versioned = false, ...rest } = options;
   return await Worker.create({
@@ -69,7 +72,7 @@ export async function createQueueWorker(options: QueueWorkerOptions): Promise<Wo
     taskQueue: queue,
     dataConverter: createDataConverter(codecKeys),
     interceptors: { activity: [activityErrorInterceptor] },
-    // Named in each task that this worker completes, so that a history says which code made it.
+    // Recorded in each task that this worker completes, so that a history shows which code produced it.
     workerDeploymentOptions: {
       version: { deploymentName: versioned ? VERSIONED_DEPLOYMENT : DEPLOYMENT, buildId: bundle.buildId },
       ...(versioned
@@ -89,7 +92,7 @@ export async function createQueueWorker(options: QueueWorkerOptions): Promise<Wo
 /**
  * Starts polling.
  *
- * @returns `stop` drains all of them and waits for the end; `failed` rejects when one cannot go on; `states` says of
+ * @returns `stop` drains all workers and waits until they have ended; `failed` rejects when one fails; `states` says for
  *   each queue whether it is polled
  */
 export function runWorkers(workers: readonly Worker[]): {
@@ -101,7 +104,7 @@ export function runWorkers(workers: readonly Worker[]): {
   const failed = new Promise<never>((_, reject) => {
     for (const run of runs) run.catch(reject);
   });
-  // Who stops them hears of it below; without this, a failure that nobody watches would end the process.
+  // `stop` rethrows a failure; this avoids an unhandled rejection, which would end the process.
   failed.catch(() => {});
   return {
     failed,

@@ -7,7 +7,7 @@ import { onboardCustomer, signalRecoveries } from './workflow-client.ts';
 
 const CONCURRENT = 20;
 
-/** Onboards as the graph does: the first request of a transaction is remembered for good, with its hash. */
+/** Onboards as the graph does: the first request of a transaction is stored permanently, with its hash. */
 function graphWithReceipts() {
   const receipts = new Map<string, CustomerReady>();
   const calls: string[] = [];
@@ -33,7 +33,7 @@ const input = (transaction_id: string, correlation_id: string) => ({
 });
 const inTime = () => ({ deadline: new Date(Date.now() + 20_000) });
 
-test('the same transaction many times at once is one execution with one answer', async () => {
+test('concurrent requests for one transaction share one execution and one result', async () => {
   const { activities, calls } = graphWithReceipts();
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
   const transaction = randomUUID();
@@ -48,7 +48,7 @@ test('the same transaction many times at once is one execution with one answer',
   expect(calls).toHaveLength(1);
 });
 
-test('a repeat after the end gets the first answer, which tells that the body was another', async () => {
+test('a repeat after completion gets the first result, whose hash shows that the body differed', async () => {
   const { activities } = graphWithReceipts();
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
   const transaction = randomUUID();
@@ -61,7 +61,7 @@ test('a repeat after the end gets the first answer, which tells that the body wa
   expect(second.request_hash).toBe('hash of first');
 });
 
-test('who stops waiting is told so, and the process goes on', async () => {
+test('a caller whose deadline passes gets deadline_exceeded, and the process continues', async () => {
   const { activities } = graphWithReceipts();
   const { onboard } = activities as OnboardingActivities;
   let release: () => void = () => {};
@@ -86,7 +86,7 @@ test('who stops waiting is told so, and the process goes on', async () => {
   expect(await onboardCustomer(rig.client, input(transaction, 'c'), inTime())).toEqual(result);
 });
 
-test('operations find a process by its customer', async () => {
+test('a process can be found by its customer', async () => {
   const { activities } = graphWithReceipts();
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
   const transaction = randomUUID();
@@ -100,12 +100,12 @@ test('operations find a process by its customer', async () => {
   });
 });
 
-test('telling a recovery that nobody runs is no error', async () => {
+test('signalling a recovery that is not running is no error', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
   await signalRecoveries(rig.client, [randomUUID(), randomUUID()], 'claimFreed', {});
 });
 
-test('nothing of a request can be read in its history without the key', async () => {
+test('a request cannot be read in its history without the key', async () => {
   const { activities } = graphWithReceipts();
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
   const transaction = randomUUID();

@@ -1,4 +1,4 @@
-/** Starting, asking and signalling the processes. Which of Temporal's id policies applies is named here once, by intent. */
+/** Starts, queries and signals workflows. The only place that chooses Temporal's workflow id policies. */
 
 import { createHash } from 'node:crypto';
 import {
@@ -44,8 +44,8 @@ import type { RecoveryStatus } from '../domain/recovery/status.ts';
 import { toPersonaError } from './failures.ts';
 
 /**
- * Join the running execution, or begin a new one, also where an earlier one has ended: what the graph remembers
- * (receipts, closed obligations) decides whether anything still happens, never Temporal's retention.
+ * Joins the running execution or starts a new one, even after an earlier one has ended: the graph's records (receipts,
+ * closed obligations) decide whether anything is left to do, not Temporal's retention.
  */
 const USE_EXISTING_OR_START = {
   workflowIdConflictPolicy: 'USE_EXISTING',
@@ -53,15 +53,15 @@ const USE_EXISTING_OR_START = {
 } as const;
 
 interface WaitOptions {
-  /** When the caller stops waiting; the process goes on all the same. */
+  /** When the caller stops waiting; the process continues. */
   readonly deadline: Date;
 }
 
 /**
- * Onboards a customer and waits for `customerReady`. The answer may belong to an earlier request with the same
+ * Onboards a customer and waits for `customerReady`. The result may belong to an earlier request with the same
  * transaction id: compare its `request_hash`.
  *
- * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ * @throws PersonaError the process's refusal; temporal_unavailable, deadline_exceeded
  */
 export function onboardCustomer(
   client: Client,
@@ -80,11 +80,11 @@ export function onboardCustomer(
   });
 }
 
-/** What nobody waits for lets everything else go first. */
+/** For background work that no request waits for. */
 const LOWEST_PRIORITY = { priorityKey: 5 } as const;
 
 /**
- * Begins the same process, or joins it, and waits for nothing.
+ * Starts or joins the same process without waiting for its result.
  *
  * @throws PersonaError temporal_unavailable
  */
@@ -105,10 +105,10 @@ export async function startOnboarding(client: Client, input: OnboardCustomerInpu
 }
 
 /**
- * Adds a payment method and waits for `methodReady`. The answer may belong to an earlier request under the same
+ * Adds a payment method and waits for `methodReady`. The result may belong to an earlier request with the same
  * idempotency key: compare its `request_hash`.
  *
- * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ * @throws PersonaError the process's refusal; temporal_unavailable, deadline_exceeded
  */
 export function addPaymentMethod(
   client: Client,
@@ -126,7 +126,7 @@ export function addPaymentMethod(
 /**
  * Changes a payment method and waits for `methodReady`, like `addPaymentMethod`.
  *
- * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ * @throws PersonaError the process's refusal; temporal_unavailable, deadline_exceeded
  */
 export function updatePaymentMethod(
   client: Client,
@@ -144,7 +144,7 @@ export function updatePaymentMethod(
 /**
  * Removes a payment method and waits for `methodReady`, like `addPaymentMethod`.
  *
- * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ * @throws PersonaError the process's refusal; temporal_unavailable, deadline_exceeded
  */
 export function removePaymentMethod(
   client: Client,
@@ -159,7 +159,7 @@ export function removePaymentMethod(
   });
 }
 
-/** One key of a customer's is one request, whatever it asks for: all of them share their ids. */
+/** One idempotency key of a customer is one request: adding, changing and removing share the workflow id. */
 function updateMethodWithStart<T>(
   client: Client,
   options: WaitOptions,
@@ -181,7 +181,7 @@ function updateMethodWithStart<T>(
 }
 
 /**
- * Hands a message to the recovery of a payment, which begins with it if none is running.
+ * Signals the recovery of a payment, and starts it if none is running.
  *
  * @returns the workflow's id
  * @throws PersonaError temporal_unavailable
@@ -208,7 +208,7 @@ export async function signalWithStartRecovery<
 }
 
 /**
- * The same for a message that was accepted, by its kind.
+ * Sends an accepted report to its process, which it starts if none is running.
  *
  * @returns the workflow's id
  * @throws PersonaError temporal_unavailable
@@ -219,12 +219,12 @@ export function sendReport(client: Client, report: Report): Promise<string> {
     return signalWithStartFraudCase(client, message.case_id, REPORT_SIGNALS[report.kind], message);
   }
   const { kind, message } = report;
-  // The kind says which message it is; that they fit, `Report` has checked.
+  // `Report` guarantees that the message is of its kind.
   return signalWithStartRecovery(client, REPORT_SIGNALS[kind] as 'paymentFailed', message as PaymentFailed);
 }
 
 /**
- * Hands a message to the process of a fraud case, which begins with it if none is running.
+ * Signals the process of a fraud case, and starts it if none is running.
  *
  * @returns the workflow's id
  * @throws PersonaError temporal_unavailable
@@ -253,8 +253,7 @@ export async function signalWithStartFraudCase<Name extends FraudSignalName>(
 }
 
 /**
- * Has something of a customer's read at the gateway, and what it finds written down; a run that reads the same thing
- * already reads it once more.
+ * Has a gateway update read at the gateway and recorded; a run that already reads the same object reads it again.
  *
  * @throws PersonaError temporal_unavailable
  */
@@ -272,7 +271,7 @@ export async function followGateway(
       args: [customerId === undefined ? {} : { customer_id: customerId }],
       signal: GATEWAY_CHANGED,
       signalArgs: [change],
-      staticSummary: `Follows what the gateway changed of ${customerId ? `customer ${customerId}` : change.changed}`,
+      staticSummary: `Follows a gateway update of ${customerId ? `customer ${customerId}` : change.changed}`,
     });
   } catch (error) {
     throw toPersonaError(error);
@@ -280,7 +279,7 @@ export async function followGateway(
 }
 
 /**
- * Starts the recovery of a payment again, from what the graph has, unless one runs.
+ * Restarts the recovery of a payment from its state in the graph, unless one is running.
  *
  * @returns whether one was started
  * @throws PersonaError temporal_unavailable
@@ -289,12 +288,12 @@ export async function resumeRecovery(client: Client, paymentId: string): Promise
   return startUnlessRunning(client, WorkflowName.recoverPayment, {
     workflowId: recoveryWorkflowId(paymentId),
     args: [{ payment_id: paymentId, resume: true }],
-    staticSummary: `Recovers payment ${paymentId}, taken up again`,
+    staticSummary: `Recovers payment ${paymentId} (restarted)`,
   });
 }
 
 /**
- * Starts the process of a fraud case again, from what the graph has, unless one runs.
+ * Restarts the process of a fraud case from its state in the graph, unless one is running.
  *
  * @returns whether one was started
  * @throws PersonaError temporal_unavailable
@@ -303,13 +302,13 @@ export async function resumeFraudCase(client: Client, caseId: string): Promise<b
   return startUnlessRunning(client, WorkflowName.applyFraudOutcome, {
     workflowId: fraudCaseWorkflowId(caseId),
     args: [{ case_id: caseId, resume: true }],
-    staticSummary: `Fraud case ${caseId}, taken up again`,
+    staticSummary: `Fraud case ${caseId} (restarted)`,
     taskQueue: TaskQueue.fraud,
   });
 }
 
 /**
- * Starts to give back what is due of a payment, unless that is under way.
+ * Starts the due refunds of a payment, unless a run is already in progress.
  *
  * @returns whether it was started
  * @throws PersonaError temporal_unavailable
@@ -318,12 +317,13 @@ export async function startRefund(client: Client, paymentId: string): Promise<bo
   return startUnlessRunning(client, WorkflowName.refundPayment, {
     workflowId: refundWorkflowId(paymentId),
     args: [{ payment_id: paymentId }],
-    staticSummary: `Gives back what was paid twice of payment ${paymentId}`,
+    staticSummary: `Refunds the overpayment of payment ${paymentId}`,
   });
 }
 
 /**
- * Starts the sending of a notice that no process sends (any more), unless it runs: what is sent already is not sent again.
+ * Starts sending a notice that no process is sending (any more), unless a run is in progress. A sent notice is not sent
+ * again.
  *
  * @returns whether it was started
  * @throws PersonaError temporal_unavailable
@@ -332,16 +332,16 @@ export async function startNotice(client: Client, input: SendNoticeInput): Promi
   return startUnlessRunning(client, WorkflowName.sendNotice, {
     workflowId: input.notification_id,
     args: [input],
-    staticSummary: `Writes to customer ${input.customer_id}`,
-    // A month's cards end together: what is written about them must not keep recoveries waiting.
+    staticSummary: `Notifies customer ${input.customer_id}`,
+    // All cards of a month expire on the same day: their notices must not delay recoveries.
     ...(input.payment_method_id !== undefined && { taskQueue: TaskQueue.expiry, priority: LOWEST_PRIORITY }),
   });
 }
 
 /**
- * Starts a run of the expiry monitor beside its schedule, or joins the one that was started like this before.
+ * Starts a run of the expiry monitor outside its schedule, or joins one that was started this way and is still running.
  *
- * @returns the workflow's id, and `result`: waits for its end
+ * @returns the workflow's id, and `result`, which waits for its end
  * @throws PersonaError temporal_unavailable
  */
 export async function runExpiryMonitor<Result>(
@@ -353,7 +353,7 @@ export async function runExpiryMonitor<Result>(
       ...USE_EXISTING_OR_START,
       workflowId: workflow_id,
       taskQueue: TaskQueue.expiry,
-      staticSummary: 'Looks at the cards whose month ends, asked for by a person',
+      staticSummary: 'Checks expiring cards, started by an operator',
     });
     return {
       workflow_id,
@@ -371,7 +371,7 @@ async function startUnlessRunning(
   client: Client,
   workflow: string,
   run: Pick<WorkflowStartOptions, 'workflowId' | 'args' | 'staticSummary' | 'priority'> & {
-    /** Default: that of recoveries. */
+    /** Default: the queue of recoveries. */
     taskQueue?: TaskQueueName;
   },
 ): Promise<boolean> {
@@ -390,7 +390,7 @@ async function startUnlessRunning(
 }
 
 /**
- * Tells recoveries that may be open; where none runs, nobody needs to know.
+ * Signals recoveries that may be open; ignores those that are not running.
  *
  * @throws PersonaError temporal_unavailable
  */
@@ -411,12 +411,12 @@ export async function signalRecoveries<Name extends RecoverySignalName>(
   );
 }
 
-/** A waiting recovery answers a query in milliseconds; one that does not is left out. */
+/** A waiting recovery answers a query within milliseconds; after this, its status is omitted. */
 const STATUS_TIMEOUT_MS = 1_500;
 
 /**
- * What the running recovery of a payment says of itself: also what it waits for and does next, which the graph does
- * not know. `undefined`: none is running, or no worker answers now.
+ * The status of a running recovery, including what it waits for and its next step, which the graph does not have.
+ * `undefined`: none is running, or no worker responds.
  */
 export async function queryRecovery(client: Client, paymentId: string): Promise<RecoveryStatus | undefined> {
   try {
@@ -425,7 +425,7 @@ export async function queryRecovery(client: Client, paymentId: string): Promise<
         .getHandle(recoveryWorkflowId(paymentId))
         .query<Partial<RecoveryStatus>>(QueryName.status),
     );
-    // Before the failure is written down, the run knows no more than its payment.
+    // Until the failure is recorded, the run knows only its payment.
     return status.customer_id === undefined ? undefined : (status as RecoveryStatus);
   } catch {
     return undefined;
@@ -441,7 +441,7 @@ async function updateWithStart<T>(
     queue: TaskQueueName;
     input: unknown;
     update: string;
-    /** A repeat of the update, however often it is sent, is the same update. */
+    /** Deduplicates repeats of the update. */
     updateId: string;
     summary: string;
   },

@@ -1,6 +1,6 @@
 /**
- * The API as processes of its own, on real Neo4j and Temporal, with the workers that answer it inside the test. The
- * gateway, Chimera and the notifier are stand-ins: what others own is not the API's matter.
+ * The API as separate processes, on real Neo4j and Temporal, with the workers inside the test. The gateway, Chimera and
+ * the notifier are fakes: external systems are not under test here.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -26,7 +26,7 @@ import { openNamespace } from './rig/server.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_LIMIT_MS = 120_000;
-/** What signs the gateway's news. */
+/** Signs the gateway's webhooks. */
 export const WEBHOOK_SECRET = 'whsec_test';
 
 export interface ApiProcess {
@@ -35,28 +35,28 @@ export interface ApiProcess {
   metrics: string;
   agent: PersonaAgentClient;
   graph: IdentityGraphServiceClient;
-  /** Sends SIGTERM and gives the exit code. */
+  /** Sends SIGTERM. @returns the exit code */
   stop(): Promise<number | null>;
 }
 
 export interface ApiUnderTest {
-  /** The same graph as the processes', for what has no route yet. */
+  /** The same graph as the processes', for operations without a route. */
   graph: Graph;
-  /** Reaches the workers' namespace, with the codec. */
+  /** A client of the workers' namespace, with the codec. */
   temporal: Client;
-  /** @param variables instead of those that all of them have */
+  /** @param variables override the defaults of all processes */
   startApi(variables?: Record<string, string>): Promise<ApiProcess>;
   close(): Promise<void>;
 }
 
-/** Workers in a namespace of their own; `startApi` adds API processes beside them. */
+/** Workers in a dedicated namespace; `startApi` adds API processes. */
 export async function openApiUnderTest(): Promise<ApiUnderTest> {
-  // What fails here fails in a test's sight; the worker's own report of it would only repeat it.
+  // A test sees every failure here; the worker's log would only repeat it.
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const defaults = readPolicy();
-  // On a busy machine the stand-in gateway may take longer than a customer should have to wait.
+  // On a busy machine the fake gateway may take longer than a customer should have to wait.
   const policy = { ...defaults, onboarding: { ...defaults.onboarding, verifyWait: 15_000 } };
-  // Processes on one graph have one ring of each kind: those of the environment, like every other test's.
+  // Processes on one graph share one ring of each kind: those of the environment, as in every other test.
   const graph = openConfiguredGraph(readGraphEnvironment(process.env));
   const codecKeys = readCodecKeys(process.env).reveal();
   const server = await openNamespace({ codecKeys, interceptor: {} });
@@ -114,7 +114,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
   };
 }
 
-/** Runs `api/main.ts` with free ports and waits until it says that it is ready. */
+/** Runs `api/main.ts` on free ports and waits until it reports that it is ready. */
 async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
   const child = spawnApi({
     PERSONA_INSECURE: '1',
@@ -140,7 +140,7 @@ async function startApiProcess(variables: Record<string, string>): Promise<ApiPr
   };
 }
 
-/** The process, on free ports; other variables come from the environment and from `variables`. */
+/** Spawns the process on free ports; other variables are taken from the environment and from `variables`. */
 export function spawnApi(variables: Record<string, string>): ChildProcess {
   return spawn(process.execPath, ['api/main.ts'], {
     cwd: ROOT,
@@ -161,7 +161,10 @@ function waitForReadyLine(child: ChildProcess): Promise<{ http: string; grpc: st
   return new Promise((resolve, reject) => {
     let output = '';
     let errors = '';
-    const timer = setTimeout(() => reject(new Error(`the API did not get ready: ${errors}`)), START_LIMIT_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`the API did not become ready: ${errors}`)),
+      START_LIMIT_MS,
+    );
     child.stderr?.on('data', (data) => {
       errors += data;
     });
@@ -196,14 +199,14 @@ export function unaryCall<Response = Record<string, unknown>>(
   });
 }
 
-/** What is attached there, by its token. */
+/** The methods attached at the fake gateway, by token. */
 const attached = new Map<string, GatewayPaymentMethod>();
 
-/** Takes every method but those whose token says `declined`; approves every charge but those whose payment says `doubt`. */
+/** Attaches methods unless the token contains `declined`; approves charges unless the payment's id contains `doubt`. */
 const fakeGateway: PaymentGateway = {
   charge: async ({ payment_id }) =>
     payment_id.includes('doubt')
-      ? { result: 'unknown', reason: 'no answer in time' }
+      ? { result: 'unknown', reason: 'no response in time' }
       : { result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` },
   getDispute: async () => undefined,
   getFraudWarning: async () => undefined,
@@ -211,7 +214,7 @@ const fakeGateway: PaymentGateway = {
   paymentsOf: async () => [],
   cancelPayment: async () => 'cancelled',
   findCharge: async () => ({ result: 'absent' }),
-  refundCharge: () => Promise.reject(new Error('no charge is too many here')),
+  refundCharge: () => Promise.reject(new Error('no refund is expected here')),
   refundsOf: async () => [],
   getPaymentMethod: async (token) => attached.get(token),
   async updatePaymentMethod({ token, ...date }) {

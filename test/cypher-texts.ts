@@ -1,23 +1,23 @@
-/** The Cypher that stands in the sources, read by TypeScript's own parser. */
+/** The Cypher in the sources, extracted with TypeScript's own parser. */
 
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 
 export interface CypherText {
-  /** Where it stands, as an editor opens it. */
+  /** `file:line`, as an editor opens it. */
   location: string;
-  /** What stands between its interpolations, as `normalised` leaves it. */
+  /** The parts between its interpolations, as `normaliseCypher` returns them. */
   fragments: readonly string[];
 }
 
-/** A clause that reaches into the graph; what has none of these is a piece of another text or no Cypher at all. */
+/** A clause that accesses the graph; a text without one is a fragment of another statement or not Cypher at all. */
 const REACHES_IN =
   /\b(?:MATCH|MERGE|CREATE|EXISTS|COUNT|COLLECT)\s*[({]|\bUNWIND\s+\$|\bCALL\s+(?:db|apoc)\.|\bSHOW\s+[A-Z]/;
-/** Shorter pieces are found anywhere: they prove nothing. */
+/** Shorter fragments occur anywhere and identify nothing. */
 const SHORTEST = 12;
 
-/** Every text of Cypher in the TypeScript of `folder`, tests left out. */
+/** Every Cypher text in the TypeScript files of `folder`, except tests and fixtures. */
 export function cypherTexts(folder: string): CypherText[] {
   return globSync('**/*.ts', { cwd: folder })
     .filter((file) => !/\.test\.ts$|(^|\/)[\w-]*fixtures?\.ts$/.test(file))
@@ -41,7 +41,7 @@ function textsOf(file: string, source: string): CypherText[] {
   return found;
 }
 
-/** What an interpolation may have made a parameter of, `$row` of `.name`, goes with the parameter. */
+/** Removes remnants of a parameter at an interpolation (`$` before it, `.name` after it). */
 function fragmentOf(span: string): string {
   return normaliseCypher(span.replace(/^(?:\.\w+)+|\$\w*$/, ''));
 }
@@ -52,7 +52,7 @@ function spansOf(node: ts.Node): string[] | undefined {
   return [node.head.text, ...node.templateSpans.map(({ literal }) => literal.text)];
 }
 
-/** Without what sending changes: line breaks, and the names of parameters (`graph/batch.ts`). */
+/** Removes what sending a statement changes: line breaks, and the names of parameters (`graph/batch.ts`). */
 export function normaliseCypher(cypher: string): string {
   return cypher
     .replace(/\$p\.p\d+\[\d+\]|\brow_\[\d+\]|\$\w+(?:\.\w+)*/g, '$')

@@ -96,7 +96,7 @@ import { verifyStreams } from '../graph/replay/verify.ts';
 
 const policy = readPolicy();
 
-/** Everything that the graph does, once, so that each of its statements is seen. */
+/** Runs every operation of the graph once, so that each of its statements is recorded. */
 export async function runEveryStatement(graph: Graph): Promise<void> {
   const email = { type: 'email' as const, value: randomEmail() };
   const phone = { type: 'phone_number' as const, value: randomPhone(), is_verified: true };
@@ -235,7 +235,7 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await runEditsAndSearches(graph, life);
 }
 
-/** What the comparison with the gateway asks and writes. */
+/** The reads and writes of the reconciliation. */
 async function runReconciliationStatements(
   graph: Graph,
   { customer_id, methods, paid, device_id }: CustomerHistory,
@@ -259,7 +259,7 @@ async function runReconciliationStatements(
   await findUnrecordedDispute(graph, { dispute_ref: 'du_9', reason: 'general', state: 'open' });
 }
 
-/** What is seldom asked, or of all customers at once. */
+/** Edits, rare reads, and searches across all customers. */
 async function runEditsAndSearches(graph: Graph, life: CustomerHistory): Promise<void> {
   const { customer_id, device_id } = life;
   const created = await createCustomer(graph, testHeader(), { locale: 'en' });
@@ -288,7 +288,7 @@ async function runEditsAndSearches(graph: Graph, life: CustomerHistory): Promise
   await findCustomersByDeviceFingerprint(graph, { fingerprint, policy });
 }
 
-/** What happens to recoveries besides `createCustomerHistory`. */
+/** Recovery operations not covered by `createCustomerHistory`. */
 async function runRecoveryStatements(graph: Graph): Promise<void> {
   const email = randomEmail();
   const wallet = await customerWithCards(graph, policy, { cards: 2, email });

@@ -1,4 +1,4 @@
-/** Customers with cards that end in a month that no other test's cards end in. */
+/** Customers with cards that expire in a month in which no other test's cards expire. */
 
 import { startOfDay, horizon } from '../domain/expiry/calendar.ts';
 import { expiresOn } from '../domain/payment-method.ts';
@@ -13,13 +13,13 @@ export interface ExpiringCards {
   /** The last day of its cards, `YYYY-MM-DD`, and the month, `YYYY-MM`. */
   lastDay: string;
   month: string;
-  /** Behind all cards that end earlier. */
+  /** A cursor after all cards that expire earlier. */
   from: ExpiryCursor;
-  /** Epoch milliseconds: the beginning of the day that has so many days left. */
+  /** Epoch milliseconds: the start of the day that many days before the last one. */
   daysBefore(left: number): number;
-  /** A customer whose cards end with that month. The first one is the default. */
+  /** A customer whose cards expire in that month. The first one is the default. */
   createHolder(options?: { cards?: number; email?: string }): Promise<Holder>;
-  /** What the gateway says of each token, to be changed. */
+  /** The gateway's record of each token, which a test may change. */
   gatewayMethods: Map<string, GatewayPaymentMethod>;
 }
 
@@ -28,7 +28,7 @@ export interface Holder {
   cards: { payment_method_id: string; token: string }[];
 }
 
-/** A month of the far future around which no card ends. */
+/** A month in the far future around which no card expires. */
 async function freeMonth(graph: Graph): Promise<{ month: number; year: number }> {
   for (;;) {
     const month = 1 + Math.floor(Math.random() * 12);
@@ -42,7 +42,7 @@ async function freeMonth(graph: Graph): Promise<{ month: number; year: number }>
   }
 }
 
-/** Some day of the month before. */
+/** A day in the previous month. */
 function dayOfPreviousMonth(lastDay: string): string {
   return new Date(Date.parse(lastDay) - 32 * DAY).toISOString().slice(0, 10);
 }

@@ -1,9 +1,9 @@
-/** What Chimera reports of fraud cases. */
+/** Chimera's reports of fraud cases. */
 
 import { randomUUID } from 'node:crypto';
 import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
 
-/** A report of now, of a case of its own unless the changes name one. */
+/** A report with the current time, for a new case unless `changes` names one. */
 export function fraudReport(
   changes: Pick<FraudOutcomeReport, 'customer_id' | 'outcome'> & Partial<FraudOutcomeReport>,
 ): FraudOutcomeReport {

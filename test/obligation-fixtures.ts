@@ -1,4 +1,4 @@
-/** A failed payment and what is done about it, by Persona's own commands. */
+/** A failed payment and its recovery, by Persona's own commands. */
 
 import { randomUUID } from 'node:crypto';
 import type { Policy } from '../domain/policy.ts';
@@ -11,7 +11,7 @@ import { claimAttempt, openRecovery, openFromSettlement, recordAttempt } from '.
 import { testHeader } from './test-graph.ts';
 import { customerWithCards, failureOf } from './wallet-fixtures.ts';
 
-/** An obligation of a customer with two cards, whose second one has been claimed: `key` is that attempt's. */
+/** An obligation of a customer with two cards, the second of which has been claimed; `key` is the attempt's key. */
 export async function claimedObligation(
   graph: Graph,
   policy: Policy,
@@ -31,7 +31,7 @@ export async function claimedObligation(
     payment_id,
     payment_method_id,
     key,
-    /** What became of the claimed attempt, on the payment `pi_{payment_id}` unless the answer names another. */
+    /** Records the outcome of the claimed attempt, on the payment `pi_{payment_id}` unless the answer names another. */
     record: (outcome: ChargeAnswer) => {
       const answer = { gateway_ref: `pi_${payment_id}`, ...outcome };
       return recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });

@@ -2,7 +2,7 @@ import type { Session } from 'neo4j-driver';
 import type { Graph } from '../graph/graph.ts';
 import { toSingleParameter } from '../graph/single-parameter.ts';
 
-/** The same graph; it keeps every statement that goes through it, with the parameters of its last run. */
+/** The same graph, recording every statement with the parameters of its last run. */
 export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<string, unknown> } {
   const statements = new Map<string, unknown>();
   const recordingSession = (session: Session): Session =>

@@ -1,4 +1,4 @@
-/** What two processes have in their rings while one is changed: a step at a time, the first process before the second. */
+/** The rings of two processes during a key rotation, step by step, the first process before the second. */
 export const ROLLING_STEPS = [
   ['old', 'old'],
   ['old,new', 'old'],

@@ -1,4 +1,4 @@
-/** The adapter against a gateway simulator on a real socket, and against servers that answer out of turn. */
+/** The adapter against a gateway simulator on a real socket, and against servers that misbehave. */
 
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -21,7 +21,7 @@ interface LedgerEntry {
   requests: number;
 }
 
-/** @param webhook where the simulator's events go, if anywhere */
+/** @param webhook the receiver of the simulator's events, if any */
 export async function startStripeFixture(webhook: { webhookUrl?: string; webhookSecret?: string } = {}) {
   const simulator = await startGatewaySimulator(webhook);
   const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: simulator.url });
@@ -78,7 +78,7 @@ export async function startStripeFixture(webhook: { webhookUrl?: string; webhook
       if (!response.ok) throw new Error(await response.text());
     },
 
-    /** As somebody does who works at Stripe's dashboard. */
+    /** As an operator does in Stripe's dashboard. */
     async cancel(gatewayRef: string, reason?: string): Promise<void> {
       const headers = {
         authorization: 'Bearer sk_test_1',
@@ -94,7 +94,7 @@ export async function startStripeFixture(webhook: { webhookUrl?: string; webhook
   };
 }
 
-/** A server that is no gateway. */
+/** A server that is not a gateway. */
 export async function startHttpServer(
   handler: (request: IncomingMessage, response: ServerResponse) => unknown,
 ): Promise<{ url: string; close: () => Promise<void> }> {

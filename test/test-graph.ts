@@ -14,7 +14,7 @@ import { createKeyRing } from '../security/key-ring.ts';
 
 const newKey = (id: string) => ({ id, key: randomBytes(32) });
 
-/** The test's own Neo4j, from the environment, migrated; its keys are new, so that tests do not meet in the indexes. */
+/** The test's Neo4j, from the environment, migrated. Its keys are new, so that tests do not collide in the indexes. */
 export async function openTestGraph(options: Partial<GraphOptions> = {}): Promise<Graph> {
   const graph = openGraph({
     uri: required('NEO4J_URI'),
@@ -42,17 +42,17 @@ export async function openTestGraph(options: Partial<GraphOptions> = {}): Promis
   return trackedGraph;
 }
 
-/** A test graph for the file that calls it: verified and closed behind its last test. */
+/** A test graph for the calling file: verified and closed after its last test. */
 export async function testGraph(): Promise<Graph> {
   const graph = await openTestGraph();
   afterAll(() => verifyAndClose(graph));
   return graph;
 }
 
-/** The customers and devices that were made through each test's graph. */
+/** The customers and devices created through each test graph. */
 const createdStreams = new WeakMap<Graph, Stream[]>();
 
-/** What a test has changed behind its log's back, as no command does, is not verified at the end. */
+/** Excludes what a test has changed without events, as no command does, from the verification at the end. */
 export function excludeFromVerification(graph: Graph, ...ids: string[]): void {
   const made = createdStreams.get(graph) ?? [];
   createdStreams.set(
@@ -61,7 +61,7 @@ export function excludeFromVerification(graph: Graph, ...ids: string[]): void {
   );
 }
 
-/** At the end of a file: everything that it made must be what its log says (`persona verify`). */
+/** At the end of a file: everything it created must agree with the log (`persona verify`). */
 export async function verifyAndClose(graph: Graph): Promise<void> {
   try {
     expect(await verifyStreams(graph, createdStreams.get(graph) ?? [])).toEqual([]);
@@ -70,7 +70,7 @@ export async function verifyAndClose(graph: Graph): Promise<void> {
   }
 }
 
-/** A command's header under a new key; give `idempotencyKey` to repeat one. */
+/** A command's header under a new key; pass `idempotencyKey` to repeat a command. */
 export function testHeader(header: Partial<CommandHeader> = {}): CommandHeader {
   return {
     caller: 'test',
@@ -84,11 +84,11 @@ export function testHeader(header: Partial<CommandHeader> = {}): CommandHeader {
 
 function required(name: string): string {
   const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: npm test sets it`);
+  if (value === undefined) throw new Error(`${name} is not set; npm test sets it`);
   return value;
 }
 
-/** Cypher that no command runs: worlds that a test builds itself, plans. */
+/** Cypher that no command runs: states that a test builds itself, plans. */
 export async function runCypher(
   graph: Graph,
   cypher: string,
@@ -105,11 +105,11 @@ export async function runCypher(
 const letters = () => randomUUID().replaceAll('-', '');
 
 export const randomEmail = () => `person.${letters()}@shop.example`;
-/** A German mobile number; there are ten thousand million of them. */
+/** A German mobile number, one of a billion. */
 export const randomPhone = () => `+4915${String(randomInt(1_000_000_000)).padStart(9, '0')}`;
 export const randomToken = () => `pm_${letters()}`;
 
-/** An onboarding of a stranger who brings nothing but the transaction; give what else comes along. */
+/** An onboarding of an unknown customer with only the required fields; pass further fields as `change`. */
 export function onboardingRequest(change: Partial<OnboardingRequest> = {}): OnboardingRequest {
   return { transaction_id: randomUUID(), occurred_at: new Date().toISOString(), ...change };
 }

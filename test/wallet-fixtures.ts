@@ -1,4 +1,4 @@
-/** Customers with cards that may be charged, built by Persona's own commands. */
+/** Customers with chargeable cards, created by Persona's own commands. */
 
 import { randomUUID } from 'node:crypto';
 import type { Policy } from '../domain/policy.ts';
@@ -9,18 +9,18 @@ import { onboardingRequest, randomToken, testHeader } from './test-graph.ts';
 
 export interface TestWallet {
   customer_id: string;
-  /** Active, proven, with consent, used on a trusted device; the last one was used last. */
+  /** Active, proven, consented, used on a trusted device; the last one was used last. */
   methods: string[];
 }
 
 export interface WalletOptions {
   cards?: number;
   network?: string;
-  /** A verified e-mail of the customer's. */
+  /** A verified e-mail address of the customer. */
   email?: string;
-  /** The same plastic behind the card, at whichever customers. */
+  /** The card key of each card; equal for the same card, also at other customers. */
   fingerprints?: string[];
-  /** What else the gateway knows of each method. */
+  /** Further details of each method at the gateway. */
   details?: Partial<GatewayPaymentMethod>[];
 }
 
@@ -77,7 +77,7 @@ export async function customerWithCards(
   return { customer_id: customer_id as string, methods };
 }
 
-/** A failure of the wallet's first card, as Synapse reports it. */
+/** A failed payment on the wallet's first card, as Synapse reports it. */
 export function failureOf(
   { customer_id, methods }: TestWallet,
   changes: Partial<PaymentFailed> = {},

@@ -1,4 +1,4 @@
-/** Stripe's webhooks as they really come: from a gateway that charges, through the running edge, to Temporal. */
+/** Stripe's webhooks end to end: from the gateway simulator, through the running API, to Temporal. */
 
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
@@ -26,13 +26,13 @@ export interface Delivery {
   answer: unknown;
 }
 
-/** A customer of the gateway's and of Persona's, with one verified card. */
+/** A customer at the gateway and in Persona, with one verified card. */
 export interface CardHolder {
   customer_id: string;
   payment_method_id: string;
   token: string;
   gateway_customer_ref: string;
-  /** Charges the card for the first time. */
+  /** An order for the first charge of the card. */
   order: ChargeOrder;
 }
 
@@ -60,7 +60,7 @@ export async function startWebhooks() {
     );
   const app = createAppFor(temporal.client);
   const deliveries: Delivery[] = [];
-  /** The gateway's posts are lost: they get no further than `deliveries`. */
+  /** While active, the gateway's posts are lost: they are recorded in `deliveries` and not processed. */
   const outage = { active: false };
   const http = await serveHttp(
     { host: '127.0.0.1', port: 0 },
@@ -82,14 +82,15 @@ export async function startWebhooks() {
   async function attach(token: string, gateway_customer_ref: string): Promise<AttachAnswer> {
     const order = { token, gateway_customer_ref, key: randomUUID() };
     const answer = await stripe.gateway.attachPaymentMethod(order);
-    if (answer.result === 'no_customer') throw new Error(`${gateway_customer_ref} is not at the gateway`);
+    if (answer.result === 'no_customer')
+      throw new Error(`the gateway has no customer ${gateway_customer_ref}`);
     return answer;
   }
 
   return {
     ...{ graph, temporal, codecKeys, stripe, deliveries, outage, createAppFor, attach },
 
-    /** At least that many of the gateway's posts which hold every one of these texts. */
+    /** Waits for at least `count` of the gateway's posts that contain all of these texts. */
     delivered: (texts: readonly string[], count = 1) =>
       until(async () => {
         const found = deliveries.filter(({ text }) => texts.every((part) => text.includes(part)));
@@ -112,7 +113,7 @@ export async function startWebhooks() {
       return { customer_id, payment_method_id, token, gateway_customer_ref, order };
     },
 
-    /** A second card of the same customer, as good as the first: an alternative to it. */
+    /** A second, equally eligible card of the same customer: an alternative to the first. */
     async secondCard(holder: CardHolder, card: object = { last4: '2222' }): Promise<CardHolder> {
       const { customer_id, gateway_customer_ref } = holder;
       const token = randomToken();
@@ -131,7 +132,7 @@ export async function startWebhooks() {
       return { ...holder, payment_method_id, token, order: { ...holder.order, token } };
     },
 
-    /** An obligation of the card's holder with one claimed attempt on the card; `named`: the payment names it. */
+    /** An obligation of the cardholder with a claimed attempt on the card; `named`: its id is in the payment's metadata. */
     async recovery(holder: CardHolder, options: { named?: boolean } = {}): Promise<Recovery> {
       const { customer_id, payment_method_id } = holder;
       const failure = failureOf({ customer_id, methods: [payment_method_id] });
@@ -163,7 +164,7 @@ export async function startWebhooks() {
   };
 }
 
-/** As Stripe signs, `age` seconds ago. */
+/** A signature as Stripe makes it, `age` seconds old. */
 export function signature(text: string, age = 0, secret = SECRET): string {
   const t = Math.floor(Date.now() / 1000) - age;
   return `t=${t},v1=${createHmac('sha256', secret).update(`${t}.${text}`).digest('hex')}`;

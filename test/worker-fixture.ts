@@ -1,4 +1,4 @@
-/** The running edge of `webhooks.ts` with workers behind it: what is reported and announced is carried out. */
+/** The API of `webhook-fixture.ts` with workers behind it, which process what is reported. */
 
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { vi } from 'vitest';
@@ -16,7 +16,7 @@ import { queueActivities } from '../workers/queues.ts';
 import type { FollowGatewayResult } from '../workflows/follow-gateway.ts';
 import { startWebhooks } from './webhook-fixture.ts';
 
-/** Of a machine that many share; what is waited for is there in a second. */
+/** For a busy machine; normally it takes a second. */
 const LIMIT = { timeout: 60_000, interval: 50 };
 const QUEUES = [
   TaskQueue.recovery,
@@ -31,7 +31,7 @@ const QUEUES = [
 
 export type WorkerFixture = Awaited<ReturnType<typeof startWorkerFixture>>;
 
-/** Others than the usual stand-ins, and how many activities of a queue run at a time. */
+/** Replacements of the default fakes, and how many activities of a queue run concurrently. */
 interface FixtureOverrides {
   notifier?: Notifier;
   chimera?: Partial<Chimera>;
@@ -100,7 +100,7 @@ export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
 
     reportFraud: (outcome: FraudOutcomeReport) => report('/internal/v1/fraud-outcomes', outcome),
 
-    /** The recovery as its customer's agents see it, once it is so. */
+    /** The recovery's status as its customer's agents read it, once it is as expected. */
     async waitForRecovery(
       { customer_id, payment_id }: Pick<PaymentFailed, 'customer_id' | 'payment_id'>,
       isExpected: (status: RecoveryStatus) => boolean,
@@ -109,16 +109,16 @@ export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
         const response = await app.request(`/api/v1/customers/${customer_id}/recoveries/${payment_id}`);
         const text = await response.text();
         const status = response.ok ? (JSON.parse(text) as RecoveryStatus) : undefined;
-        if (status === undefined || !isExpected(status)) throw new Error(`it is ${text}`);
+        if (status === undefined || !isExpected(status)) throw new Error(`the recovery's status is ${text}`);
         return status;
       }, LIMIT);
     },
 
-    /** A signal of operations. */
+    /** A signal from an operator. */
     sendOperatorRequest: (payment_id: string, signal: 'retryNow' | 'cancel') =>
       handleOf(recoveryWorkflowId(payment_id)).signal(signal, { actor: 'ops', reason: 'test' }),
 
-    /** What came of the changes that the process of that id was given. */
+    /** The outcomes of the changes that were signalled to this workflow. */
     outcomesOf: async (workflowId: string) =>
       ((await handleOf(workflowId).result()) as FollowGatewayResult).outcomes,
 

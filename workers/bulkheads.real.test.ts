@@ -1,4 +1,4 @@
-/** Others who take a connection and never answer hold their own slots, and none of those that claims and recordings need. */
+/** An external system that never responds occupies only the slots of its own queue, not those of claims and recordings. */
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
@@ -13,11 +13,11 @@ import { startWorkerFixture, type WorkerFixture } from '../test/worker-fixture.t
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** Of each queue: as few as two calls that never end would keep it from everything else. */
+/** Per queue: so few that two hanging calls block it. */
 const SLOTS = 2;
 const SOON = { timeout: 60_000, interval: 50 };
 
-/** Calls that stay open until the test lets them go, whatever their deadline. */
+/** Calls that stay open until the test releases them, whatever their deadline. */
 function createHangingService() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const service = {
@@ -74,7 +74,7 @@ test.each([
   ['a receiver of notices', notifier, () => failed('expired_card')],
   ['Chimera', chimera, () => failed('stolen_card')],
   [
-    'a gateway that is asked about a settlement',
+    'a gateway that is to confirm a settlement',
     gateway,
     async () => {
       const { payment_id, customer_id } = await failed('expired_card');
@@ -88,8 +88,8 @@ test.each([
       await system.reportSettlement({ ...settled, gateway_payment_ref });
     },
   ],
-])('%s that never answers delays no claim and no recording', async (_, service, ask) => {
-  // A run that waits for its notice to be taken receives nothing meanwhile: the next one must not.
+])('%s that never responds delays no claim and no recording', async (_, service, ask) => {
+  // A run processes no messages while its notice is being delivered: release it for the next test.
   onTestFinished(() => service.release());
   for (let n = 0; n <= SLOTS; n++) await ask();
   await vi.waitFor(() => expect(service.calls).toBeGreaterThanOrEqual(SLOTS), SOON);
@@ -101,7 +101,7 @@ test.each([
   await vi.waitFor(async () => expect(await stateOf(failure)).toBe('recovered'), SOON);
 });
 
-test('a customer whose lock is held delays no recovery of another one', async () => {
+test('a customer whose lock is held does not delay the recovery of another customer', async () => {
   const held = await system.cardHolder();
   await system.secondCard(held);
   const session = system.graph.writeSession();

@@ -1,4 +1,4 @@
-/** The worker as a process: what it says when it is ready, what it says when it cannot be, how it ends. */
+/** The worker as a process: its output when it is ready, its errors when it cannot start, and its shutdown. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -12,7 +12,7 @@ import { eventually } from '../test/rig/index.ts';
 const { INDEXED_VALUE_TYPE_INT } = proto.temporal.api.enums.v1.IndexedValueType;
 const address = process.env.TEMPORAL_ADDRESS ?? '';
 
-/** Of a busy machine: a worker that starts plays recoveries and onboardings first. */
+/** For a busy machine: a worker rehearses recoveries and onboardings before it starts. */
 const START_LIMIT_MS = 120_000;
 vi.setConfig({ testTimeout: 3 * START_LIMIT_MS });
 
@@ -60,7 +60,7 @@ async function ownNamespace(): Promise<{ client: Client; namespace: string }> {
   return { client: root, namespace };
 }
 
-test('says when it polls, serves metrics in seconds, and drains on SIGTERM', async () => {
+test('reports when it polls, serves metrics in seconds, and drains on SIGTERM', async () => {
   const { namespace } = await ownNamespace();
   const worker = startWorker([], { TEMPORAL_NAMESPACE: namespace });
   const { queues, metrics } = await eventually(() => JSON.parse(worker.stdout()).ready, START_LIMIT_MS);
@@ -91,7 +91,7 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
     { status: 'ready', dependencies: { neo4j: 'up', temporal: 'up', ...up } },
   ]);
   expect((await fetch(new URL('/healthz', metrics))).status).toBe(200);
-  // A queue without workflows is there on purpose.
+  // A queue without workflows is no reason for a warning.
   expect(worker.stderr()).not.toMatch(/"level":"warn"/);
   worker.child.kill('SIGTERM');
   expect(await worker.exited).toBe(0);
@@ -99,14 +99,14 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
   expect(worker.stdout().trim().split('\n')).toHaveLength(1);
 });
 
-test('polls only the queues that it is given', async () => {
+test('polls only the given queues', async () => {
   const { namespace } = await ownNamespace();
   const worker = startWorker(['--queues', 'persona-gateway'], { TEMPORAL_NAMESPACE: namespace });
   const { queues } = await eventually(() => JSON.parse(worker.stdout()).ready, START_LIMIT_MS);
   expect(queues).toEqual(['persona-gateway']);
 });
 
-test('refuses a queue that does not exist, and names those that do', async () => {
+test('refuses an unknown queue, and lists the known ones', async () => {
   const worker = startWorker(['--queues', 'persona-gateway,persona-nothing']);
   expect(await worker.exited).toBe(1);
   expect(worker.stderr()).toMatch(
@@ -115,7 +115,7 @@ test('refuses a queue that does not exist, and names those that do', async () =>
   expect(worker.stdout()).toBe('');
 });
 
-test('does not begin to poll where a search attribute cannot be had', async () => {
+test('does not start polling if a search attribute cannot be registered', async () => {
   const { client, namespace } = await ownNamespace();
   await eventually(() =>
     client.connection.operatorService.addSearchAttributes({
@@ -130,7 +130,7 @@ test('does not begin to poll where a search attribute cannot be had', async () =
 });
 
 test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
-  'does not start beside others with another key in %s',
+  'does not start if running processes have another key in %s',
   async (variable) => {
     const { namespace } = await ownNamespace();
     const first = startWorker(['--queues', 'persona-gateway'], { TEMPORAL_NAMESPACE: namespace });
@@ -138,7 +138,7 @@ test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
     const other = `other:${randomBytes(32).toString('base64')}`;
     for (const [ring, problem] of [
       [other, `${variable} lacks the key`],
-      [`${other},${process.env[variable]}`, `${variable} begins with the key other`],
+      [`${other},${process.env[variable]}`, `${variable} starts with the key other`],
     ] as const) {
       const worker = startWorker(['--queues', 'persona-gateway'], { [variable]: ring });
       expect(await worker.exited).toBe(78);
@@ -148,12 +148,12 @@ test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
 );
 
 test.each([
-  ['TEMPORAL_ADDRESS', '127.0.0.1:1', /Temporal does not answer at 127\.0\.0\.1:1.*npm start/],
+  ['TEMPORAL_ADDRESS', '127.0.0.1:1', /Temporal is unreachable at 127\.0\.0\.1:1.*npm start/],
   ['NEO4J_URI', 'bolt://127.0.0.1:1', /Neo4j cannot be reached.*npm start.*NEO4J_URI/],
-])('says which server is missing: %s', async (variable, value, message) => {
+])('reports which server is unreachable: %s', async (variable, value, message) => {
   const worker = startWorker([], { [variable]: value });
   expect(await worker.exited).toBe(1);
   expect(worker.stderr()).toMatch(message);
-  // A person reads one message, no stack trace.
+  // One message for an operator, no stack trace.
   expect(worker.stderr()).not.toMatch(/^ {4}at /m);
 });

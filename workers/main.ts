@@ -30,13 +30,13 @@ import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worke
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up/warm-up.ts';
 
-/** A charge takes 45 seconds at most and must be allowed to end: its outcome would be unknown. */
+/** A charge takes at most 45 seconds and must be allowed to end: otherwise its outcome would be unknown. */
 const DRAIN_MS = 50_000;
-/** Draining, and then closing everything else. */
+/** Covers draining, and closing everything else. */
 const GRACE_MS = 60_000;
-/** Comparisons, and what they lead to, at the same time: others use the same gateway and the same graph. */
+/** Concurrent comparisons and their follow-ups; limited, because other queues use the same gateway and graph. */
 const RECONCILIATION_CONCURRENCY = 4;
-/** A recovery whose run is lost waits for this and for the sweep at most. */
+/** Together with the sweep's interval, the longest time until a lost recovery is restarted. */
 const SCHEDULES_EVERY_MS = 3 * 60_000;
 
 await main().catch(exitWithError);
@@ -90,7 +90,7 @@ async function main(): Promise<void> {
       await ensureSchedules(client);
       const stop = maintainSchedules(client, {
         everyMs: SCHEDULES_EVERY_MS,
-        onFailure: (error) => logger.warn({ err: error }, 'whether the schedules are in place is not known'),
+        onFailure: (error) => logger.warn({ err: error }, 'schedules could not be checked'),
       });
       shutdown.add('schedules', stop);
     }
@@ -109,8 +109,8 @@ async function main(): Promise<void> {
     });
     const [bundle] = await Promise.all([
       workflowBundle({ prebuiltOnly: process.env.NODE_ENV === 'production' }),
-      // Without it the first customers wait longer, and nothing worse.
-      warmUp(graph, policy, queues).catch((error: unknown) => logger.warn({ err: error }, 'not warmed up')),
+      // Optional: without it the first customers only wait longer.
+      warmUp(graph, policy, queues).catch((error: unknown) => logger.warn({ err: error }, 'warm-up failed')),
     ]);
     const workers = await Promise.all(
       queues.map((queue) =>
@@ -144,7 +144,7 @@ async function main(): Promise<void> {
       stopping = true;
     });
     running.failed.catch(async (error: unknown) => {
-      logger.fatal({ err: error }, 'a worker cannot go on: stopping');
+      logger.fatal({ err: error }, 'a worker failed: stopping');
       await shutdown.stopAll();
       process.exit(1);
     });

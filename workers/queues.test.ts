@@ -1,4 +1,4 @@
-/** Where the activities of recorded runs were scheduled. */
+/** The queues on which the activities of recorded histories were scheduled. */
 
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { readHistories } from '../test/rig/histories.ts';
 import { type ActivityDependencies, queueActivities } from './queues.ts';
 
 const { chimera, expiry, gateway, gatewayRequests, notices, recovery } = TaskQueue;
-/** What waits for others. */
+/** Activities that wait for external systems. */
 const EXTERNAL_CALL_QUEUES: Record<string, readonly TaskQueueName[]> = {
   charge: [gateway],
   resolveCharge: [gateway],
@@ -21,16 +21,16 @@ const EXTERNAL_CALL_QUEUES: Record<string, readonly TaskQueueName[]> = {
   readPayment: [gatewayRequests],
   lookUpPayment: [gatewayRequests],
   refundCharge: [gatewayRequests],
-  // Only where the gateway is asked.
+  // On `gatewayRequests` only if the gateway is called.
   closeRecovery: [gatewayRequests, recovery],
   openSettled: [gatewayRequests, recovery],
   deliverNotice: [notices, expiry],
   reportSuspectedFraud: [chimera],
   initiateBehavioralProfile: [chimera],
 };
-/** Chimera's alone: no transaction. */
+/** Calls only Chimera, without a transaction. */
 const WITHOUT_GRAPH = ['reportSuspectedFraud'];
-/** A wait for a connection, a command, and the two seconds after which Neo4j looks for transactions whose time is over. */
+/** A wait for a connection, a command, and the two seconds within which Neo4j ends transactions that have timed out. */
 const COMMAND_AT_MOST_MS = CONNECTION_MS + COMMAND_MS + 2_000;
 
 const dependencies = { policy: readPolicy() } as ActivityDependencies;
@@ -47,7 +47,7 @@ async function scheduledActivities() {
   );
 }
 
-test('each activity is scheduled where a worker offers it, and what waits for others apart from the rest', async () => {
+test('each activity is on a queue whose workers offer it, and external calls have separate queues', async () => {
   const offered = queueActivities(dependencies);
   const scheduled = await scheduledActivities();
   for (const { name, queue } of scheduled) {
@@ -59,7 +59,7 @@ test('each activity is scheduled where a worker offers it, and what waits for ot
   expect(new Set(scheduled.map(({ queue }) => queue))).toContain(gatewayRequests);
 });
 
-test('each activity may take longer than a command that waits for a lock', async () => {
+test('the timeout of each activity exceeds that of a command that waits for a lock', async () => {
   for (const { name, timeout } of await scheduledActivities())
     if (!WITHOUT_GRAPH.includes(name)) expect(timeout, name).toBeGreaterThan(COMMAND_AT_MOST_MS);
 });

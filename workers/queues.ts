@@ -1,4 +1,4 @@
-/** Which queue runs which activities, and the command line that picks queues. */
+/** Assigns activities to task queues, and reads the command line option that selects queues. */
 
 import { parseArgs } from 'node:util';
 import { createChimeraActivities } from '../activities/chimera.ts';
@@ -51,9 +51,9 @@ export interface ActivityDependencies {
 }
 
 /**
- * The activities of every queue. The queues are the bulkheads: each has its own slots. What waits for the gateway, a
- * receiver of notices or Chimera is scheduled on the queue of that one; the processes' own queues offer it as well, for
- * what runs of an earlier version have scheduled there and retry for weeks.
+ * The activities of every queue. The queues are bulkheads: each has its own slots. Activities that wait for the gateway,
+ * a receiver of notices or Chimera are scheduled on separate queues; the workflows' own queues offer them as well, for
+ * runs of earlier versions that have scheduled them there and retry for weeks.
  */
 export function queueActivities(dependencies: ActivityDependencies): Record<TaskQueueName, object> {
   const onboarding = createOnboardingActivities(dependencies);
@@ -73,14 +73,14 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
     [TaskQueue.notices]: notices,
     [TaskQueue.chimera]: { ...chimera, initiateBehavioralProfile },
     [TaskQueue.fraud]: { ...createFraudActivities(dependencies), ...notices },
-    // With the sending of what it decides: a month's cards end together, and recoveries must not wait behind them.
+    // Includes its notices: all cards of a month expire on the same day, and must not delay recoveries.
     [TaskQueue.expiry]: { ...createExpiryActivities(dependencies), ...notices },
     [TaskQueue.maintenance]: {
       ...createSweepActivities(dependencies),
       ...createFollowActivities(dependencies),
       ...createReceiptActivities(dependencies),
     },
-    // What a comparison finds is followed up on its own slots, too.
+    // Differences are followed up on this queue's slots, too.
     [TaskQueue.reconciliation]: {
       ...createReconcileActivities(dependencies),
       ...createFollowActivities(dependencies),
@@ -91,7 +91,7 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
 /**
  * Reads `--queues a,b`; without it, every queue.
  *
- * @throws PersonaError invalid_argument, naming the queues there are
+ * @throws PersonaError invalid_argument, listing the known queues
  */
 export function readQueues(args: readonly string[]): TaskQueueName[] {
   const all: TaskQueueName[] = Object.values(TaskQueue);
@@ -100,7 +100,7 @@ export function readQueues(args: readonly string[]): TaskQueueName[] {
   const named = values.queues.split(',').map((name) => name.trim());
   const unknown = named.filter((name) => !all.some((queue) => queue === name));
   if (unknown.length > 0) {
-    const message = `there is no queue ${unknown.map((name) => `'${name}'`).join(', ')}; there are ${all.join(', ')}`;
+    const message = `unknown queue ${unknown.map((name) => `'${name}'`).join(', ')}; known queues: ${all.join(', ')}`;
     throw validationError([{ field: '--queues', message }]);
   }
   return all.filter((queue) => named.includes(queue));

@@ -1,4 +1,4 @@
-/** A rolling change of the codec's ring: at each step two workers and two clients, whose rings differ, share the work. */
+/** A rolling change of the codec keys: at each step, two workers and two clients with different key rings share the work. */
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
@@ -31,7 +31,7 @@ afterAll(async () => {
   await verifyAndClose(graph);
 });
 
-/** An API and a worker with that ring. */
+/** A client and a worker with these keys. */
 async function startProcess(ids: string) {
   const address = { address: process.env.TEMPORAL_ADDRESS ?? '', namespace: server.namespace };
   const codecKeys = ring(ids);
@@ -58,7 +58,7 @@ async function startProcess(ids: string) {
   };
 }
 
-test('nobody becomes two, and no task fails, whichever of them it comes to', async () => {
+test('no customer is created twice, and no workflow task fails, whichever process handles it', async () => {
   const transactions: string[] = [];
   const people: { email: string; customers: Set<string> }[] = [];
   for (const rings of ROLLING_STEPS) {

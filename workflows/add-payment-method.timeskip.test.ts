@@ -16,11 +16,11 @@ type Activities = PaymentMethodActivities & GatewayMethodActivities & Verificati
 
 const HOUR = 3_600_000;
 
-/** How long an answer waits for the gateway: long enough for a busy machine, or as short as where the gateway is away. */
+/** How long a response waits for the gateway: enough for a busy machine, or short for a gateway that is unavailable. */
 const LONG_WAIT_MS = 60_000;
 const SHORT_WAIT_MS = 200;
 
-/** The wallet that the activities write to, and what they were asked; each test spoils what it needs to. */
+/** Activities with a fake wallet that record their calls; each test overrides what it needs. */
 function fakeActivities(overrides: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
   const seen = { status: undefined as string | undefined, attached: [] as string[] };
   const payment_method_id = randomUUID();
@@ -79,7 +79,7 @@ async function resultOf(rig: TestRig, input: AddPaymentMethodInput): Promise<Met
   return await rig.client.workflow.getHandle(idOf(input)).result();
 }
 
-test('answers with the verified method', async () => {
+test('responds with the verified method', async () => {
   const { activities, seen, payment_method_id } = fakeActivities();
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
   const input = addRequest();
@@ -95,13 +95,13 @@ test('answers with the verified method', async () => {
   expect(seen.attached).toEqual(['pm_card_visa']);
 });
 
-test('answers unverified while the gateway is away, and verifies hours later', async () => {
+test('responds with unverified while the gateway is unavailable, and verifies hours later', async () => {
   let rig: TestRig;
   let back = 0;
   const { activities, seen } = fakeActivities({}, SHORT_WAIT_MS);
   const { attachPaymentMethod } = activities;
   activities.attachPaymentMethod = async (input) => {
-    if ((await rig.now()) < back) throw new PersonaError('gateway_unavailable', 'away');
+    if ((await rig.now()) < back) throw new PersonaError('gateway_unavailable', 'unavailable');
     return await attachPaymentMethod(input);
   };
   rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
@@ -113,7 +113,7 @@ test('answers unverified while the gateway is away, and verifies hours later', a
   expect(seen.status).toBe('active');
 });
 
-test('tells the customer that the gateway refuses the card, and ends well', async () => {
+test('a card that the gateway declines fails the request, but not the process', async () => {
   const { activities, seen } = fakeActivities({
     async attachPaymentMethod() {
       const codes = { code: 'card_declined' };
@@ -128,7 +128,7 @@ test('tells the customer that the gateway refuses the card, and ends well', asyn
   expect(seen.status).toBe('failed');
 });
 
-test('tells the customer that the token which the gateway gave it is another customer’s', async () => {
+test('a token that belongs to another customer at the gateway fails the request', async () => {
   const { activities } = fakeActivities({
     async recordVerification() {
       return { payment_method_status: 'failed', version: 4, refused: 'token_belongs_to_other_customer' };
@@ -139,7 +139,7 @@ test('tells the customer that the token which the gateway gave it is another cus
   await expect(ask(rig, addRequest())).rejects.toMatchObject({ type: 'token_belongs_to_other_customer' });
 });
 
-test('a refusal that comes after the answer does not change it', async () => {
+test('a decline after the response does not change the response', async () => {
   let refuse: () => void = () => {};
   const refused = new Promise<void>((resolve) => {
     refuse = resolve;
@@ -162,7 +162,7 @@ test('a refusal that comes after the answer does not change it', async () => {
   expect(await resultOf(rig, input)).toMatchObject({ payment_method_status: 'failed' });
 });
 
-test('asks no gateway about a method that the customer has, active', async () => {
+test('the gateway is not called for a method that is already active', async () => {
   const { activities, seen } = fakeActivities();
   const { addPaymentMethod: write } = activities;
   activities.addPaymentMethod = async (input) => {
@@ -178,7 +178,7 @@ test('asks no gateway about a method that the customer has, active', async () =>
 });
 
 test.each(['customer_not_found', 'customer_suspended', 'token_belongs_to_other_customer'] as const)(
-  'hands on %s, and the gateway hears nothing',
+  'passes on %s without calling the gateway',
   async (type) => {
     const { activities, seen } = fakeActivities({
       async addPaymentMethod() {
@@ -193,7 +193,7 @@ test.each(['customer_not_found', 'customer_suspended', 'token_belongs_to_other_c
   },
 );
 
-test('who asks again while it runs joins, and hears the same', async () => {
+test('a repeated request joins the running process and gets the same response', async () => {
   let attach: () => void = () => {};
   const released = new Promise<void>((resolve) => {
     attach = resolve;
@@ -215,7 +215,7 @@ test('who asks again while it runs joins, and hears the same', async () => {
   expect(seen.attached).toHaveLength(1);
 });
 
-test('operations see which customer it is about, and what came of it', async () => {
+test('search attributes show the customer and the outcome', async () => {
   const { activities } = fakeActivities();
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
   const input = addRequest();

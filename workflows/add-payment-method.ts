@@ -1,4 +1,4 @@
-/** A customer's new payment method: written, attached at the gateway, verified (specification: workflows, 3). */
+/** Adds a payment method to a wallet: stored, attached at the gateway, verified (specification: workflows, 3). */
 
 import { type ApplicationFailure, defineUpdate, proxyActivities } from '@temporalio/workflow';
 import type { MethodRefusal } from '../domain/payment-method.ts';
@@ -13,27 +13,27 @@ import { verifyMethod } from './verify-method.ts';
 import { show } from './visibility.ts';
 
 export interface PaymentMethodActivities {
-  /** Writes the method as `unverified`, in one command. Also reads the policy of this run. */
+  /** Stores the method as `unverified`, in one command. Also reads the policy of this run. */
   addPaymentMethod(input: AddPaymentMethodInput): Promise<{ ready: MethodReady; verify_wait_ms: number }>;
 }
 
 export const methodReadyUpdate = defineUpdate<MethodReady>(UpdateName.methodReady);
 
 const graph = proxyActivities<PaymentMethodActivities>({
-  // One transaction of milliseconds; more than this is a server that went away in the middle.
+  // One transaction of milliseconds; anything longer means that the server was lost during it.
   startToCloseTimeout: '20s',
-  // The customer waits for seconds and tries again under the same key, which joins this run.
+  // The customer waits for seconds; a retry with the same key joins this run.
   scheduleToCloseTimeout: '1d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
 /**
- * Update `methodReady` answers when the method is verified, or `onboarding.verifyWait` after it was written; the rest
- * goes on behind the answer. Writing comes first: the graph knows whether this customer may add it, and whether this
- * key was used before, and the gateway is not asked in vain.
+ * Update `methodReady` responds when the method is verified, or `onboarding.verifyWait` after it was stored; the rest
+ * continues in the background. The graph comes first: it knows whether this customer may add the method and whether the
+ * key was used before, so that the gateway is not called in vain.
  *
- * @returns the answer, with the method's status as it is at the end
- * @throws ApplicationFailure of the error catalogue; nothing was written then
+ * @returns the response, with the method's final status
+ * @throws ApplicationFailure of the error catalogue; then nothing was written
  */
 export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodReady> {
   return answerByUpdate(methodReadyUpdate, async (answer) => {
@@ -44,10 +44,7 @@ export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodRe
 
     let ready = written;
     if (written.payment_method_status === 'unverified') {
-      show(
-        { ...customer, state: 'verifying' },
-        `Method ${payment_method_id} is written, and not verified yet`,
-      );
+      show({ ...customer, state: 'verifying' }, `Method ${payment_method_id} is stored, not verified yet`);
       const { token } = input.method;
       const verification = verifyMethod({
         ...{ caller, actor, correlation_id, customer_id, payment_method_id, token, occurred_at },
@@ -68,7 +65,7 @@ export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodRe
   });
 }
 
-/** The customer is told; the process itself has done its work: a decline is a value. */
+/** Fails the caller's update only: for the process, a decline is a regular result. */
 function refusalOf(refused: MethodRefusal, payment_method_id: string): ApplicationFailure {
   return refusal(
     refused,

@@ -1,4 +1,4 @@
-/** Processes that somebody waits for: an update answers as soon as the answer is known, and the process goes on. */
+/** Workflows with a waiting caller: an update responds as soon as the result is known, and the workflow continues. */
 
 import type { UpdateDefinition } from '@temporalio/common';
 import {
@@ -18,17 +18,17 @@ import {
 } from '../domain/errors.ts';
 
 export interface Answer<T> {
-  /** Answers who waits now and whoever asks later; the first call counts. */
+  /** Responds to current and later callers; only the first call counts. */
   respond(value: T): void;
-  /** Refuses instead. */
+  /** Fails the update instead. */
   refuse(failure: TemporalFailure): void;
 }
 
 /**
- * Runs a process behind an update: declares the state, registers the handler, and only then begins.
+ * Runs a process behind an update; registers the update's handler before the work starts.
  *
- * @param work gives the process's result, which is also the answer if it has given none before; what it throws
- *   (failures, never plain errors) fails the update as it fails the process
+ * @param work returns the process's result, which is also the response unless it has responded before; what it throws
+ *   (failures, never plain errors) fails both the update and the process
  */
 export async function answerByUpdate<T>(
   update: UpdateDefinition<T>,
@@ -63,7 +63,7 @@ export async function answerByUpdate<T>(
   }
 }
 
-/** Waits until the work is done, well or badly, or that many milliseconds are over; the work goes on. */
+/** Waits until the work has ended, successfully or not, or until the time is over; the work continues. */
 export async function waitAtMost(work: Promise<unknown>, ms: number): Promise<void> {
   let done = false;
   const finish = () => {
@@ -73,7 +73,7 @@ export async function waitAtMost(work: Promise<unknown>, ms: number): Promise<vo
   await condition(() => done, ms);
 }
 
-/** The failure for a request that breaks rules, naming each field. */
+/** The failure for an invalid request, naming each field. */
 export function invalidRequest(type: ErrorType, problems: readonly FieldProblem[]): ApplicationFailure {
   return ApplicationFailure.create(failureOptions(validationError(problems, type)));
 }
@@ -84,8 +84,8 @@ export function refusal(type: ErrorType, message: string): ApplicationFailure {
 }
 
 /**
- * What an activity raised, as it raised it: callers look at the catalogue's type. Raised anew, because a failure that
- * came over the wire keeps its encrypted form and would be encrypted a second time: callers would read no message.
+ * The failure that an activity raised, because callers check the catalogue's type. It is created anew: a failure received
+ * from the server keeps its encrypted form and would be encrypted twice, so that callers could not read its message.
  */
 function unwrapActivityFailure(error: unknown): unknown {
   if (!(error instanceof ActivityFailure && error.cause instanceof ApplicationFailure)) return error;

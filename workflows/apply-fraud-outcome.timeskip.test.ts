@@ -19,12 +19,12 @@ const policy = { reviewReminder: 4 * HOUR, reviewDeadline: 24 * HOUR, reviewDefa
 
 type Activities = FraudActivities & NoticeActivities;
 
-/** A graph of one case and a mailbox; each test spoils what it needs to. */
+/** A graph with one case, and a mailbox; each test overrides what it needs. */
 async function caseWith(override: (defaults: Activities) => Partial<Activities> = () => ({})) {
   const case_id = `case-${randomUUID()}`;
   const customer_id = randomUUID();
   const notification_id = suspensionNotificationId(case_id);
-  /** What was done, in its order. */
+  /** What was done, in order. */
   const seen: string[] = [];
   const notices: NoticeInput[] = [];
   let known: KnownFraudCase | undefined;
@@ -42,7 +42,7 @@ async function caseWith(override: (defaults: Activities) => Partial<Activities> 
         outcome === 'confirmed_fraud'
           ? suspend(outcome)
           : { customer_id, customer_status, outcome, ...(review && { review }) };
-      // Only now: a test that waits for this may then change the case.
+      // Last, because a test that waits for this may then change the case.
       seen.push(event_id);
       return answer();
     },
@@ -101,9 +101,9 @@ async function caseWith(override: (defaults: Activities) => Partial<Activities> 
       const at = (n: number) => Number(events?.at(n)?.eventTime?.seconds ?? 0) * 1_000;
       return at(-1) - at(0);
     },
-    /** Signals of people. */
+    /** Signals of operators. */
     decide: (decision: 'suspend' | 'clear') =>
-      send('reviewDecision', { decision, actor: 'grace', reason: 'looked at it' }),
+      send('reviewDecision', { decision, actor: 'grace', reason: 'reviewed' }),
     reinstate: () => send('reinstate', { actor: 'grace', reason: 'a mistake' }),
     setKnownCase: (found: KnownFraudCase | undefined) => {
       known = found;
@@ -111,7 +111,7 @@ async function caseWith(override: (defaults: Activities) => Partial<Activities> 
   };
 }
 
-test('a confirmed fraud is applied at once, and the customer is told of the suspension', async () => {
+test('a confirmed fraud is applied immediately, and the customer is notified of the suspension', async () => {
   const { report, result, case_id, customer_id, seen, notices } = await caseWith();
   await report('confirmed_fraud');
   expect(await result()).toEqual({ case_id, outcome: 'confirmed_fraud', customer_status: 'suspended' });
@@ -121,7 +121,7 @@ test('a confirmed fraud is applied at once, and the customer is told of the susp
 });
 
 test.each(['challenge_passed', 'challenge_failed', 'cleared'] as const)(
-  '%s is applied, and nothing is waited for',
+  '%s is applied, and the case ends without a review',
   async (outcome) => {
     const { report, result, case_id, notices } = await caseWith();
     await report(outcome);
@@ -130,7 +130,7 @@ test.each(['challenge_passed', 'challenge_failed', 'cleared'] as const)(
   },
 );
 
-test('a suspicion that nobody decides about is reminded of after four hours and cleared after a day', async () => {
+test('without a decision, a suspicion is reminded of after four hours and cleared by policy after a day', async () => {
   const { report, result, case_id, seen, durationMs } = await caseWith();
   await report('suspected');
   expect(await result()).toEqual({ case_id, outcome: 'cleared_in_review', customer_status: 'active' });
@@ -140,7 +140,7 @@ test('a suspicion that nobody decides about is reminded of after four hours and 
   expect(hours).toBeLessThan(25);
 });
 
-test('a person who suspends ends the review, and the customer is told', async () => {
+test('an operator’s suspension ends the review, and the customer is notified', async () => {
   const { report, decide, result, seen, notices, sleep } = await caseWith();
   await report('suspected');
   await sleep(5 * HOUR);
@@ -150,7 +150,7 @@ test('a person who suspends ends the review, and the customer is told', async ()
   expect(notices).toHaveLength(1);
 });
 
-test('a later outcome ends the review; what a person decides after it is ignored', async () => {
+test('a later outcome ends the review, and an operator’s decision after that is ignored', async () => {
   const { report, decide, result, seen } = await caseWith();
   await report('suspected');
   await eventually(() => expect(seen).toEqual(['suspected']));
@@ -161,11 +161,11 @@ test('a later outcome ends the review; what a person decides after it is ignored
   expect(seen).toEqual(['suspected', 'confirmed_fraud']);
 });
 
-test('outcomes that come in the wrong order while the graph is away are applied in the right one', async () => {
+test('outcomes received out of order during an outage of the graph are applied in order of occurrence', async () => {
   let away = true;
   const fake = await caseWith((defaults) => ({
     async applyOutcome(input) {
-      if (away) throw new PersonaError('graph_unavailable', 'away');
+      if (away) throw new PersonaError('graph_unavailable', 'unavailable');
       return defaults.applyOutcome(input);
     },
   }));
@@ -177,11 +177,11 @@ test('outcomes that come in the wrong order while the graph is away are applied 
   away = false;
   expect(await fake.result()).toMatchObject({ outcome: 'cleared', customer_status: 'active' });
   expect(fake.seen).toEqual(['first', 'second', 'third', 'fourth']);
-  // Cleared before anybody was told.
+  // Cleared before the customer was notified.
   expect(fake.notices).toEqual([]);
 });
 
-test('a customer is reinstated by the case, also long after its run has ended', async () => {
+test('a customer can be reinstated after the run of the case has ended', async () => {
   const { report, reinstate, result, seen } = await caseWith();
   await report('confirmed_fraud');
   await result();
@@ -190,7 +190,7 @@ test('a customer is reinstated by the case, also long after its run has ended', 
   expect(seen).toEqual(['confirmed_fraud', 'reinstated by grace']);
 });
 
-test('a run that was lost while a suspicion waited is taken up where the graph says that it is', async () => {
+test('a resumed run continues the review from its state in the graph', async () => {
   const { setKnownCase, now, resume, result, seen, customer_id, durationMs } = await caseWith();
   const since = (await now()) - 23 * HOUR;
   const review = { since, reminded: true };
@@ -201,14 +201,14 @@ test('a run that was lost while a suspicion waited is taken up where the graph s
   expect(await durationMs()).toBeLessThan(2 * HOUR);
 });
 
-test('a case that is gone by then needs nothing more', async () => {
+test('a resumed run ends as customer_gone if the graph has no such case any more', async () => {
   const { resume, result, case_id } = await caseWith();
   await resume();
   expect(await result()).toEqual({ case_id, outcome: 'customer_gone' });
 });
 
-test.each(['at the deadline', 'by a person', 'after a message that is refused'] as const)(
-  'a customer who is erased while a suspicion waits ends the case, and nothing is done: %s',
+test.each(['at the deadline', 'on an operator’s decision', 'after a message that is refused'] as const)(
+  'after an erasure during a review, the case ends %s without any action',
   async (when) => {
     const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
     let isGone = false;
@@ -224,7 +224,7 @@ test.each(['at the deadline', 'by a person', 'after a message that is refused'] 
     await eventually(() => expect(seen).toEqual(['suspected']));
     setKnownCase(undefined);
     isGone = true;
-    if (when === 'by a person') await decide('suspend');
+    if (when === 'on an operator’s decision') await decide('suspend');
     if (when === 'after a message that is refused') {
       await send('fraudOutcome', 'nonsense');
       await report('confirmed_fraud');
@@ -236,17 +236,17 @@ test.each(['at the deadline', 'by a person', 'after a message that is refused'] 
   },
 );
 
-test('a person who decides about a case that there never was is refused', async () => {
+test('a decision about a case that does not exist is refused', async () => {
   const { decide, result } = await caseWith();
   await decide('suspend');
   await expect(result()).rejects.toMatchObject({ cause: { type: 'InvalidFraudOutcome' } });
 });
 
-test('a notifier that is away keeps no outcome waiting: a process of its own tells the customer', async () => {
+test('an unavailable notifier does not delay the case: a separate workflow notifies the customer', async () => {
   let away = true;
   const { report, result, client, case_id, notices } = await caseWith((defaults) => ({
     async deliverNotice(notice) {
-      if (away) throw new PersonaError('notifier_unavailable', 'away');
+      if (away) throw new PersonaError('notifier_unavailable', 'unavailable');
       return defaults.deliverNotice(notice);
     },
   }));
@@ -257,8 +257,8 @@ test('a notifier that is away keeps no outcome waiting: a process of its own tel
   expect(notices).toHaveLength(1);
 });
 
-describe('a message that is not valid', () => {
-  test('fails the run that it began alone, naming each field', async () => {
+describe('an invalid message', () => {
+  test('fails a run that it started, naming each field', async () => {
     const { send, result, case_id } = await caseWith();
     await send('fraudOutcome', { case_id, outcome: 'guilty', new_trust_score: 2 });
     await expect(result()).rejects.toMatchObject({
@@ -277,15 +277,15 @@ describe('a message that is not valid', () => {
       'fraudOutcome',
       fraudReport({ customer_id: randomUUID(), outcome: 'cleared' }),
     ],
-    ['a decision that is none', 'reviewDecision', { decision: 'maybe', actor: 'grace', reason: 'r' }],
-    ['a reinstatement by nobody', 'reinstate', { reason: 'r' }],
-  ])('%s: the same', async (_, signal, payload) => {
+    ['an unknown decision', 'reviewDecision', { decision: 'maybe', actor: 'grace', reason: 'r' }],
+    ['a reinstatement without an actor', 'reinstate', { reason: 'r' }],
+  ])('fails the run that it started: %s', async (_, signal, payload) => {
     const { send, result } = await caseWith();
     await send(signal, payload);
     await expect(result()).rejects.toMatchObject({ cause: { type: 'InvalidFraudOutcome' } });
   });
 
-  test('changes nothing of a review that is under way', async () => {
+  test('does not affect a review in progress', async () => {
     const { report, send, decide, result, seen } = await caseWith();
     await report('suspected');
     await eventually(() => expect(seen).toEqual(['suspected']));
@@ -296,7 +296,7 @@ describe('a message that is not valid', () => {
     expect(seen).toEqual(['suspected', 'clear by grace']);
   });
 
-  test('refused by the graph, fails the run only if it is alone', async () => {
+  test('that the graph refuses fails the run only if it is the only message', async () => {
     const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
     const { report, result, seen } = await caseWith((defaults) => ({
       async applyOutcome(input) {

@@ -1,7 +1,7 @@
 /**
- * A fraud case: what Chimera finds out about it is applied in the order in which it happened, a suspicion waits for a
- * person, and a customer who was suspended is told and may be reinstated (specification: workflows, 5). All rules are in
- * `domain/fraud`; this file carries them out.
+ * A fraud case: Chimera's outcomes are applied in the order in which they occurred, a suspicion waits for an operator's
+ * decision, and a suspended customer is notified and may be reinstated (specification: workflows, 5). All rules are in
+ * `domain/fraud`; this file executes them.
  */
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -45,33 +45,33 @@ import {
 import { type NoticeActivities, sendNotice } from './send-notice.ts';
 import { show } from './visibility.ts';
 
-/** Why a message is not acted on: it is invalid, or names what does not exist. */
+/** Why a message is refused: it is invalid, or refers to something that does not exist. */
 export interface RefusedReport {
   type: string;
   problems: readonly FieldProblem[];
 }
 
 export interface FraudActivities {
-  /** Applies an outcome, and tells the customer's open recoveries. Refused, its accepted report is forgotten. */
+  /** Applies an outcome and signals the customer's open recoveries. If it is refused, its accepted report is deleted. */
   applyOutcome(input: { report: FraudOutcomeReport }): Promise<CaseAnswer | { refused: RefusedReport }>;
   readFraudCase(input: { case_id: string }): Promise<CaseAnswer>;
-  /** Carries out what was decided about a suspicion, unless a later outcome has ended its review, and tells recoveries. */
+  /** Applies a decision about a suspicion, unless a later outcome has ended its review, and signals recoveries. */
   decideFraudReview(input: { case_id: string; decision: ReviewDecision }): Promise<CaseAnswer>;
-  /** Writes down that operations were reminded. */
+  /** Records that operators were reminded. */
   remindOfFraudReview(input: { case_id: string }): Promise<CaseAnswer>;
-  /** Makes the case's customer active again, and tells recoveries. */
+  /** Makes the case's customer active again and signals recoveries. */
   reinstateCustomer(input: { case_id: string; by: OperatorRequest }): Promise<CaseAnswer>;
 }
 
 export interface ApplyFraudOutcomeResult {
   case_id: string;
-  /** The last outcome that was applied, or what was decided in review. `customer_gone`: erased before the case had ended. */
+  /** The last applied outcome, or the review's decision. `customer_gone`: erased before the case had ended. */
   outcome: KnownFraudCase['outcome'] | 'customer_gone';
-  /** Absent: the customer is gone. */
+  /** Absent: the customer was erased. */
   customer_status?: string;
 }
 
-/** What a run that continues as new takes along. */
+/** `carried`: the state of the previous run in the continue-as-new chain. */
 type Input = ApplyFraudOutcomeInput & { carried?: FraudCaseState };
 
 const fraudOutcomeSignal = defineSignal<[FraudSignals['fraudOutcome']]>('fraudOutcome');
@@ -79,18 +79,18 @@ const reviewDecisionSignal = defineSignal<[FraudSignals['reviewDecision']]>('rev
 const reinstateSignal = defineSignal<[FraudSignals['reinstate']]>('reinstate');
 
 const cases = proxyActivities<FraudActivities>({
-  // One transaction, two readings and a signal to each open recovery.
+  // One transaction, two reads and a signal to each open recovery.
   startToCloseTimeout: '30s',
-  // What came by signal alone is known to this run alone: an outage of the graph must not lose it.
+  // A message received only as a signal exists only in this run: an outage of the graph must not lose it.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
 const { deliverNotice } = proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
   taskQueue: TaskQueue.notices,
-  // One hand-over takes ten seconds at most, and the graph must still be told what came of it.
+  // One delivery takes at most ten seconds; its result must still be recorded in the graph.
   startToCloseTimeout: '20s',
-  // Then a process of its own goes on trying: the case's next outcome does not wait for a notifier.
+  // After that a separate workflow keeps trying, so that the case's next outcome does not wait for the notifier.
   scheduleToCloseTimeout: '60s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '20s' },
 });
@@ -99,7 +99,7 @@ const { deliverNotice } = proxyActivities<Pick<NoticeActivities, 'deliverNotice'
 const FIRST_SIGNAL_MS = 60_000;
 
 /**
- * @throws ApplicationFailure `InvalidFraudOutcome` where no message is valid, or none came
+ * @throws ApplicationFailure `InvalidFraudOutcome` if no message is valid, or none was received
  */
 export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcomeResult> {
   let state: FraudCaseState = input?.carried ?? { case_id: input?.case_id, received: [] };
@@ -110,7 +110,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     state = evolve(state, { fact: 'heard', received });
   };
   const refuse = (signal: string, refused: RefusedReport) => {
-    log.warn(`A ${signal} that is not valid is ignored`, { problems: refused.problems });
+    log.warn(`invalid ${signal} ignored`, { problems: refused.problems });
     refusal ??= refused;
   };
   setHandler(fraudOutcomeSignal, (payload: unknown) => {
@@ -136,10 +136,10 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   if (!input.resume && !input.carried) {
     const hasMessage = () => state.received.length > 0 || refusal !== undefined;
     if (!(await condition(hasMessage, FIRST_SIGNAL_MS)))
-      throw invalidStart('no signal came with the start', []);
+      throw invalidStart('no signal was received after the start', []);
   }
   for (;;) {
-    // Nothing valid has come, and nobody asks for more.
+    // No valid message was received, and the run was not started to resume a case.
     const isUnknown = !state.known && !state.gone && !input.resume;
     if (refusal && state.received.length === 0 && isUnknown) throw startRefused(refusal);
     const step = decide(state, Date.now());
@@ -155,10 +155,12 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     state = evolve(state, fact);
   }
   const { known, gone } = state;
-  // The graph had the case when it was taken up: erased with its customer, it needs no decision and no notice.
+  // The graph had the case when the run took it over: if it was erased with its customer, nothing is left to do.
   if (!known && (gone || input.resume)) return endCustomerGone();
   if (!known)
-    throw invalidStart('applyFraudOutcome', [{ field: 'case_id', message: 'is not the id of a fraud case' }]);
+    throw invalidStart('applyFraudOutcome', [
+      { field: 'case_id', message: 'must be the id of a fraud case' },
+    ]);
   const { customer_id, customer_status, outcome } = known;
   show(
     { process: WorkflowName.applyFraudOutcome, customerId: customer_id, state: 'done', outcome },
@@ -170,10 +172,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     const outcome = 'customer_gone';
     const customer = gone && { customerId: gone.customer_id };
     const process = WorkflowName.applyFraudOutcome;
-    show(
-      { process, ...customer, state: 'done', outcome },
-      'The customer was erased: nothing is left to decide',
-    );
+    show({ process, ...customer, state: 'done', outcome }, 'The customer was erased: no decision is needed');
     return { case_id: input.case_id, outcome };
   }
 
@@ -198,16 +197,16 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
         return { fact: 'done', received: step.received, ...answer };
       }
       case 'drop':
-        log.warn(`A ${step.received.received} that nothing waits for is ignored`);
+        log.warn(`${step.received.received} ignored: no longer applicable`);
         return { fact: 'dropped', received: step.received };
       case 'decide_by_policy':
-        log.error('Nobody has decided about a suspicion in time; policy has', { ...step.decision });
+        log.error('fraud review deadline passed: decided by policy', { ...step.decision });
         return {
           fact: 'decided_by_policy',
           ...(await cases.decideFraudReview({ case_id, decision: step.decision })),
         };
       case 'remind':
-        log.error('A suspicion of fraud still awaits a person', { case_id });
+        log.error('fraud review still awaits a decision', { case_id });
         return { fact: 'read', ...(await cases.remindOfFraudReview({ case_id })) };
       case 'notify':
         await notify(step.notification_id);
@@ -224,10 +223,10 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
       await deliverNotice(notice);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
-      log.warn('The notice could not be delivered yet; a child goes on trying', { notification_id });
+      log.warn('notice not delivered yet: a child workflow keeps trying', { notification_id });
       await startChild(sendNotice, {
         workflowId: notification_id,
-        // Its activities are on this queue for every process.
+        // The activities of `sendNotice` are always on this queue.
         taskQueue: TaskQueue.recovery,
         args: [notice],
         parentClosePolicy: ParentClosePolicy.ABANDON,
@@ -235,7 +234,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     }
   }
 
-  /** Each showing is an event in the history: once for each review. */
+  /** Once per review, because each call adds an event to the history. */
   function showReview(): void {
     const { known: fraudCase } = state;
     const since = fraudCase?.review && new Date(fraudCase.review.since).toISOString();
@@ -244,7 +243,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     const { customer_id: customerId } = fraudCase;
     show(
       { process: WorkflowName.applyFraudOutcome, customerId, state: 'needs_review' },
-      `**suspected**: awaits a person since ${since}`,
+      `**suspected**: awaiting an operator's decision since ${since}`,
     );
   }
 
@@ -272,7 +271,7 @@ function invalidStart(what: string, problems: readonly FieldProblem[]): Applicat
   });
 }
 
-/** A child of that id already sends the same notice. */
+/** A child with that id already sends the same notice. */
 function ignoreAlreadyStarted(error: unknown): void {
   if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
 }

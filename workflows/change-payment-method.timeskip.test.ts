@@ -1,4 +1,4 @@
-/** Changing and removing a method, with activities that fail where a test says so. */
+/** Changing and removing a payment method, with activities that fail where a test needs it. */
 
 import { createHash, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -19,11 +19,11 @@ type Activities = MethodUpdateActivities & RemovalActivities;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** How long an answer waits for the gateway: long enough for a busy machine, or as short as where the gateway is away. */
+/** How long a response waits for the gateway: enough for a busy machine, or short for a gateway that is unavailable. */
 const LONG_WAIT_MS = 60_000;
 const SHORT_WAIT_MS = 200;
 
-/** What the activities were asked, in order; each test spoils what it needs to. */
+/** Activities that record their calls in order; each test overrides what it needs. */
 function fakeActivities(overrides: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
   const seen: string[] = [];
   const activities: Activities = {
@@ -97,17 +97,17 @@ async function shown(rig: TestRig, input: EditPaymentMethodInput) {
   return Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
 }
 
-/** Away until that moment of the server's time. */
+/** Fails as unavailable for that long, by the server's clock. */
 function awayFor(rig: () => TestRig, ms: number) {
   let back: number | undefined;
   return async () => {
     const now = await rig().now();
     back ??= now + ms;
-    if (now < back) throw new PersonaError('gateway_unavailable', 'away');
+    if (now < back) throw new PersonaError('gateway_unavailable', 'unavailable');
   };
 }
 
-test('a new date: asked of the gateway, then written, then answered', async () => {
+test('a new expiry date is changed at the gateway, recorded, and then returned', async () => {
   const { activities, seen } = fakeActivities();
   const rig = await rigOf(activities);
   const input = dateChange();
@@ -124,7 +124,7 @@ test('a new date: asked of the gateway, then written, then answered', async () =
   });
 });
 
-test('consent alone asks no gateway', async () => {
+test('a change of consent alone does not call the gateway', async () => {
   const { activities, seen } = fakeActivities();
   const rig = await rigOf(activities);
   const input = { ...editRequest(), change: { off_session_consent: false } };
@@ -134,7 +134,7 @@ test('consent alone asks no gateway', async () => {
   expect(seen).toEqual(['requestMethodUpdate']);
 });
 
-test('the gateway is away for hours: answered as it was, changed when it is back', async () => {
+test('with the gateway down for hours, the response is pending, and the change follows when it is back', async () => {
   let rig: TestRig;
   const { activities, seen } = fakeActivities({}, SHORT_WAIT_MS);
   const { updateAtGateway } = activities;
@@ -154,11 +154,11 @@ test('the gateway is away for hours: answered as it was, changed when it is back
   expect(seen.filter((name) => name === 'recordMethodUpdate')).toHaveLength(1);
 });
 
-test('a gateway that is away for more than a week is given up, and operations see it', async () => {
+test('a change is given up after a week without the gateway, and the search attributes show it', async () => {
   const { activities, seen } = fakeActivities(
     {
       async updateAtGateway() {
-        throw new PersonaError('gateway_unavailable', 'away');
+        throw new PersonaError('gateway_unavailable', 'unavailable');
       },
     },
     SHORT_WAIT_MS,
@@ -172,7 +172,7 @@ test('a gateway that is away for more than a week is given up, and operations se
   expect(await shown(rig, input)).toMatchObject({ PersonaOutcome: 'given_up' });
 });
 
-test('the graph is away after the gateway has changed the card: written when it is back', async () => {
+test('a change made at the gateway during an outage of the graph is recorded when the graph is back', async () => {
   let rig: TestRig;
   const { activities } = fakeActivities({}, SHORT_WAIT_MS);
   const { recordMethodUpdate } = activities;
@@ -203,14 +203,14 @@ test.each<[string, Partial<Activities>, string]>([
     'payment_method_declined',
   ],
   [
-    'others have detached it',
+    'the method was detached elsewhere',
     {
       updateAtGateway: async () => 'not_attached' as const,
       recordMethodUpdate: async () => ({ result: 'removed' as const }),
     },
     'payment_method_not_found',
   ],
-])('%s: the customer is told, and the process ends well', async (_, overrides, type) => {
+])('%s: the request fails, and the process completes', async (_, overrides, type) => {
   const { activities } = fakeActivities(overrides);
   const rig = await rigOf(activities);
   const input = dateChange();
@@ -220,7 +220,7 @@ test.each<[string, Partial<Activities>, string]>([
 });
 
 test.each(['stale_version', 'customer_suspended', 'payment_method_not_found', 'illegal_transition'] as const)(
-  'hands on %s, and the gateway hears nothing',
+  'passes on %s without calling the gateway',
   async (type) => {
     const refuse = async () => {
       throw new PersonaError(type, 'no');
@@ -234,7 +234,7 @@ test.each(['stale_version', 'customer_suspended', 'payment_method_not_found', 'i
   },
 );
 
-test('a removed method is answered at once, and detached when the gateway is back', async () => {
+test('a removal responds immediately, and the method is detached when the gateway is back', async () => {
   let rig: TestRig;
   const { activities, seen } = fakeActivities();
   const { detachPaymentMethod } = activities;
@@ -247,19 +247,19 @@ test('a removed method is answered at once, and detached when the gateway is bac
   const input = editRequest();
 
   expect(await remove(rig, input)).toMatchObject({ payment_method_status: 'inactive', version: 4 });
-  // Who asks again meanwhile joins, and hears the same.
+  // A repeated request joins the run and gets the same response.
   expect(await remove(rig, input)).toMatchObject({ version: 4 });
   expect(await handleOf(rig, input).result()).toMatchObject({ version: 4 });
   expect(seen.filter((name) => name === 'removePaymentMethod')).toHaveLength(1);
   expect(await shown(rig, input)).toMatchObject({ PersonaState: 'done', PersonaOutcome: 'detached' });
 });
 
-test('detaching waits for a charge that is under way', async () => {
+test('detaching waits for a charge in progress', async () => {
   let tries = 0;
   const { activities } = fakeActivities({
     async detachPaymentMethod() {
       tries += 1;
-      if (tries < 4) throw new PersonaError('charge_in_doubt', 'under way');
+      if (tries < 4) throw new PersonaError('charge_in_doubt', 'in progress');
       return 'detached';
     },
   });
@@ -271,7 +271,7 @@ test('detaching waits for a charge that is under way', async () => {
   expect(tries).toBe(4);
 });
 
-test('a try that breaks off behind the graph: the next one detaches, and the wallet is not touched again', async () => {
+test('a failed detachment is retried without removing the method from the wallet again', async () => {
   let tries = 0;
   const { activities, seen } = fakeActivities({
     async detachPaymentMethod() {
@@ -289,7 +289,7 @@ test('a try that breaks off behind the graph: the next one detaches, and the wal
   expect(await shown(rig, input)).toMatchObject({ PersonaOutcome: 'not_attached' });
 });
 
-test('the key of a removal that runs is not free for another request', async () => {
+test('another request with the key of a running removal joins that removal', async () => {
   let detach: () => void = () => {};
   const released = new Promise<void>((resolve) => {
     detach = resolve;
@@ -304,7 +304,7 @@ test('the key of a removal that runs is not free for another request', async () 
   const input = editRequest();
   await remove(rig, input);
 
-  // It joins the removal, and its answer has that one's hash: who asks compares.
+  // The response has the removal's request hash, which the caller compares.
   const { payment_method_id: __, expected_version: ___, by: ____, ...common } = input;
   const added = await addPaymentMethod(
     rig.client,

@@ -3,7 +3,7 @@ import { TaskQueue } from '../domain/workflow-contracts.ts';
 import { createTestRig } from '../test/rig/index.ts';
 import type { ReceiptActivities } from './expire-receipts.ts';
 
-test('receipts are forgotten part by part, and what twenty parts leave is the next run’s', async () => {
+test('a run deletes receipts in at most twenty batches and leaves the rest to the next run', async () => {
   let left = 45;
   const activities: ReceiptActivities = {
     async expireReceipts() {

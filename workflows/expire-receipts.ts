@@ -1,23 +1,23 @@
-/** Hourly: what commands remember of their repeats is forgotten once no repeat can come any more. */
+/** Hourly: deletes command receipts once no repeat of their command is possible any more. */
 
 import { proxyActivities } from '@temporalio/workflow';
 import { WorkflowName } from '../domain/workflow-contracts.ts';
 import { show } from './visibility.ts';
 
 export interface ReceiptActivities {
-  /** Forgets receipts of every kind for some minutes. `isDone`: there is none left that is old enough. */
+  /** Deletes expired receipts of every kind for up to a few minutes. `isDone`: no expired receipt is left. */
   expireReceipts(): Promise<{ expired: number; isDone: boolean }>;
 }
 
 const { expireReceipts: expire } = proxyActivities<ReceiptActivities>({
   startToCloseTimeout: '5m',
   heartbeatTimeout: '1m',
-  // The next run comes within the hour and begins anew.
+  // The next hourly run starts afresh.
   scheduleToCloseTimeout: '30m',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
-/** What is left then comes with the next run. */
+/** The rest is left to the next run. */
 const MAX_ACTIVITIES = 20;
 
 export async function expireReceipts(): Promise<{ expired: number }> {
@@ -27,6 +27,6 @@ export async function expireReceipts(): Promise<{ expired: number }> {
     expired += result.expired;
     if (result.isDone) break;
   }
-  show({ process: WorkflowName.expireReceipts, state: 'done' }, `Forgot ${expired} receipts`);
+  show({ process: WorkflowName.expireReceipts, state: 'done' }, `Deleted ${expired} receipts`);
   return { expired };
 }

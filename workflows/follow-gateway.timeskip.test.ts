@@ -16,7 +16,7 @@ const method = (): GatewayChange => ({
   changed: 'payment_method',
   payment_method_id: 'm-1',
 });
-const notAsked = () => Promise.reject(new Error('nobody asked for this'));
+const notAsked = () => Promise.reject(new Error('unexpected call'));
 const unexpected: FollowActivities = {
   followPaymentMethod: notAsked,
   followMandate: notAsked,
@@ -42,7 +42,7 @@ async function rigWith(activities: Partial<FollowActivities>, others: Record<str
   };
 }
 
-test('each kind of change is read by its own activity, and a failed refund is said to have failed', async () => {
+test('each kind of gateway update is read by its own activity, and a failed refund is reported as such', async () => {
   const asked: unknown[] = [];
   const activities: FollowActivities = {
     async followPaymentMethod(change) {
@@ -76,12 +76,12 @@ test('each kind of change is read by its own activity, and a failed refund is sa
     outcomes.push(...((await result()) as { outcomes: string[] }).outcomes);
   }
   expect(outcomes).toEqual(['updated', 'consent_withdrawn', 'refund_failed', 'disputed', 'disputed']);
-  // Whose charge is contested, its own reading finds out.
+  // The activity itself determines whose charge is contested.
   const owned = changes.map((change) => ('dispute_ref' in change ? change : { ...change, customer_id }));
   expect(asked).toEqual(owned);
 });
 
-test('readings of one method never overlap: what is told meanwhile is read afterwards', async () => {
+test('reads of one method never overlap: an update received meanwhile is read afterwards', async () => {
   let underWay = 0;
   let most = 0;
   let readings = 0;
@@ -105,12 +105,12 @@ test('readings of one method never overlap: what is told meanwhile is read after
   expect(most).toBe(1);
 });
 
-test('a gateway that is away for days loses nothing', async () => {
+test('an update is not lost while the gateway is down for days', async () => {
   let tries = 0;
   const { signalChange, result, now } = await rigWith({
     async followPaymentMethod() {
       tries += 1;
-      if (tries < 400) throw new PersonaError('gateway_unavailable', 'away');
+      if (tries < 400) throw new PersonaError('gateway_unavailable', 'unavailable');
       return 'removed';
     },
   });
@@ -120,17 +120,17 @@ test('a gateway that is away for days loses nothing', async () => {
   expect((await now()) - before).toBeGreaterThan(2 * 86_400_000);
 });
 
-test('thousands of events while the gateway is away: a new run goes on, and nothing is lost', async () => {
+test('thousands of events during a gateway outage continue as new, and no update is lost', async () => {
   let away = true;
   const read: string[] = [];
   const { signalChange, result, client } = await rigWith({
     async followPaymentMethod({ event_id }) {
-      if (away) throw new PersonaError('gateway_unavailable', 'away');
+      if (away) throw new PersonaError('gateway_unavailable', 'unavailable');
       read.push(event_id);
       return 'unchanged';
     },
     async followMandate({ mandate_ref }) {
-      if (away) throw new PersonaError('gateway_unavailable', 'away');
+      if (away) throw new PersonaError('gateway_unavailable', 'unavailable');
       read.push(mandate_ref);
       return 'unchanged';
     },
@@ -148,13 +148,13 @@ test('thousands of events while the gateway is away: a new run goes on, and noth
   await signalChange({ ...method(), changed: 'mandate', mandate_ref: 'mandate_last' });
   away = false;
   await result();
-  // The one under way and the first of each other subject were carried over; what was told since is read as it came.
+  // The read in progress and the first update per object were carried over; later updates are read as received.
   expect(read.slice(0, 2)).toEqual(['evt_first', 'mandate_1']);
   expect(read).toContain('mandate_last');
   expect(read.length).toBeLessThan(2_000);
 }, 60_000);
 
-test('what is never read, and what nobody understands, ends no run', async () => {
+test('neither an invalid update nor one that cannot be read fails the run', async () => {
   const { signalChange, result } = await rigWith({
     async followPaymentMethod() {
       throw new PersonaError('customer_not_found', 'erased');
@@ -168,7 +168,7 @@ test('what is never read, and what nobody understands, ends no run', async () =>
   expect(await result()).toEqual({ outcomes: ['given_up'] });
 });
 
-test('Chimera is told of known fraud by a process of its own, once for each suspicion', async () => {
+test('known fraud is reported to Chimera by a separate workflow, once per suspicion', async () => {
   const reports = [1, 2].map((n) => ({
     event_id: `du_${randomUUID()}:m-${n}`,
     customer_id,

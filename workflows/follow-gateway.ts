@@ -1,7 +1,6 @@
 /**
- * What the gateway changes by itself (a reissued card, a method that was detached, a mandate that ended, a refund, a
- * dispute) is read there and written down. One run at a time per method, per obligation and per contested charge, so
- * that readings keep their order.
+ * Reads and records gateway updates (a reissued card, a detached method, an ended mandate, a refund, a dispute). One run
+ * at a time per method, per mandate, per obligation and per contested charge, so that reads keep their order.
  */
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -33,11 +32,17 @@ import { reportFraud } from './report-fraud.ts';
 import { show } from './visibility.ts';
 
 export interface FollowGatewayResult {
-  /** What came of the newest changes, in the order in which they were heard of. */
+  /** The outcomes of the latest updates, in the order in which they were received. */
   outcomes: FollowOutcome[];
 }
 
-/** `unknown`: the gateway knows nothing of it. `detached`: there, as it was removed here. `verified`: a new method whose own run was lost, with whatever result. `ignored`: the method is in no wallet here. `given_up`: it was never read, or never written down. */
+/**
+ * - `unknown`: the gateway does not have the object.
+ * - `detached`: at the gateway, because it had been removed here.
+ * - `verified`: a new method whose own run was lost, whatever the result.
+ * - `ignored`: the method is in no wallet.
+ * - `given_up`: never read, or never recorded.
+ */
 export type FollowOutcome =
   | 'unchanged'
   | 'unknown'
@@ -63,18 +68,17 @@ export type DisputeChange = Extract<GatewayChange, { dispute_ref: string }>;
 
 export interface FollowActivities {
   /**
-   * Reads the method, writes down what is newer, and tells the customer's open recoveries of new details. One that is
-   * attached to nobody any more, or to another customer, leaves the wallet; one that was removed here and is still
-   * attached there is detached; what was lost with its run, a change of its date or the verification of a new one, is
-   * finished.
+   * Reads the method, records newer details, and signals the customer's open recoveries. A method that is no longer
+   * attached, or attached to another customer, leaves the wallet; one that was removed here but is still attached is
+   * detached; a change of its date or a verification whose run was lost is completed.
    */
   followPaymentMethod(input: ChangeOf<'payment_method'>): Promise<FollowOutcome>;
-  /** Reads the mandate. If it has ended, its method may no longer be charged without the customer. */
+  /** Reads the mandate. If it has ended, its method must no longer be charged off-session. */
   followMandate(input: ChangeOf<'mandate'>): Promise<FollowOutcome>;
-  /** Reads the refunds of a payment, and writes down those that others made, and those that failed. */
+  /** Reads the refunds of a payment, and records failed ones and those that others made. */
   followRefunds(input: ChangeOf<'refunds'>): Promise<FollowOutcome>;
   /**
-   * Reads a dispute or an early warning, and writes down for each holder of the card what it means. `reports`: for
+   * Reads a dispute or an early fraud warning, and records its consequences for each holder of the card. `reports`: for
    * Chimera.
    */
   followDispute(input: DisputeChange): Promise<{ outcome: FollowOutcome; reports: SuspectedFraud[] }>;
@@ -83,28 +87,28 @@ export interface FollowActivities {
 export const gatewayChangedSignal = defineSignal<[GatewayChange]>(GATEWAY_CHANGED);
 
 const activities = proxyActivities<FollowActivities>({
-  // One or two calls of ten seconds at most, seldom four; one transaction, seldom two; a few signals.
+  // One or two calls of at most ten seconds, rarely four; one transaction, rarely two; a few signals.
   startToCloseTimeout: '1m',
-  // The gateway tells once: neither its outage nor the graph's may lose what it said.
+  // The gateway notifies only once: an outage of the gateway or the graph must not lose the update.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10m' },
-  // The next run reads the same thing: a reading that is under way ends first.
+  // The next run reads the same object: a read in progress must end first.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-/** Far below where Temporal ends a run, also for its signals. */
+/** Far below Temporal's limit for a run's events, signals included. */
 const MAX_HISTORY_LENGTH = 2_000;
-/** So many of the newest outcomes are kept. */
+/** The number of latest outcomes in the result. */
 const MAX_OUTCOMES = 100;
 
-/** Continues as new when its history has grown: also while the gateway is away, when nothing but signals comes. */
+/** Continues as new when its history has grown, including during a gateway outage, when only signals arrive. */
 export async function followGateway(input: FollowGatewayInput): Promise<FollowGatewayResult> {
   const { customer_id } = input;
   const received: GatewayChange[] = [...(input.received ?? [])];
-  // The signal that the run was started with is there at once.
+  // Runs synchronously for the signal that the run was started with.
   setHandler(gatewayChangedSignal, (change: unknown) => {
     if (isChange(change)) received.push(change);
-    else log.warn('A gatewayChanged that is not valid is ignored');
+    else log.warn('invalid gatewayChanged ignored');
   });
   const outcomes: FollowOutcome[] = [];
   for (let change = received.shift(); change !== undefined; change = received.shift()) {
@@ -124,7 +128,7 @@ export async function followGateway(input: FollowGatewayInput): Promise<FollowGa
       state: 'done',
       outcome,
     },
-    `What the gateway changed was followed: ${outcomes.join(', ')}`,
+    `Gateway updates processed: ${outcomes.join(', ')}`,
   );
   return { outcomes };
 }
@@ -134,7 +138,7 @@ function isHistoryLong(): boolean {
   return (continueAsNewSuggested || historyLength >= MAX_HISTORY_LENGTH) && patched('continues-as-new');
 }
 
-/** What is read anew is read once, however many events spoke of it. */
+/** Keeps one update per object: however many events name it, it is read once. */
 function uniqueChanges(changes: readonly GatewayChange[]): GatewayChange[] {
   const first = new Map<string, GatewayChange>();
   for (const change of changes) {
@@ -145,8 +149,8 @@ function uniqueChanges(changes: readonly GatewayChange[]): GatewayChange[] {
 }
 
 /**
- * What an activity gives. When the history grows too long meanwhile it is called off.
- * @returns `undefined`: the next run is to begin it anew
+ * Runs an activity, and cancels it if the history grows too long meanwhile.
+ * @returns `undefined`: the next run must start it again
  */
 async function unlessHistoryLong<T>(work: () => Promise<T>): Promise<T | undefined> {
   const scope = new CancellationScope();
@@ -162,13 +166,13 @@ async function unlessHistoryLong<T>(work: () => Promise<T>): Promise<T | undefin
   try {
     return await running;
   } catch (error) {
-    // Whether it was cancelled or its last try failed: it is not tried again here.
+    // Cancelled, or its last attempt failed: either way this run does not retry it.
     if (error instanceof ActivityFailure) return undefined;
     throw error;
   }
 }
 
-/** @returns `undefined`: the next run is to read it */
+/** @returns `undefined`: the next run must read it */
 async function follow(
   customer_id: string | undefined,
   change: GatewayChange,
@@ -176,12 +180,12 @@ async function follow(
   try {
     const outcome = await read(customer_id, change);
     if (outcome === 'refund_failed')
-      log.error('A refund has failed; what Persona has to give back is tried again', logFields(change));
-    if (outcome === 'unknown') log.warn('The gateway does not know what it spoke of', logFields(change));
+      log.error('refund failed at the gateway: due refunds are tried again', logFields(change));
+    if (outcome === 'unknown') log.warn('gateway update names an unknown object', logFields(change));
     return outcome;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.error('What the gateway changed was never followed', {
+    log.error('gateway update given up', {
       ...logFields(change),
       reason: error.cause?.message,
     });
@@ -207,17 +211,17 @@ async function read(
 
 async function readDispute(change: DisputeChange): Promise<FollowOutcome | undefined> {
   const followed = await unlessHistoryLong(() => activities.followDispute(change));
-  // Out of that scope: what was found out is reported, however long the history is.
+  // Outside that scope: findings are reported however long the history is.
   for (const report of followed?.reports ?? []) await reportInBackground(report);
   return followed?.outcome;
 }
 
-/** Chimera may be unreachable for days, and gets one report for each suspicion. */
+/** Chimera may be unavailable for days, and gets one report per suspicion. */
 async function reportInBackground(report: SuspectedFraud): Promise<void> {
   try {
     await startChild(reportFraud, {
       workflowId: fraudReportWorkflowId(report.event_id),
-      // Its activities are on this queue alone.
+      // The activities of `reportFraud` are only on this queue.
       taskQueue: TaskQueue.recovery,
       args: [report],
       parentClosePolicy: ParentClosePolicy.ABANDON,
@@ -235,7 +239,7 @@ const REQUIRED_FIELDS: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['fraud_warning', ['event_id', 'dispute_ref', 'charge_ref']],
 ] satisfies [GatewayChange['changed'], string[]][]);
 
-/** Anybody may have sent anything. */
+/** Any Temporal client may signal the workflow, with any payload. */
 function isChange(payload: unknown): payload is GatewayChange {
   if (typeof payload !== 'object' || payload === null) return false;
   const given: Readonly<Record<string, unknown>> = { ...payload };

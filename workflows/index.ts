@@ -1,4 +1,4 @@
-/** The workflow bundle: every process, and nothing but the processes. */
+/** Entry point of the workflow bundle: exports every workflow, and nothing else. */
 
 import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import { VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
@@ -17,8 +17,9 @@ import { sendNotice } from './send-notice.ts';
 import { sweepObligations } from './sweep-obligations.ts';
 import { updatePaymentMethod } from './update-payment-method.ts';
 
-// Where workers are versioned: these end within a day, on the code that they began with. The others live for weeks, and go
-// on with the newest code; what changes their commands stands behind `patched()`. Elsewhere the server refuses to be told.
+// With versioned workers these workflows are pinned: they end within a day, on the build that they started on. The others
+// may run for weeks and move to the current build; changes of their commands are guarded by `patched()`. Without versioned
+// workers the server rejects a versioning behaviour.
 pin(expireReceipts);
 pin(monitorExpiringCards);
 pin(reconcilePaymentMethods);

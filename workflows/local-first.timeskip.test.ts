@@ -8,7 +8,7 @@ import { report, fakeRecovery } from './recovery/recovery-workflow-fixtures.ts';
 
 type FakeRecovery = ReturnType<typeof fakeRecovery>;
 
-/** The same, with something before each call of `recordAttempt`. */
+/** The fake's activities, with `before` run ahead of each call of `recordAttempt`. */
 function withRecording(fake: FakeRecovery, before: () => Promise<void> | void): FakeRecovery['activities'] {
   const recovery = fake.activities[TaskQueue.recovery];
   return {
@@ -29,12 +29,12 @@ async function tasksOf(handle: WorkflowHandle): Promise<(string | null | undefin
   return scheduled.map(({ activityType }) => activityType?.name);
 }
 
-test('a command that fails within the workflow task becomes an ordinary activity, which goes on trying', async () => {
+test('a command that fails within the workflow task is retried as an ordinary activity', async () => {
   const fake = fakeRecovery();
   const tries: boolean[] = [];
   const activities = withRecording(fake, () => {
     tries.push(activityInfo().isLocal);
-    if (tries.length < 4) throw new PersonaError('graph_unavailable', 'Neo4j is away');
+    if (tries.length < 4) throw new PersonaError('graph_unavailable', 'Neo4j is unavailable');
   });
   const handle = await report(await createTestRig({ activities }), fake);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', attempts: 1 });
@@ -43,7 +43,7 @@ test('a command that fails within the workflow task becomes an ordinary activity
   expect(fake.seen.charges).toEqual(['card-a:1']);
 });
 
-test('so does one that takes too long for a workflow task', async () => {
+test('a command that takes too long for a workflow task is retried as an ordinary activity', async () => {
   const fake = fakeRecovery();
   let tries = 0;
   const activities = withRecording(fake, async () => {
@@ -56,7 +56,7 @@ test('so does one that takes too long for a workflow task', async () => {
   expect(fake.seen.charges).toEqual(['card-a:1']);
 });
 
-test('that a claim is taken back is written down by an ordinary activity: a later message could undo it', async () => {
+test('the release of a claim is recorded by an ordinary activity, because a later message could reverse it', async () => {
   const fake = fakeRecovery({ charge: () => ({ result: 'declined', codes: {} }) });
   const local: boolean[] = [];
   const activities = withRecording(fake, () => void local.push(activityInfo().isLocal));
@@ -73,7 +73,7 @@ test('that a claim is taken back is written down by an ordinary activity: a late
   expect(fake.seen.charges).toEqual(['card-a:1']);
 });
 
-test('what is refused for good fails as an ordinary activity does', async () => {
+test('a permanent refusal fails as that of an ordinary activity', async () => {
   const fake = fakeRecovery();
   const recovery = fake.activities[TaskQueue.recovery];
   let tries = 0;

@@ -1,4 +1,4 @@
-/** Short commands of the graph, carried out within the workflow task instead of by a task of their own. */
+/** Runs short graph commands within the workflow task instead of in a separate activity task. */
 
 import { proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
 
@@ -6,22 +6,22 @@ type Activity<Input, Output> = (input: Input) => Promise<Output>;
 
 const local = proxyLocalActivities<Record<string, Activity<unknown, unknown>>>({
   // Longer than a transaction takes on a busy machine, and shorter than the eight seconds after which a workflow task has
-  // to be renewed, by three events each time. The task keeps its slot meanwhile: what waits for a customer's lock that is
-  // held elsewhere must not keep the slots from other customers' recoveries for long.
-  // Longer than their commands may take there, and Neo4j needs to notice (`LOCAL_COMMAND_MS`).
+  // to be renewed, by three events each time. The task occupies its slot meanwhile: a command that waits for a customer's
+  // lock must not take slots from other customers' recoveries for long. Also longer than the command's own limit, which
+  // Neo4j enforces (`LOCAL_COMMAND_MS`).
   startToCloseTimeout: '5s',
   retry: { maximumAttempts: 1 },
 });
 
 /**
- * The activity, tried once within the workflow task: no task and no answer has to go by way of Temporal's server, which
- * takes longer than the command. What does not succeed at once becomes an ordinary activity, whose retries leave no
- * events however long an outage lasts (decision 175).
+ * Tries the activity once within the workflow task, which saves the round trip through Temporal's server; that takes
+ * longer than the command. If it fails or takes too long, it runs as an ordinary activity, whose retries add no events
+ * however long an outage lasts (docs/decisions/12-recovery-workflow.md).
  *
- * A workflow task that is lost repeats the command: it has to recognise its repetition, and nothing that comes meanwhile
- * may keep the run from asking for it again.
+ * A lost workflow task repeats the command. The command must therefore recognise its repetition, and no message that
+ * arrives meanwhile may keep the run from issuing it again.
  *
- * @param name of the activity, as `ordinary` has it
+ * @param name the name of the activity `ordinary`
  */
 export function localFirst<Input, Output>(
   name: string,
@@ -31,7 +31,7 @@ export function localFirst<Input, Output>(
     try {
       return (await local[name]?.(input)) as Output;
     } catch (error) {
-      // Also what is refused for good: the ordinary activity says so in the way that its callers know.
+      // Also after a permanent refusal, so that callers get it as the failure of an ordinary activity.
       if (!(error instanceof TemporalFailure)) throw error;
       return ordinary(input);
     }

@@ -26,13 +26,13 @@ async function monitor(activities: ExpiryActivities) {
   return { rig, handle };
 }
 
-/** What operations see of it in Temporal. */
+/** The search attributes that operators see in Temporal. */
 async function shown(rig: TestRig, workflowId: string): Promise<Record<string, unknown>> {
   const { typedSearchAttributes } = await rig.client.workflow.getHandle(workflowId).describe();
   return Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
 }
 
-test('the parts of one run follow each other, decide by one day and policy, and are added up', async () => {
+test('the batches of a run are sequential, share one day and policy, and their counts are added up', async () => {
   const asked: object[] = [];
   const { rig, handle } = await monitor({
     async monitorCards(input) {
@@ -54,7 +54,7 @@ test('the parts of one run follow each other, decide by one day and policy, and 
   });
 });
 
-test('a run over millions of cards continues as new, with the same day, and names no more than some that failed', async () => {
+test('a run over millions of cards continues as new with the same day, and lists a limited number of failed ids', async () => {
   const asked: { scan?: object; after?: object }[] = [];
   const { rig, handle } = await monitor({
     async monitorCards(input) {
@@ -75,13 +75,13 @@ test('a run over millions of cards continues as new, with the same day, and name
   expect(last.events?.length).toBeLessThan(1_000);
 });
 
-test('a part that breaks off is taken up where it told last', async () => {
+test('a failed batch resumes from its last heartbeat', async () => {
   const attempts: unknown[] = [];
   const { handle } = await monitor({
     async monitorCards() {
       attempts.push(activityInfo().heartbeatDetails);
       heartbeat({ after: cursor(attempts.length) });
-      if (attempts.length === 1) throw new PersonaError('graph_unavailable', 'away');
+      if (attempts.length === 1) throw new PersonaError('graph_unavailable', 'unavailable');
       return { scan: SCAN, tally: tallyOf({ scanned: 1 }) };
     },
   });
@@ -89,12 +89,12 @@ test('a part that breaks off is taken up where it told last', async () => {
   expect(attempts).toEqual([undefined, { after: cursor(1) }]);
 });
 
-test('a graph that is away for hours is waited for', async () => {
+test('a run waits for a graph that is unavailable for hours', async () => {
   let tries = 0;
   const { rig, handle } = await monitor({
     async monitorCards() {
       tries += 1;
-      if (tries < 120) throw new PersonaError('graph_unavailable', 'away');
+      if (tries < 120) throw new PersonaError('graph_unavailable', 'unavailable');
       return { scan: SCAN, tally: tallyOf({ scanned: 3 }) };
     },
   });

@@ -1,6 +1,6 @@
 /**
- * Daily: looks at every card whose month ends, and once for each stage its customer is written to. What has been decided
- * stands in the cards, so a run that is repeated, or takes up a lost one, does nothing twice.
+ * Daily: checks every card that is about to expire, and notifies its customer once per stage. Decisions are stored in the
+ * card, so that a repeated or resumed run does nothing twice.
  */
 
 import { continueAsNew, proxyActivities } from '@temporalio/workflow';
@@ -8,23 +8,23 @@ import type { ExpiryScan } from '../domain/expiry/candidates.ts';
 import { WorkflowName } from '../domain/workflow-contracts.ts';
 import { show } from './visibility.ts';
 
-/** What one activity has seen to, or all of them. */
+/** The counts of one activity, or of a whole run. */
 export interface ExpiryTally {
-  /** Cards that were looked at. */
+  /** Cards that were checked. */
   scanned: number;
-  /** Customers who are written to ahead of a card's end. */
+  /** Customers who are notified before a card expires. */
   notified: number;
-  /** Cards of which the gateway had newer details, or had them no more: nobody is written to. */
+  /** Cards with newer details at the gateway, or no longer there: no notice is sent. */
   updated: number;
-  /** Cards whose month is over. */
+  /** Cards that have expired. */
   expired: number;
   /** Cards that the next run tries again. */
   failed: number;
-  /** The first of them. */
+  /** The ids of the first of them. */
   failed_ids: string[];
 }
 
-/** Where the next activity begins. */
+/** Where the next activity starts. */
 export interface ExpiryCursor {
   expires_on: string;
   payment_method_id: string;
@@ -32,7 +32,7 @@ export interface ExpiryCursor {
 
 export interface ExpiryActivities {
   /**
-   * Sees to up to ten thousand cards. @param input.scan absent: begins a run, with policy and time of now
+   * Processes up to ten thousand cards. @param input.scan absent: starts a run, with the current policy and time
    */
   monitorCards(input: { scan?: ExpiryScan; after?: ExpiryCursor }): Promise<{
     scan: ExpiryScan;
@@ -46,7 +46,7 @@ export interface ExpiryResult extends ExpiryTally {
   took_ms: number;
 }
 
-/** What the executions before this one hand on. */
+/** Carried over from the previous execution. */
 interface MonitorProgress {
   /** Epoch milliseconds. */
   began_at: number;
@@ -56,18 +56,18 @@ interface MonitorProgress {
 }
 
 const { monitorCards } = proxyActivities<ExpiryActivities>({
-  // Ten thousand cards, all of them due, at the pace at which the gateway may be asked.
+  // Ten thousand cards, all of them due, at the gateway's rate limit.
   startToCloseTimeout: '2h',
-  // One card takes a reading of ten seconds at most, and a transaction.
+  // One card takes a read of at most ten seconds, and a transaction.
   heartbeatTimeout: '1m',
-  // The graph may be away for a while; what is left then comes with the next day's run.
+  // Covers an outage of the graph; the next day's run does the rest.
   scheduleToCloseTimeout: '6h',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
-/** Each is a handful of events: history stays below a thousand. */
+/** Each takes a few events: the history stays below a thousand. */
 const ACTIVITIES_PER_EXECUTION = 100;
-/** Enough to begin looking; the logs name each of them. */
+/** Enough to start an investigation; the logs name all of them. */
 const MAX_FAILED_IDS = 100;
 
 export async function monitorExpiringCards(progress?: MonitorProgress): Promise<ExpiryResult> {
@@ -94,7 +94,7 @@ export async function monitorExpiringCards(progress?: MonitorProgress): Promise<
       return { ...tally, took_ms: Date.now() - began_at };
     }
   }
-  // The loop has run: both are known.
+  // The loop has run, so that both `scan` and `after` are set.
   return continueAsNew<typeof monitorExpiringCards>({ began_at, scan, after, tally } as MonitorProgress);
 }
 
@@ -110,5 +110,5 @@ function addTallies(one: ExpiryTally, other: ExpiryTally): ExpiryTally {
 }
 
 function summaryOf({ scanned, notified, updated, expired, failed }: ExpiryTally): string {
-  return `Looked at ${scanned} cards: ${notified} customers notified, ${updated} cards updated, ${expired} expired, ${failed} failed`;
+  return `Checked ${scanned} cards: ${notified} customers notified, ${updated} cards updated, ${expired} expired, ${failed} failed`;
 }

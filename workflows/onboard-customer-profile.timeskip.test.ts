@@ -1,4 +1,4 @@
-/** The behavioural profile, from a Chimera that is away, or whose answer is lost. */
+/** The behavioural profile when Chimera is unavailable, or its response is lost. */
 
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
@@ -17,7 +17,7 @@ import {
   fakeOnboarding,
 } from './onboarding-fixtures.ts';
 
-test('Chimera away for six days delays no answer and still gets its snapshot', async () => {
+test('an outage of Chimera of six days does not delay the response, and Chimera still gets the snapshot', async () => {
   let rig: TestRig;
   let back = 0;
   const away = awayUntil(
@@ -42,17 +42,17 @@ test('Chimera away for six days delays no answer and still gets its snapshot', a
   expect(await rig.now()).toBeGreaterThan(back);
 });
 
-test('Chimera away for more than 7 days: the customer is onboarded without a profile', async () => {
+test('after seven days without Chimera, the customer is onboarded without a profile', async () => {
   const { activities, customer_id, seen } = fakeOnboarding({
     async initiateBehavioralProfile() {
-      throw new PersonaError('chimera_unavailable', 'away');
+      throw new PersonaError('chimera_unavailable', 'unavailable');
     },
   });
   const rig = await onboardingRig(activities);
   const body = request({ behavioral_data_snapshot: 'typing' });
 
   expect(await ask(rig, body)).toMatchObject({ customer_id, warnings: [] });
-  // What is left of it: a warning in the result, an error in the log, and the next transaction asks again.
+  // What remains is a warning in the result and an error in the log; the next transaction tries again.
   expect(await resultOf(rig, body)).toMatchObject({
     customer_id,
     payment_method_status: 'active',
@@ -65,12 +65,12 @@ test('Chimera away for more than 7 days: the customer is onboarded without a pro
 test.each([
   ['an hour', HOUR],
   ['a day', DAY],
-])('Chimera away for %s: the profile comes within ten minutes of its return', async (_, away) => {
+])('after an outage of Chimera of %s, the profile is created within ten minutes', async (_, away) => {
   let rig: TestRig;
   let back = 0;
   const { activities, seen } = fakeOnboarding({
     initiateBehavioralProfile: async ({ snapshot }) => {
-      if ((await rig.now()) < back) throw new PersonaError('chimera_unavailable', 'away');
+      if ((await rig.now()) < back) throw new PersonaError('chimera_unavailable', 'unavailable');
       return { baseline_data_ref: `baseline of ${snapshot}` };
     },
   });
@@ -88,12 +88,12 @@ test.each([
   expect(seen.profile).toBe('baseline of typing');
 });
 
-test('Chimera answers, the answer is lost, and it answers again: the graph has one profile', async () => {
+test('a lost response of Chimera is requested again, and the graph has one profile', async () => {
   const answers: string[] = [];
   const { activities, seen } = fakeOnboarding({
     async initiateBehavioralProfile() {
       answers.push(`baseline-${answers.length}`);
-      if (answers.length === 1) throw new PersonaError('chimera_unavailable', 'the answer was lost');
+      if (answers.length === 1) throw new PersonaError('chimera_unavailable', 'the response was lost');
       return { baseline_data_ref: String(answers.at(-1)) };
     },
   });

@@ -1,4 +1,4 @@
-/** What may start an onboarding, and what is refused. */
+/** Which inputs start an onboarding, and which are refused. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -9,8 +9,8 @@ import { ask, onboardingRig, request, fakeOnboarding } from './onboarding-fixtur
 
 test.each([
   ['the request alone', (body: OnboardingRequest) => body, 'temporal-client'],
-  ['a request in our wrapper', (body: OnboardingRequest) => ({ request: body, actor: 'shop' }), 'shop'],
-])('a client of its own may start it with %s', async (_, argument, actor) => {
+  ['a request in Persona’s wrapper', (body: OnboardingRequest) => ({ request: body, actor: 'shop' }), 'shop'],
+])('another Temporal client may start it with %s', async (_, argument, actor) => {
   const { activities, customer_id } = fakeOnboarding();
   const inputs: OnboardCustomerInput[] = [];
   const { onboard } = activities;
@@ -32,7 +32,7 @@ test.each([
 });
 
 test.each([[[]], [[null]], [['text']], [[{ request: 'text' }]]])(
-  'an input of %j fails at once, and writes nothing',
+  'an input of %j fails immediately, and nothing is written',
   async (args) => {
     const { activities, seen } = fakeOnboarding();
     const rig = await onboardingRig(activities);
@@ -48,10 +48,10 @@ test.each([[[]], [[null]], [['text']], [[{ request: 'text' }]]])(
   },
 );
 
-test('names every problem of a bad request and writes nothing', async () => {
+test('an invalid request fails with all of its problems, and nothing is written', async () => {
   const { activities, seen } = fakeOnboarding();
   const rig = await onboardingRig(activities);
-  const body = { transaction_id: randomUUID(), customer_id: 'nobody', occurred_at: 'yesterday' };
+  const body = { transaction_id: randomUUID(), customer_id: 'not-a-uuid', occurred_at: 'yesterday' };
 
   const error = await ask(rig, body).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(PersonaError);
@@ -63,7 +63,7 @@ test('names every problem of a bad request and writes nothing', async () => {
   expect(seen.calls).toEqual([]);
 });
 
-test('hands on what the graph refuses', async () => {
+test('a refusal by the graph is passed on', async () => {
   const { activities } = fakeOnboarding({
     async onboard() {
       throw new PersonaError('idempotency_key_reused', 'used before with another body');

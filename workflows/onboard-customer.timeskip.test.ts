@@ -1,4 +1,4 @@
-/** When an onboarding answers, and what becomes of the method behind the answer. */
+/** When an onboarding responds, and what happens to the payment method after that. */
 
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
@@ -16,7 +16,7 @@ import {
   fakeOnboarding,
 } from './onboarding-fixtures.ts';
 
-test('answers with the verified method when the gateway is there', async () => {
+test('responds with the verified method when the gateway is available', async () => {
   const { activities, customer_id, payment_method_id } = fakeOnboarding();
   const rig = await onboardingRig(activities);
   const body = request();
@@ -34,7 +34,7 @@ test('answers with the verified method when the gateway is there', async () => {
   expect(await resultOf(rig, body)).toEqual(ready);
 });
 
-test('answers as soon as the graph is written when there is no method', async () => {
+test('responds as soon as the graph is written if there is no payment method', async () => {
   const { activities, customer_id, seen } = fakeOnboarding();
   const rig = await onboardingRig(activities);
   const body = request({ payment_method_details: undefined });
@@ -44,7 +44,7 @@ test('answers as soon as the graph is written when there is no method', async ()
   expect(seen.calls).toEqual(['onboard']);
 });
 
-test('answers after verifyWait while the gateway is away, and verifies hours later', async () => {
+test('responds after verifyWait while the gateway is unavailable, and verifies hours later', async () => {
   let rig: TestRig;
   let back = 0;
   const away = awayUntil(
@@ -71,11 +71,11 @@ test('answers after verifyWait while the gateway is away, and verifies hours lat
   expect(seen.status).toBe('active');
 });
 
-test('leaves the method unverified when the gateway is away for more than a week', async () => {
+test('leaves the method unverified if the gateway is unavailable for more than a week', async () => {
   const { activities, seen } = fakeOnboarding(
     {
       async attachPaymentMethod() {
-        throw new PersonaError('gateway_unavailable', 'away');
+        throw new PersonaError('gateway_unavailable', 'unavailable');
       },
     },
     SHORT_WAIT_MS,
@@ -89,7 +89,7 @@ test('leaves the method unverified when the gateway is away for more than a week
   expect(seen.status).toBe('unverified');
 });
 
-test('says in a warning that the gateway refused the method; the customer is onboarded', async () => {
+test('a method that the gateway refuses is reported as a warning, and the customer is onboarded', async () => {
   const { activities, customer_id } = fakeOnboarding({
     async attachPaymentMethod() {
       return { result: 'refused', reason: 'declined', codes: {}, gateway_customer_ref: 'cus_1' };
@@ -106,7 +106,7 @@ test('says in a warning that the gateway refused the method; the customer is onb
   await resultOf(rig, body);
 });
 
-test('says in a warning that the token which the gateway gave it is another customer’s', async () => {
+test('a token that belongs to another customer at the gateway is reported as a warning', async () => {
   const { activities } = fakeOnboarding({
     async recordVerification() {
       return { payment_method_status: 'failed', version: 7, refused: 'token_belongs_to_other_customer' };
@@ -120,7 +120,7 @@ test('says in a warning that the token which the gateway gave it is another cust
   });
 });
 
-test('does not ask the gateway about a method that is active already', async () => {
+test('the gateway is not called for a method that is already active', async () => {
   const { activities, payment_method_id, seen } = fakeOnboarding();
   const { onboard } = activities;
   activities.onboard = async (input) => {
@@ -135,14 +135,14 @@ test('does not ask the gateway about a method that is active already', async () 
   expect(seen.calls).toEqual(['onboard']);
 });
 
-test('a graph that is away for an hour loses nothing', async () => {
+test('an onboarding survives an outage of the graph of an hour', async () => {
   let rig: TestRig;
   let back = 0;
   const { activities, customer_id, seen } = fakeOnboarding();
   const { onboard } = activities;
   activities.onboard = async (input) => {
     seen.calls.push('onboard');
-    if ((await rig.now()) < back) throw new PersonaError('graph_unavailable', 'away');
+    if ((await rig.now()) < back) throw new PersonaError('graph_unavailable', 'unavailable');
     return await onboard(input);
   };
   rig = await onboardingRig(activities);

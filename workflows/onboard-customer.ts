@@ -1,4 +1,4 @@
-/** A customer's first, or next, transaction: recognised, written, verified, profiled (specification: workflows, 1). */
+/** A customer's first or next transaction: recognised, stored, verified, profiled (specification: workflows, 1). */
 
 import { ActivityFailure, defineUpdate, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import { isRecord } from '../domain/validation.ts';
@@ -22,25 +22,25 @@ export interface OnboardingActivities {
 }
 
 export interface ProfileActivities {
-  /** `undefined`: the customer has a profile already, or was erased, and Chimera is not asked. */
+  /** `undefined`: the customer already has a profile, or was erased; Chimera is not called. */
   initiateBehavioralProfile(input: {
     customer_id: string;
     snapshot: string;
   }): Promise<{ baseline_data_ref: string } | undefined>;
 }
 
-/** Stands in the result's warnings: Chimera could not be asked for a week, or had no answer. */
+/** A warning in the result: Chimera was unavailable for a week, or created no profile. */
 const PROFILE_GIVEN_UP = 'behavioral_profile_given_up';
 
-/** Who asks, where a Temporal client of its own does not say. */
+/** Caller and actor where a Temporal client names none. */
 const UNNAMED_CALLER = 'temporal-client';
 
 export const customerReadyUpdate = defineUpdate<CustomerReady>(UpdateName.customerReady);
 
 const graph = proxyActivities<OnboardingActivities>({
-  // One transaction of milliseconds; more than this is a server that went away in the middle.
+  // One transaction of milliseconds; anything longer means that the server was lost during it.
   startToCloseTimeout: '20s',
-  // Whoever asked has long gone, but what the customer bought must not be forgotten: a repeat joins this run.
+  // The caller has stopped waiting by then, but the transaction must not be lost: a repeat joins this run.
   scheduleToCloseTimeout: '1d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
@@ -48,17 +48,17 @@ const graph = proxyActivities<OnboardingActivities>({
 const chimera = proxyActivities<ProfileActivities>({
   taskQueue: TaskQueue.chimera,
   startToCloseTimeout: '30s',
-  // A profile that Chimera could not begin for a week begins with the customer's next transaction.
+  // After a week, the customer's next transaction requests the profile again.
   scheduleToCloseTimeout: '7d',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
 /**
- * Update `customerReady` answers when the graph is written and the method, if any, verified, or
- * `onboarding.verifyWait` after the writing; the rest goes on behind the answer.
+ * Update `customerReady` responds when the graph is written and the method, if any, is verified, or
+ * `onboarding.verifyWait` after the write; the rest continues in the background.
  *
- * @returns the answer, with the method's status as it is at the end
- * @throws ApplicationFailure of the error catalogue; nothing was written then
+ * @returns the response, with the method's final status
+ * @throws ApplicationFailure of the error catalogue; then nothing was written
  */
 export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingRequest): Promise<CustomerReady> {
   return answerByUpdate(customerReadyUpdate, async (answer) => {
@@ -76,7 +76,7 @@ export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingReque
     if (method !== undefined) {
       show(
         { ...customer, state: 'verifying' },
-        `Customer ${customer_id} is written; the method is not verified yet`,
+        `Customer ${customer_id} is stored; the method is not verified yet`,
       );
       const verification = verifyMethod(method).then((verified) => {
         if (verified !== undefined) ready = withVerification(written, verified);
@@ -95,7 +95,7 @@ export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingReque
     }
     const outcome = created ? 'created' : 'recognised';
     const profileNote = ready.warnings.includes(PROFILE_GIVEN_UP)
-      ? ', without a profile: Chimera was away'
+      ? ', without a profile: Chimera was unavailable'
       : '';
     show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}${profileNote}`);
     return ready;
@@ -103,8 +103,8 @@ export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingReque
 }
 
 /**
- * Strangers start this process too, with nothing but the request: the specification names no wrapper around it. What
- * is no request at all must fail, not stand still on a broken task.
+ * External clients start this workflow with the bare request, because the specification names no wrapper. An input that
+ * is no request must fail the workflow; a failing workflow task would leave it stuck.
  * @throws ApplicationFailure naming each field
  */
 function inputOf(rawInput: unknown): OnboardCustomerInput {
@@ -120,7 +120,7 @@ function inputOf(rawInput: unknown): OnboardCustomerInput {
   return { caller, actor, correlation_id, request: checked.request };
 }
 
-/** The method that was written, if it waits for the gateway. */
+/** The stored method, if it still has to be verified at the gateway. */
 function methodToVerify(
   { caller, actor, correlation_id }: OnboardCustomerInput,
   request: OnboardingRequest,
@@ -140,8 +140,8 @@ function withVerification(written: CustomerReady, verified: Verified): CustomerR
 }
 
 /**
- * Never fails the onboarding: a customer without a profile is a customer.
- * @returns whether there is one
+ * Never fails the onboarding: a customer may be onboarded without a profile.
+ * @returns whether the customer has one
  */
 async function createProfile(customer_id: string, snapshot: string): Promise<boolean> {
   try {
@@ -150,7 +150,7 @@ async function createProfile(customer_id: string, snapshot: string): Promise<boo
     return true;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.error('The customer has no behavioural profile', { customer_id, reason: error.cause?.message });
+    log.error('behavioural profile given up', { customer_id, reason: error.cause?.message });
     return false;
   }
 }

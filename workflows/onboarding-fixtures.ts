@@ -1,4 +1,4 @@
-/** What the tests of `onboardCustomer` share: a world of activities, requests, and the questions of a caller. */
+/** Shared by the tests of `onboardCustomer`: fake activities, requests, and calls as a client makes them. */
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
@@ -16,15 +16,15 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-/** Time is skipped in it; the activities answer. */
+/** A time-skipping server, and workers with these activities. */
 export const onboardingRig = (activities: Activities) =>
   createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
 
 const LONG_WAIT_MS = 60_000;
-/** As long as an answer waits for a gateway that is away; for one that is there it waits as long as a busy machine takes. */
+/** For tests in which the gateway is unavailable; the default allows for a busy machine. */
 export const SHORT_WAIT_MS = 200;
 
-/** A small world in which the activities of an onboarding leave their traces; each test spoils what it needs to. */
+/** Activities of an onboarding that record their calls and effects; each test overrides what it needs. */
 export function fakeOnboarding(overrides: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
   const customer_id = randomUUID();
   const payment_method_id = randomUUID();
@@ -102,21 +102,21 @@ export async function resultOf(rig: TestRig, { transaction_id }: OnboardingReque
   return await rig.client.workflow.getHandle(onboardingWorkflowId(transaction_id)).result();
 }
 
-/** Fails like an outside system that is away until that moment of the server's time. */
+/** Fails like an external system that is unavailable until then, by the server's clock. */
 export function awayUntil(
   rig: () => TestRig,
   moment: () => number,
   type: 'gateway_unavailable' | 'chimera_unavailable',
 ) {
   return async () => {
-    if ((await rig().now()) < moment()) throw new PersonaError(type, `away`);
+    if ((await rig().now()) < moment()) throw new PersonaError(type, `unavailable`);
   };
 }
 
 /**
- * An activity that may take seven days ends with the last try inside of them: Temporal does not wait for a retry that
- * would begin after its bound. The interval between two tries has grown to ten minutes by then. Read from the execution,
- * as the server's clock may be skipped on behind its end.
+ * An activity with a limit of seven days ends with its last attempt within them: Temporal does not schedule a retry
+ * beyond the limit. By then the interval between two attempts is ten minutes. The times are those of the execution,
+ * because the server's clock may skip ahead after its end.
  */
 export async function expectLastedAWeek(rig: TestRig, { transaction_id }: OnboardingRequest): Promise<void> {
   const { startTime, closeTime } = await rig.client.workflow

@@ -38,7 +38,7 @@ const reconcile = (rig: TestRig, input: ReconcileInput = {}) =>
     args: [input],
   }) as Promise<ReconcileResult>;
 
-test('money comes first, then the wallets from where the last run ended, then the devices', async () => {
+test('payments are compared first, then wallets from where the last run ended, then devices', async () => {
   const { slices, ...faked } = activities();
   const rig = await createTestRig(faked);
   const totals = { compared: 0, corrected: 0, listed: 0, repaired: 0 };
@@ -53,7 +53,7 @@ test('money comes first, then the wallets from where the last run ended, then th
   ]);
 });
 
-test('a dry run says so to each comparison', async () => {
+test('a dry run is passed on to every comparison', async () => {
   const { slices, ...faked } = activities();
   expect(await reconcile(await createTestRig(faked), { dry_run: true, all: true })).toMatchObject({
     dry_run: true,
@@ -61,7 +61,7 @@ test('a dry run says so to each comparison', async () => {
   expect(slices.every(([, , , dry]) => dry)).toBe(true);
 });
 
-test('a million wallets take many executions, each of which goes on where the one before was', async () => {
+test('a million wallets take several executions, each of which continues where the previous one ended', async () => {
   const { slices: _, ...faked } = activities({
     async compareWallets({ after, done }) {
       const n = after === 'm' ? 0 : Number(after);
@@ -88,14 +88,14 @@ test('a million wallets take many executions, each of which goes on where the on
   expect(historyLength).toBeLessThan(1_000);
 });
 
-test('a gateway that is away for hours is waited for; what cannot be finished is said, and the rest is done', async () => {
+test('a run waits for an unavailable gateway, reports a stage that cannot be finished, and completes the others', async () => {
   let tries = 0;
   const { slices, ...faked } = activities({
     async compareRecords({ stage }) {
       if (stage === 'disputes')
         throw new PersonaError('gateway_misconfigured', 'the key may not read disputes');
       tries += 1;
-      if (tries < 10) throw new PersonaError('gateway_unavailable', 'away');
+      if (tries < 10) throw new PersonaError('gateway_unavailable', 'unavailable');
       return { ...NOTHING, compared: 1 };
     },
   });

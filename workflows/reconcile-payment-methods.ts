@@ -1,7 +1,7 @@
 /**
- * Daily: what the gateway has is compared with the graph, and what a lost webhook or lost data hid is brought to the
- * processes that it concerns: each day's charges, the refunds and disputes of late, a share of the wallets, and two
- * invariants of the graph. Page by page, so that memory and history stay bounded however many there are.
+ * Daily: compares the gateway with the graph, and passes differences, left by a lost webhook or lost data, to the
+ * responsible processes. It covers each day's charges, recent refunds and disputes, a share of the wallets, and two
+ * invariants of the graph. Works page by page, so that memory and history stay bounded.
  */
 
 import { ActivityFailure, log, makeContinueAsNewFunc, proxyActivities } from '@temporalio/workflow';
@@ -17,23 +17,23 @@ import {
 } from '../domain/reconciliation/totals.ts';
 import { show } from './visibility.ts';
 
-/** The gateway's lists first: money does not wait for a million wallets. */
+/** The gateway's lists come first: payments do not wait for a million wallets. */
 const STAGES = ['charges', 'refunds', 'disputes', 'fraud_warnings', 'wallets', 'devices'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** What one run compares. */
 export interface ReconcilePlan {
-  /** When the charges were made that are compared, and the refunds and disputes, which change later on. */
+  /** When the compared charges were made, and the compared refunds and disputes, which change later. */
   charges: TimeRange;
   changes: TimeRange;
-  /** Where the comparison of wallets goes on, and how many it deals with; `null`: all that are left. */
+  /** Where the comparison of wallets continues, and how many it covers; `null`: all remaining ones. */
   pass: Pass;
   quota: number | null;
-  /** The next run goes on where this one ends. */
+  /** The next run continues where this one ends. */
   keep: boolean;
 }
 
-/** A part of one stage. `after`: the last one that was compared, or empty; `done`: how many of the stage were compared before it. */
+/** A part of a stage. `after`: the last object compared, or empty; `done`: how many of the stage were compared before. */
 export interface Slice {
   stage: Stage;
   after: string;
@@ -43,13 +43,13 @@ export interface Slice {
 }
 
 export interface ReconcileActivities {
-  /** `all`: every wallet, whatever has been compared of late. */
+  /** `all`: every wallet, even if it was compared recently. */
   planReconciliation(input: { all: boolean }): Promise<ReconcilePlan>;
-  /** A few minutes' worth of the gateway's charges, refunds, disputes or warnings. */
+  /** Compares charges, refunds, disputes or fraud warnings of the gateway for a few minutes. */
   compareRecords(slice: Slice): Promise<SliceResult>;
-  /** The same of wallets. */
+  /** The same for wallets. */
   compareWallets(slice: Slice): Promise<SliceResult>;
-  /** The same of devices, whose version alone can be wrong. */
+  /** The same for devices; only their version is checked. */
   checkDevices(slice: Slice): Promise<SliceResult>;
 }
 
@@ -57,7 +57,7 @@ export interface ReconcileState {
   plan: ReconcilePlan;
   stage: Stage;
   after: string;
-  /** Of this stage. */
+  /** Compared in this stage. */
   done: number;
   totals: Totals;
   /** Stages that could not be finished. */
@@ -67,21 +67,21 @@ export interface ReconcileState {
 
 export interface ReconcileResult extends Totals {
   dry_run: boolean;
-  /** Stages that could not be finished; tomorrow they begin where they were. */
+  /** Stages that could not be finished; the next day's run continues them where they stopped. */
   failed: Stage[];
-  /** The first of them. */
+  /** The first ones. */
   differences: Difference[];
 }
 
 const { planReconciliation, compareRecords, compareWallets, checkDevices } =
   proxyActivities<ReconcileActivities>({
-    // On slots of its own: neither the sweep nor what the gateway tells waits behind a million wallets.
+    // A separate queue: neither the sweep nor gateway updates wait behind a million wallets.
     taskQueue: TaskQueue.reconciliation,
     // A slice ends by itself after four minutes, at the end of a page.
     startToCloseTimeout: '15m',
-    // A dead worker is noticed, and the slice goes on at its last page.
+    // Detects a dead worker; the slice then continues at its last page.
     heartbeatTimeout: '1m',
-    // An outage of the gateway is waited for until tomorrow's run would begin.
+    // Waits for an unavailable gateway until the next day's run is due.
     scheduleToCloseTimeout: '20h',
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
   });
@@ -95,7 +95,7 @@ const COMPARE: Readonly<Record<Stage, (slice: Slice) => Promise<SliceResult>>> =
   devices: (slice) => checkDevices(slice),
 };
 
-/** History stays at a few hundred events. */
+/** Keeps the history at a few hundred events. */
 const SLICES_PER_RUN = 60;
 
 export async function reconcilePaymentMethods(input: ReconcileInput = {}): Promise<ReconcileResult> {
@@ -103,7 +103,7 @@ export async function reconcilePaymentMethods(input: ReconcileInput = {}): Promi
   const state = (input.from as ReconcileState | undefined) ?? (await begin(all));
   const showProgress = (details: string) =>
     show({ process: WorkflowName.reconcilePaymentMethods, state: state.stage }, details);
-  showProgress(`Compares ${state.stage} with the gateway${dry_run ? ', and corrects nothing' : ''}`);
+  showProgress(`Compares ${state.stage} with the gateway${dry_run ? ' (dry run)' : ''}`);
   let slices = 0;
   for (;;) {
     const next = await slice(state, dry_run);
@@ -134,7 +134,7 @@ async function begin(all: boolean): Promise<ReconcileState> {
   };
 }
 
-/** @returns where the stage goes on; `undefined`: it is over */
+/** @returns where the stage continues; `undefined`: it is complete, or failed */
 async function slice(state: ReconcileState, dry_run: boolean): Promise<string | undefined> {
   const { stage, after, done, plan } = state;
   try {
@@ -144,7 +144,7 @@ async function slice(state: ReconcileState, dry_run: boolean): Promise<string | 
     return result.after;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.error('A part of the reconciliation was not finished', { stage, reason: error.cause?.message });
+    log.error('reconciliation stage not finished', { stage, reason: error.cause?.message });
     state.failed.push(stage);
     return undefined;
   }

@@ -24,7 +24,7 @@ async function childOf(handle: WorkflowHandle): Promise<string> {
   return id;
 }
 
-test('a recovery on the first alternative takes two tasks of activities and 22 history events', async () => {
+test('a recovery on the first alternative takes two activity tasks and 22 history events', async () => {
   const fake = fakeRecovery();
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -45,7 +45,7 @@ test('a recovery on the first alternative takes two tasks of activities and 22 h
   expect(events?.length).toBeLessThanOrEqual(22);
 });
 
-test('a method added days later recovers the payment at once; the query shows what it waited for', async () => {
+test('a method added days later is charged immediately, and the query shows what the recovery waited for', async () => {
   const fake = fakeRecovery({ class: 'FIX', alternatives: [] });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -57,7 +57,7 @@ test('a method added days later recovers the payment at once; the query shows wh
   expect(fake.seen).toMatchObject({ charges: ['card-new:1'], notices: ['no_alternative', 'recovered'] });
 });
 
-test('nothing helps for fourteen days: the obligation is exhausted', async () => {
+test('an obligation that is not recovered within fourteen days is exhausted', async () => {
   const fake = fakeRecovery({ class: 'HARD' });
   const rig = await createTestRig({ activities: fake.activities });
   const started = await rig.now();
@@ -85,9 +85,11 @@ test.each<[string, Opening]>([
       },
     },
   ],
-])('a failure that comes while a run finds its payment %s is not lost with that run', async (_, found) => {
+])('a failure received while a run finds its payment %s is not lost with that run', async (_, found) => {
+  const started = Promise.withResolvers<void>();
   const received = Promise.withResolvers<void>();
   const resumeRecovery = async () => {
+    started.resolve();
     await received.promise;
     return found;
   };
@@ -100,13 +102,14 @@ test.each<[string, Opening]>([
     signal: 'chargeResult',
     signalArgs: [{ event_id: 'evt_1', gateway_ref: 'pi_1', result: 'approved' }],
   });
+  await started.promise;
   await run.signal('claimFreed', {});
   await run.signal('paymentFailed', failureOf(fake, await rig.now()));
   received.resolve();
   expect(await run.result()).toMatchObject({ outcome: 'recovered' });
 });
 
-test('the status of a run that began on a closed payment says how it ended', async () => {
+test('the status of a run that started on a closed payment shows its outcome', async () => {
   const fake = fakeRecovery();
   const rig = await createTestRig({ activities: fake.activities });
   await (await report(rig, fake)).result();
@@ -115,7 +118,7 @@ test('the status of a run that began on a closed payment says how it ended', asy
 });
 
 test.each([[[]], [[null]], [[{}]]])(
-  'a start without its input (%j) fails and says what is missing',
+  'a start without input (%j) fails and names the missing field',
   async (args) => {
     const fake = fakeRecovery();
     const rig = await createTestRig({ activities: fake.activities });
@@ -128,7 +131,7 @@ test.each([[[]], [[null]], [[{}]]])(
   },
 );
 
-test('a start without a signal ends as a bad start', async () => {
+test('a start without a signal fails as invalid', async () => {
   const fake = fakeRecovery();
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await rig.client.workflow.start('recoverPayment', {
@@ -139,14 +142,14 @@ test('a start without a signal ends as a bad start', async () => {
   await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'InvalidPaymentFailed' } });
 });
 
-test('fraud is stopped at once, Chimera hears of it however long it is away, and the recovery does not wait for it', async () => {
+test('fraud ends the recovery immediately, and is reported once Chimera is available again', async () => {
   let away = true;
   const reports: SuspectedFraud[] = [];
   const fake = fakeRecovery({
     class: 'FRAUD',
     overrides: {
       async reportSuspectedFraud(suspicion) {
-        if (away) throw new PersonaError('chimera_unavailable', 'Chimera is away');
+        if (away) throw new PersonaError('chimera_unavailable', 'Chimera is unavailable');
         reports.push(suspicion);
       },
     },
@@ -162,13 +165,13 @@ test('fraud is stopped at once, Chimera hears of it however long it is away, and
   expect(reports).toMatchObject([{ event_id, customer_id: fake.customer_id, payment_id: fake.payment_id }]);
 });
 
-test('a notifier that is away delays nothing: a child delivers the notice when it is back', async () => {
+test('an unavailable notifier does not delay the recovery: a child delivers the notice later', async () => {
   let away = true;
   const delivered: NoticeInput[] = [];
   const fake = fakeRecovery({
     overrides: {
       async deliverNotice(notice) {
-        if (away) throw new PersonaError('notifier_unavailable', 'the inbox is away');
+        if (away) throw new PersonaError('notifier_unavailable', 'the inbox is unavailable');
         delivered.push(notice);
         return { result: 'delivered' };
       },

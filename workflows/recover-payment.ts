@@ -1,6 +1,6 @@
 /**
- * The payment cascade: one failed recurring payment, from the report of its failure until it is paid, stopped or
- * given up (specification: workflows, 2). All rules are in `domain/recovery`; this file carries them out.
+ * The recovery of one failed recurring payment, from the report of its failure until it is paid, stopped or given up
+ * (specification: workflows, 2). All rules are in `domain/recovery`; this file executes them.
  */
 
 import {
@@ -33,9 +33,9 @@ export type { GatewayActivities, RecoveryActivities } from './recovery/activitie
 
 export interface RecoverPaymentInput {
   payment_id: string;
-  /** Awaits no signal: goes on from what the graph has. The sweep starts lost runs so. */
+  /** Continues from the state in the graph without waiting for a signal. The sweep restarts lost runs this way. */
   resume?: boolean;
-  /** Where the run before this one in the same chain stood. */
+  /** The state of the previous run in the continue-as-new chain. */
   carried?: RecoveryState;
 }
 
@@ -49,15 +49,15 @@ export interface RecoverPaymentResult {
 }
 
 /**
- * Collects what one payment owes, from the first report of its failure to its end (docs/architecture.md, 'The life of a recovery').
- * @throws ApplicationFailure where the first signal is none that a recovery may begin with (`InvalidPaymentFailed` and the like)
+ * Recovers one payment, from the first report of its failure to its end (docs/architecture.md, 'Recovery').
+ * @throws ApplicationFailure `InvalidPaymentFailed` if no first signal is valid
  */
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
   let state = input?.carried;
   let shownPhase: string | undefined;
   let ignored = false;
   let closed: ClosedObligation | undefined;
-  /** What an edge has kept of messages that were acted on. */
+  /** The accepted reports of handled messages, to be deleted. */
   const handledReports: ReportId[] = [];
 
   const inbox = openInbox(
@@ -65,7 +65,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     () => statusOf(),
   );
 
-  // Cancelling the execution is the signal `cancel`: a charge that is under way must still be recorded.
+  // Cancelling the execution acts as the signal `cancel`: a charge in progress must still be recorded.
   CancellationScope.current().cancelRequested.catch(() =>
     inbox.push({ signal: 'cancel', payload: { actor: 'temporal', reason: 'the execution was cancelled' } }),
   );
@@ -79,7 +79,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         ignored = true;
         show(
           { process: WorkflowName.recoverPayment, state: 'done', outcome: 'ignored' },
-          'The failure was too old to act on',
+          'Ignored: the report was too old, or the gateway did not confirm it',
         );
         return { payment_id: input.payment_id, outcome: 'ignored', attempts: 0 };
       }
@@ -88,7 +88,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         const { customer_id: customerId, outcome, rule } = closed;
         show(
           { process: WorkflowName.recoverPayment, customerId, state: 'done', outcome },
-          `Closed before, by rule \`${rule}\``,
+          `Already closed by rule \`${rule}\``,
         );
         return resultOf(opening.obligation);
       }
@@ -127,10 +127,10 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
 
   async function run(initial: RecoveryState): Promise<RecoveryState> {
     let current = initial;
-    /** Decided by a person, and to be answered once it is written down. */
+    /** Resolutions by an operator whose response waits until they are recorded. */
     const pendingAnswers: PendingAnswer[] = [];
     for (;;) {
-      // What a charge came to is written down before anything else is heard: a settlement that crosses it must find it.
+      // A charge's outcome is recorded before the next message is processed: a concurrent settlement must find it.
       while (!current.to_record && !mustCloseFirst(current)) {
         const message = inbox.shift();
         if (!message) break;
@@ -161,7 +161,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     }
   }
 
-  /** A message that cannot be taken in for good changes nothing: it must not end the run, and with it the other ones. */
+  /** A message that can never be processed is skipped: it must not end the run and lose the other messages. */
   async function receiveMessage(
     current: RecoveryState,
     message: Message,
@@ -174,14 +174,14 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       return next;
     } catch (error) {
       if (!(error instanceof ActivityFailure) || !mayBegin(message)) throw error;
-      log.error(`A ${message.signal} could not be taken in`, {
+      log.error(`${message.signal} could not be processed`, {
         reason: error.cause?.message ?? error.message,
       });
       return current;
     }
   }
 
-  /** Only where it rests: each showing is an event in the history. */
+  /** Called only when the run waits, because each call adds an event to the history. */
   function showPhase(current: RecoveryState): void {
     const { state: phase } = describe(current, Date.now());
     if (phase !== shownPhase) show({ state: phase }, detailsOf(current));
@@ -195,7 +195,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
   }
 }
 
-/** Where it cannot be closed now, messages are taken in all the same: one of them may end the wait. */
+/** While the obligation cannot be closed yet, messages are still processed: one of them may end the wait. */
 function mustCloseFirst(state: RecoveryState): boolean {
   return closesBeforeNextMessage(state) && decide(state, Date.now()).do !== 'wait';
 }
@@ -214,7 +214,7 @@ function resultOf(obligation: ClosedObligation): RecoverPaymentResult {
   };
 }
 
-/** What operations read in Temporal UI: ids, amounts and rules, nothing of the person. */
+/** Shown to operators in Temporal UI: ids, states and rules, no personal data. */
 function detailsOf(state: RecoveryState): string {
   const status = describe(state, Date.now());
   const step = decide(state, Date.now());

@@ -8,7 +8,7 @@ import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { RefundActivities } from './refund-payment.ts';
 import type { NoticeActivities } from './send-notice.ts';
 
-/** A payment whose second successes are refunded with these outcomes; `crash`: the gateway is away. */
+/** A payment whose second successes are refunded with these outcomes; `crash`: the gateway is unavailable. */
 async function rigWith(outcomes: Record<string, RefundOutcome | 'crash'>) {
   const payment_id = `invoice-${randomUUID()}`;
   const seen = { asked: [] as unknown[], notices: [] as string[] };
@@ -19,7 +19,7 @@ async function rigWith(outcomes: Record<string, RefundOutcome | 'crash'>) {
     },
     async refundCharge({ key }) {
       const outcome = outcomes[key];
-      if (outcome === 'crash' || !outcome) throw new PersonaError('gateway_unavailable', 'away');
+      if (outcome === 'crash' || !outcome) throw new PersonaError('gateway_unavailable', 'unavailable');
       return outcome;
     },
     async deliverNotice({ notification_id }) {
@@ -39,7 +39,7 @@ async function rigWith(outcomes: Record<string, RefundOutcome | 'crash'>) {
 
 const REFUNDED = { refunded: true, refund_ref: 're_1' } as const;
 
-test('each second success is tried once, and the customer is notified only of money that went back', async () => {
+test('each due refund is tried once, and the customer is notified only of refunds that succeeded', async () => {
   const refused = { refunded: false, reason: 'no money', next_at: '2026-11-23T00:00:00.000Z' } as const;
   const payment = `invoice-${randomUUID()}`;
   const notice = recoveryNotificationId(payment, 1, 'refund_issued', 'a');
@@ -50,20 +50,20 @@ test('each second success is tried once, and the customer is notified only of mo
     refunds: [
       { key: 'a', ...REFUNDED, notice },
       { key: 'b', ...refused },
-      { key: 'c', unavailable: 'away' },
+      { key: 'c', unavailable: 'unavailable' },
     ],
   });
   expect(seen.asked).toEqual([{ payment_id, by }]);
   await eventually(() => expect(seen.notices).toEqual([notice]));
 });
 
-test('what was announced before is not announced again', async () => {
+test('a refund without a due notice is not announced', async () => {
   const { run, seen } = await rigWith({ a: REFUNDED });
   expect(await run()).toMatchObject({ refunds: [{ refunded: true }] });
   expect(seen.notices).toEqual([]);
 });
 
-test('the sweep starts one run at a time, and again another day', async () => {
+test('the sweep can start refunds of a payment again after the previous run has ended', async () => {
   const { rig, payment_id, seen } = await rigWith({ a: REFUNDED });
   expect(await startRefund(rig.client, payment_id)).toBe(true);
   const handle = rig.client.workflow.getHandle(`refund:${payment_id}`);

@@ -1,6 +1,6 @@
 /**
- * Gives back what was paid twice, where the recovery itself could not: the sweep starts it each day that a refund is due,
- * and a person by `persona refund`. The graph says what is due; a run of it tries each second success once.
+ * Refunds second successes that the recovery itself could not refund. Started by the sweep on each day that a refund is
+ * due, and by an operator with `persona refund`. The graph has the due refunds; a run tries each of them once.
  */
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -16,25 +16,25 @@ import { sendNotice } from './send-notice.ts';
 import { show } from './visibility.ts';
 
 export interface RefundActivities {
-  /** What is to be given back now: keys as in `RecoveryOverpaid`. `by`: a person asks for all that is left. */
+  /** The refunds to make now: keys as in `RecoveryOverpaid`. `by`: an operator requests all that are left. */
   dueRefunds(input: {
     payment_id: string;
     by?: OperatorRequest;
   }): Promise<{ customer_id: string; keys: string[] }>;
-  /** Gives a second success back, if it is due, and writes down what came of it. */
+  /** Refunds a second success, if that is due, and records the outcome. */
   refundCharge(input: { payment_id: string; key: string }): Promise<RefundOutcome>;
 }
 
 export interface RefundPaymentResult {
   payment_id: string;
-  /** `unavailable`: the gateway could not be asked; it stays due, and is tried again by the next sweep. */
+  /** `unavailable`: the gateway could not be reached; the refund stays due, and the next sweep tries again. */
   refunds: ({ key: string } & (RefundOutcome | { unavailable: string }))[];
 }
 
 const { dueRefunds } = proxyActivities<Pick<RefundActivities, 'dueRefunds'>>({
   // One transaction of milliseconds.
   startToCloseTimeout: '20s',
-  // What is due stands in the graph: the next sweep begins anew.
+  // Due refunds are in the graph: the next sweep starts afresh.
   scheduleToCloseTimeout: '5m',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });
@@ -43,13 +43,13 @@ const refunds = proxyActivities<Pick<RefundActivities, 'refundCharge'>>({
   taskQueue: TaskQueue.gatewayRequests,
   // Up to four requests of ten seconds, and two transactions.
   startToCloseTimeout: '50s',
-  // Meanwhile a recovery processes no signals. What is due stays due in the graph, and the sweep takes it up.
+  // A recovery processes no signals meanwhile. A due refund stays due in the graph, and the sweep retries it.
   scheduleToCloseTimeout: '3m',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
 export async function refundPayment({ payment_id, by }: RefundPaymentInput): Promise<RefundPaymentResult> {
-  if (by) log.info('A person asks: refund', { actor: by.actor, reason: by.reason });
+  if (by) log.info('operator request: refund', { actor: by.actor, reason: by.reason });
   const { customer_id, keys } = await dueRefunds({ payment_id, ...(by && { by }) });
   const result: RefundPaymentResult = { payment_id, refunds: [] };
   for (const key of keys) {
@@ -62,12 +62,12 @@ export async function refundPayment({ payment_id, by }: RefundPaymentInput): Pro
   const outcome = done === keys.length ? 'refunded' : 'due';
   show(
     { process: WorkflowName.refundPayment, customerId: customer_id, state: 'done', outcome },
-    `Gave back ${done} of ${keys.length} payments that were one too many`,
+    `Refunded ${done} of ${keys.length} second successes`,
   );
   return result;
 }
 
-/** Tries once, and says in the log where that came to nothing. */
+/** Tries a refund once, and logs a failure. */
 export async function refund(
   payment_id: string,
   key: string,
@@ -76,20 +76,19 @@ export async function refund(
     const outcome = await refunds.refundCharge({ payment_id, key });
     if (!outcome.refunded) {
       const { reason, next_at } = outcome;
-      if (next_at === null)
-        log.error('A second charge could not be given back; a person must', { key, reason });
-      else log.warn('A second charge could not be given back yet', { key, reason, next_at });
+      if (next_at === null) log.error('refund failed: an operator must refund it', { key, reason });
+      else log.warn('refund failed: it stays due', { key, reason, next_at });
     }
     return outcome;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     const reason = error.cause?.message ?? error.message;
-    log.error('Whether a second charge can be given back is not known yet', { key, reason });
+    log.error('refund not completed: it stays due', { key, reason });
     return { unavailable: reason };
   }
 }
 
-/** The workflow of that notification sends it once, however often it is started. */
+/** The child's id deduplicates: the notice is sent once, however often this is called. */
 async function startRefundNotice(
   payment: { payment_id: string; customer_id: string },
   notification_id: string,

@@ -1,4 +1,4 @@
-/** A payment method that its customer removes: out of the wallet at once, then detached at the gateway (workflows, 3). */
+/** Removes a payment method: from the wallet immediately, then detached at the gateway (workflows, 3). */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
 import {
@@ -17,37 +17,37 @@ export interface MethodIds {
 }
 
 export interface RemovalActivities {
-  /** Takes the method out of the wallet, in one command, and tells the customer's open recoveries. */
+  /** Removes the method from the wallet, in one command, and signals the customer's open recoveries. */
   removePaymentMethod(input: EditPaymentMethodInput): Promise<MethodReady>;
   /**
-   * Detaches the method at the gateway, if it is this customer's there and was not added again here. Waits for a charge
-   * that is under way on it. `kept`: it was added again.
+   * Detaches the method at the gateway, if it belongs to this customer there and was not added again here. Waits for a
+   * charge of it that is in progress. `kept`: it was added again.
    */
   detachPaymentMethod(ids: MethodIds): Promise<'detached' | 'not_attached' | 'kept'>;
 }
 
 const graph = proxyActivities<Pick<RemovalActivities, 'removePaymentMethod'>>({
-  // One transaction of milliseconds and a few signals; more than this is a server that went away in the middle.
+  // One transaction of milliseconds and a few signals; anything longer means that the server was lost during it.
   startToCloseTimeout: '20s',
-  // The customer waits for seconds and tries again under the same key, which joins this run.
+  // The customer waits for seconds; a retry with the same key joins this run.
   scheduleToCloseTimeout: '1d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
 const gateway = proxyActivities<Pick<RemovalActivities, 'detachPaymentMethod'>>({
   taskQueue: TaskQueue.gatewayRequests,
-  // Two calls of ten seconds at most.
+  // Two calls of at most ten seconds.
   startToCloseTimeout: '30s',
-  // The customer has been told that it is gone: the gateway's outage, or ours, must not leave the card there.
+  // The customer has been informed of the removal: no outage may leave the card attached at the gateway.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
 /**
- * Update `methodReady` answers once the method has left the wallet: from then on no claim finds it, and nothing that
- * happens at the gateway changes that. Detaching goes on behind the answer, for as long as it takes.
+ * Update `methodReady` responds once the method has left the wallet: from then on no claim finds it, whatever happens at
+ * the gateway. Detaching continues in the background for as long as it takes.
  *
- * @throws ApplicationFailure of the error catalogue; nothing was written then
+ * @throws ApplicationFailure of the error catalogue; then nothing was written
  */
 export function removePaymentMethod(input: EditPaymentMethodInput): Promise<MethodReady> {
   return answerByUpdate(methodReadyUpdate, async (answer) => {
@@ -67,7 +67,7 @@ async function detach(ids: MethodIds): Promise<string> {
     return await gateway.detachPaymentMethod(ids);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.error('A removed payment method was never detached at the gateway', {
+    log.error('detaching a removed payment method given up', {
       payment_method_id: ids.payment_method_id,
       reason: error.cause?.message,
     });

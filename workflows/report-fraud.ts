@@ -1,4 +1,4 @@
-/** Tells Chimera of a suspicion, however long Chimera is away, beside the process that found it. */
+/** Reports a suspicion to Chimera in the background of the process that found it, even if Chimera is down for days. */
 
 import { proxyActivities } from '@temporalio/workflow';
 import type { SuspectedFraud } from '../domain/ports.ts';
@@ -11,7 +11,7 @@ export interface ChimeraActivities {
 const { reportSuspectedFraud } = proxyActivities<ChimeraActivities>({
   taskQueue: TaskQueue.chimera,
   startToCloseTimeout: '10s',
-  // A suspicion that is a week old has been decided by other means.
+  // After a week, the suspicion has been decided by other means.
   scheduleToCloseTimeout: '7d',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 });

@@ -20,7 +20,7 @@ function noticeOf(): NoticeInput {
   return { notification_id, payment_id, customer_id: randomUUID(), template: 'all_declined' };
 }
 
-/** A receiver that is away until then, by the server's clock, and a graph that may be as well. */
+/** A receiver, and optionally a graph, that is down for that long by the server's clock. */
 async function outage(until: { receiver: number; graph?: number }) {
   const seen = { tries: [] as number[], failed: [] as object[] };
   let rig: TestRig;
@@ -29,12 +29,12 @@ async function outage(until: { receiver: number; graph?: number }) {
     async deliverNotice() {
       const passed = (await rig.now()) - began;
       seen.tries.push(passed);
-      if (passed < until.receiver) throw new PersonaError('notifier_unavailable', 'the inbox is away');
+      if (passed < until.receiver) throw new PersonaError('notifier_unavailable', 'the inbox is unavailable');
       return { result: 'delivered' };
     },
     async recordNoticeFailed(input) {
       if ((await rig.now()) - began < (until.graph ?? 0))
-        throw new PersonaError('graph_unavailable', 'Neo4j is away');
+        throw new PersonaError('graph_unavailable', 'Neo4j is unavailable');
       seen.failed.push(input);
     },
   };
@@ -52,25 +52,25 @@ const send = (rig: TestRig, input: SendNoticeInput) =>
     args: [input],
   });
 
-test('a receiver that is away for almost three days still gets it, within the hour of its return', async () => {
+test('a receiver that is down for almost three days gets the notice within an hour of its return', async () => {
   const { seen, result } = await outage({ receiver: 2 * DAY + 20 * HOUR });
   expect(result).toEqual({ result: 'delivered' });
   expect(seen.failed).toEqual([]);
   const last = seen.tries.at(-1) ?? 0;
   expect(last - 2 * DAY - 20 * HOUR).toBeLessThanOrEqual(HOUR + 60_000);
-  // Every hour after the first few: whoever is away for days is not asked ten thousand times.
+  // Hourly after the first few attempts, not thousands of times.
   expect(seen.tries.length).toBeGreaterThan(60);
   expect(seen.tries.length).toBeLessThan(90);
 });
 
-test('after three days it is given up, and the graph is told why, also if that is away just then', async () => {
+test('a notice is given up after three days, and the reason is recorded even if the graph is down at that time', async () => {
   const { input, seen, result } = await outage({ receiver: 5 * DAY, graph: 4 * DAY });
   expect(result).toEqual({ result: 'undeliverable' });
   expect(Math.max(...seen.tries)).toBeLessThanOrEqual(3 * DAY + 60_000);
-  expect(seen.failed).toEqual([{ ...input, reason: 'given up: the inbox is away' }]);
+  expect(seen.failed).toEqual([{ ...input, reason: 'given up: the inbox is unavailable' }]);
 });
 
-test('what is too old to be sent is given up without a try, and the graph is told why', async () => {
+test('a notice that is too old is given up without an attempt, and the reason is recorded', async () => {
   const failed: object[] = [];
   const activities: Partial<NoticeActivities> = {
     async recordNoticeFailed(input) {
@@ -79,19 +79,19 @@ test('what is too old to be sent is given up without a try, and the graph is tol
   };
   const rig = await createTestRig({ activities: { [TaskQueue.recovery]: activities } });
   const input = noticeOf();
-  const handle = await send(rig, { ...input, given_up: 'nobody could' });
+  const handle = await send(rig, { ...input, given_up: 'too old' });
   expect(await handle.result()).toEqual({ result: 'undeliverable' });
-  expect(failed).toEqual([{ ...input, reason: 'given up: nobody could' }]);
+  expect(failed).toEqual([{ ...input, reason: 'given up: too old' }]);
 });
 
-test('what a try said before it failed reaches the next one', async () => {
+test('an attempt gets the heartbeat details of the previous one', async () => {
   const seen: unknown[] = [];
   const activities: NoticeActivities = {
     async deliverNotice() {
       seen.push(activityInfo().heartbeatDetails);
       if (seen.length > 1) return { result: 'delivered' };
       heartbeat('handed over');
-      throw new PersonaError('graph_unavailable', 'Neo4j is away');
+      throw new PersonaError('graph_unavailable', 'Neo4j is unavailable');
     },
     async recordNoticeFailed() {},
   };

@@ -1,6 +1,6 @@
 /**
- * A notice that could not be handed over at once: tried for three days beside the process that it belongs to, or after
- * that was lost.
+ * Sends a notice that could not be delivered immediately: retried for three days alongside the process that it belongs
+ * to, or after that process was lost.
  */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
@@ -13,30 +13,30 @@ import {
 
 export interface NoticeActivities {
   /**
-   * Writes to the customer once per notification id. `undeliverable`: there is nobody to write to, the receiver refused
-   * it for good, or nobody knows whether it was handed over; `NoticeFailed` says so in the graph.
+   * Notifies the customer, once per notification id. `undeliverable`: there is no recipient, the receiver refused it
+   * permanently, or it is unknown whether it was delivered; recorded in the graph as `NoticeFailed`.
    */
   deliverNotice(input: NoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }>;
-  /** Writes down that a notice was given up, and why. */
+  /** Records that a notice was given up, and why. */
   recordNoticeFailed(input: NoticeInput & { reason: string }): Promise<void>;
 }
 
 const deliveriesOn = (taskQueue: TaskQueueName) =>
   proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
     taskQueue,
-    // One hand-over takes ten seconds at most, and the graph must still be told what came of it.
+    // One delivery takes at most ten seconds; its result must still be recorded in the graph.
     startToCloseTimeout: '20s',
-    // Older news than this helps nobody (specification: interfaces, 'Notifications').
+    // An older notice is of no use (specification: interfaces, 'Notifications').
     scheduleToCloseTimeout: '3d',
     retry: { initialInterval: '1m', backoffCoefficient: 2, maximumInterval: '1h' },
   });
 const deliveries = deliveriesOn(TaskQueue.notices);
-// A month's cards end together: what is written about them must not keep other notices waiting.
+// All cards of a month expire on the same day: their notices must not delay other notices.
 const cardDeliveries = deliveriesOn(TaskQueue.expiry);
 
 const { recordNoticeFailed } = proxyActivities<Pick<NoticeActivities, 'recordNoticeFailed'>>({
   startToCloseTimeout: '20s',
-  // Only the graph is needed; an outage of weeks is worse than a missing line in a timeline.
+  // Needs only the graph, and outlasts an outage of weeks.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 });
@@ -57,7 +57,7 @@ export async function sendNotice({
 
 async function giveUp(input: NoticeInput, cause: string): Promise<{ result: 'undeliverable' }> {
   const reason = `given up: ${cause}`;
-  log.error('The notice was given up', { notification_id: input.notification_id, reason });
+  log.error('notice given up', { notification_id: input.notification_id, reason });
   await recordNoticeFailed({ ...input, reason });
   return { result: 'undeliverable' };
 }

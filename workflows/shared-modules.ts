@@ -1,6 +1,6 @@
 /**
- * What the sandbox loads once for all runs of a thread instead of once for each: the rules in `domain/`, which remember
- * nothing. Their tables and functions would otherwise be nearly half of what a waiting workflow takes.
+ * Modules that the sandbox loads once per thread instead of once per run: the rules in `domain/`, which are stateless.
+ * Otherwise their tables and functions would be nearly half of a waiting workflow's memory.
  */
 
 import '../domain/errors.ts';

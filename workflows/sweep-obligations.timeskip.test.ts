@@ -14,7 +14,7 @@ const sweep = (rig: TestRig, n = 1) =>
   });
 
 const NOTHING: SweptPage = { looked_at: 0, started: 0 };
-/** A sweep that finds nothing, but for what a test gives. */
+/** A sweep that finds nothing except what the test provides. */
 const sweepWith = (found: Partial<SweepActivities>): SweepActivities => ({
   sweepReports: async () => NOTHING,
   sweepRecoveries: async () => NOTHING,
@@ -23,7 +23,7 @@ const sweepWith = (found: Partial<SweepActivities>): SweepActivities => ({
   sweepFraudReviews: async () => NOTHING,
   ...found,
 });
-/** A sweep that finds nothing, and the parts that it has looked at, in their order. */
+/** A sweep that finds nothing and records its parts in order. */
 function recordingSweep(): { seen: string[]; parts: SweepActivities } {
   const seen: string[] = [];
   const page = (name: string) => async () => {
@@ -39,7 +39,7 @@ function recordingSweep(): { seen: string[]; parts: SweepActivities } {
   };
   return { seen, parts };
 }
-/** So many pages of ten, of which each started one. */
+/** That many pages of ten, each of which starts one run. */
 function pages(all: number): { sweep: SweepActivities['sweepRecoveries']; seen: string[] } {
   const seen: string[] = [];
   return {
@@ -52,7 +52,7 @@ function pages(all: number): { sweep: SweepActivities['sweepRecoveries']; seen: 
   };
 }
 
-test('the sweep looks at every page of every part and says how much it started again', async () => {
+test('the sweep processes every page of every part and reports how much it started', async () => {
   const activities = sweepWith({
     sweepReports: pages(1).sweep,
     sweepRecoveries: pages(2).sweep,
@@ -70,14 +70,14 @@ test('the sweep looks at every page of every part and says how much it started a
   });
 });
 
-test('it passes every page, however many there are, over runs whose histories stay short', async () => {
+test('a sweep of many pages continues as new, and the histories of its runs stay short', async () => {
   const [recoveries, notices] = [pages(650), pages(2)];
   const activities = sweepWith({ sweepRecoveries: recoveries.sweep, sweepNotices: notices.sweep });
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
   expect(await sweep(rig)).toMatchObject({ looked_at: 6_500, recoveries: 650, notices: 2, failed: [] });
   expect(recoveries.seen).toEqual(['', ...Array.from({ length: 649 }, (_, page) => String(page + 1))]);
   expect(notices.seen).toEqual(['', '1']);
-  // It began as another run, which began as another one.
+  // Evidence of continue-as-new.
   const { events } = await rig.client.workflow.getHandle('obligation-sweep-1').fetchHistory();
   expect(events?.length).toBeLessThan(3_000);
   expect(events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId).toBeTruthy();
@@ -88,13 +88,13 @@ test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
   ['sweepRecoveries', ['recoveries'], ['reports', 'refunds', 'notices', 'fraud cases']],
   ['sweepRefunds', ['refunds'], ['reports', 'recoveries', 'notices', 'fraud cases']],
 ])(
-  'where %s fails, the sweep says so and goes on with what does not need it',
+  'if %s fails, the sweep reports it and continues with the parts that do not depend on it',
   async (part, failed, others) => {
     const { seen, parts } = recordingSweep();
     const activities: SweepActivities = {
       ...parts,
       [part]: async () => {
-        throw new PersonaError('graph_unavailable', 'away');
+        throw new PersonaError('graph_unavailable', 'unavailable');
       },
     };
     const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
@@ -103,12 +103,12 @@ test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
   },
 );
 
-test('a sweep that is cancelled ends', async () => {
+test('a cancelled sweep ends', async () => {
   const begun = Promise.withResolvers<void>();
   const activities = sweepWith({
     async sweepReports() {
       begun.resolve();
-      throw new PersonaError('graph_unavailable', 'away');
+      throw new PersonaError('graph_unavailable', 'unavailable');
     },
   });
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
@@ -121,7 +121,7 @@ test('a sweep that is cancelled ends', async () => {
   await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
 });
 
-test('a notice that is due is sent by a process of its own, however many sweeps find it meanwhile', async () => {
+test('a due notice is sent by one separate workflow, however many sweeps find it meanwhile', async () => {
   const payment_id = `invoice-${randomUUID()}`;
   const notice: SendNoticeInput = {
     notification_id: recoveryNotificationId(payment_id, Date.now(), 'recovered'),
@@ -141,7 +141,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
   });
   const sending: Partial<NoticeActivities> = {
     async deliverNotice({ notification_id }) {
-      if (away) throw new PersonaError('notifier_unavailable', 'the inbox is away');
+      if (away) throw new PersonaError('notifier_unavailable', 'the inbox is unavailable');
       delivered.push(notification_id);
       due = false;
       return { result: 'delivered' };
@@ -158,7 +158,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
   expect(delivered).toEqual([notice.notification_id]);
 });
 
-test('a message that nothing has recorded reaches its payment before that is taken up without it', async () => {
+test('unrecorded reports are sent before recoveries are restarted', async () => {
   const { seen, parts } = recordingSweep();
   await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: parts } }));
   expect(seen).toEqual(['reports', 'recoveries', 'refunds', 'notices', 'fraud cases']);

@@ -1,8 +1,8 @@
 /**
- * Every ten minutes: whatever is still owed, or in doubt, and has no run, gets one again (terminated by hand, Temporal
- * restored from a backup, its data lost); a message that was accepted and that no transaction has recorded is sent again;
- * refunds that are due are tried; notices that are due and have no run are sent; and so is taken up what awaits a person
- * in a fraud case. The run finds out before it does anything.
+ * Every ten minutes: restarts the recovery of payments that are unpaid or unresolved and have no run (terminated manually,
+ * Temporal restored from a backup, its data lost); sends again accepted reports that no transaction has recorded; tries
+ * due refunds; sends due notices that have no run; and restarts fraud cases under review. A restarted run first resolves
+ * an unresolved attempt.
  */
 
 import {
@@ -18,43 +18,43 @@ import { show } from './visibility.ts';
 
 export interface SweptPage {
   looked_at: number;
-  /** How many recoveries, refunds, notices or fraud cases were started, or messages sent, again. */
+  /** How many recoveries, refunds, notices or fraud cases were started, or reports sent again. */
   started: number;
-  /** Where the next page begins; absent after the last one. */
+  /** Where the next page starts; absent after the last one. */
   next?: string;
 }
 
 export interface SweepInput {
   after: string;
-  /** From the beginning of the last sweep that saw every recovery to that of this one: epoch milliseconds. */
+  /** From the start of the last sweep that covered all recoveries to the start of this one: epoch milliseconds. */
   period: { from: number; to: number };
 }
 
 type SweepPart = (input: SweepInput) => Promise<SweptPage>;
 
-/** Each looks at one page. */
+/** Each processes one page. */
 export interface SweepActivities {
-  /** Messages that were accepted, and that no run has recorded. */
+  /** Accepted reports that have not been recorded. */
   sweepReports: SweepPart;
-  /** Payments that a recovery should be looking after. */
+  /** Payments that should have a running recovery. */
   sweepRecoveries: SweepPart;
-  /** Payments with a refund that is due. */
+  /** Payments with a due refund. */
   sweepRefunds: SweepPart;
-  /** Notices that are due. */
+  /** Due notices. */
   sweepNotices: SweepPart;
-  /** Fraud cases that await a person. */
+  /** Fraud cases that await an operator's decision. */
   sweepFraudReviews: SweepPart;
 }
 
 const activities = proxyActivities<SweepActivities>({
-  // A page starts a thousand runs of each state at most, four at a time.
+  // A page starts at most a thousand runs per state, four at a time.
   startToCloseTimeout: '2m',
-  // The next sweep comes in ten minutes and begins anew.
+  // The next sweep starts afresh within ten minutes.
   scheduleToCloseTimeout: '8m',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
-// Reports first: a run that begins with a settlement or a STOP charges nothing that one which resumes without it would.
+// Reports first: a run that starts with a settlement or a STOP does not make charges that a run without it would.
 const PARTS = ['reports', 'recoveries', 'refunds', 'notices', 'fraud_cases'] as const;
 type Part = (typeof PARTS)[number];
 
@@ -66,17 +66,17 @@ const SWEEPS: Readonly<Record<Part, SweepPart>> = {
   fraud_cases: activities.sweepFraudReviews,
 };
 
-/** How many of each part were started, or sent, again. */
+/** Per part, how many were started or sent again. */
 export interface SweepResult extends Record<Part, number> {
-  /** Payments that a recovery should be looking after. */
+  /** Payments that should have a running recovery. */
   looked_at: number;
-  /** Parts that were not looked at to their end. */
+  /** Parts that were not completed. */
   failed: Part[];
-  /** When the last sweep began that saw every recovery: where the next one's period begins. Epoch milliseconds. */
+  /** The start of the last sweep that covered all recoveries: the next one's period starts there. Epoch milliseconds. */
   recoveries_until: number;
 }
 
-/** Where a run that continues as new goes on. */
+/** Where a run that continues as new resumes. */
 interface SweepProgress {
   part: Part;
   after: string;
@@ -84,10 +84,10 @@ interface SweepProgress {
   period: SweepInput['period'];
 }
 
-/** How many pages one run looks at: they are two thousand events. */
+/** How many pages one run processes, which takes two thousand events. */
 const MAX_PAGES = 300;
 
-/** Looks at everything, however much there is. A part that fails keeps no later one back, but for recoveries behind reports. */
+/** Processes all parts, however large. A failed part does not stop the later ones, except that recoveries need reports. */
 export async function sweepObligations(progress?: SweepProgress): Promise<SweepResult> {
   const period = progress?.period ?? periodOf(Date.now());
   const result = progress?.result ?? {
@@ -98,7 +98,7 @@ export async function sweepObligations(progress?: SweepProgress): Promise<SweepR
   let after = progress?.after ?? '';
   let pages = 0;
   for (const part of PARTS.slice(first)) {
-    // A settlement may be among the messages that were not sent: a payment is not taken up without it.
+    // The unsent reports may include a settlement, without which a recovery must not be restarted.
     if (part === 'recoveries' && result.failed.includes('reports')) {
       result.failed.push(part);
       continue;
@@ -123,24 +123,24 @@ export async function sweepObligations(progress?: SweepProgress): Promise<SweepR
   const outcome = failed.length === 0 ? 'complete' : 'incomplete';
   show(
     { process: WorkflowName.sweepObligations, state: 'done', outcome },
-    `Looked at ${looked_at} payments; started or sent again: ${again}${failed.length > 0 ? `; **not finished**: ${failed.join(', ')}` : ''}`,
+    `Checked ${looked_at} payments; started or sent again: ${again}${failed.length > 0 ? `; **not finished**: ${failed.join(', ')}` : ''}`,
   );
   return result;
 }
 
-/** The schedule's last run says where its period ended; a sweep that took longer than its turn leaves nothing out. */
+/** Continues where the period of the schedule's last run ended, so that a sweep that overran its interval leaves no gap. */
 function periodOf(now: number): SweepInput['period'] {
   const last = workflowInfo().lastResult as Partial<SweepResult> | undefined;
   return { from: last?.recoveries_until ?? now - OBLIGATION_SWEEP.everyMs, to: now };
 }
 
-/** @returns `undefined`: it could not be looked at in time */
+/** @returns `undefined` if the page could not be processed in time */
 async function sweepPage(part: Part, input: SweepInput): Promise<SweptPage | undefined> {
   try {
     return await SWEEPS[part](input);
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    log.error('A part of the sweep failed; the next sweep begins it anew', {
+    log.error('part of the sweep failed: the next sweep retries it', {
       part,
       after: input.after,
       error,

@@ -1,4 +1,4 @@
-/** A change of a customer's payment method: taken on, changed at the gateway, written as the gateway has it (workflows, 3). */
+/** Changes a payment method: requested in the graph, changed at the gateway, recorded as it is there (workflows, 3). */
 
 import { ActivityFailure, defineUpdate, log, proxyActivities } from '@temporalio/workflow';
 import type { PaymentMethodStatus } from '../domain/payment-method.ts';
@@ -17,19 +17,20 @@ import { show } from './visibility.ts';
 
 export interface MethodUpdateActivities {
   /**
-   * Takes the change on, in one command, with what of it needs no gateway. Also reads the policy of this run.
-   * `at_gateway`: the gateway is to be asked for the rest, which stands in the graph until it is settled.
+   * Records the request, in one command, and applies what needs no gateway. Also reads the policy of this run.
+   * `at_gateway`: the rest has to be changed at the gateway, and is stored in the graph until then.
    */
   requestMethodUpdate(input: UpdatePaymentMethodInput): Promise<{
     ready: MethodReady;
     at_gateway: boolean;
     verify_wait_ms: number;
   }>;
-  /** Gives the card the date at the gateway that the graph says is wanted now. Refused, it is wanted no more. */
+  /** Sets the card's expiry date at the gateway to the one requested in the graph. A refusal deletes the request. */
   updateAtGateway(ids: MethodIds): Promise<MethodChangeAnswer>;
   /**
-   * Reads the method at the gateway, writes it down as it is there, and tells the customer's open recoveries of an active
-   * one. `taken`: the gateway took the change; consent that came with it counts from then on. `removed`: it is the customer's no more, here or there.
+   * Reads the method at the gateway, records it as it is there, and signals the customer's open recoveries if it is active.
+   * `taken`: the gateway has accepted the change; consent given with it is valid from then on. `removed`: the method no
+   * longer belongs to the customer, here or at the gateway.
    */
   recordMethodUpdate(input: { request: UpdatePaymentMethodInput; taken: boolean }): Promise<RecordedUpdate>;
 }
@@ -42,38 +43,38 @@ export type RecordedUpdate =
 export const methodUpdatedUpdate = defineUpdate<MethodUpdated>(UpdateName.methodReady);
 
 const request = proxyActivities<Pick<MethodUpdateActivities, 'requestMethodUpdate'>>({
-  // One transaction of milliseconds and a few signals; more than this is a server that went away in the middle.
+  // One transaction of milliseconds and a few signals; anything longer means that the server was lost during it.
   startToCloseTimeout: '20s',
-  // The customer waits for seconds and tries again under the same key, which joins this run.
+  // The customer waits for seconds; a retry with the same key joins this run.
   scheduleToCloseTimeout: '1d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
 const gateway = proxyActivities<Pick<MethodUpdateActivities, 'updateAtGateway'>>({
   taskQueue: TaskQueue.gatewayRequests,
-  // Two calls of ten seconds at most, seldom twice.
+  // Two calls of at most ten seconds, rarely repeated.
   startToCloseTimeout: '45s',
-  // The gateway may be away for days: the customer waits `verifyWait` at most, the change waits on.
+  // The gateway may be unavailable for days: the customer waits at most `verifyWait`, the change keeps waiting.
   scheduleToCloseTimeout: '7d',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
 const record = proxyActivities<Pick<MethodUpdateActivities, 'recordMethodUpdate'>>({
   taskQueue: TaskQueue.gatewayRequests,
-  // One reading of ten seconds at most, two transactions and a few signals.
+  // One read of at most ten seconds, two transactions and a few signals.
   startToCloseTimeout: '40s',
-  // The gateway has changed the card: that must not be lost to an outage of either.
+  // The gateway has changed the card: an outage of the gateway or the graph must not lose that.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
 /**
- * Update `methodReady` answers when the change is written, or `onboarding.verifyWait` after it was taken on, with the
- * method as it was (`pending`). The gateway is asked before the graph says anything new of the card: it decides which date
- * a card can have, and a charge on a date that it does not know would be declined.
+ * Update `methodReady` responds when the change is recorded, or `onboarding.verifyWait` after it was requested, with the
+ * method unchanged (`pending`). The gateway is changed before the graph: it decides which dates a card can have, and a
+ * charge with a date that it does not know would be declined.
  *
- * @returns the answer, as it is at the end
- * @throws ApplicationFailure of the error catalogue; nothing was written then
+ * @returns the final response
+ * @throws ApplicationFailure of the error catalogue; then nothing was written
  */
 export function updatePaymentMethod(input: UpdatePaymentMethodInput): Promise<MethodUpdated> {
   return answerByUpdate(methodUpdatedUpdate, async (answer) => {
@@ -83,7 +84,7 @@ export function updatePaymentMethod(input: UpdatePaymentMethodInput): Promise<Me
     let updated: MethodUpdated = { ...ready, pending: at_gateway };
     let outcome = 'updated';
     if (at_gateway) {
-      show({ ...customer, state: 'verifying' }, `The gateway is asked to change ${payment_method_id}`);
+      show({ ...customer, state: 'verifying' }, `Changing ${payment_method_id} at the gateway`);
       const change = changeCard(input, answer).then((result) => {
         outcome = typeof result === 'string' ? result : 'updated';
         if (typeof result === 'object') updated = { ...ready, ...result, pending: false };
@@ -100,14 +101,16 @@ export function updatePaymentMethod(input: UpdatePaymentMethodInput): Promise<Me
 
 type Recorded = Extract<RecordedUpdate, { result: 'updated' }>;
 
-/** @returns what was written, or why it was not; the customer who still waits is told of a refusal */
+/** @returns what was recorded, or why it was not; a refusal fails the update of a customer who is still waiting */
 async function changeCard(
   input: UpdatePaymentMethodInput,
   answer: Answer<MethodUpdated>,
 ): Promise<Omit<Recorded, 'result'> | 'refused' | 'removed' | 'given_up'> {
   const { customer_id, payment_method_id } = input;
   const refused = () => {
-    answer.refuse(refusal('payment_method_declined', `The gateway does not change ${payment_method_id} so`));
+    answer.refuse(
+      refusal('payment_method_declined', `The gateway refused the change of ${payment_method_id}`),
+    );
     return 'refused' as const;
   };
   try {
@@ -128,7 +131,7 @@ async function changeCard(
     }
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.error('The payment method was never changed', { payment_method_id, reason: error.cause?.message });
+    log.error('change of the payment method given up', { payment_method_id, reason: error.cause?.message });
     return 'given_up';
   }
 }

@@ -1,11 +1,11 @@
-/** The second half of every new payment method: at the gateway, then as the gateway has it in the graph. */
+/** Verifies a new payment method: attaches it at the gateway, then records the gateway's details in the graph. */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
 import type { MethodRefusal, PaymentMethodStatus } from '../domain/payment-method.ts';
 import type { AttachAnswer } from '../domain/ports.ts';
 import { type Requester, TaskQueue } from '../domain/workflow-contracts.ts';
 
-/** A method of a customer that the gateway is to attach. */
+/** A payment method to be attached at the gateway. */
 export interface NewMethod extends Requester {
   customer_id: string;
   payment_method_id: string;
@@ -15,14 +15,14 @@ export interface NewMethod extends Requester {
 }
 
 export type Attachment =
-  /** Nothing to do: it waits for no verification (a repeat of an old request finds it active, removed, …). */
+  /** Nothing to do: the method needs no verification (a repeat of an old request finds it active, removed, …). */
   | { result: 'settled'; payment_method_status: PaymentMethodStatus; version: number }
   | (AttachAnswer & AttachedTo);
 
-/** Who the customer is at the gateway. */
+/** The customer at the gateway. */
 export interface AttachedTo {
   gateway_customer_ref: string;
-  /** What the graph had, and the gateway knows nobody by, or another customer of ours. */
+  /** The reference that the graph had: unknown at the gateway, or of another customer. */
   instead_of?: string;
 }
 
@@ -30,13 +30,13 @@ export interface Verified {
   payment_method_status: PaymentMethodStatus;
   /** The customer's version. */
   version: number;
-  /** Why the customer cannot have it. */
+  /** Why the method was refused. */
   refused?: MethodRefusal;
 }
 
 export interface GatewayMethodActivities {
   /**
-   * Makes the customer known at the gateway if it is not, or if it was named wrongly, attaches the method to it and reads
+   * Creates the customer at the gateway, if there is none or its reference is wrong, attaches the method to it and reads
    * it back.
    */
   attachPaymentMethod(input: NewMethod): Promise<Attachment>;
@@ -44,8 +44,8 @@ export interface GatewayMethodActivities {
 
 export interface VerificationActivities {
   /**
-   * Writes reference, status, the gateway's details and token, and the default in one command, then tells the customer's open
-   * recoveries of a method that has become active.
+   * Records reference, status, the gateway's details and token, and the default in one command, then signals the
+   * customer's open recoveries if the method has become active.
    */
   recordVerification(input: {
     method: NewMethod;
@@ -57,7 +57,7 @@ const gateway = proxyActivities<GatewayMethodActivities>({
   taskQueue: TaskQueue.gatewayRequests,
   // Two or three calls of seconds each; the adapter's own timeouts are shorter.
   startToCloseTimeout: '30s',
-  // The gateway may be away for days: the customer waits `verifyWait` at most, the method waits on.
+  // The gateway may be unavailable for days: the customer waits at most `verifyWait`, the method keeps waiting.
   scheduleToCloseTimeout: '7d',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10m' },
 });
@@ -65,14 +65,14 @@ const gateway = proxyActivities<GatewayMethodActivities>({
 const graph = proxyActivities<VerificationActivities>({
   // One transaction of milliseconds and a few signals.
   startToCloseTimeout: '20s',
-  // The gateway has the method: what it said must not be lost to an outage of the graph.
+  // The gateway has attached the method: an outage of the graph must not lose its response.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
 /**
- * Brings a method from `unverified` to what the gateway says of it. A gateway that nobody can reach for a week leaves
- * it `unverified`: unusable, and visibly so.
+ * Verifies an `unverified` method at the gateway. If the gateway is unavailable for a week, the method stays `unverified`
+ * and cannot be charged.
  *
  * @returns `undefined` if it was given up
  */
@@ -90,7 +90,7 @@ export async function verifyMethod(method: NewMethod): Promise<Verified | undefi
     return await graph.recordVerification({ method, attachment });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.error('The payment method was never verified', {
+    log.error('verification of the payment method given up', {
       payment_method_id: method.payment_method_id,
       reason: error.cause?.message,
     });

@@ -1,4 +1,4 @@
-/** What operations see of a process in Temporal UI: ids and states, never personal data. */
+/** What operators see of a process in Temporal UI: ids and states, never personal data. */
 
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
@@ -12,8 +12,8 @@ const KEYS = {
 };
 
 /**
- * Sets the named search attributes (one history event per call) and, as the execution's details, what it is doing now
- * in a sentence.
+ * Sets the given search attributes (one history event per call) and, as the execution's details, a sentence about its
+ * current activity.
  */
 export function show(attributes: Partial<Record<keyof typeof KEYS, string>>, details: string): void {
   const pairs: SearchAttributeUpdatePair[] = [];

@@ -38,7 +38,7 @@ const report = () => ({
   occurred_at: '2026-03-04T10:00:00.000Z',
 });
 
-test('begins a profile and tells of suspected fraud', async () => {
+test('starts a profile and reports suspected fraud', async () => {
   const profile = await chimera.initiateBehavioralProfile({ customer_id: 'c1', snapshot: '{"pace":3}' });
   expect(profile).toEqual({ baseline_data_ref: 'chimera:profile:c1' });
   const { code: _, ...withoutCode } = report();
@@ -54,7 +54,7 @@ test('begins a profile and tells of suspected fraud', async () => {
   ]);
 });
 
-test('a profile without a name is no profile: it is asked for again', async () => {
+test('a profile without a reference is an error that is worth a retry', async () => {
   const server = new Server();
   const nameless: handleUnaryCall<unknown, { baseline_data_ref: string }> = (_, done) =>
     done(null, { baseline_data_ref: ' ' });
@@ -66,25 +66,25 @@ test('a profile without a name is no profile: it is asked for again', async () =
   });
   const client = createChimeraClient({ address: `127.0.0.1:${port}` });
   await expect(client.initiateBehavioralProfile({ customer_id: 'c1', snapshot: '{}' })).rejects.toMatchObject(
-    { type: 'chimera_unavailable', message: expect.stringContaining('does not say which') },
+    { type: 'chimera_unavailable', message: expect.stringContaining('returned no reference') },
   );
   client.close();
   server.forceShutdown();
 });
 
-test('away: says so, asks no more after five failures, and tries again ten seconds later', async () => {
+test('when unavailable, reports it, stops calling after five failures and retries ten seconds later', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   expect(await setMode({ mode: 'away' })).toBe(200);
   for (let n = 0; n < 5; n += 1) {
     await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({
       type: 'chimera_unavailable',
-      message: expect.stringMatching(/told to be away.*CHIMERA_ADDRESS/),
+      message: expect.stringMatching(/set to unavailable.*CHIMERA_ADDRESS/),
     });
   }
   expect(await setMode({ mode: 'ok' })).toBe(200);
   await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({
     type: 'chimera_unavailable',
-    message: expect.stringContaining('left alone'),
+    message: expect.stringContaining('calls are suspended'),
   });
   expect(await calls()).toEqual([]);
   vi.setSystemTime(Date.now() + 10_001);
@@ -92,14 +92,14 @@ test('away: says so, asks no more after five failures, and tries again ten secon
   expect(await calls()).toHaveLength(1);
 });
 
-test('slow: the call ends at its deadline', { timeout: 60_000 }, async () => {
+test('a slow call ends at its deadline', { timeout: 60_000 }, async () => {
   expect(await setMode({ slow_ms: 60_000 })).toBe(200);
   const began = performance.now();
   await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({ type: 'chimera_unavailable' });
   expect(performance.now() - began).toBeGreaterThan(4900);
 });
 
-test('nobody there: says where and what to do', async () => {
+test('an unreachable Chimera is reported with its address', async () => {
   const nowhere = createChimeraClient({ address: '127.0.0.1:1' });
   await expect(nowhere.reportSuspectedFraud(report())).rejects.toMatchObject({
     type: 'chimera_unavailable',

@@ -6,9 +6,9 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { Chimera } from '../../domain/ports.ts';
 import { ChimeraAgentClient } from '../../proto/gen/chimera/v1/chimera.ts';
 
-/** Chimera answers in milliseconds when it is well. */
+/** A healthy Chimera responds within milliseconds. */
 const DEADLINE_MS = 5000;
-/** So many failures in a row, and it is left alone for a while: nobody waits for a deadline that will pass anyway. */
+/** Consecutive failures that open the breaker, so that callers do not wait for a deadline that will expire anyway. */
 const FAILURES_TO_OPEN = 5;
 const OPEN_FOR_MS = 10_000;
 
@@ -42,7 +42,7 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
         client.initiateBehavioralProfile(input, new Metadata(), deadline, done),
       );
       if (baseline_data_ref.trim() === '')
-        throw unavailable(address, 'it has begun a profile and does not say which');
+        throw unavailable(address, 'it started a profile but returned no reference');
       return { baseline_data_ref };
     },
     async reportSuspectedFraud({ occurred_at, payment_id = '', ...report }) {
@@ -63,10 +63,10 @@ function unary<Reply>(send: Call<Reply>): Promise<Reply> {
 function unavailable(address: string, error: unknown): PersonaError {
   const reason =
     error instanceof BrokenCircuitError
-      ? 'it failed several times in a row and is left alone for some seconds'
+      ? 'it failed several times in a row; calls are suspended for a few seconds'
       : error instanceof Error
         ? error.message
         : String(error);
-  const message = `Chimera at ${address} does not answer as it should (${reason}). CHIMERA_ADDRESS says where it is; 'npm start' runs one for development.`;
+  const message = `Chimera at ${address} is unavailable (${reason}). Check CHIMERA_ADDRESS; 'npm start' runs a simulator for development.`;
   return new PersonaError('chimera_unavailable', message, { cause: error });
 }

@@ -44,8 +44,8 @@ async function messagesFor(customerId: string) {
 const setMode = (mode: string) => fetch(`${inbox.url}/_sim/mode`, { method: 'POST', body: mode });
 
 /**
- * A mail server that says what the test wants: to a command its reply, else 250. `hang up` ends the connection instead,
- * `silence` says nothing. The content's end is the command `.`.
+ * A scripted mail server: replies to each command as given, else with 250. `hang up` closes the connection instead,
+ * `silence` sends no reply. The end of the content counts as the command `.`.
  */
 async function mailServer(replies: Record<string, string> = {}) {
   const commands: string[] = [];
@@ -72,7 +72,7 @@ async function mailServer(replies: Record<string, string> = {}) {
         const command = content === undefined ? (/^(MAIL|RCPT|[A-Z]+)/.exec(line)?.[0] ?? line) : '.';
         commands.push(command);
         content = undefined;
-        say(command, command === 'DATA' ? '354 go on' : '250 fine');
+        say(command, command === 'DATA' ? '354 send the content' : '250 OK');
         if (command === 'DATA' && !replies.DATA) content = '';
       }
     });
@@ -86,7 +86,7 @@ async function mailServer(replies: Record<string, string> = {}) {
   return { url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`, commands };
 }
 
-test('mails text and page, from and to whom it should, with ids to recognise it by', async () => {
+test('sends text and HTML from the configured sender to the recipient, with ids that identify the notice', async () => {
   const sent = notice();
   await createSmtpNotifier({ url: `smtp://${inbox.smtp}`, from }).deliver(sent);
   expect(await messagesFor(sent.customer_id)).toEqual([
@@ -105,21 +105,21 @@ test('mails text and page, from and to whom it should, with ids to recognise it 
   ]);
 });
 
-test('the Message-ID is the same whenever a notification is mailed, another for another one, and of the sender’s domain', () => {
+test('the Message-ID is stable per notification, unique across notifications, and in the sender’s domain', () => {
   const id = messageId('recovery:inv_1:1:recovered:1', from);
   expect(id).toMatch(/^<[0-9a-f]{40}@shop\.example>$/);
   expect(messageId('recovery:inv_1:1:recovered:1', 'billing@shop.example')).toBe(id);
   expect(messageId('recovery:inv_1:1:recovered:2', from)).not.toBe(id);
 });
 
-test('nothing in a notice makes a second recipient or another header', async () => {
+test('no content of a notice can inject a second recipient or a header', async () => {
   const sent = notice({ to: "o'brien+x=y@shop.example", subject: 'Hello\r\nBcc: eve@evil.example' });
   await createSmtpNotifier({ url: `smtp://${inbox.smtp}`, from }).deliver(sent);
   const [mail] = await messagesFor(sent.customer_id);
   expect(mail).toMatchObject({ to: sent.to, subject: 'Hello Bcc: eve@evil.example' });
 });
 
-test('a text message cannot travel by SMTP, and the error says what could send it', async () => {
+test('a text message is refused by SMTP, and the error names the alternative', async () => {
   const sent = notice({ channel: 'sms', to: '+4915112345678' });
   await expect(createSmtpNotifier({ url: `smtp://${inbox.smtp}`, from }).deliver(sent)).rejects.toMatchObject(
     { type: 'notice_refused', message: expect.stringMatching(/sms.*NOTIFY_WEBHOOK_URL/) },
@@ -127,7 +127,7 @@ test('a text message cannot travel by SMTP, and the error says what could send i
   expect(await messagesFor(sent.customer_id)).toEqual([]);
 });
 
-test.each(['away', 'error'])('an inbox that is %s is worth another try', async (mode) => {
+test.each(['away', 'error'])('an inbox in mode "%s" is worth a retry', async (mode) => {
   const notifier = createSmtpNotifier({ url: `smtp://${inbox.smtp}`, from });
   const sent = notice();
   await setMode(mode);
@@ -138,7 +138,7 @@ test.each(['away', 'error'])('an inbox that is %s is worth another try', async (
   expect(await messagesFor(sent.customer_id)).toHaveLength(1);
 });
 
-describe('what a server says, or does not say', () => {
+describe('the failure depends on the server’s reply', () => {
   const reject = '550 5.1.1 <ada@shop.example>: no such user';
   test.each<[string, Record<string, string>, string]>([
     ['the recipient is unknown', { RCPT: reject }, 'notice_refused'],
@@ -147,23 +147,23 @@ describe('what a server says, or does not say', () => {
     ['the mailbox is busy', { RCPT: '450 4.2.1 <ada@shop.example> later' }, 'notifier_unavailable'],
     ['the content is deferred', { '.': '451 4.7.1 greylisted' }, 'notifier_unavailable'],
     ['it shuts down', { MAIL: '421 4.3.2 closing' }, 'notifier_unavailable'],
-    ['it is no mail server for us', { CONNECT: '554 5.3.2 no service here' }, 'notifier_unavailable'],
-    ['it wants a log-in', { MAIL: '530 5.7.0 authentication required' }, 'notifier_unavailable'],
-    ['it hangs up at once', { CONNECT: 'hang up' }, 'notifier_unavailable'],
+    ['it does not serve us', { CONNECT: '554 5.3.2 no service here' }, 'notifier_unavailable'],
+    ['it requires authentication', { MAIL: '530 5.7.0 authentication required' }, 'notifier_unavailable'],
+    ['it hangs up immediately', { CONNECT: 'hang up' }, 'notifier_unavailable'],
     ['it hangs up before the content', { DATA: 'hang up' }, 'notifier_unavailable'],
     ['it hangs up after the content', { '.': 'hang up' }, 'notice_in_doubt'],
   ])('%s', async (_, replies, type) => {
     const { url } = await mailServer(replies);
     const delivery = createSmtpNotifier({ url, from }).deliver(notice());
     await expect(delivery).rejects.toMatchObject({ type });
-    // It goes into logs and events: the server's own words would repeat the address.
+    // It goes into logs and events: the server's own text would repeat the address.
     await expect(delivery).rejects.not.toMatchObject({ message: expect.stringContaining('ada@') });
   });
 
   test.each([
-    ['before it asks for the content', { RCPT: 'silence' }, 'RCPT', 'notifier_unavailable'],
+    ['before it requests the content', { RCPT: 'silence' }, 'RCPT', 'notifier_unavailable'],
     ['after the content', { '.': 'silence' }, '.', 'notice_in_doubt'],
-  ])('nothing more %s, and the caller gives up', async (_, replies, last, type) => {
+  ])('it stops responding %s, and the caller aborts', async (_, replies, last, type) => {
     const { url, commands } = await mailServer(replies);
     const stop = new AbortController();
     const delivery = createSmtpNotifier({ url, from }).deliver(notice(), { signal: stop.signal });
@@ -173,7 +173,7 @@ describe('what a server says, or does not say', () => {
     await failed;
   });
 
-  test('a log-in that it refuses is about our settings, and the password is not repeated', async () => {
+  test('refused credentials are a fault of our settings, and the password is not repeated', async () => {
     const { url } = await mailServer({ EHLO: '250-mail.test\r\n250 AUTH PLAIN', AUTH: '535 5.7.8 wrong' });
     const delivery = createSmtpNotifier({ url: url.replace('//', '//us:hush@'), from }).deliver(notice());
     await expect(delivery).rejects.toMatchObject({
@@ -184,7 +184,7 @@ describe('what a server says, or does not say', () => {
   });
 });
 
-test('nobody there: says where, why and what to do', async () => {
+test('an unreachable server is reported with its address, the cause and the setting to check', async () => {
   await expect(
     createSmtpNotifier({ url: 'smtp://us:hush@127.0.0.1:1', from }).deliver(notice()),
   ).rejects.toMatchObject({
@@ -193,7 +193,7 @@ test('nobody there: says where, why and what to do', async () => {
   });
 });
 
-test('an address that no mail server can take is refused', async () => {
+test('an address that no mail server can accept is refused', async () => {
   const { url } = await mailServer();
   await expect(createSmtpNotifier({ url, from }).deliver(notice({ to: '' }))).rejects.toMatchObject({
     type: 'notice_refused',

@@ -1,4 +1,4 @@
-/** Mails finished notices through an SMTP server (specification: interfaces, 'Notifications'). */
+/** Sends finished notices by e-mail through an SMTP server (specification: interfaces, 'Notifications'). */
 
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -6,13 +6,13 @@ import { createTransport, type NodemailerError, type SendMailOptions } from 'nod
 import { PersonaError } from '../../domain/errors.ts';
 import type { Notice, Notifier } from '../../domain/ports.ts';
 
-/** For the whole conversation. */
+/** For the whole SMTP session. */
 const TIMEOUT_MS = 10_000;
-/** Replies that say 'log in first': about our settings, not about this notice. */
+/** Replies that concern authentication: a fault of our settings, not of this notice. */
 const LOGIN_REPLIES = [530, 534, 535, 538];
-/** The commands that are about one mail; what is refused before them is refused for every mail. */
+/** The commands that concern one message; a refusal before them concerns every message. */
 const MAIL_COMMANDS = ['MAIL FROM', 'RCPT TO', 'DATA'];
-/** An address or a size that this server can never take: found out before anything was sent. */
+/** An address or a size that this server can never accept, detected before anything was sent. */
 const PERMANENT_ERROR_CODES = ['EENVELOPE', 'EMESSAGE'];
 
 export interface SmtpOptions {
@@ -22,7 +22,7 @@ export interface SmtpOptions {
   from: string;
 }
 
-/** A mail server need not recognise a repeat, not even by its Message-ID: what it may have taken is not sent again. */
+/** Mail servers do not reliably deduplicate, not even by Message-ID: what may have been accepted is not sent again. */
 export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
   const { host } = new URL(url);
   return {
@@ -31,7 +31,7 @@ export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
       if (notice.channel !== 'email') {
         throw new PersonaError(
           'notice_refused',
-          `A notice by ${notice.channel} cannot travel by SMTP: only a receiver at NOTIFY_WEBHOOK_URL can send it`,
+          `A notice by ${notice.channel} cannot be sent by SMTP; it needs a receiver at NOTIFY_WEBHOOK_URL`,
         );
       }
       const deadline = AbortSignal.timeout(TIMEOUT_MS);
@@ -40,7 +40,7 @@ export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
       const transport = createTransport({ url, disableFileAccess: true, disableUrlAccess: true });
       transport.use('stream', ({ message }, done) => {
         message.processFunc((content: Readable) =>
-          // Nobody reads it before the server has taken the recipient and asks for the content.
+          // Read only after the server has accepted the recipient and requests the content.
           onFirstRead(content, () => {
             contentRequested = true;
           }),
@@ -56,7 +56,7 @@ export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
   };
 }
 
-/** The same for the same notification, whenever and by whichever process it is sent. */
+/** Stable per notification, whichever process sends it and when. */
 export function messageId(notificationId: string, from: string): string {
   const domain = from.slice(from.lastIndexOf('@') + 1).replace('>', '');
   return `<${createHash('sha256').update(notificationId).digest('hex').slice(0, 40)}@${domain.trim()}>`;
@@ -65,7 +65,7 @@ export function messageId(notificationId: string, from: string): string {
 function mailOf(notice: Notice, from: string): SendMailOptions {
   return {
     from,
-    // An object, so that nothing in an address reads as a second one.
+    // An object, so that no part of an address is parsed as a second recipient.
     to: { name: '', address: notice.to },
     subject: notice.subject,
     text: notice.text,
@@ -73,7 +73,7 @@ function mailOf(notice: Notice, from: string): SendMailOptions {
     date: notice.created_at,
     messageId: messageId(notice.notification_id, from),
     headers: {
-      // RFC 3834: nobody's absence note is to answer this.
+      // RFC 3834: suppresses automatic replies.
       'Auto-Submitted': 'auto-generated',
       'Persona-Notification-Id': notice.notification_id,
       'Persona-Customer-Id': notice.customer_id,
@@ -89,33 +89,33 @@ function onFirstRead(content: Readable, onRead: () => void): Readable {
   return Readable.from(read(), { objectMode: false });
 }
 
-/** What a failure means for the notice. @param contentRequested the server had asked for the content */
+/** What a failure means for the notice. @param contentRequested the server had requested the content */
 function failureOf(error: NodemailerError, host: string, contentRequested: boolean): PersonaError {
   const { command = '', code = '', responseCode, permanent } = error;
   const summary = failureSummary(error);
   if (responseCode === undefined) {
     if (contentRequested) {
-      const text = `The mail server at ${host} got this notice and did not say whether it took it (${summary})`;
+      const text = `The mail server at ${host} was sent this notice and did not confirm it (${summary})`;
       return new PersonaError('notice_in_doubt', text);
     }
     if (PERMANENT_ERROR_CODES.includes(code)) {
       return new PersonaError(
         'notice_refused',
-        `The mail server at ${host} cannot take this notice: ${summary}`,
+        `The mail server at ${host} cannot accept this notice: ${summary}`,
       );
     }
   } else if (permanent && MAIL_COMMANDS.includes(command) && !LOGIN_REPLIES.includes(responseCode)) {
-    return new PersonaError('notice_refused', `The mail server at ${host} refuses this notice: ${summary}`);
+    return new PersonaError('notice_refused', `The mail server at ${host} refused this notice: ${summary}`);
   }
   return new PersonaError(
     'notifier_unavailable',
-    `The mail server at ${host} does not take notices now (${summary}). NOTIFY_SMTP_URL says where it is and how to log in; 'npm start' runs an inbox for development.`,
+    `The mail server at ${host} is unavailable (${summary}). Check the address and credentials in NOTIFY_SMTP_URL; 'npm start' runs an inbox for development.`,
   );
 }
 
-/** Codes alone: a server's own words repeat the recipient's address, and this goes into logs and events. */
+/** Codes only: the server's own text repeats the recipient's address, and this goes into logs and events. */
 function failureSummary({ command, code, originalCode, response, responseCode }: NodemailerError): string {
-  if (responseCode === undefined) return originalCode ?? code ?? 'unknown fault';
+  if (responseCode === undefined) return originalCode ?? code ?? 'unknown error';
   const [reply] = /^\d{3}([ -]\d\.\d{1,3}\.\d{1,3})?/.exec(response ?? '') ?? [responseCode];
   return `${reply} to ${command}`;
 }

@@ -15,7 +15,7 @@ test.each([
   [10, 'JOD', 10],
   [10, 'OMR', 10],
   [10, 'TND', 10],
-])('%i minor units of %s are %i at Stripe, both ways', (minor, currency, amount) => {
+])('%i minor units of %s convert to %i at Stripe and back', (minor, currency, amount) => {
   expect(amountForStripe(minor, currency)).toBe(amount);
   expect(amountForStripe(minor, currency.toLowerCase())).toBe(amount);
   expect(amountFromStripe(amount, currency)).toBe(minor);
@@ -27,11 +27,11 @@ test.each([
   [5124, 'KWD'],
   [1, 'BHD'],
   [Number.MAX_SAFE_INTEGER, 'ISK'],
-])('Stripe has no %i minor units of %s', (minor, currency) => {
+])('%i minor units of %s cannot be represented at Stripe', (minor, currency) => {
   expect(amountForStripe(minor, currency)).toBeUndefined();
 });
 
-test('what Stripe has comes back as it was sent', () => {
+test('every representable amount survives the round trip', () => {
   const currency = fc.constantFrom('USD', 'JPY', 'ISK', 'UGX', 'MGA', 'KWD', 'TND');
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 99_999_999 }), currency, (minor, code) => {

@@ -1,18 +1,18 @@
 /**
- * Amounts in Stripe's own units (docs.stripe.com/currencies), which differ from ISO 4217's minor units in a few
- * currencies. Every amount that is sent to Stripe or read there passes through here.
+ * Amounts in Stripe's units (docs.stripe.com/currencies), which differ from ISO 4217 minor units in a few currencies.
+ * Every amount sent to or read from Stripe is converted here.
  */
 
-/** Without decimals by ISO, counted in hundredths by Stripe: 5 ISK are 500. */
+/** Zero decimals in ISO 4217, two at Stripe: 5 ISK are 500. */
 const STRIPE_TWO_DECIMAL = ['ISK', 'UGX'];
-/** Two decimals by ISO, none at Stripe: 5.00 MGA are 5. */
+/** Two decimals in ISO 4217, none at Stripe: 5.00 MGA are 5. */
 const STRIPE_ZERO_DECIMAL = ['MGA'];
-/** Three decimals by both, but the last digit must be 0. */
+/** Three decimals in both, but Stripe requires the last digit to be 0. */
 const STRIPE_THREE_DECIMAL = ['BHD', 'JOD', 'KWD', 'OMR', 'TND'];
 
 /**
  * @param minor - ISO 4217 minor units
- * @returns `undefined`: Stripe has no such amount, and another one must not be charged instead
+ * @returns `undefined`: Stripe cannot represent the amount, and it must not be rounded
  */
 export function amountForStripe(minor: number, currency: string): number | undefined {
   const code = currency.toUpperCase();

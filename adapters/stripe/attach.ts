@@ -1,4 +1,4 @@
-/** Whose a customer at Stripe is, and what is attached to it. */
+/** The owner of a customer at Stripe, and attaching methods to it. */
 
 import { Stripe } from 'stripe';
 import type { AttachAnswer } from '../../domain/ports.ts';
@@ -7,8 +7,8 @@ import { declineCodes } from './decline-codes.ts';
 import { methodOf } from './methods.ts';
 
 /**
- * By its metadata, where Persona writes whom it creates a customer for.
- * @returns `undefined`: they name nobody, or nobody is there, or is there any more
+ * The Persona customer in its metadata, which Persona sets when it creates a customer at Stripe.
+ * @returns `undefined`: the metadata names none, or the customer does not exist or was deleted
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function ownerOf(
@@ -21,8 +21,8 @@ export async function ownerOf(
 }
 
 /**
- * Attaches and reads back. A method that this customer has already is attached. The token in the answer is the one to
- * keep: Stripe's test methods (`pm_card_visa`) become a method of their own when they are attached.
+ * Attaches and reads back. A method that this customer already has counts as attached. The token in the result is the
+ * one to store: Stripe's test methods (`pm_card_visa`) turn into a separate method when they are attached.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function attachPaymentMethod(
@@ -70,7 +70,7 @@ function notFound(): AttachAnswer {
   return { result: 'refused', reason: 'not_found', codes: { code: 'resource_missing' } };
 }
 
-/** Refused for the method's sake, not for the customer's or for how we asked. */
+/** The refusal concerns the method, not the customer or the rest of the request. */
 function isAboutMethod(error: unknown): error is Stripe.errors.StripeInvalidRequestError {
   return (
     error instanceof Stripe.errors.StripeInvalidRequestError &&
@@ -78,7 +78,7 @@ function isAboutMethod(error: unknown): error is Stripe.errors.StripeInvalidRequ
   );
 }
 
-/** There is no such customer, or none any more. */
+/** The customer does not exist, or was deleted. */
 function isAboutCustomer(error: unknown): boolean {
   return (
     error instanceof Stripe.errors.StripeInvalidRequestError &&

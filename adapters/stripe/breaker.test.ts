@@ -25,7 +25,7 @@ function breaker() {
   return { states, charge, times };
 }
 
-/** Opened a moment ago. */
+/** A breaker that has just opened. */
 async function opened() {
   const open = breaker();
   await open.times(20, fails);
@@ -45,7 +45,7 @@ test.each([
   expect(states).toEqual(expected);
 });
 
-test('what is older than a minute counts no more, failures and successes alike', async () => {
+test('results older than a minute no longer count, neither failures nor successes', async () => {
   const { states, times } = breaker();
   await times(19, fails);
   later(60_000);
@@ -57,7 +57,7 @@ test('what is older than a minute counts no more, failures and successes alike',
   expect(states).toEqual(['open']);
 });
 
-test('open for thirty seconds: nothing is sent, and each answer says when to come back', async () => {
+test('while open for thirty seconds nothing is sent, and each result says when to retry', async () => {
   const { charge } = await opened();
   expect(await charge(answers)).toEqual(notSentWhileOpen(30_000));
   later(29_999);
@@ -66,7 +66,7 @@ test('open for thirty seconds: nothing is sent, and each answer says when to com
   expect(await charge(answers)).toEqual(approved);
 });
 
-test('then one charge at a time: while it is under way no other is sent, and none waits for it', async () => {
+test('half open, one charge is sent at a time; others are neither sent nor queued meanwhile', async () => {
   const { charge, states } = await opened();
   later(30_000);
   const trial = Promise.withResolvers<SendResult>();
@@ -82,7 +82,7 @@ test('then one charge at a time: while it is under way no other is sent, and non
   expect(states.slice(3)).toEqual(['half_open', 'closed']);
 });
 
-test('closed again it begins to count anew', async () => {
+test('counting restarts once it is closed again', async () => {
   const { charge, states, times } = await opened();
   later(30_000);
   await charge(answers);
@@ -92,7 +92,7 @@ test('closed again it begins to count anew', async () => {
   expect(states.at(-1)).toBe('open');
 });
 
-test('charges that were under way when it opened do not open it again once they fail', async () => {
+test('charges in flight when it opened do not open it again when they fail', async () => {
   const open = breaker();
   const slow = Array.from({ length: 30 }, () => Promise.withResolvers<SendResult>());
   const underWay = slow.map(({ promise }) => open.charge(() => promise));

@@ -1,26 +1,26 @@
 /**
- * The circuit breaker around charges, one per process: while the gateway fails, a charge is not begun, so that an outage
- * leaves a few attempts unknown and not every one that is due (specification: workflows 2).
+ * The circuit breaker around charges, one per process: while the gateway fails, no charge is sent, so that an outage
+ * leaves a few attempts unknown instead of every one that is due (specification: workflows 2).
  */
 
 import { BrokenCircuitError, CircuitState, circuitBreaker, handleWhenResult, type IBreaker } from 'cockatiel';
 import type { BreakerState, ChargeAnswer } from '../../domain/ports.ts';
 
 const WINDOW_MS = 60_000;
-/** So many failures within the window open it, if they are also half of all charges. */
+/** Failures within the window that open the breaker, provided they are at least half of its charges. */
 const FAILURES_TO_OPEN = 20;
 const OPEN_FOR_MS = 30_000;
 
-/** What a request came to, and whether the gateway itself failed at it. */
+/** The result of a request, and whether the gateway itself failed. */
 export interface SendResult {
   answer: ChargeAnswer;
   failed: boolean;
 }
 
 /**
- * @param onChange gets each new state. An open breaker stays open until the first charge after its time: that one
- *   alone is sent (`half_open`), and its result closes the breaker or opens it again
- * @returns runs a charge, or answers `not_sent` in its place
+ * @param onChange receives each new state. An open breaker stays open until the first charge after its time: only that
+ *   one is sent (`half_open`), and its result closes the breaker or opens it again
+ * @returns runs a charge, or returns `not_sent` instead
  */
 export function createChargeBreaker(
   onChange: (state: BreakerState) => void,
@@ -38,7 +38,7 @@ export function createChargeBreaker(
   policy.onReset(() => onChange('closed'));
 
   return async (send) => {
-    // Cockatiel would let it wait for the charge that is on trial, and send it when its claim is nearly over.
+    // Cockatiel would queue it behind the trial charge and send it when its claim has nearly expired.
     if (policy.state === CircuitState.HalfOpen) return notSentWhileOpen(OPEN_FOR_MS);
     try {
       return (await policy.execute(send)).answer;
@@ -50,15 +50,15 @@ export function createChargeBreaker(
 }
 
 function notSentWhileOpen(retry_after_ms: number): ChargeAnswer {
-  const reason = 'charging is paused: the payment gateway fails';
+  const reason = 'charging is paused: the payment gateway is failing';
   return { result: 'not_sent', reason, retry_after_ms: Math.max(retry_after_ms, 0) };
 }
 
-/** Cockatiel's own `SamplingBreaker` knows a rate per second and more than a share, not a number and at least a share. */
+/** Cockatiel's `SamplingBreaker` takes a rate per second and a ratio to exceed, not a count and a minimum ratio. */
 class FailureRatioBreaker implements IBreaker {
-  /** Cockatiel's way to keep a breaker elsewhere, which nothing here does. */
+  /** Required by Cockatiel to persist a breaker; unused here. */
   state: unknown;
-  /** The results of the window, the oldest first. */
+  /** The results within the window, oldest first. */
   #results: { at: number; failed: boolean }[] = [];
   #failures = 0;
 

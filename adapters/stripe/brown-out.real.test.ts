@@ -1,4 +1,4 @@
-/** A gateway that fails at every charge for a while: a few charges are unknown, the others are not begun, and none is made twice. */
+/** A gateway that fails every charge for a while: a few charges are unknown, the rest are not sent, none is made twice. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ChargeOrder } from '../../domain/ports.ts';
@@ -29,7 +29,7 @@ async function chargeAll(orders: readonly ChargeOrder[]) {
 
 const count = (results: readonly string[], result: string) => results.filter((one) => one === result).length;
 
-test('of many due charges twenty are unknown; the others go through afterwards, each once', async () => {
+test('of many due charges twenty are unknown; the others succeed afterwards, each once', async () => {
   const orders = await due([{ do: 'error_500' }]);
   const results = await chargeAll(orders);
   expect([count(results, 'unknown'), count(results, 'not_sent')]).toEqual([20, CHARGES - 20]);
@@ -44,7 +44,7 @@ test('of many due charges twenty are unknown; the others go through afterwards, 
     expect(await stripe.ledger(order)).toMatchObject([{ status: 'succeeded', requests: 1 }]);
 });
 
-test('issuers that decline are no failure of the gateway', async () => {
+test('declines by issuers do not count as gateway failures', async () => {
   const results = await chargeAll(await due([{ do: 'decline', decline_code: 'insufficient_funds' }]));
   expect(count(results, 'declined')).toBe(CHARGES);
 });
@@ -54,8 +54,8 @@ const error = JSON.stringify({ error: { type: 'invalid_request_error', message: 
 test.each([
   ['429', 429, error, 'not_sent'],
   ['503', 503, error, 'unknown'],
-  ['a page that is no answer', 200, '<html>', 'unknown'],
-])('a gateway that answers with %s is asked twenty times', async (_, status, body, result) => {
+  ['an HTML page', 200, '<html>', 'unknown'],
+])('a gateway that responds with %s is called twenty times', async (_, status, body, result) => {
   let asked = 0;
   const server = await startHttpServer((_request, response) => {
     asked++;
@@ -74,7 +74,7 @@ test.each([
   expect(states).toEqual(['open']);
 });
 
-test('charges that were called off here do not count', async () => {
+test('charges aborted by the caller do not count', async () => {
   const silent = await startHttpServer(() => {});
   const states: string[] = [];
   const away = createStripeGateway({ apiKey: 'sk_test_1', apiBase: silent.url }, (state) => {

@@ -1,10 +1,10 @@
-/** Cancels a payment, of Persona's or of others. */
+/** Cancels a payment, whether Persona or another system created it. */
 
 import { Stripe } from 'stripe';
 
 /**
- * A payment of a Checkout Session cannot be cancelled but for one that is authorised and not captured: Stripe asks to
- * expire the session, which cancels it.
+ * Stripe refuses to cancel a payment of a Checkout Session unless it is authorised and not captured: expiring the
+ * session cancels it.
  */
 export async function cancelPayment(
   stripe: Stripe,
@@ -14,7 +14,7 @@ export async function cancelPayment(
     await stripe.paymentIntents.cancel(gatewayRef);
     return 'cancelled';
   } catch (error) {
-    // The gateway does not answer: reading would wait as long again.
+    // The gateway does not respond: a read would wait just as long.
     if (error instanceof Stripe.errors.StripeConnectionError) return 'unknown';
   }
   try {
@@ -27,7 +27,7 @@ export async function cancelPayment(
   }
 }
 
-/** @returns whether the payment belongs to a session that could still be paid */
+/** @returns whether the payment belonged to a session that could still be paid */
 async function expireSession(stripe: Stripe, payment_intent: string): Promise<boolean> {
   const { data } = await stripe.checkout.sessions.list({ payment_intent, limit: 1 });
   const [session] = data;

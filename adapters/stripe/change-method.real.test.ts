@@ -1,4 +1,4 @@
-/** Changing and detaching a method, at the simulator and at servers that refuse. */
+/** Updating and detaching a method, against the simulator and against servers that refuse. */
 
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type StripeFixture, startHttpServer, startStripeFixture } from '../../test/stripe-fixture.ts';
@@ -13,7 +13,7 @@ afterAll(() => stripe.close());
 
 const date = { expiry_month: 5, expiry_year: 2035 };
 
-/** A gateway that answers everything so. */
+/** A gateway that responds to every request like this. */
 async function stubGateway(status: number, error: object) {
   const server = await startHttpServer((_, response) => {
     response.writeHead(status, { 'content-type': 'application/json' });
@@ -23,7 +23,7 @@ async function stubGateway(status: number, error: object) {
   return createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
 }
 
-test('a date is changed as often as it is asked for, and what cannot be is refused', async () => {
+test('an expiry date can be updated repeatedly, and an invalid one is refused', async () => {
   const { token } = await stripe.createChargeOrder([]);
   const { gateway } = stripe;
   expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('updated');
@@ -33,7 +33,7 @@ test('a date is changed as often as it is asked for, and what cannot be is refus
   expect(await gateway.getPaymentMethod(token)).toMatchObject(date);
 });
 
-test('of a detached method, and of one that nobody knows, nothing is changed', async () => {
+test('a detached or unknown method cannot be updated or detached', async () => {
   const { token } = await stripe.createChargeOrder([]);
   const { gateway } = stripe;
   expect(await gateway.detachPaymentMethod(token)).toBe('detached');
@@ -48,7 +48,7 @@ test.each([
   [429, { type: 'invalid_request_error', message: 'slow down' }, 'gateway_unavailable'],
   [401, { type: 'invalid_request_error', message: 'Invalid API Key' }, 'gateway_misconfigured'],
   [403, { type: 'invalid_request_error', message: 'no permission' }, 'gateway_misconfigured'],
-])('a gateway that answers %i is no answer about the method', async (status, error, type) => {
+])('a response of %i says nothing about the method', async (status, error, type) => {
   const gateway = await stubGateway(status, error);
   await expect(gateway.detachPaymentMethod('pm_1')).rejects.toMatchObject({ type });
   await expect(gateway.updatePaymentMethod({ token: 'pm_1', ...date })).rejects.toMatchObject({ type });

@@ -1,4 +1,4 @@
-/** Changes of a payment method that is attached, and its end. */
+/** Updates and detaches an attached payment method. */
 
 import { Stripe } from 'stripe';
 import type { MethodChangeAnswer } from '../../domain/ports.ts';
@@ -36,13 +36,13 @@ export async function detachPaymentMethod(
   }
 }
 
-/** The card cannot have that date: a card's error, or a refused `card[exp_month]`. */
+/** The expiry date is refused: a card error, or an invalid `card[exp_month]`. */
 function isAboutCard(error: unknown): boolean {
   if (error instanceof Stripe.errors.StripeCardError) return true;
   return error instanceof Stripe.errors.StripeInvalidRequestError && /^(card\b|exp_)/.test(error.param ?? '');
 }
 
-/** Stripe refuses both for a method without a customer, naming at most the method; of an unknown one it says 404. */
+/** Stripe refuses both for a method without a customer, naming at most the method; an unknown method is a 404. */
 function isNotAttached(error: unknown): boolean {
   if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) return false;
   const { param, statusCode } = error;

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => stripe.close());
 
 describe('charge', () => {
-  test('creates the payment with everything the contract says and confirms it in one request', async () => {
+  test('creates the payment with all contract fields and confirms it in one request', async () => {
     const order = await stripe.createChargeOrder([]);
     const answer = await stripe.charge(order);
     expect(answer).toEqual({
@@ -57,13 +57,13 @@ describe('charge', () => {
       gateway_ref: declined.gateway_ref,
     });
 
-    // A third attempt finds it paid: nothing more is charged, and the answer says with which method it was paid.
+    // A third attempt finds it paid: nothing more is charged, and the result names the method that paid.
     const third = { ...first, gateway_ref: declined.gateway_ref, key: `${first.key}c` };
     expect(await stripe.charge(third)).toMatchObject({ result: 'approved', charged_token: token });
     expect((await stripe.ledger(first)).map((entry) => entry.status)).toEqual(['failed', 'succeeded']);
   });
 
-  test('a decline carries every code, the network and what it left at the gateway', async () => {
+  test('a decline carries every code, the network and its references at the gateway', async () => {
     const step = {
       do: 'decline',
       decline_code: 'do_not_honor',
@@ -87,21 +87,21 @@ describe('charge', () => {
     });
   });
 
-  test('a decline that comes in `code` alone has no decline code', async () => {
+  test('a decline reported only in `code` has no decline code', async () => {
     const order = await stripe.createChargeOrder([{ do: 'decline', code: 'expired_card' }]);
     const answer = await stripe.charge(order);
     expect(answer).toMatchObject({ result: 'declined', codes: { code: 'expired_card', network: 'visa' } });
     expect(answer).not.toHaveProperty('codes.decline_code');
   });
 
-  test('authentication that nobody is there for is a decline', async () => {
+  test('a required authentication is a decline, since the customer is not present', async () => {
     expect(await stripe.charge(await stripe.createChargeOrder([{ do: 'requires_action' }]))).toMatchObject({
       result: 'declined',
       codes: { code: 'authentication_required', decline_code: 'authentication_required' },
     });
   });
 
-  test('processing is pending, also for whoever confirms it again', async () => {
+  test('processing is pending, also when it is confirmed again', async () => {
     const order = await stripe.createChargeOrder([{ do: 'processing' }]);
     const answer = await stripe.charge(order);
     expect(answer).toMatchObject({ result: 'pending', gateway_ref: expect.stringMatching(/^pi_/) });
@@ -117,14 +117,14 @@ describe('charge', () => {
     expect(charges.map((entry) => entry.status)).toEqual(step === 'drop_after_capture' ? ['succeeded'] : []);
   });
 
-  test('a broken connection is not tried again behind our back', async () => {
+  test('the SDK does not retry after a broken connection', async () => {
     const order = await stripe.createChargeOrder([{ do: 'drop_before_capture' }]);
     await stripe.charge(order);
     const { data } = await stripe.sim<{ data: { idempotency_key?: string }[] }>('/requests');
     expect(data.filter((request) => request.idempotency_key === order.key)).toHaveLength(1);
   });
 
-  test('the same key after a lost answer gets that answer, and charges nothing more', async () => {
+  test('a repeat with the same key after a lost response gets that response and charges nothing more', async () => {
     const order = await stripe.createChargeOrder([{ do: 'drop_after_capture' }]);
     expect(await stripe.charge(order)).toMatchObject({ result: 'unknown' });
     expect(await stripe.charge(order)).toMatchObject({ result: 'approved' });
@@ -138,11 +138,11 @@ describe('charge', () => {
     expect(await stripe.ledger(order)).toHaveLength(1);
   });
 
-  test('no answer in time is unknown, and so is the same key while the first request still runs', async () => {
+  test('a timeout is unknown, and so is the same key while the first request is still running', async () => {
     const order = await stripe.createChargeOrder([{ do: 'hold_before_capture' }]);
     expect(await stripe.charge(order, { timeoutMs: 200 })).toEqual({
       result: 'unknown',
-      reason: 'no answer in time',
+      reason: 'no response in time',
     });
     expect(await stripe.charge(order)).toMatchObject({
       result: 'unknown',
@@ -154,7 +154,7 @@ describe('charge', () => {
     expect(await stripe.charge(order)).toMatchObject({ result: 'approved' });
   });
 
-  test('cancelled by its caller after sending, it is unknown', async () => {
+  test('a charge aborted after sending is unknown', async () => {
     const order = await stripe.createChargeOrder([{ do: 'hold_after_capture' }]);
     const stop = new AbortController();
     const answer = stripe.charge(order, { signal: stop.signal });
@@ -165,13 +165,13 @@ describe('charge', () => {
     expect(await stripe.ledger(order)).toMatchObject([{ status: 'succeeded' }]);
   });
 
-  test('cancelled before anything was sent, it was never sent', async () => {
+  test('a charge aborted before sending is not sent', async () => {
     const order = await stripe.createChargeOrder([]);
     expect(await stripe.charge(order, { signal: AbortSignal.abort() })).toMatchObject({ result: 'not_sent' });
     expect(await stripe.ledger(order)).toEqual([]);
   });
 
-  test('another request that holds the payment makes ours unknown', async () => {
+  test('a charge of a payment that is locked by another request is unknown', async () => {
     const order = await stripe.createChargeOrder([{ do: 'decline' }, { do: 'hold_before_capture' }]);
     const declined = await stripe.charge(order);
     if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
@@ -186,7 +186,7 @@ describe('charge', () => {
   test.each([
     ['unknown at the gateway', () => `pm_${randomUUID()}`],
     ['detached', undefined],
-  ])('a method that is %s is gone for good, the payment is not', async (_, other) => {
+  ])('a method that is %s fails for good, the payment stays chargeable', async (_, other) => {
     const order = await stripe.createChargeOrder([]);
     if (other === undefined) await stripe.detach(order.token);
     expect(await stripe.charge({ ...order, token: other?.() ?? order.token })).toMatchObject({
@@ -195,7 +195,7 @@ describe('charge', () => {
     });
   });
 
-  test("somebody else's method is our own fault", async () => {
+  test("another customer's method is a configuration error", async () => {
     const order = await stripe.createChargeOrder([]);
     const other = await stripe.createChargeOrder([]);
     expect(await stripe.charge({ ...order, token: other.token })).toMatchObject({
@@ -205,38 +205,34 @@ describe('charge', () => {
   });
 
   test.each([
-    ['nobody says why', undefined, {}],
-    ['it was abandoned', 'abandoned', {}],
-    ['somebody wants it not to be collected', 'requested_by_customer', { because: 'requested_by_customer' }],
-  ])(
-    'a payment that was cancelled (%s) takes no more charges: nothing was sent',
-    async (_, reason, because) => {
-      const order = await stripe.createChargeOrder([{ do: 'decline' }]);
-      const declined = await stripe.charge(order);
-      if (declined.result !== 'declined' || declined.gateway_ref === undefined)
-        throw new Error('not declined');
-      const { gateway_ref } = declined;
-      await stripe.cancel(gateway_ref, reason);
-      expect(await stripe.charge({ ...order, gateway_ref, key: `${order.key}b` })).toEqual({
-        result: 'not_sent',
-        reason: expect.stringContaining('payment_intent_unexpected_state'),
-        cancelled: { gateway_ref, ...because },
-      });
-    },
-  );
+    ['without a reason', undefined, {}],
+    ['abandoned', 'abandoned', {}],
+    ['not to be collected', 'requested_by_customer', { because: 'requested_by_customer' }],
+  ])('a cancelled payment (%s) accepts no more charges: nothing was sent', async (_, reason, because) => {
+    const order = await stripe.createChargeOrder([{ do: 'decline' }]);
+    const declined = await stripe.charge(order);
+    if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
+    const { gateway_ref } = declined;
+    await stripe.cancel(gateway_ref, reason);
+    expect(await stripe.charge({ ...order, gateway_ref, key: `${order.key}b` })).toEqual({
+      result: 'not_sent',
+      reason: expect.stringContaining('payment_intent_unexpected_state'),
+      cancelled: { gateway_ref, ...because },
+    });
+  });
 
   test.each([
     ['HARD', (order: ChargeOrder) => ({ ...order, token: `pm_${randomUUID()}` }), []],
     ['CONFIG', (order: ChargeOrder) => ({ ...order, amount: 0 }), []],
     ['AUTH', (order: ChargeOrder) => order, [{ do: 'requires_action' }]],
     ['FIX', (order: ChargeOrder) => order, [{ do: 'decline', code: 'expired_card' }]],
-  ])('the decline table calls it %s', async (expected, changed, script) => {
+  ])('the decline table classifies it as %s', async (expected, changed, script) => {
     const answer = await stripe.charge(changed(await stripe.createChargeOrder(script)));
     if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
     expect(classify(answer.codes, { type: 'card', network: 'visa' }, Date.now()).class).toBe(expected);
   });
 
-  test('a wrong API key is our own fault', async () => {
+  test('an invalid API key is a configuration error', async () => {
     const order = await stripe.createChargeOrder([]);
     const other = createStripeGateway({ apiKey: 'nonsense', apiBase: stripe.url });
     expect(await other.charge(order, { timeoutMs: 5000 })).toMatchObject({

@@ -1,4 +1,4 @@
-/** What Stripe's answer to a charge means (specification: decline codes, 'What Stripe answers'). */
+/** Interprets Stripe's response to a charge (specification: decline codes, 'What Stripe answers'). */
 
 import { Stripe } from 'stripe';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
@@ -6,30 +6,30 @@ import type { CancelledPayment, ChargeAnswer, ChargeOrder } from '../../domain/p
 import { declineCodes } from './decline-codes.ts';
 import { TransportFault } from './transport.ts';
 
-/** Our own set-up is at fault: the decline table knows this code as CONFIG. */
+/** A fault of our own configuration: the decline table classifies this code as CONFIG. */
 const CONFIG_CODE = 'gateway_config_error';
-/** The method is gone at Stripe, or may be used no more. */
+/** The method no longer exists at Stripe, or can no longer be used. */
 const GONE_CODES = ['resource_missing', 'payment_method_unexpected_state'];
-/** Of a 400, and yet about this method and its customer alone; the decline table knows them. */
+/** Codes of a 400 that concern only this method and its customer; the decline table classifies them. */
 const METHOD_CODES = [
   'payment_intent_authentication_failure',
   'payment_intent_action_required',
   'payment_intent_mandate_invalid',
 ];
-/** Our account, or this currency, does not take methods of this type: the others are none the worse for it. */
+/** Our account, or this currency, does not support methods of this type; other types are unaffected. */
 const TYPE_CODE = 'service_not_allowed';
 
-/** Why a payment was cancelled: of these, whoever did it does not want the amount to be collected just like that. */
+/** Cancellation reasons after which the amount must not simply be collected by another payment. */
 const DO_NOT_COLLECT_REASONS = ['duplicate', 'fraudulent', 'requested_by_customer', 'void_invoice'];
 
-/** `undefined`: it is not cancelled. */
+/** `undefined`: the payment is not cancelled. */
 export function cancellationOf(intent: Stripe.PaymentIntent): CancelledPayment | undefined {
   if (intent.status !== 'canceled') return undefined;
   const { id: gateway_ref, cancellation_reason: because } = intent;
   return { gateway_ref, ...(because !== null && DO_NOT_COLLECT_REASONS.includes(because) && { because }) };
 }
 
-/** A 2xx answer: what became of the payment by this very request. */
+/** A 2xx response: what this request did to the payment. */
 export function answerOfIntent(intent: Stripe.PaymentIntent): ChargeAnswer {
   const refs = refsOf(intent);
   switch (intent.status) {
@@ -38,7 +38,7 @@ export function answerOfIntent(intent: Stripe.PaymentIntent): ChargeAnswer {
     case 'processing':
       return { result: 'pending', ...refs };
     case 'requires_action':
-      // Asked to fail instead; should a gateway wait for the customer all the same, nothing is charged.
+      // The request asks for a failure instead; if a gateway waits for the customer anyway, nothing is charged.
       return {
         result: 'declined',
         ...refs,
@@ -50,21 +50,21 @@ export function answerOfIntent(intent: Stripe.PaymentIntent): ChargeAnswer {
     case 'canceled':
       return { result: 'declined', ...refs, codes: misconfigured('the payment is cancelled') };
     default:
-      // Not captured, not confirmed, or a state that this version does not know: nobody says whether money moves.
+      // Not captured, not confirmed, or a state unknown to this version: whether money moves is not known.
       break;
   }
   return { result: 'unknown', gateway_ref: intent.id, reason: `the payment is ${intent.status}` };
 }
 
-/** Nothing is sent: Stripe has no such amount, and another one was not agreed to. */
+/** Nothing is sent: Stripe cannot represent the amount, and no other amount was agreed to. */
 export function unrepresentable({ amount, currency }: ChargeOrder): ChargeAnswer {
   return {
     result: 'declined',
-    codes: misconfigured(`Stripe has no amount of ${amount} minor units of ${currency}`),
+    codes: misconfigured(`Stripe cannot represent an amount of ${amount} minor units of ${currency}`),
   };
 }
 
-/** Anything but a 2xx answer. Never throws. */
+/** Any outcome other than a 2xx response. Never throws. */
 export function answerOfError(error: unknown, order: ChargeOrder): ChargeAnswer {
   const { token } = order;
   if (!(error instanceof Stripe.errors.StripeError)) return { result: 'unknown', reason: String(error) };
@@ -86,7 +86,7 @@ export function answerOfError(error: unknown, order: ChargeOrder): ChargeAnswer 
   return unknown(error, reason);
 }
 
-/** Without cards nothing works at all: that stays our own set-up's fault, and so does a parameter that is gone. */
+/** An account that does not support cards is a fault of our own configuration, and so is a parameter that was removed. */
 function isAboutType({ param, code }: Stripe.errors.StripeError, order: ChargeOrder): boolean {
   return (
     order.payment_method_type !== 'card' &&
@@ -95,7 +95,7 @@ function isAboutType({ param, code }: Stripe.errors.StripeError, order: ChargeOr
   );
 }
 
-/** Is the gateway itself at fault: no answer, none that can be read, 5xx, or 429? Declines and refusals are answers. */
+/** True if the gateway itself failed: no response, an unreadable one, 5xx or 429. Declines and refusals do not count. */
 export function isGatewayFailure(error: unknown): boolean {
   if (!(error instanceof Stripe.errors.StripeError)) return false;
   const { statusCode = 0 } = error;
@@ -119,7 +119,7 @@ function answerOfDecline(error: Stripe.errors.StripeError, token: string): Charg
   return settled ?? declined(error, declineCodes(error, error.payment_intent));
 }
 
-/** The payment is not what a charge needs: paid already, on its way, cancelled. */
+/** The payment cannot be charged: it has succeeded, is processing, or is cancelled. */
 function answerOfState(error: Stripe.errors.StripeError, token: string, reason: string): ChargeAnswer {
   const settled = settledAnswer(error.payment_intent, token);
   if (settled !== undefined) return settled;
@@ -127,7 +127,7 @@ function answerOfState(error: Stripe.errors.StripeError, token: string, reason: 
   return cancelled ? { result: 'not_sent', reason, cancelled } : unknown(error, reason);
 }
 
-/** Whatever else an answer says: a payment that succeeded is paid, and one that is processing may yet be. */
+/** Takes precedence over the rest of the response: a succeeded payment is paid, a processing one may still be. */
 function settledAnswer(intent: Stripe.PaymentIntent | undefined, token: string): ChargeAnswer | undefined {
   if (intent?.status === 'processing') return { result: 'pending', ...refsOf(intent) };
   if (intent?.status !== 'succeeded') return undefined;

@@ -1,32 +1,32 @@
-/** The Stripe client: where it speaks to, which version of the API, and what its faults are to Persona. */
+/** The Stripe client: its address, its API version, and the mapping of its errors. */
 
 import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';
 
 /**
- * The newest version of Stripe's API in which a request may say `payment_method_types`: from 2026-09-30 on that is a
- * 400 `payment_method_types_no_longer_supported`. The package's own version is newer.
+ * The newest version of Stripe's API that accepts `payment_method_types` in a request: from 2026-09-30 on that is a
+ * 400 `payment_method_types_no_longer_supported`. The package defaults to a newer version.
  */
 export const STRIPE_API_VERSION = '2026-08-26.dahlia';
 
-/** Bound on everything but charges, whose caller sets it. */
+/** For all requests except charges, whose timeout is set by the caller. */
 const TIMEOUT_MS = 10_000;
 
-/** The largest page of a list that Stripe gives. */
+/** Stripe's largest page size. */
 export const MAX_PAGE_SIZE = 100;
 
 export interface StripeOptions {
   apiKey: string;
-  /** A gateway that speaks Stripe's API elsewhere; default Stripe itself. */
+  /** A gateway that implements Stripe's API; default: Stripe itself. */
   apiBase?: string;
   apiVersion?: string;
 }
 
-/** `httpClient` for charges only. No retries: Temporal repeats what may be repeated. */
+/** `httpClient` for charges only. No retries here: Temporal retries what is safe to retry. */
 export function stripeClient(options: StripeOptions, httpClient?: Stripe.HttpClient): Stripe {
   const base = options.apiBase === undefined ? undefined : new URL(options.apiBase);
   return new Stripe(options.apiKey, {
-    // The type allows the package's own version alone.
+    // The type allows only the package's default version.
     apiVersion: (options.apiVersion ?? STRIPE_API_VERSION) as typeof Stripe.API_VERSION,
     maxNetworkRetries: 0,
     timeout: TIMEOUT_MS,
@@ -41,8 +41,8 @@ export function stripeClient(options: StripeOptions, httpClient?: Stripe.HttpCli
 }
 
 /**
- * A failed request that was not a charge, as an error of the catalogue: out of reach, overloaded or at fault there
- * (worth another try) or refused for what we sent or who we are (not).
+ * A failed request other than a charge, as an error of the catalogue: unreachable, overloaded or failing (worth a
+ * retry), or refused because of the request or its credentials (not).
  */
 export function gatewayFault(error: unknown, options: StripeOptions): PersonaError {
   if (!(error instanceof Stripe.errors.StripeError)) {
@@ -53,16 +53,16 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
   const place = options.apiBase ?? 'https://api.stripe.com';
   const { statusCode } = error;
   if (statusCode === undefined || statusCode === 409 || statusCode === 429 || statusCode >= 500) {
-    const message = `The payment gateway at ${place} does not answer as it should (${causeOf(error)}). STRIPE_API_BASE says where it is; 'npm start' runs one for development.`;
+    const message = `The payment gateway at ${place} is unavailable (${causeOf(error)}). Check STRIPE_API_BASE; 'npm start' runs a simulator for development.`;
     return new PersonaError('gateway_unavailable', message, { cause: error, ...retryAfter(error) });
   }
   const about = error.param === undefined ? '' : `, parameter ${error.param}`;
-  const message = `The payment gateway at ${place} refuses our request with ${statusCode}${about}: ${error.message}`;
+  const message = `The payment gateway at ${place} refused the request with ${statusCode}${about}: ${error.message}`;
   return new PersonaError('gateway_misconfigured', message, { cause: error });
 }
 
 /**
- * What a request that reads one object gives; `undefined`: there is none.
+ * The result of a request that reads one object; `undefined`: it does not exist.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function undefinedIfMissing<T>(
@@ -79,7 +79,7 @@ export async function undefinedIfMissing<T>(
   }
 }
 
-/** Stripe says in seconds when a request that came too soon may come again. */
+/** Stripe's `Retry-After` of a rate-limited request, which is in seconds. */
 function retryAfter({ headers }: Stripe.errors.StripeError): { retryAfterMs?: number } {
   const seconds = Number(headers?.['retry-after']);
   return seconds > 0 ? { retryAfterMs: seconds * 1000 } : {};

@@ -1,4 +1,4 @@
-/** Gathers what Stripe says of a decline from the three places where it may stand. */
+/** Collects the codes of a decline from the three places where Stripe may report them. */
 
 import type { Stripe } from 'stripe';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
@@ -13,12 +13,12 @@ interface DeclineSource {
   payment_method?: Stripe.PaymentMethod | null;
 }
 
-/** `error`: the answer's error, or the payment's `last_payment_error`; what it leaves out is looked for in the payment. */
+/** @param error the response's error, or the payment's `last_payment_error`; missing codes are read from the payment */
 export function declineCodes(error: DeclineSource, intent: Stripe.PaymentIntent | undefined): DeclineCodes {
   return mergeSources([error, (intent?.last_payment_error ?? {}) as DeclineSource, outcomeOf(intent)]);
 }
 
-/** A failed charge of a payment; the payment's `last_payment_error` tells more, where it speaks of this charge. */
+/** The codes of a failed charge, completed by the payment's `last_payment_error` if that concerns this charge. */
 export function codesOfCharge(charge: Stripe.Charge, intent?: Stripe.PaymentIntent): DeclineCodes {
   const error = intent?.last_payment_error;
   const details = charge.payment_method_details;
@@ -31,7 +31,7 @@ export function codesOfCharge(charge: Stripe.Charge, intent?: Stripe.PaymentInte
   return network === undefined ? codes : { ...codes, network };
 }
 
-/** `outcome.reason` is the decline code, also of what comes in `code` alone; a custom rule of Stripe's risk engine has no code. */
+/** `outcome.reason` is the decline code, even where `code` alone reports it; a custom Radar rule has no code. */
 function declineCodeOf({ failure_code, outcome }: Stripe.Charge): string | null | undefined {
   if (failure_code !== 'card_declined') return undefined;
   return outcome?.reason === 'rule' ? 'fraudulent' : outcome?.reason;
@@ -51,7 +51,7 @@ function mergeSources(sources: readonly DeclineSource[]): DeclineCodes {
   });
 }
 
-/** Only where the charge itself stands in the answer. */
+/** Only where the response contains the expanded charge. */
 function outcomeOf(intent: Stripe.PaymentIntent | undefined): DeclineSource {
   const charge = intent?.latest_charge;
   return typeof charge === 'object' && charge !== null ? ((charge.outcome ?? {}) as DeclineSource) : {};

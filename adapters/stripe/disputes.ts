@@ -1,11 +1,11 @@
-/** Disputes, and the early warnings of fraud that card networks pass on. */
+/** Disputes, and the early fraud warnings that card networks pass on. */
 
 import type { Stripe } from 'stripe';
 import type { GatewayDispute } from '../../domain/ports.ts';
 import { disputeState } from './reversals.ts';
 import { undefinedIfMissing, type StripeOptions } from './client.ts';
 
-/** @throws gateway_unavailable, gateway_misconfigured (also for a key that may not read disputes) */
+/** @throws gateway_unavailable, gateway_misconfigured (also for a key without permission to read disputes) */
 export async function getDispute(
   stripe: Stripe,
   disputeRef: string,
@@ -18,12 +18,12 @@ export async function getDispute(
   return dispute && disputeOf(dispute);
 }
 
-/** @param dispute with its charge */
+/** @param dispute with its charge expanded */
 export function disputeOf({ id, reason, status, charge }: Stripe.Dispute): GatewayDispute {
   return { dispute_ref: id, reason, state: disputeState(status), ...chargeOf(charge) };
 }
 
-/** @throws gateway_unavailable, gateway_misconfigured (also for a key that may not read them) */
+/** @throws gateway_unavailable, gateway_misconfigured (also for a key without permission to read them) */
 export async function getFraudWarning(
   stripe: Stripe,
   warningRef: string,
@@ -34,7 +34,7 @@ export async function getFraudWarning(
   return warning && fraudWarningOf(warning);
 }
 
-/** @param warning with its charge */
+/** @param warning with its charge expanded */
 export function fraudWarningOf(warning: Stripe.Radar.EarlyFraudWarning): GatewayDispute {
   const { id: dispute_ref, fraud_type: reason, charge } = warning;
   return { dispute_ref, reason, state: 'early_warning', ...chargeOf(charge) };
@@ -42,7 +42,7 @@ export function fraudWarningOf(warning: Stripe.Radar.EarlyFraudWarning): Gateway
 
 type ChargedMethod = Omit<GatewayDispute, 'dispute_ref' | 'reason' | 'state'>;
 
-/** The method that was charged, and whose it was. A charge keeps the details that the method had then. */
+/** The charged method and its owner. A charge keeps the method's details as of then. */
 function chargeOf(charge: string | Stripe.Charge): ChargedMethod {
   if (typeof charge === 'string') return {};
   const { payment_method: token, customer, metadata, payment_method_details: details } = charge;

@@ -44,7 +44,7 @@ function refusal(of: { payload: string; header?: string }): PersonaError {
   throw new Error('nothing was refused');
 }
 
-test('a signed event tells what happened to which payment', () => {
+test('a signed event is read as an update of its payment', () => {
   expect(read(signed(event()))).toEqual({
     about: 'payment',
     event_id: 'evt_1',
@@ -58,7 +58,7 @@ test('a signed event tells what happened to which payment', () => {
   });
 });
 
-test('what is not there is left out', () => {
+test('absent fields are omitted', () => {
   const bare = event({ request: null }, { customer: null, metadata: {}, payment_method: null });
   expect(read(signed(bare))).toEqual({
     about: 'payment',
@@ -69,7 +69,7 @@ test('what is not there is left out', () => {
   });
 });
 
-test('a decline carries its codes, and the method that the payment has let go of', () => {
+test('a decline carries its codes, and the method that the payment no longer names', () => {
   const last_payment_error = {
     code: 'card_declined',
     decline_code: 'do_not_honor',
@@ -102,11 +102,11 @@ test.each([
   expect(read(signed(event({ type })))).toMatchObject({ result });
 });
 
-/** An event of another kind. */
+/** Reads an event about another object. */
 const of = (type: string, object: object) => read(signed({ ...event({ type }), data: { object } }));
 
 test.each(['payment_method.updated', 'payment_method.automatically_updated', 'payment_method.detached'])(
-  '%s names the method, and tells nothing else that could be believed',
+  '%s yields the method id only, none of its content',
   (type) => {
     const method = { id: 'pm_1', object: 'payment_method', customer: 'cus_1', card: { exp_month: 3 } };
     expect(of(type, method)).toEqual({ about: 'payment_method', event_id: 'evt_1', token: 'pm_1' });
@@ -135,20 +135,23 @@ test.each([
   ['charge.dispute.updated', 'dispute'],
   ['charge.dispute.closed', 'dispute'],
   ['radar.early_fraud_warning.created', 'fraud_warning'],
-])('%s names what is to be read, and the charge', (type, about) => {
+])('%s names the object to read, and the charge', (type, about) => {
   const object = { id: 'du_1', charge: 'ch_1', payment_intent: 'pi_1', reason: 'fraudulent', status: 'lost' };
   expect(of(type, object)).toEqual({ about, event_id: 'evt_1', dispute_ref: 'du_1', charge_ref: 'ch_1' });
 });
 
-test.each(['refund.updated', 'refund.failed'])('%s names the payment, and the attempt of our own', (type) => {
-  const refund = { id: 're_1', object: 'refund', charge: 'ch_1', payment_intent: 'pi_1', status: 'failed' };
-  const update = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
-  expect(of(type, { ...refund, metadata: null })).toEqual(update);
-  const own = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
-  expect(of(type, { ...refund, metadata: own })).toEqual({ ...update, ...own });
-});
+test.each(['refund.updated', 'refund.failed'])(
+  '%s names the payment, and the attempt of a refund of our own',
+  (type) => {
+    const refund = { id: 're_1', object: 'refund', charge: 'ch_1', payment_intent: 'pi_1', status: 'failed' };
+    const update = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+    expect(of(type, { ...refund, metadata: null })).toEqual(update);
+    const own = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
+    expect(of(type, { ...refund, metadata: own })).toEqual({ ...update, ...own });
+  },
+);
 
-test('what was charged or refunded without a payment is nothing that Persona did', () => {
+test('charges and refunds without a payment are ignored as external', () => {
   const charge = { id: 'ch_1', object: 'charge', payment_intent: null, metadata: {} };
   expect(of('charge.refunded', charge)).toBeUndefined();
   expect(of('refund.failed', { id: 're_1', payment_intent: null, charge: 'ch_1' })).toBeUndefined();
@@ -160,11 +163,11 @@ test.each([
   'refund.created',
   'customer.subscription.updated',
   'constructor',
-])('%s is not acted on', (type) => {
+])('%s is ignored', (type) => {
   expect(read(signed(event({ type })))).toBeUndefined();
 });
 
-test('who does not prove that Stripe sent it is refused, and told what to look at', () => {
+test('an invalid signature is refused, and the error names the setting to check', () => {
   const { payload, header } = signed(event());
   for (const unproven of [
     { payload },
@@ -180,13 +183,13 @@ test('who does not prove that Stripe sent it is refused, and told what to look a
   expect(message).not.toContain(SECRET);
 });
 
-test('an event from more than five minutes ago is somebody playing it again', () => {
+test('an event signed more than five minutes ago is refused as a replay', () => {
   expect(read(signed(event(), SECRET, 290))).toBeDefined();
   expect(refusal(signed(event(), SECRET, 310))).toMatchObject({ type: 'signature_refused' });
 });
 
 test.each(['no JSON', '{"object":"v2.core.event"}', 'null', '[]', '{"type":1}'])(
-  'a signed body of %s is no event',
+  'a signed body of %s is malformed',
   (body) => {
     expect(refusal(signed(body))).toMatchObject({ type: 'malformed_request' });
   },

@@ -1,4 +1,4 @@
-/** Stripe's webhooks: who sent them, and what they tell (specification: interfaces, `/webhooks/stripe`). */
+/** Verifies and reads Stripe's webhooks (specification: interfaces, `/webhooks/stripe`). */
 
 import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';
@@ -49,7 +49,8 @@ export function createStripeEvents(secret: string): WebhookReader {
 }
 
 function verifyEvent(body: Uint8Array, signature: string | undefined, secret: string): Stripe.Event {
-  if (signature === undefined) throw new PersonaError('signature_refused', 'There is no Stripe-Signature');
+  if (signature === undefined)
+    throw new PersonaError('signature_refused', 'The Stripe-Signature header is missing');
   try {
     const event = Stripe.webhooks.constructEvent(body, signature, secret, TOLERANCE_SECONDS);
     if (typeof event?.type !== 'string') throw new TypeError('it has no type');
@@ -57,10 +58,10 @@ function verifyEvent(body: Uint8Array, signature: string | undefined, secret: st
   } catch (error) {
     if (error instanceof Stripe.errors.StripeSignatureVerificationError) {
       const reason = error.message.split('\n')[0];
-      const hint = "STRIPE_WEBHOOK_SECRET must be this endpoint's";
+      const hint = "STRIPE_WEBHOOK_SECRET must be this endpoint's signing secret";
       throw new PersonaError('signature_refused', `${reason} (${hint})`, { cause: error });
     }
-    throw new PersonaError('malformed_request', 'The body is not an event of Stripe', { cause: error });
+    throw new PersonaError('malformed_request', 'The body is not a Stripe event', { cause: error });
   }
 }
 
@@ -82,7 +83,7 @@ function paymentUpdate(
     result,
     codes: codesOf(event.type, intent),
     gateway_ref: intent.id,
-    // Stripe's times are whole seconds: the last moment at which it may have been.
+    // Stripe's times are in whole seconds: take the latest possible moment.
     ...(event.created > 0 && { occurred_at: new Date(event.created * 1000 + 999).toISOString() }),
     ...(customer && { gateway_customer_ref: customer }),
     ...(intent.metadata.payment_id && { payment_id: intent.metadata.payment_id }),
@@ -108,7 +109,7 @@ function mandateUpdate({ id: event_id, data }: Stripe.Event): MandateUpdate | un
   return token === undefined ? undefined : { about: 'mandate', event_id, token, mandate_ref };
 }
 
-/** A charge without a payment was made by others, in a way that Persona never charges. */
+/** A charge without a payment is external: Persona never charges that way. */
 function chargeRefundUpdate({ id: event_id, data }: Stripe.Event): RefundUpdate | undefined {
   const { id: charge_ref, payment_intent, metadata } = data.object as Stripe.Charge;
   const gateway_ref = idOf(payment_intent);

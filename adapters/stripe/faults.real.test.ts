@@ -9,8 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => stripe.close());
 
-describe('what cannot be reached, or answers out of turn', () => {
-  test('connection refused and name not found were never sent', async () => {
+describe('an unreachable or failing gateway', () => {
+  test('a refused connection and an unresolved name are not sent', async () => {
     const order = await stripe.createChargeOrder([]);
     for (const apiBase of ['http://127.0.0.1:1', 'http://gateway.invalid:8080']) {
       const nowhere = createStripeGateway({ apiKey: 'sk_test_1', apiBase });
@@ -35,7 +35,7 @@ describe('what cannot be reached, or answers out of turn', () => {
     ],
     [
       402,
-      // Paid before; what the payment holds now cannot be read here.
+      // Already paid, but whether the payment still holds its amount cannot be read here.
       { type: 'card_error', code: 'card_declined', payment_intent: { id: 'pi_1', status: 'succeeded' } },
       { result: 'unknown', gateway_ref: 'pi_1' },
     ],
@@ -56,8 +56,8 @@ describe('what cannot be reached, or answers out of turn', () => {
   });
 
   test.each([
-    ['a page instead of JSON', '<html>'],
-    ['a payment in no known state', JSON.stringify({ id: 'pi_1', status: 'requires_capture' })],
+    ['HTML instead of JSON', '<html>'],
+    ['a payment in an unexpected state', JSON.stringify({ id: 'pi_1', status: 'requires_capture' })],
   ])('200 with %s is unknown', async (_, body) => {
     const order = await stripe.createChargeOrder([]);
     const server = await startHttpServer((_, response) => response.end(body));
@@ -66,7 +66,7 @@ describe('what cannot be reached, or answers out of turn', () => {
     await server.close();
   });
 
-  test('an answer that breaks off is unknown', async () => {
+  test('a truncated response is unknown', async () => {
     const order = await stripe.createChargeOrder([]);
     const server = await startHttpServer((_, response) => {
       response.writeHead(200, { 'content-length': '1000' });
@@ -78,7 +78,7 @@ describe('what cannot be reached, or answers out of turn', () => {
     await server.close();
   });
 
-  test('everything but charges says which gateway is missing and how to get one', async () => {
+  test('requests other than charges report the unreachable gateway and the setting to check', async () => {
     const nowhere = createStripeGateway({ apiKey: 'sk_test_1', apiBase: 'http://127.0.0.1:1' });
     await expect(nowhere.createCustomer({ customer_id: 'c', key: 'k' })).rejects.toMatchObject({
       type: 'gateway_unavailable',

@@ -13,10 +13,10 @@ afterAll(() => stripe.close());
 
 const MINUTE = 60_000;
 
-/** Milliseconds that the gateway's clock was put forward by so far. */
+/** Milliseconds by which the gateway's clock has been advanced so far. */
 let advanced = 0;
 
-/** What is known of the order's attempt; as if it had been claimed `later` milliseconds from now. */
+/** The query for the order's attempt, as if it had been claimed `later` milliseconds from now. */
 function query(order: ChargeOrder, more: Partial<ChargeQuery> = {}, later = 0): ChargeQuery {
   const { payment_id, gateway_customer_ref, token } = order;
   return { payment_id, gateway_customer_ref, token, claimed_at: Date.now() + advanced + later, ...more };
@@ -27,7 +27,7 @@ async function advance(milliseconds: number): Promise<void> {
   advanced += milliseconds;
 }
 
-/** Charges, and gives the order that confirms the same payment again under another key. */
+/** Charges, and returns the order that confirms the same payment again under another key. */
 async function charged(order: ChargeOrder): Promise<ChargeOrder & { gateway_ref: string }> {
   const answer = await stripe.charge(order);
   if (!('gateway_ref' in answer) || answer.gateway_ref === undefined) throw new Error(JSON.stringify(answer));
@@ -97,7 +97,7 @@ describe.each([
     });
   });
 
-  test('approved although its answer was lost', async () => {
+  test('approved although its response was lost', async () => {
     const order = await stripe.createChargeOrder([{ do: 'drop_after_capture' }]);
     expect(await stripe.charge(order)).toMatchObject({ result: 'unknown' });
     const [entry] = await stripe.ledger(order);
@@ -110,8 +110,8 @@ describe.each([
   });
 });
 
-describe('an attempt on a payment that others tried before', () => {
-  test('that never arrived left no charge, whatever an earlier one left', async () => {
+describe('an attempt on a payment with earlier attempts', () => {
+  test('is not charged if it never arrived, even if an earlier attempt left a charge', async () => {
     const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const second = await withOtherMethod(first, [{ do: 'drop_before_capture' }]);
     expect(await stripe.charge(second)).toMatchObject({ result: 'unknown' });
@@ -123,17 +123,20 @@ describe('an attempt on a payment that others tried before', () => {
   test.each([
     [undefined, {}],
     ['duplicate', { because: 'duplicate' }],
-  ])('and that was cancelled (%s) left no charge, and never will', async (reason, because) => {
-    const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
-    const second = await withOtherMethod(first, []);
-    const { gateway_ref } = first;
-    await stripe.cancel(gateway_ref, reason);
-    const cancelled = { gateway_ref, ...because };
-    const found = { result: 'not_charged', gateway_ref, cancelled };
-    expect(await find(query(second, { gateway_ref }))).toEqual(found);
-  });
+  ])(
+    'is not charged if the payment was cancelled (%s), and the cancellation is reported',
+    async (reason, because) => {
+      const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
+      const second = await withOtherMethod(first, []);
+      const { gateway_ref } = first;
+      await stripe.cancel(gateway_ref, reason);
+      const cancelled = { gateway_ref, ...because };
+      const found = { result: 'not_charged', gateway_ref, cancelled };
+      expect(await find(query(second, { gateway_ref }))).toEqual(found);
+    },
+  );
 
-  test('that is held there has left nothing yet, and is found once it has', async () => {
+  test('is not charged while it is held at the gateway, and is found once it is released', async () => {
     const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const second = await withOtherMethod(first, [{ do: 'hold_before_capture' }]);
     const asked = query(second, { gateway_ref: first.gateway_ref });
@@ -144,7 +147,7 @@ describe('an attempt on a payment that others tried before', () => {
     await until(async () => ((await find(asked)).result === 'approved' ? true : undefined));
   });
 
-  test('tells its own decline from that of another method', async () => {
+  test('is distinguished from the decline of another method', async () => {
     const first = await charged(
       await stripe.createChargeOrder([
         { do: 'decline', decline_code: 'insufficient_funds', network_decline_code: '51' },
@@ -166,7 +169,7 @@ describe('an attempt on a payment that others tried before', () => {
     expect(await codesOf(second)).toEqual({ code: 'expired_card', network: 'visa' });
   });
 
-  test('tells its own charge from an earlier one with the same method, by the time of its claim', async () => {
+  test('is distinguished from an earlier charge with the same method by the time of its claim', async () => {
     const script = [
       { do: 'decline', decline_code: 'insufficient_funds' },
       { do: 'decline', decline_code: 'do_not_honor' },
@@ -184,13 +187,13 @@ describe('an attempt on a payment that others tried before', () => {
     expect(await find(query(order, late))).toMatchObject({
       codes: { ...codes, decline_code: 'do_not_honor' },
     });
-    // Both charges are younger than the first claim: the first of them is its own.
+    // Both charges are newer than the first claim; the first of them belongs to it.
     expect(await find({ ...first, gateway_ref })).toMatchObject({
       codes: { ...codes, decline_code: 'insufficient_funds' },
     });
   });
 
-  test('is its own also where the clock of the gateway is a little behind', async () => {
+  test("is matched even if the gateway's clock lags slightly", async () => {
     const order = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const { gateway_ref } = order;
     const ahead = (milliseconds: number) => query(order, { gateway_ref }, milliseconds);
@@ -198,7 +201,7 @@ describe('an attempt on a payment that others tried before', () => {
     expect(await find(ahead(40_000))).toMatchObject({ result: 'not_charged' });
   });
 
-  test('finds the payment paid with another method, and says with which', async () => {
+  test('is approved if the payment was paid with another method, which is named', async () => {
     const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const second = await withOtherMethod(first, []);
     await charged(second);
@@ -209,7 +212,7 @@ describe('an attempt on a payment that others tried before', () => {
     expect(await find(query(second, { gateway_ref }))).toEqual(approved);
   });
 
-  test('is found behind a hundred others', async () => {
+  test('is found behind a hundred other charges', async () => {
     const order = await stripe.createChargeOrder([{ do: 'decline', decline_code: 'lost_card' }]);
     const first = await charged(order);
     const many = await withOtherMethod(first, Array(105).fill({ do: 'decline' }));
@@ -219,7 +222,7 @@ describe('an attempt on a payment that others tried before', () => {
     });
   });
 
-  test('waits for a bank debit, and learns why it failed', async () => {
+  test('is pending during a bank debit, then declined with the reason', async () => {
     const order = await stripe.createChargeOrder([
       { do: 'processing', code: 'insufficient_funds', settle: { after_ms: 1000, outcome: 'failed' } },
     ]);
@@ -235,7 +238,7 @@ describe('an attempt on a payment that others tried before', () => {
 });
 
 describe('without a reference', () => {
-  test('its own success comes before that of a payment of others for the same obligation', async () => {
+  test('its own success takes precedence over an external payment for the same obligation', async () => {
     const order = await stripe.createChargeOrder([]);
     const { gateway_ref } = await charged(order);
     const elsewhere = await withOtherMethod(order, []);
@@ -245,7 +248,7 @@ describe('without a reference', () => {
     expect(await find(query(elsewhere))).toMatchObject({ gateway_ref: externalPayment.gateway_ref });
   });
 
-  test('no payment at all is absent, also where other payments are there', async () => {
+  test('it is absent without a payment, also if other payments exist', async () => {
     const order = await stripe.createChargeOrder([]);
     expect(await find(query(order))).toEqual({ result: 'absent' });
     await charged(order);
@@ -256,7 +259,7 @@ describe('without a reference', () => {
     });
   });
 
-  test('while its request is held before it acts, it is absent', async () => {
+  test('it is absent while its request is held before it takes effect', async () => {
     const order = await stripe.createChargeOrder([{ do: 'hold_before_capture' }]);
     expect(await stripe.charge(order, { timeoutMs: 200 })).toMatchObject({ result: 'unknown' });
     expect(await find(query(order))).toEqual({ result: 'absent' });
@@ -265,32 +268,32 @@ describe('without a reference', () => {
     await until(async () => ((await find(query(order))).result === 'approved' ? true : undefined));
   });
 
-  test('a payment from more than five minutes before the claim is of another time', async () => {
+  test('a payment from more than five minutes before the claim is ignored', async () => {
     const order = await stripe.createChargeOrder([]);
     await charged(order);
     expect(await find(query(order, {}, 4 * MINUTE))).toMatchObject({ result: 'approved' });
     expect(await find(query(order, {}, 6 * MINUTE))).toEqual({ result: 'absent' });
   });
 
-  test('a cancelled payment is left out', async () => {
+  test('a cancelled payment is ignored', async () => {
     const order = await stripe.createChargeOrder([{ do: 'decline' }]);
     const { gateway_ref } = await charged(order);
     await stripe.gateway.cancelPayment(gateway_ref);
     expect(await find(query(order))).toEqual({ result: 'absent' });
-    // Whoever knows its reference still learns what the attempt came to.
+    // With its reference, the attempt's outcome can still be read.
     expect(await find(query(order, { gateway_ref }))).toMatchObject({ result: 'declined' });
     const reopened = { ...order, key: randomUUID() };
     const next = await charged(reopened);
     expect(await find(query(reopened))).toMatchObject({ result: 'approved', gateway_ref: next.gateway_ref });
   });
 
-  test('one that was cancelled as not to be collected is the answer, if it was created since the claim', async () => {
+  test('a payment cancelled as not to be collected is reported if it was created since the claim', async () => {
     const order = await stripe.createChargeOrder([{ do: 'decline' }], {});
     const asked = query(order);
-    // Its answer was lost: nobody here knows the reference.
+    // Its response was lost: the reference is unknown here.
     const { gateway_ref } = await charged(order);
     await stripe.cancel(gateway_ref, 'duplicate');
-    // What the attempt left on it counts first.
+    // The attempt's own charge takes precedence.
     expect(await find(asked)).toMatchObject({ result: 'declined', gateway_ref });
     const other = { ...asked, token: `pm_${randomUUID()}` };
     const cancelled = { gateway_ref, because: 'duplicate' };
@@ -303,7 +306,7 @@ describe('without a reference', () => {
     });
   });
 
-  test("a payment is found behind a hundred of the customer's others", async () => {
+  test('a payment is found among a hundred others of the customer', async () => {
     const order = await stripe.createChargeOrder([]);
     const { gateway_ref } = await charged(order);
     for (let n = 0; n < 105; n += 1) {
@@ -313,7 +316,7 @@ describe('without a reference', () => {
   });
 });
 
-describe('what the gateway says otherwise', () => {
+describe('other states at the gateway', () => {
   const charge = {
     id: 'ch_1',
     status: 'failed',
@@ -345,14 +348,14 @@ describe('what the gateway says otherwise', () => {
     }
   }
 
-  test("a charge that a rule of Stripe's risk engine blocked is an opinion of fraud", async () => {
+  test('a charge blocked by a Radar rule is declined as fraudulent', async () => {
     expect(await foundWhere({}, [charge])).toMatchObject({
       result: 'declined',
       codes: { code: 'card_declined', decline_code: 'fraudulent', network: 'mastercard' },
     });
   });
 
-  test('an authentication that was refused before there was a charge is a decline', async () => {
+  test('an authentication refused before a charge existed is a decline', async () => {
     const code = 'authentication_required';
     const error = { code, decline_code: code, payment_method: { id: 'pm_1', type: 'card' } };
     expect(await foundWhere({ last_payment_error: error, latest_charge: null }, [])).toEqual({
@@ -367,7 +370,7 @@ describe('what the gateway says otherwise', () => {
     });
   });
 
-  test('a payment that waits for its customer was not charged', async () => {
+  test('a payment that waits for authentication is declined', async () => {
     const waiting = { status: 'requires_action', payment_method: 'pm_1', latest_charge: null };
     expect(await foundWhere(waiting, [])).toMatchObject({
       result: 'declined',
@@ -375,7 +378,7 @@ describe('what the gateway says otherwise', () => {
     });
   });
 
-  test('a payment that succeeds between two reads is approved, and one that begins to process is pending', async () => {
+  test('a payment that succeeds between two reads is approved, and one that starts processing is pending', async () => {
     const paid = { ...charge, id: 'ch_2', status: 'succeeded', payment_method: 'pm_2' };
     expect(await foundWhere({}, [paid, charge])).toEqual({
       result: 'approved',
@@ -392,7 +395,7 @@ describe('what the gateway says otherwise', () => {
   });
 });
 
-describe('when the gateway cannot be asked', () => {
+describe('when the gateway cannot be read', () => {
   const lost = { payment_id: 'inv', gateway_customer_ref: 'cus_1', token: 'pm_1', claimed_at: Date.now() };
 
   test.each([
@@ -412,7 +415,7 @@ describe('when the gateway cannot be asked', () => {
     await server.close();
   });
 
-  test('out of reach is gateway_unavailable, and so is a search that is called off', async () => {
+  test('an unreachable gateway is gateway_unavailable, and so is an aborted search', async () => {
     const nowhere = createStripeGateway({ apiKey: 'sk_test_1', apiBase: 'http://127.0.0.1:1' });
     await expect(nowhere.findCharge(lost)).rejects.toMatchObject({
       type: 'gateway_unavailable',
@@ -425,7 +428,7 @@ describe('when the gateway cannot be asked', () => {
     await silent.close();
   });
 
-  test('a reference that this account does not know is our own fault', async () => {
+  test('a reference unknown to this account is gateway_misconfigured', async () => {
     const order = await stripe.createChargeOrder([]);
     await expect(find(query(order, { gateway_ref: 'pi_nobody' }))).rejects.toMatchObject({
       type: 'gateway_misconfigured',

@@ -1,4 +1,4 @@
-/** Finds out what became of an attempt whose answer was lost, by reading alone (specification: interfaces, `findCharge`). */
+/** Resolves an attempt whose response was lost, by reading only (specification: interfaces, `findCharge`). */
 
 import type { Stripe } from 'stripe';
 import type { ChargeQuery, FoundCharge } from '../../domain/ports.ts';
@@ -8,14 +8,14 @@ import { gatewayFault, MAX_PAGE_SIZE, type StripeOptions, stripeClient } from '.
 import { codesOfCharge, declineCodes } from './decline-codes.ts';
 import { chargeTransport } from './transport.ts';
 
-/** A payment without a reference is looked for from this long before its claim on. */
+/** Without a reference, payments are searched from this long before the claim. */
 const SEARCH_BEFORE_CLAIM_MS = 5 * 60_000;
-/** How far Stripe's clock may be behind ours; less than the minute that lies between two attempts with one method. */
+/** How far Stripe's clock may lag behind ours; less than the minute between two attempts with one method. */
 const CLOCK_SKEW_MS = 30_000;
 
 /**
- * Reads lists, never the search API: it lags by a minute and more.
- * @throws gateway_unavailable, gateway_misconfigured (also for a reference that this account does not know)
+ * Reads lists instead of the search API, which lags by a minute or more.
+ * @throws gateway_unavailable, gateway_misconfigured (also for a reference unknown to this account)
  */
 export async function findCharge(
   query: ChargeQuery,
@@ -35,10 +35,10 @@ export async function findCharge(
 }
 
 /**
- * The obligation's payment among the customer's. Others may have collected it as well: what the attempt's own method paid is
- * asked about before what theirs did, or the attempt would take their payment for its own, and its own would never be known.
- * Cancelled ones belong to a time before the obligation was reopened; but one that was created since the claim, and of
- * which its canceller said that it is not to be collected, is the answer.
+ * The obligation's payment among the customer's. Another system may have collected it as well: a payment with the
+ * attempt's own method takes precedence, or the attempt would adopt the external payment and its own would never be
+ * resolved. Cancelled payments date from before the obligation was reopened and are skipped, except one created since
+ * the claim whose cancellation reason says that it must not be collected.
  */
 async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.PaymentIntent | undefined> {
   const own: Stripe.PaymentIntent[] = [];
@@ -85,7 +85,7 @@ async function outcomeOf(
   const charges: Stripe.Charge[] = [];
   const newestFirst = stripe.charges.list({ payment_intent: gateway_ref, limit: MAX_PAGE_SIZE });
   for await (const charge of newestFirst) charges.push(charge);
-  // The payment may have moved on since it was read.
+  // The payment may have changed since it was read.
   const paid = charges.find(({ status }) => status === 'succeeded');
   if (paid !== undefined) return approved(gateway_ref, paid.id, paid.payment_method, query.token);
   const pending = charges.find(({ status }) => status === 'pending');
@@ -121,20 +121,20 @@ function approved(
 }
 
 /**
- * A charge does not name its request: it is the attempt's by its method and its time. The first one since the claim,
- * or, where Stripe's clock is behind ours, the last one shortly before.
+ * A charge does not name its request, so it is matched to the attempt by method and time: the first one since the
+ * claim or, if Stripe's clock lags behind ours, the last one shortly before it.
  */
 function chargeOfAttempt(
   newestFirst: readonly Stripe.Charge[],
   { token, claimed_at }: ChargeQuery,
 ): Stripe.Charge | undefined {
   const ofMethod = newestFirst.filter((charge) => charge.payment_method === token);
-  // Stripe's times are whole seconds.
+  // Stripe's times are in whole seconds.
   const since = ofMethod.filter((charge) => charge.created >= Math.floor(claimed_at / 1000));
   return since.at(-1) ?? ofMethod.find((charge) => charge.created * 1000 >= claimed_at - CLOCK_SKEW_MS);
 }
 
-/** A card that wants its holder can be refused before there is a charge: then only the payment tells. */
+/** A card that requires authentication can be refused before a charge exists: then only the payment shows it. */
 function refusedWithoutCharge(intent: Stripe.PaymentIntent, { token }: ChargeQuery): FoundCharge | undefined {
   const { id: gateway_ref, last_payment_error: error } = intent;
   if (error != null && error.charge === undefined && error.payment_method?.id === token) {

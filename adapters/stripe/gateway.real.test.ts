@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => stripe.close());
 
-/** A payment that a card has declined. */
+/** A payment after a declined charge. */
 async function payable(): Promise<string> {
   const answer = await stripe.charge(await stripe.createChargeOrder([{ do: 'decline' }]));
   if (answer.result !== 'declined' || answer.gateway_ref === undefined) throw new Error('not declined');
@@ -33,7 +33,7 @@ describe('payments, customers, methods', () => {
         gateway_customer_ref: order.gateway_customer_ref,
         payment_id: order.payment_id,
         charge_ref: expect.stringMatching(/^ch_/),
-        // A declined payment has no method any more.
+        // A declined payment no longer has a method.
         ...(state !== 'payable' && { token: order.token }),
         amount: 1250,
         currency: 'USD',
@@ -46,7 +46,7 @@ describe('payments, customers, methods', () => {
     }
   });
 
-  test('cancels once, and knows when it is too late', async () => {
+  test('cancelling is idempotent, and reports a payment that can no longer be cancelled', async () => {
     const order = await stripe.createChargeOrder([{ do: 'decline' }]);
     const answer = await stripe.charge(order);
     const ref = 'gateway_ref' in answer ? (answer.gateway_ref ?? '') : '';
@@ -64,7 +64,7 @@ describe('payments, customers, methods', () => {
   });
 
   test.each([401, 400, 429, 500])(
-    'a payment whose cancelling was refused with %i is cancelled by the next try',
+    'a payment whose cancellation was refused with %i is cancelled by the next try',
     async (refuse_cancel) => {
       const ref = await payable();
       await stripe.sim(`/payment_intents/${ref}`, 'PUT', { refuse_cancel });
@@ -74,21 +74,21 @@ describe('payments, customers, methods', () => {
     },
   );
 
-  test('a payment of a Checkout Session is cancelled by expiring that', async () => {
+  test('a payment of a Checkout Session is cancelled by expiring the session', async () => {
     const ref = await payable();
     await stripe.sim(`/payment_intents/${ref}`, 'PUT', { checkout_session: true });
     expect(await stripe.gateway.cancelPayment(ref)).toBe('cancelled');
     expect(await stripe.gateway.readPayment(ref)).toMatchObject({ state: 'cancelled' });
   });
 
-  test('the same customer twice is one customer', async () => {
+  test('creating the same customer twice yields one customer', async () => {
     const customer = { customer_id: randomUUID(), key: `customer:${randomUUID()}` };
     expect(await stripe.gateway.createCustomer(customer)).toEqual(
       await stripe.gateway.createCustomer(customer),
     );
   });
 
-  test('attaches a card and reads back what is known of it', async () => {
+  test('attaches a card and reads back its details', async () => {
     const order = await stripe.createChargeOrder([], {
       brand: 'mastercard',
       last4: '4444',
@@ -115,7 +115,7 @@ describe('payments, customers, methods', () => {
     });
   });
 
-  test('refuses what the gateway will not attach, each with its reason', async () => {
+  test('a method that the gateway refuses to attach is reported with the reason', async () => {
     const order = await stripe.createChargeOrder([]);
     const otherOrder = await stripe.createChargeOrder([]);
     const attach = (token: string) =>
@@ -135,7 +135,7 @@ describe('payments, customers, methods', () => {
     expect(await stripe.gateway.attachPaymentMethod(unknownCustomer)).toEqual({ result: 'no_customer' });
   });
 
-  test('knows whom a customer was made for; one of others, and nobody, say nothing', async () => {
+  test('the owner of a customer is read; an external or unknown one has none', async () => {
     const { customer_id, gateway_customer_ref } = await stripe.createChargeOrder([]);
     const { ownerOf } = stripe.gateway;
     expect(await ownerOf(gateway_customer_ref)).toBe(customer_id);
@@ -148,7 +148,7 @@ describe('payments, customers, methods', () => {
   test.each([
     ['pm_card_amex', { type: 'card', brand: 'amex', network: 'amex', last_four: '8431' }],
     ['pm_usBankAccount_success', { type: 'bank_account', network: 'ach', last_four: '6789' }],
-  ])("Stripe's test method %s becomes a method of its own", async (token, expected) => {
+  ])("Stripe's test method %s becomes a separate method", async (token, expected) => {
     const { gateway_customer_ref } = await stripe.gateway.createCustomer({
       customer_id: 'c',
       key: randomUUID(),
@@ -163,7 +163,7 @@ describe('payments, customers, methods', () => {
     expect(answer.method.token).not.toBe(token);
   });
 
-  test('a card in a wallet is a wallet', async () => {
+  test('a card in a digital wallet is a digital wallet', async () => {
     const order = await stripe.createChargeOrder([], { wallet: 'apple_pay' });
     const again = { token: order.token, gateway_customer_ref: order.gateway_customer_ref, key: randomUUID() };
     expect(await stripe.gateway.attachPaymentMethod(again)).toMatchObject({
@@ -176,7 +176,7 @@ describe('payments, customers, methods', () => {
     ['sepa_debit', 'bank_account', 'sepa'],
     ['bacs_debit', 'bank_account', undefined],
     ['nz_bank_account', 'bank_account', undefined],
-  ])("a %s is a %s, and keeps the gateway's own name", async (gateway_type, type, network) => {
+  ])("a %s is a %s, and keeps the gateway's type name", async (gateway_type, type, network) => {
     const { token } = await stripe.createChargeOrder([]);
     await stripe.sim(`/payment_methods/${token}`, 'PUT', { type: gateway_type });
     const method = await stripe.gateway.getPaymentMethod(token);
@@ -185,8 +185,8 @@ describe('payments, customers, methods', () => {
   });
 });
 
-describe('reading what the gateway changes by itself', () => {
-  test('a method: what is known of it by now, and whose it is', async () => {
+describe('reading what the gateway changes on its own', () => {
+  test('a method has its current details and owner', async () => {
     const { token, gateway_customer_ref } = await stripe.createChargeOrder([], { last4: '4444' });
     await stripe.sim(`/payment_methods/${token}`, 'PUT', { card: { last4: '5555', exp_year: 2037 } });
     expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({
@@ -212,7 +212,7 @@ describe('reading what the gateway changes by itself', () => {
     expect(await stripe.gateway.getMandate(mandate)).toEqual({ token, state });
   });
 
-  test('a mandate that nobody knows', async () => {
+  test('an unknown mandate is undefined', async () => {
     expect(await stripe.gateway.getMandate('mandate_nobody')).toBeUndefined();
   });
 });

@@ -35,7 +35,7 @@ import { methodOf } from './methods.ts';
 import { refundCharge, refundsOf } from './refund.ts';
 import { chargeTransport } from './transport.ts';
 
-/** @param onBreaker gets each new state of the breaker around charges */
+/** @param onBreaker receives each new state of the breaker around charges */
 export function createStripeGateway(
   options: StripeOptions,
   onBreaker: (state: BreakerState) => void = () => {},
@@ -54,7 +54,7 @@ export function createStripeGateway(
           const intent = await send(client, { ...order, amount }, request);
           return { answer: answerOfIntent(intent), failed: false };
         } catch (error) {
-          // A request that we called off says nothing about the gateway.
+          // A request that we aborted says nothing about the gateway.
           const failed = signal?.aborted !== true && isGatewayFailure(error);
           return { answer: await verifyStillPaid(stripe, answerOfError(error, order)), failed };
         }
@@ -102,7 +102,7 @@ export function createStripeGateway(
   };
 }
 
-/** Creates the obligation's payment and confirms it, or confirms the one that it has with another method; Stripe's amount. */
+/** Creates and confirms the obligation's payment, or confirms the existing one with another method; in Stripe's units. */
 function send(
   client: Stripe,
   order: ChargeOrder,
@@ -129,17 +129,17 @@ function send(
   return client.paymentIntents.create(creation, request);
 }
 
-/** The gateway refused to charge because the payment had succeeded before: it counts by what it holds now. */
+/** Where a charge was refused because the payment has already succeeded: checks that it still holds its amount. */
 async function verifyStillPaid(stripe: Stripe, answer: ChargeAnswer): Promise<ChargeAnswer> {
   if (answer.result !== 'approved' || answer.gateway_ref === undefined) return answer;
   const { gateway_ref } = answer;
   try {
     const came_back = await reversalOf(stripe, await readWithCharge(stripe, gateway_ref));
     if (came_back === undefined) return answer;
-    const reason = `the payment had succeeded before, and is ${came_back}`;
+    const reason = `the payment had already succeeded, and is now ${came_back}`;
     return { result: 'not_sent', reason, cancelled: { gateway_ref, came_back } };
   } catch (error) {
-    return { result: 'unknown', gateway_ref, reason: `what the payment holds could not be read: ${error}` };
+    return { result: 'unknown', gateway_ref, reason: `the state of the payment could not be read: ${error}` };
   }
 }
 
@@ -206,7 +206,7 @@ function stateOf(status: Stripe.PaymentIntent.Status): GatewayPayment['state'] {
     case 'requires_action':
       return 'payable';
     default:
-      // `processing`, and authorised but not captured: money may be on its way.
+      // `processing`, or authorised but not captured: money may be on its way.
       return 'processing';
   }
 }

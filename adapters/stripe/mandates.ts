@@ -1,4 +1,4 @@
-/** Mandates: what permits to debit a bank account, and some cards. */
+/** Mandates: the permission to debit a bank account, and some cards. */
 
 import type { Stripe } from 'stripe';
 import type { GatewayMandate } from '../../domain/ports.ts';

@@ -1,4 +1,4 @@
-/** Payment methods as Persona knows them. */
+/** Maps Stripe's payment methods to Persona's. */
 
 import type { Stripe } from 'stripe';
 import type { Network, PaymentMethodType } from '../../domain/payment-method.ts';
@@ -15,7 +15,7 @@ const CARD_NETWORKS: Readonly<Record<string, Network>> = {
 };
 const RAILS: Readonly<Record<string, Network>> = { us_bank_account: 'ach', sepa_debit: 'sepa' };
 
-/** What the types have in common, wherever Stripe puts it. */
+/** The details that types have in common, under Stripe's names. */
 interface Details {
   brand?: string;
   bank_name?: string | null;
@@ -47,7 +47,7 @@ export function methodOf(method: Stripe.PaymentMethod): GatewayPaymentMethod {
   };
 }
 
-/** Whose rules the method, or a charge's copy of its details, falls under; `undefined` for a network that Persona has no rules of. */
+/** The network whose rules apply to the method, or to a charge's copy of its details; `undefined`: no rules for it. */
 export function networkOf(method: { type: string }): Network | undefined {
   return RAILS[method.type] ?? CARD_NETWORKS[detailsOf(method).brand ?? ''];
 }
@@ -56,7 +56,7 @@ function detailsOf(method: { type: string }): Details {
   return (method as unknown as Record<string, Details | null | undefined>)[method.type] ?? {};
 }
 
-/** A card inside a wallet (Apple Pay, Google Pay) is a wallet to the customer; accounts that are debited are bank accounts. */
+/** A card in Apple Pay or Google Pay is a digital wallet to the customer; debited accounts are bank accounts. */
 function typeOf(method: Stripe.PaymentMethod, details: Details): PaymentMethodType {
   if (method.type === 'card') return details.wallet == null ? 'card' : 'digital_wallet';
   return /_(debit|bank_account)$/.test(method.type) ? 'bank_account' : 'digital_wallet';

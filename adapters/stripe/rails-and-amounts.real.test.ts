@@ -1,4 +1,4 @@
-/** Methods of every type beside one another, and currencies that Stripe counts differently. */
+/** Methods of every type for one obligation, and currencies whose units differ at Stripe. */
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ async function bodiesOf(key: string) {
   return data.filter((request) => request.idempotency_key === key).map(({ body }) => body);
 }
 
-/** The same obligation's next attempt, on a method of this type. */
+/** The same obligation's next attempt, with a method of this type. */
 async function nextOn(order: ChargeOrder, type: string, gateway_ref?: string): Promise<ChargeOrder> {
   const token = `pm_${randomUUID()}`;
   const customer = order.gateway_customer_ref;
@@ -40,7 +40,7 @@ test.each([
   ['USD', 'us_bank_account'],
   ['GBP', 'bacs_debit'],
   ['USD', 'link'],
-])('a payment in %s that was created for a card takes a %s next', async (currency, type) => {
+])('a payment in %s that was created for a card can be confirmed with a %s', async (currency, type) => {
   const first = {
     ...(await stripe.createChargeOrder([{ do: 'decline', decline_code: 'do_not_honor' }])),
     currency,
@@ -60,7 +60,7 @@ test.each([
   ['USD', 'sepa_debit'],
   ['EUR', 'bacs_debit'],
   ['EUR', 'us_bank_account'],
-])('a type that does not take %s is the trouble of that method alone: %s', async (currency, type) => {
+])('a type that does not support %s fails only that method: %s', async (currency, type) => {
   const order = { ...(await stripe.createChargeOrder([])), currency };
   const refused = await stripe.charge(await nextOn(order, type));
   if (refused.result !== 'declined') throw new Error(JSON.stringify(refused));
@@ -113,10 +113,13 @@ test.each([
 test.each([
   ['KWD', 5124],
   ['MGA', 1250],
-])('%s: what Stripe cannot represent is our own fault and is never rounded: %i', async (currency, amount) => {
-  const order = { ...(await stripe.createChargeOrder([])), currency, amount };
-  const answer = await stripe.charge(order);
-  if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
-  expect(classify(answer.codes, { type: 'card' }, 0).class).toBe('CONFIG');
-  expect(await bodiesOf(order.key)).toEqual([]);
-});
+])(
+  '%s: an amount that Stripe cannot represent is a configuration error and never rounded: %i',
+  async (currency, amount) => {
+    const order = { ...(await stripe.createChargeOrder([])), currency, amount };
+    const answer = await stripe.charge(order);
+    if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
+    expect(classify(answer.codes, { type: 'card' }, 0).class).toBe('CONFIG');
+    expect(await bodiesOf(order.key)).toEqual([]);
+  },
+);

@@ -15,7 +15,7 @@ afterAll(() => stripe.close());
 const MINUTE = 60_000;
 const span = () => ({ since: Date.now() - MINUTE, until: Date.now() + MINUTE });
 
-/** Every page, with the number of them. */
+/** The items of all pages, and the number of pages. */
 async function all<T>(read: (after: string | undefined) => Promise<RecordPage<T> | undefined>) {
   const items: T[] = [];
   let pages = 0;
@@ -28,7 +28,7 @@ async function all<T>(read: (after: string | undefined) => Promise<RecordPage<T>
   return { items, pages };
 }
 
-test('a customer’s methods come in pages of a hundred, those that were detached no more', async () => {
+test('a customer’s methods are listed in pages of a hundred, without detached ones', async () => {
   const { gateway_customer_ref, token } = await stripe.createChargeOrder([]);
   for (let n = 0; n < 204; n++) {
     await stripe.sim(`/payment_methods/pm_${randomUUID()}`, 'PUT', { customer: gateway_customer_ref });
@@ -43,12 +43,12 @@ test('a customer’s methods come in pages of a hundred, those that were detache
   expect(await records.getPaymentMethod(token)).not.toHaveProperty('gateway_customer_ref');
 });
 
-test('a reference that does not exist is no error', async () => {
+test('an unknown reference is not an error', async () => {
   expect(await records.methodsOf('cus_nobody', undefined)).toBeUndefined();
   expect(await records.getPaymentMethod('pm_nothing')).toBeUndefined();
 });
 
-test('charges of a span are told as news of their payments; what was made before or after is not', async () => {
+test('charges within a time range are listed as updates of their payments, others are not', async () => {
   const approved = await stripe.createChargeOrder([]);
   const declined = await stripe.createChargeOrder([{ do: 'decline', decline_code: 'insufficient_funds' }]);
   for (const order of [approved, declined]) await stripe.charge(order);
@@ -73,7 +73,7 @@ test('charges of a span are told as news of their payments; what was made before
   expect((await records.charges(before, undefined)).items).toEqual([]);
 });
 
-test('refunds, disputes and warnings of a span name their charge, and how they stand', async () => {
+test('refunds, disputes and warnings within a time range name their charge and state', async () => {
   const order = await stripe.createChargeOrder([]);
   const charged = await stripe.charge(order);
   if (charged.result !== 'approved') throw new Error(charged.result);
@@ -102,7 +102,7 @@ test('refunds, disputes and warnings of a span name their charge, and how they s
   expect(warnings.items).toMatchObject([{ ...of, state: 'early_warning' }]);
 });
 
-test('a gateway that is asked too often says when to come again', async () => {
+test('a rate-limited request reports when to retry', async () => {
   await stripe.sim('/rate_limit', 'PUT', { requests: 1, retry_after_s: 3 });
   await expect(records.charges(span(), undefined)).rejects.toMatchObject({
     type: 'gateway_unavailable',

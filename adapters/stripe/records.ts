@@ -1,4 +1,4 @@
-/** Stripe's lists, page by page, for the reconciliation: what it has by now, with or without a webhook. */
+/** Stripe's lists, page by page, for the reconciliation: the current state, whether or not a webhook reported it. */
 
 import type { Stripe } from 'stripe';
 import type {
@@ -13,13 +13,13 @@ import { disputeOf, fraudWarningOf } from './disputes.ts';
 import { methodOf } from './methods.ts';
 import { refundMetadata, toGatewayRefund } from './refund.ts';
 
-/** The largest page that Stripe gives. */
+/** Stripe's largest page size. */
 const PAGE = 100;
 
 export function createStripeRecords(options: StripeOptions): GatewayRecords {
   const stripe = stripeClient(options);
 
-  /** One page as it is shown; what is not to be shown is left out, and the next page begins behind it all the same. */
+  /** One page of records. Objects without a record are omitted, but still count for where the next page starts. */
   async function page<T extends { id: string }, R>(
     list: Promise<Stripe.ApiList<T>>,
     toRecord: (object: T) => R | undefined,
@@ -58,7 +58,7 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
           charge_ref: charge.id,
           made_at: charge.created * 1000,
           gateway_ref,
-          // Stripe's times are whole seconds: the last moment at which it may have been.
+          // Stripe's times are in whole seconds: take the latest possible moment.
           occurred_at: new Date(charge.created * 1000 + 999).toISOString(),
           ...(gateway_customer_ref && { gateway_customer_ref }),
           ...(metadata.payment_id && { payment_id: metadata.payment_id }),

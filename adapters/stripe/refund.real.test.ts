@@ -18,7 +18,7 @@ async function paid() {
   return { order, charge_ref: answer.charge_ref, key: `refund:${order.key}` };
 }
 
-/** Whose second success it is. */
+/** The attempt whose charge is the second success. */
 const attempt = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
 
 async function refundsOf(charge: string): Promise<{ id: string; amount: number; metadata: object }[]> {
@@ -27,7 +27,7 @@ async function refundsOf(charge: string): Promise<{ id: string; amount: number; 
   return ((await response.json()) as { data: { id: string; amount: number; metadata: object }[] }).data;
 }
 
-/** A gateway that has no refund of the charge yet, and then answers with the given ones, in turn. */
+/** A gateway that lists no refund of the charge at first, then returns the given responses in turn. */
 async function stubGateway(...given: [status: number, body: object][]) {
   const answers: typeof given = [[200, { object: 'list', has_more: false, data: [] }], ...given];
   const server = await startHttpServer((_, response) => {
@@ -42,7 +42,7 @@ async function stubGateway(...given: [status: number, body: object][]) {
   };
 }
 
-test('gives the whole charge back, once for however many requests with one key', async () => {
+test('refunds the whole charge, once for any number of requests with one key', async () => {
   const { order, charge_ref, key } = await paid();
   const first = await stripe.gateway.refundCharge({ ...attempt, charge_ref, key });
   expect(first).toEqual({ result: 'refunded', refund_ref: expect.stringMatching(/^re_/) });
@@ -51,14 +51,14 @@ test('gives the whole charge back, once for however many requests with one key',
   expect(await stripe.ledger(order)).toMatchObject([{ status: 'refunded' }]);
 });
 
-test('a charge that was refunded under another key, or by a person, is refunded by what was there', async () => {
+test('a charge already refunded under another key returns the existing refund', async () => {
   const { charge_ref, key } = await paid();
   const first = await stripe.gateway.refundCharge({ ...attempt, charge_ref, key });
   expect(await stripe.gateway.refundCharge({ ...attempt, charge_ref, key: `${key}b` })).toEqual(first);
   expect(await refundsOf(charge_ref)).toHaveLength(1);
 });
 
-test('two at the same moment give it back once', async () => {
+test('two concurrent requests refund it once', async () => {
   const { charge_ref, key } = await paid();
   const refund = (n: number) => stripe.gateway.refundCharge({ ...attempt, charge_ref, key: `${key}${n}` });
   const [one, other] = await Promise.all([refund(1), refund(2)]);
@@ -66,7 +66,7 @@ test('two at the same moment give it back once', async () => {
   expect(await refundsOf(charge_ref)).toHaveLength(1);
 });
 
-test('what never succeeded, or is not there, is refused with the reason', async () => {
+test('a charge that never succeeded or does not exist is refused with the reason', async () => {
   const order = await stripe.createChargeOrder([{ do: 'decline' }]);
   const declined = await stripe.charge(order);
   const failed = 'charge_ref' in declined ? (declined.charge_ref ?? '') : '';
@@ -85,15 +85,18 @@ test('what never succeeded, or is not there, is refused with the reason', async 
 test.each([
   ['pending', { result: 'pending', refund_ref: 're_1' }],
   ['requires_action', { result: 'pending', refund_ref: 're_1' }],
-  ['failed', { result: 'refused', reason: 'the refund re_1 expired_or_canceled_card', refund_ref: 're_1' }],
-])('a refund that is %s', async (status, expected) => {
+  [
+    'failed',
+    { result: 'refused', reason: 'refund re_1 failed: expired_or_canceled_card', refund_ref: 're_1' },
+  ],
+])('a refund with the status %s', async (status, expected) => {
   const refund = { id: 're_1', status, failure_reason: 'expired_or_canceled_card' };
   const stub = await stubGateway([200, refund]);
   expect(await stub.refund()).toEqual(expected);
   await stub.close();
 });
 
-test('already refunded is what the refunds are by now', async () => {
+test('a charge reported as already refunded has the state of its refunds', async () => {
   const refusal: [number, object] = [
     400,
     { error: { type: 'invalid_request_error', code: 'charge_already_refunded', message: 'already' } },
@@ -109,7 +112,7 @@ test('already refunded is what the refunds are by now', async () => {
   await none.close();
 });
 
-test('the refunds of a payment are read, the oldest first, each with what it is by now', async () => {
+test('the refunds of a payment are read oldest first, each with its current state', async () => {
   const { order, charge_ref, key } = await paid();
   const [entry] = await stripe.ledger(order);
   const gateway_ref = entry?.payment_intent ?? '';
@@ -133,7 +136,7 @@ test('the refunds of a payment are read, the oldest first, each with what it is 
   ]);
 
   await stripe.sim(`/refunds/${byHand}/fail`, 'POST', { reason: 'lost_or_stolen_card' });
-  const reason = `the refund ${byHand} lost_or_stolen_card`;
+  const reason = `refund ${byHand} failed: lost_or_stolen_card`;
   expect(await stripe.gateway.refundsOf(gateway_ref)).toMatchObject([
     { refund_ref: byHand, state: 'failed', reason },
     { state: 'refunded' },
@@ -146,7 +149,7 @@ test.each([
   [409, 'gateway_unavailable'],
   [401, 'gateway_misconfigured'],
   [403, 'gateway_misconfigured'],
-])('%i is no answer about the refund: %s', async (status, type) => {
+])('a response of %i says nothing about the refund: %s', async (status, type) => {
   const stub = await stubGateway([status, { error: { type: 'api_error', message: 'no' } }]);
   await expect(stub.refund()).rejects.toMatchObject({ type });
   await stub.close();

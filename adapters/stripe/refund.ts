@@ -1,4 +1,4 @@
-/** Gives a charge back, and reads what was given back. */
+/** Refunds charges, and reads refunds. */
 
 import { Stripe } from 'stripe';
 import type { GatewayRefund, RefundAnswer } from '../../domain/ports.ts';
@@ -6,8 +6,8 @@ import { amountFromStripe } from './amounts.ts';
 import { gatewayFault, MAX_PAGE_SIZE, type StripeOptions } from './client.ts';
 
 /**
- * The whole charge, or what is left of it. Its refunds are listed first: one of this attempt that stands is not made
- * again under another key. A charge that was refunded before, by whomever, is refunded.
+ * Refunds the whole charge, or its remainder. Its refunds are listed first: an effective one of this attempt is not
+ * repeated under another key. A charge that has already been refunded by anyone counts as refunded.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function refundCharge(
@@ -35,7 +35,7 @@ export async function refundCharge(
   }
 }
 
-/** What became of these refunds; `undefined`: there is none that stands. */
+/** The effective one of these refunds, pending or succeeded; `undefined`: there is none. */
 function effectiveRefund(refunds: readonly Stripe.Refund[]): RefundAnswer | undefined {
   const answers = refunds.map(answerOf);
   return (
@@ -44,7 +44,7 @@ function effectiveRefund(refunds: readonly Stripe.Refund[]): RefundAnswer | unde
 }
 
 /**
- * What was given back of a payment, by whomever, the oldest first.
+ * All refunds of a payment, Persona's and external ones, oldest first.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function refundsOf(
@@ -76,7 +76,7 @@ async function fetchRefunds(stripe: Stripe, filter: RefundFilter): Promise<Strip
   return refunds;
 }
 
-/** The payment and the attempt that a refund of Persona's own names. */
+/** The payment and the attempt that one of Persona's refunds names. */
 export function refundMetadata({ metadata }: Pick<Stripe.Refund, 'metadata'>): {
   payment_id?: string;
   attempt_key?: string;
@@ -109,11 +109,11 @@ function answerOf(refund: Stripe.Refund): RefundAnswer {
     case 'canceled':
       return {
         result: 'refused',
-        reason: `the refund ${refund_ref} ${refund.failure_reason ?? refund.status}`,
+        reason: `refund ${refund_ref} failed: ${refund.failure_reason ?? refund.status}`,
         refund_ref,
       };
     default:
-      // `pending`, or `requires_action`: accepted, and not through yet.
+      // `pending` or `requires_action`: accepted, but not completed yet.
       return { result: 'pending', refund_ref };
   }
 }

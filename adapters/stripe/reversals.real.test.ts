@@ -1,4 +1,4 @@
-/** What a payment that has succeeded holds now, as the gateway's records say. */
+/** Whether a succeeded payment still holds its amount, by the gateway's records. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReversalReason, ChargeOrder } from '../../domain/ports.ts';
@@ -25,7 +25,7 @@ async function paid(): Promise<Paid> {
   return { order, gateway_ref: answer.gateway_ref, charge_ref: answer.charge_ref };
 }
 
-/** A refund at the dashboard. */
+/** A refund made in the dashboard. */
 async function refund({ charge_ref }: Paid, amount?: string): Promise<void> {
   const body = new URLSearchParams({ charge: charge_ref, ...(amount && { amount }) });
   const headers = { authorization: 'Bearer sk_test_1' };
@@ -50,11 +50,11 @@ describe.each<[string, (of: Paid) => Promise<unknown>, ReversalReason | undefine
     'partly_captured',
   ],
   ['disputed', (of) => dispute(of, 'needs_response'), 'disputed'],
-  ['asked about by the bank', (of) => dispute(of, 'warning_needs_response'), 'disputed'],
+  ['under inquiry by the bank', (of) => dispute(of, 'warning_needs_response'), 'disputed'],
   ['charged back', (of) => dispute(of, 'needs_response', 'lost'), 'disputed'],
-  ['refunded before the dispute began', (of) => dispute(of, 'prevented'), 'disputed'],
+  ['refunded before the dispute was opened', (of) => dispute(of, 'prevented'), 'disputed'],
   ['disputed, and won', (of) => dispute(of, 'needs_response', 'won'), undefined],
-  ['asked about, and left at that', (of) => dispute(of, 'warning_closed'), undefined],
+  ['under inquiry without consequences', (of) => dispute(of, 'warning_closed'), undefined],
   [
     'disputed twice, and won once',
     async (of) => {
@@ -63,11 +63,11 @@ describe.each<[string, (of: Paid) => Promise<unknown>, ReversalReason | undefine
     },
     'disputed',
   ],
-  ['left as it is', async () => {}, undefined],
+  ['not reversed', async () => {}, undefined],
 ])('a payment that was %s', (_, change, came_back) => {
   const expected = came_back === undefined ? {} : { came_back };
 
-  test('is read so', async () => {
+  test('is read in that state', async () => {
     const of = await paid();
     await change(of);
     const { gateway_ref, charge_ref, order } = of;
@@ -81,7 +81,7 @@ describe.each<[string, (of: Paid) => Promise<unknown>, ReversalReason | undefine
   test.each([
     ['by its reference', true],
     ['among the payments of its customer', false],
-  ])('is found so %s', async (__, known) => {
+  ])('is found in that state %s', async (__, known) => {
     const of = await paid();
     await change(of);
     const { payment_id, gateway_customer_ref, token } = of.order;
@@ -92,7 +92,7 @@ describe.each<[string, (of: Paid) => Promise<unknown>, ReversalReason | undefine
     });
   });
 
-  test('is met so by the next charge on it, which was not sent', async () => {
+  test('is reported in that state by the next charge on it, which is not sent', async () => {
     const of = await paid();
     await change(of);
     const { gateway_ref } = of;

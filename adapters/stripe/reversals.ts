@@ -1,20 +1,20 @@
-/** What a payment that has succeeded holds now. */
+/** Reversals: whether a succeeded payment still holds its amount. */
 
 import type { Stripe } from 'stripe';
 import type { ReversalReason } from '../../domain/ports.ts';
 import { MAX_PAGE_SIZE } from './client.ts';
 
-/** A payment with its newest charge: the one that succeeded, if any did. */
+/** A payment with its latest charge, which is the one that succeeded, if any did. */
 export function readWithCharge(stripe: Stripe, gatewayRef: string): Promise<Stripe.PaymentIntent> {
   return stripe.paymentIntents.retrieve(gatewayRef, { expand: ['latest_charge'] });
 }
 
 /**
- * Why the payment does not hold its whole amount. The charge says what was captured and refunded, but not how its
- * disputes stand: `disputed` stays true when one was won. A bank debit that is returned after it succeeded is a dispute.
+ * Why the payment does not hold its whole amount. The charge shows what was captured and refunded, but not the state of
+ * its disputes: `disputed` stays true when one was won. A bank debit returned after it succeeded is a dispute.
  *
- * @param intent as `readWithCharge` gives it
- * @returns `undefined`: it has not succeeded, or holds everything
+ * @param intent as returned by `readWithCharge`
+ * @returns `undefined`: it has not succeeded, or holds its whole amount
  * @throws Stripe.errors.StripeError
  */
 export async function reversalOf(
@@ -31,18 +31,18 @@ export async function reversalOf(
   return undefined;
 }
 
-/** How a dispute may stand: an inquiry (`warning_…`) that was closed has withdrawn nothing. */
+/** The states of a dispute. A closed inquiry (`warning_…`) has withdrawn nothing. */
 export type DisputeState = 'open' | 'lost' | 'won' | 'warning_closed';
 
 const CLOSED_STATES: ReadonlyMap<string, DisputeState> = new Map([
   ['won', 'won'],
   ['lost', 'lost'],
   ['warning_closed', 'warning_closed'],
-  // Refunded by an agreement between bank and network before it began.
+  // Refunded by an agreement between bank and network before it was opened.
   ['prevented', 'lost'],
 ]);
 
-/** A status that this version does not know is not over. */
+/** A status unknown to this version counts as open. */
 export function disputeState(status: string): DisputeState {
   return CLOSED_STATES.get(status) ?? 'open';
 }

@@ -1,4 +1,4 @@
-/** Every request that the adapter makes, checked by Stripe's own mock against the description of Stripe's API. */
+/** Every request that the adapter makes, validated by stripe-mock against Stripe's API specification. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
@@ -31,15 +31,15 @@ const query = {
   claimed_at: Date.now(),
 };
 
-/** `undefined`: as the mock answers. */
+/** `undefined`: the mock's own response. */
 type Answer = [status: number, body: object] | undefined;
 
 const exchanges: Exchange[] = [];
-/** Instead of the mock, which knows neither declines nor refunds that were made before. */
+/** Replace the mock's responses, which include neither declines nor existing refunds. */
 const answers: Answer[] = [];
 let proxy: Awaited<ReturnType<typeof startHttpServer>>;
 
-/** Passes a request on to the mock, keeps what it said, and answers. */
+/** Forwards a request to the mock, records its verdict, and responds. */
 async function pass(mock: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = request.method === 'POST' ? await readText(request) : undefined;
   const { pathname, search, searchParams } = new URL(request.url ?? '', mock);
@@ -62,7 +62,7 @@ async function pass(mock: string, request: IncomingMessage, response: ServerResp
   });
   const [status, reply] = (checked.ok ? answers.shift() : undefined) ?? [checked.status, answer];
   response.writeHead(status, { 'content-type': 'application/json' });
-  // Of every list there is a second page.
+  // Every list has a second page.
   const more = answer.object === 'list' && !searchParams.has('starting_after') && { has_more: true };
   response.end(JSON.stringify({ ...reply, ...more }));
 }
@@ -70,7 +70,7 @@ async function pass(mock: string, request: IncomingMessage, response: ServerResp
 beforeAll(async () => {
   const mock = process.env.STRIPE_MOCK_URL;
   if (!mock)
-    throw new Error('STRIPE_MOCK_URL is not set: npm test sets it and, where Go is, builds stripe-mock');
+    throw new Error('STRIPE_MOCK_URL is not set: npm test sets it and builds stripe-mock if Go is installed');
   proxy = await startHttpServer((request, response) => void pass(mock, request, response));
 });
 afterAll(() => proxy.close());
@@ -217,7 +217,7 @@ const CALLS: [
     () => gateway().createCustomer({ customer_id: 'c', key: 'k' }),
     [['POST /v1/customers', ['metadata[customer_id]']]],
   ],
-  ['whose a customer is', () => gateway().ownerOf('cus_1'), [['GET /v1/customers/{id}', []]]],
+  ['the owner of a customer', () => gateway().ownerOf('cus_1'), [['GET /v1/customers/{id}', []]]],
   [
     'attaching a method',
     () => gateway().attachPaymentMethod({ token: 'pm_1', gateway_customer_ref: 'cus_1', key: 'k' }),
@@ -236,7 +236,7 @@ const CALLS: [
   ],
   ['reading a method', () => gateway().getPaymentMethod('pm_1'), [['GET /v1/payment_methods/{id}', []]]],
   [
-    "a card's new date",
+    "a card's new expiry date",
     () => gateway().updatePaymentMethod({ token: 'pm_1', expiry_month: 5, expiry_year: 2031 }),
     [['POST /v1/payment_methods/{id}', ['card[exp_month]', 'card[exp_year]']]],
   ],
@@ -254,18 +254,18 @@ const CALLS: [
   ],
 ];
 
-test.each(CALLS)('%s is as Stripe describes it', async (_, call, expected, instead = []) => {
+test.each(CALLS)('%s conforms to Stripe’s API specification', async (_, call, expected, instead = []) => {
   answers.push(...instead);
   await call();
   expect(exchanges).toEqual(expected.map(([request, parameters]) => ({ request, parameters, status: 200 })));
 });
 
-test('no method of the adapter is left out', () => {
+test('every method of the adapter is covered', () => {
   const source = CALLS.map(([, call]) => call.toString()).join();
   for (const name of Object.keys(gateway())) expect(source).toContain(`.${name}(`);
 });
 
-test('the mock would tell: of an unknown parameter, and of another version of the API', async () => {
+test('the mock refuses unknown parameters and other API versions', async () => {
   const headers = { authorization: 'Bearer sk_test_1', 'content-type': 'application/x-www-form-urlencoded' };
   const body = 'amount=1&currency=usd&payment_methods_types[]=card';
   const refused = await fetch(`${proxy.url}/v1/payment_intents`, { method: 'POST', headers, body });

@@ -1,10 +1,10 @@
 /**
- * The HTTP client under a charge: one try on a connection of its own, which knows whether anything was sent. Also under
- * the search for one, because it can be called off.
+ * The HTTP client for charges: one try on a dedicated connection, reporting whether anything was sent. Also used for
+ * reads that must be abortable.
  *
- * The SDK's own client cannot be used for charges. It sends a request again whenever a connection closed under it
- * (ECONNRESET, EPIPE), even with `maxNetworkRetries: 0`, and a kept-alive connection that went stale looks the same as
- * one that broke after the charge had arrived.
+ * The SDK's default client cannot be used for charges. It resends a request whenever its connection is closed
+ * (ECONNRESET, EPIPE), even with `maxNetworkRetries: 0`, and a stale keep-alive connection looks the same as one that
+ * broke after the charge had arrived.
  */
 
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
@@ -12,8 +12,8 @@ import { request as httpsRequest } from 'node:https';
 import type { Stripe } from 'stripe';
 
 /**
- * No answer came. Deliberately without the `code` of its cause: by that code the SDK would send the request again.
- * `sent` false: nothing left this machine.
+ * No response was received. Deliberately without the `code` of its cause, because of which the SDK would resend the
+ * request. `sent` false: nothing left this machine.
  */
 export class TransportFault extends Error {
   readonly sent: boolean;
@@ -25,7 +25,7 @@ export class TransportFault extends Error {
   }
 }
 
-/** `signal` ends the request early; the SDK's `timeout` bounds it as a whole, not only its silences. */
+/** `signal` aborts the request; the SDK's `timeout` applies to the whole request, not only to idle time. */
 export function chargeTransport(signal?: AbortSignal): Stripe.HttpClient {
   return {
     getClientName: () => 'persona-charge',
@@ -37,7 +37,7 @@ export function chargeTransport(signal?: AbortSignal): Stripe.HttpClient {
         path,
         method,
         headers,
-        // A connection of its own, closed afterwards.
+        // A dedicated connection, closed afterwards.
         agent: false,
         signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
       });
@@ -84,7 +84,7 @@ function response(message: IncomingMessage, body: string) {
 }
 
 function describe(error: Error): string {
-  if (error.name === 'TimeoutError') return 'no answer in time';
+  if (error.name === 'TimeoutError') return 'no response in time';
   if (error.name === 'AbortError' && error.cause instanceof Error) return describe(error.cause);
   return error.message || ((error as NodeJS.ErrnoException).code ?? error.name);
 }

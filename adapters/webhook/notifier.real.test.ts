@@ -46,7 +46,7 @@ async function setMode(body: unknown): Promise<number> {
   return (await fetch(`${inbox.url}/_sim/mode`, init)).status;
 }
 
-/** A receiver that answers with this status; keeps what it got. */
+/** A receiver that responds with this status and records its requests. */
 async function receiver(status: number, headers: Record<string, string> = {}) {
   const received: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((request, response) => {
@@ -60,7 +60,7 @@ async function receiver(status: number, headers: Record<string, string> = {}) {
   return { url, received, close: () => server.close() };
 }
 
-test('delivers body and headers as the contract says', async () => {
+test('delivers body and headers as the contract specifies', async () => {
   const { url, received, close } = await receiver(204);
   const sent = notice();
   await createWebhookNotifier({ url, secret }).deliver(sent);
@@ -75,7 +75,7 @@ test('delivers body and headers as the contract says', async () => {
   expect(Math.abs(Number(t) - Date.now() / 1000)).toBeLessThan(5);
 });
 
-test('the inbox takes it, and lists doubles too', async () => {
+test('the inbox accepts it, and lists duplicates too', async () => {
   const notifier = createWebhookNotifier({ url: inbox.webhook, secret });
   const sent = notice();
   await notifier.deliver(sent);
@@ -85,7 +85,7 @@ test('the inbox takes it, and lists doubles too', async () => {
   expect(await messagesFor('nobody')).toEqual([]);
 });
 
-test('the inbox takes nothing that is not signed, signed otherwise, or signed long ago', async () => {
+test('the inbox refuses notices that are unsigned, signed with another key, or signed too long ago', async () => {
   const sent = notice();
   const wrongSecretNotifier = createWebhookNotifier({ url: inbox.webhook, secret: 'guessed' });
   await expect(wrongSecretNotifier.deliver(sent)).rejects.toMatchObject({ type: 'notice_refused' });
@@ -101,9 +101,9 @@ test('the inbox takes nothing that is not signed, signed otherwise, or signed lo
 test.each([
   ['away', { mode: 'away' }],
   ['error', { mode: 'error' }],
-  ['away, in short', 'away'],
-  ['error, as a name', { error: true }],
-])('an inbox that is %s is worth another try', async (_, mode) => {
+  ['away, short form', 'away'],
+  ['error, as a key', { error: true }],
+])('an inbox in mode "%s" is worth a retry', async (_, mode) => {
   const notifier = createWebhookNotifier({ url: inbox.webhook, secret });
   const sent = notice();
   expect(await setMode(mode)).toBe(200);
@@ -132,7 +132,7 @@ test.each([
   expect(await messagesFor(sent.customer_id)).toEqual([]);
 });
 
-test('nobody there: says where, why and what to do', async () => {
+test('an unreachable receiver is reported with its address, the cause and the setting to check', async () => {
   const notifier = createWebhookNotifier({ url: 'http://127.0.0.1:1/notices', secret });
   await expect(notifier.deliver(notice())).rejects.toMatchObject({
     type: 'notifier_unavailable',
@@ -140,7 +140,7 @@ test('nobody there: says where, why and what to do', async () => {
   });
 });
 
-test('what may be secret in the address is not repeated', async () => {
+test('secrets in the address are not repeated', async () => {
   const { url, close } = await receiver(422);
   for (const target of [`${url}?key=hush`, 'http://127.0.0.1:1/notices?key=hush']) {
     const delivery = createWebhookNotifier({ url: target, secret }).deliver(notice());
@@ -150,7 +150,7 @@ test('what may be secret in the address is not repeated', async () => {
   close();
 });
 
-test('ends when its caller does', async () => {
+test('the delivery ends when its caller aborts', async () => {
   const server = createServer(() => {});
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

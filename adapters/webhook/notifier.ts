@@ -1,21 +1,21 @@
-/** Hands finished notices to whoever sends them, by webhook (specification: interfaces, 'Notifications'). */
+/** Posts finished notices to the receiver that sends them (specification: interfaces, 'Notifications'). */
 
 import { createHmac } from 'node:crypto';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Notifier } from '../../domain/ports.ts';
 
 const TIMEOUT_MS = 10_000;
-/** Answers that may be different next time. */
+/** Responses that are worth a retry. */
 const RETRYABLE_STATUSES = [408, 429];
 
 export interface WebhookOptions {
   /** `NOTIFY_WEBHOOK_URL` */
   url: string;
-  /** `NOTIFY_WEBHOOK_SECRET`: the receiver checks the signature with the same. */
+  /** `NOTIFY_WEBHOOK_SECRET`, shared with the receiver, which verifies the signature with it. */
   secret: string;
 }
 
-/** The receiver recognises a repeat by its `Idempotency-Key`, the notification's id. */
+/** The receiver deduplicates by `Idempotency-Key`, the notification's id. */
 export function createWebhookNotifier({ url, secret }: WebhookOptions): Notifier {
   const { origin, pathname } = new URL(url);
   // Without its query, which may hold a secret.
@@ -36,10 +36,10 @@ export function createWebhookNotifier({ url, secret }: WebhookOptions): Notifier
       if (status >= 400 && status < 500 && !RETRYABLE_STATUSES.includes(status)) {
         throw new PersonaError(
           'notice_refused',
-          `The receiver of notices at ${receiver} refuses this one: ${status}`,
+          `The receiver of notices at ${receiver} refused this notice: ${status}`,
         );
       }
-      throw unavailable(receiver, `it answers ${status}`);
+      throw unavailable(receiver, `it responded with ${status}`);
     },
   };
 }
@@ -53,7 +53,7 @@ async function post(url: string, request: RequestInit, signal: AbortSignal | und
   const deadline = AbortSignal.timeout(TIMEOUT_MS);
   const response = await fetch(url, {
     ...request,
-    // A redirected POST could become a GET, or lead where the notice was never meant to go.
+    // A redirected POST could turn into a GET, or reach an unintended host.
     redirect: 'manual',
     signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
   });
@@ -62,11 +62,11 @@ async function post(url: string, request: RequestInit, signal: AbortSignal | und
 }
 
 function unavailable(receiver: string, reason: string, cause?: unknown): PersonaError {
-  const message = `The receiver of notices at ${receiver} cannot be reached now (${reason}). NOTIFY_WEBHOOK_URL says where it is; 'npm start' runs an inbox for development.`;
+  const message = `The receiver of notices at ${receiver} is unavailable (${reason}). Check NOTIFY_WEBHOOK_URL; 'npm start' runs an inbox for development.`;
   return new PersonaError('notifier_unavailable', message, { cause });
 }
 
-/** `fetch` hides what happened in the cause of its error. */
+/** `fetch` puts the actual reason into the cause of its error. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

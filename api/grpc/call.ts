@@ -1,19 +1,19 @@
-/** What every call tells besides its request. */
+/** The caller, ids and metadata of a call. */
 
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Caller } from '../../services/caller.ts';
 import { MAX_WAIT_MS, readIdempotencyKey, type RequestIds, type RequestSubject } from '../requests.ts';
 
-/** A call of any kind: what it asks is its handler's matter. */
+/** A call of any kind; its request is read by the handler. */
 type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 
-/** Whoever reaches a server without authentication is a service with every role. */
+/** Without authentication every caller is a service with every role. */
 const CALLER = 'service';
-/** Every call that has ended counts as cancelled afterwards: an abort without a reason would make a new error each time. */
-const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller went away');
+/** Ended calls also count as cancelled; with a shared reason, aborting does not create an error for each of them. */
+const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller disconnected');
 
-/** Who calls, and how long they wait. @throws PersonaError invalid_argument (the key) */
+/** The caller and its deadline. @throws PersonaError invalid_argument (the key) */
 export function callerOf(call: Call, ids: RequestIds): Caller {
   return new GrpcCaller(call, ids.correlationId);
 }
@@ -34,7 +34,7 @@ class GrpcCaller implements Caller {
     this.#call = call;
   }
 
-  /** Most calls are answered before anybody could ask for it. */
+  /** Created on demand, because most calls end without it. */
   get signal(): AbortSignal {
     this.#cancellation ??= cancellationOf(this.#call);
     return this.#cancellation.signal;
@@ -44,7 +44,7 @@ class GrpcCaller implements Caller {
 /** The ids that a request is logged by. */
 export function subjectOf(request: object): RequestSubject {
   const { customer_id, transaction_id, payment_id, device_id } = request as RequestSubject;
-  // What was not sent is empty here.
+  // Absent fields are empty strings here.
   return {
     customer_id: customer_id || undefined,
     transaction_id: transaction_id || undefined,
@@ -60,13 +60,13 @@ function cancellationOf(call: Call): AbortController {
   return cancellation;
 }
 
-/** Epoch milliseconds; infinite where the caller set none. */
+/** Epoch milliseconds; infinite if the caller set none. */
 export function deadlineOf(call: Call): number {
   const deadline = call.getDeadline();
   return deadline instanceof Date ? deadline.getTime() : deadline;
 }
 
-/** An entry of the metadata. */
+/** A metadata entry. */
 export function metadataValue(call: Call, name: string): string | undefined {
   const [value] = call.metadata.get(name);
   return typeof value === 'string' ? value : undefined;

@@ -1,6 +1,6 @@
 /**
- * Answers to `GetCustomerContext`. A cached context is given to many callers: it becomes a message once, and the message
- * bytes once.
+ * Responses to `GetCustomerContext`. A cached context is returned to many callers, so it is converted to a message and
+ * serialised only once.
  */
 
 import {
@@ -14,7 +14,7 @@ const messages = new WeakMap<CustomerContextView, GetCustomerContextResponse>();
 const encoded = new WeakMap<GetCustomerContextResponse, Buffer>();
 const { responseSerialize } = PersonaAgentService.getCustomerContext;
 
-/** The message of a context that nobody changes any more. */
+/** The message of a context, which must be immutable. */
 export function toContext(context: CustomerContextView): GetCustomerContextResponse {
   const cached = messages.get(context);
   if (cached !== undefined) return cached;
@@ -32,7 +32,7 @@ export function toContext(context: CustomerContextView): GetCustomerContextRespo
   return message;
 }
 
-/** The service as it is generated, but for that. */
+/** The generated service with cached serialisation. */
 export const personaAgentService: typeof PersonaAgentService = {
   ...PersonaAgentService,
   getCustomerContext: {

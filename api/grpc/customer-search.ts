@@ -7,7 +7,7 @@ import { unary } from './unary.ts';
 
 type SearchMethods = 'findCustomerByDigitalId' | 'findCustomersByUsage' | 'findConnectedCustomers';
 
-/** Customers by what they have, what they did, and what they share. */
+/** Finds customers by identifier, by usage and by shared nodes. */
 export function customerSearch(
   services: Services,
   observers: Observers,
@@ -31,7 +31,11 @@ export function customerSearch(
         'country',
         'must be an ISO 3166-1 alpha-2 country code',
       );
-      problems.require(since === undefined || !Number.isNaN(Date.parse(since)), 'since', 'must be a time');
+      problems.require(
+        since === undefined || !Number.isNaN(Date.parse(since)),
+        'since',
+        'must be an RFC 3339 time',
+      );
       const limit = problems.requireLimit(request.limit);
       problems.throwIfAny();
       const page = await services.findCustomersByUsage(caller, {

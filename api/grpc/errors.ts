@@ -1,4 +1,4 @@
-/** Errors as gRPC has them: a canonical code, and `google.rpc.Status` with the details in the trailers. */
+/** gRPC errors: a canonical code, and `google.rpc.Status` with the details in the trailers. */
 
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ERRORS, type PersonaError } from '../../domain/errors.ts';
@@ -7,13 +7,13 @@ import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/err
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 
 const DETAILS_KEY = 'grpc-status-details-bin';
-/** What a caller should wait before it tries again; what is down seldom comes back sooner. */
+/** The recommended delay before a retry; servers seldom recover faster. */
 const RETRY_DELAY_SECONDS = 1n;
 
-/** @param trailers are sent with the error, the details added to them */
+/** @param trailers sent with the error, after the details were added */
 export function toServiceError(error: PersonaError, trailers: Metadata): ServiceError {
   const { grpc: code, title, retryable } = ERRORS[error.type];
-  // What broke inside is for the log alone.
+  // Internal details are for the log only.
   const message = error.type === 'internal' ? title : error.message;
   const details: Any[] = [
     any('ErrorInfo', ErrorInfo.encode({ reason: error.type, domain: 'persona', metadata: {} }).finish()),

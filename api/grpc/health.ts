@@ -1,4 +1,4 @@
-/** `grpc.health.v1`, by what each name needs. */
+/** `grpc.health.v1`, by the dependencies of each name. */
 
 import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
@@ -6,14 +6,14 @@ import { REQUIRED_DEPENDENCIES, type Role } from '../../services/dependency-stat
 import type { Services } from '../../services/services.ts';
 
 const CHECK_INTERVAL_MS = 1_000;
-/** A server that is missing once may only have been slow: every replica would be left at the same moment. */
+/** A single failed check may only be slowness, and would take every replica out of service at the same time. */
 const FAILURES_UNTIL_DOWN = 2;
 
 const ROLES = Object.keys(REQUIRED_DEPENDENCIES) as Role[];
 
 /**
- * Serves the health of names, which follows the dependencies of their role until the server leaves.
- * @returns `leave` says for good that none of them is in service
+ * Serves the health of names, which follows the dependencies of their role until the server stops.
+ * @returns `setNotServing` reports all of them as not serving from then on
  */
 export function serveHealth(
   server: Server,

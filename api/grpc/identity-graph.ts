@@ -7,13 +7,13 @@ import { relationships } from './relationships.ts';
 import { serverStream } from './server-stream.ts';
 import { unary } from './unary.ts';
 
-/** The graph of customers and what belongs to them. */
+/** The graph of customers and the nodes that belong to them. */
 export function identityGraph(services: Services, observers: Observers): IdentityGraphServiceServer {
   return {
     ...relationships(services, observers),
     ...customerSearch(services, observers),
 
-    // The request is checked where its rules are, as for every other entrance.
+    // The service validates the request, as for every interface.
     createCustomer: unary(observers, 'CreateCustomer', async (caller, request) => {
       const onboarded = await services.onboard(caller, toJson(request));
       return {
@@ -44,11 +44,11 @@ export function identityGraph(services: Services, observers: Observers): Identit
       return { items: page.items.map(toAddress), next_cursor: page.next_cursor ?? '' };
     }),
 
-    // Page after page behind the stream; the next one is read when the caller has taken the last.
+    // The stream is read page by page; the next page when the caller has received the last one.
     getTimeline: serverStream(observers, 'GetTimeline', async function* (caller, request) {
       const customer_id = customerId(request);
       const problems = new Problems();
-      problems.require(request.limit >= 0, 'limit', 'must be at least 0 (all)');
+      problems.require(request.limit >= 0, 'limit', 'must be at least 0 (0: all)');
       problems.throwIfAny();
       let remaining = request.limit || Number.POSITIVE_INFINITY;
       for (let cursor: string | undefined; remaining > 0; ) {

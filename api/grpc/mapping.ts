@@ -1,4 +1,4 @@
-/** Between messages and the JSON shapes of the services: times, and integers of 64 bits. */
+/** Maps between messages and the JSON shapes of the services: times and 64-bit integers. */
 
 import { type FieldProblem, validationError } from '../../domain/errors.ts';
 import { MAX_PAGE } from '../../services/pages.ts';
@@ -14,7 +14,7 @@ import type {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Collects what is wrong with a request, so that the caller learns everything at once. */
+/** Collects the problems of a request, so that the caller gets all of them together. */
 export class Problems {
   readonly #found: FieldProblem[] = [];
 
@@ -26,16 +26,16 @@ export class Problems {
     this.require(UUID.test(value), field, value === '' ? 'is required' : 'must be a UUID');
   }
 
-  /** @returns the value, if it is one of those; else the first of them, and there is a problem */
+  /** @returns the value if allowed; otherwise the first allowed one, and a problem is recorded */
   requireOneOf<const T extends string>(value: string, allowed: readonly [T, ...T[]], field: string): T {
     const found = allowed.find((one) => one === value);
     this.require(found !== undefined, field, `must be one of ${allowed.join(', ')}`);
     return found ?? allowed[0];
   }
 
-  /** @returns how many entries a page has: 0 asks for the longest */
+  /** @returns the page size; 0 requests the maximum */
   requireLimit(limit: number): number {
-    this.require(limit >= 0 && limit <= MAX_PAGE, 'limit', `must be from 0 (as many as fit) to ${MAX_PAGE}`);
+    this.require(limit >= 0 && limit <= MAX_PAGE, 'limit', `must be from 0 (the maximum) to ${MAX_PAGE}`);
     return limit || MAX_PAGE;
   }
 
@@ -46,8 +46,8 @@ export class Problems {
 }
 
 /**
- * A decoded message as the JSON that other faces take: what was not sent is not there. (Decoding sets every optional
- * field to `undefined` and every list to an empty one.)
+ * A decoded message as the JSON that REST accepts, without absent fields. (Decoding sets optional fields to `undefined`
+ * and lists to empty ones.)
  */
 export function toJson(message: object): Record<string, unknown> {
   const sent = Object.entries(message).filter(
@@ -63,7 +63,7 @@ function toJsonValue(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? toJson(value) : value;
 }
 
-/** RFC 3339, or a text that no validator takes for a time. */
+/** RFC 3339, or a string that every validator refuses as a time. */
 export function toIsoTime(time: Date | undefined): string | undefined {
   if (time === undefined) return undefined;
   return Number.isNaN(time.getTime()) ? 'out of range' : time.toISOString();

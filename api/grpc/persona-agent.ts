@@ -7,7 +7,7 @@ import { toContext } from './context-message.ts';
 import { Problems, toDevice, toJson, toRecovery, toIsoTime } from './mapping.ts';
 import { unary } from './unary.ts';
 
-/** What other agents ask while a payment is on its way. */
+/** The calls of other agents while a payment is being processed. */
 export function personaAgent(services: Services, observers: Observers): PersonaAgentServer {
   return {
     getCustomerContext: unary(observers, 'GetCustomerContext', async (caller, request) => {
@@ -42,13 +42,13 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       problems.require(
         observed_at === undefined || !Number.isNaN(Date.parse(observed_at)),
         'observed_at',
-        'must be a time',
+        'must be an RFC 3339 time',
       );
       problems.throwIfAny();
       if (observed_at === undefined && caller.idempotencyKey === undefined)
         throw new PersonaError(
           'idempotency_key_required',
-          'give observed_at, or an idempotency-key in the metadata',
+          'observed_at or an idempotency-key in the metadata is required',
           { problems: [{ field: 'observed_at', message: 'is required without an idempotency-key' }] },
         );
       const updated = await services.updateDeviceTrust(caller, {
@@ -66,7 +66,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       };
     }),
 
-    // The message is checked where its rules are, as for every other entrance.
+    // The service validates the message, as for every interface.
     reportPaymentFailure: unary(observers, 'ReportPaymentFailure', (caller, request) =>
       services.reportPaymentFailure(caller, toJson(request)),
     ),

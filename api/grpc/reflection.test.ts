@@ -1,4 +1,4 @@
-/** A stranger's client: it has none of our files, asks the server for them, and speaks JSON. */
+/** A client without our proto files, which reads them by reflection and sends JSON. */
 
 import {
   create,
@@ -39,7 +39,7 @@ afterAll(() => server.close());
 test.each([
   ['v1', ReflectionV1],
   ['v1alpha', ReflectionV1Alpha],
-])('reflection %s lists what is served, and nothing else', async (_, Reflection) => {
+])('reflection %s lists exactly the served services', async (_, Reflection) => {
   const { list_services_response } = await sendReflectionRequest(Reflection, {
     $case: 'list_services',
     value: '',
@@ -53,10 +53,10 @@ test.each([
   ]);
 });
 
-test('the names that reflection gives are enough to call a method with JSON', async () => {
+test('the descriptors from reflection suffice to call a method with JSON', async () => {
   const registry = await reflect('persona.v1.IdentityGraphService');
   const method = registry.getService('persona.v1.IdentityGraphService')?.method.createCustomer;
-  if (method === undefined) throw new Error('there is no CreateCustomer');
+  if (method === undefined) throw new Error('CreateCustomer is missing');
   const answer = (await callWithJson(registry, method, {
     transaction_id: 't-1',
     digital_identifiers: [{ type: 'email', value: 'ada@example.org', is_verified: true }],
@@ -69,7 +69,7 @@ test('the names that reflection gives are enough to call a method with JSON', as
     version: '2',
     match: { rule: 'email', suggested_customer_ids: [CUSTOMER] },
   });
-  // What was not sent is absent; a score of 0 was sent.
+  // Absent fields stay absent; a score of 0 is present.
   expect(JSON.parse(answer.warnings[0] ?? '')).toEqual({
     transaction_id: 't-1',
     digital_identifiers: [{ type: 'email', value: 'ada@example.org', is_verified: true }],
@@ -78,7 +78,7 @@ test('the names that reflection gives are enough to call a method with JSON', as
   });
 });
 
-test('details of errors can be decoded by reflection too', async () => {
+test('error details can be decoded by reflection, too', async () => {
   const registry = await reflect('google.rpc.BadRequest');
   expect(registry.getMessage('google.rpc.BadRequest')?.fields.map(({ name }) => name)).toEqual([
     'field_violations',
@@ -114,7 +114,7 @@ async function reflect(symbol: string): Promise<FileRegistry> {
   const files = (file_descriptor_response?.file_descriptor_proto ?? []).map((bytes) =>
     fromBinary(FileDescriptorProtoSchema, bytes),
   );
-  // A registry wants imports before those who import them; here they come behind.
+  // A registry requires imports before the files that import them; here they follow.
   return createFileRegistry(create(FileDescriptorSetSchema, { file: files.toReversed() }));
 }
 

@@ -7,8 +7,8 @@ import { ReflectionService } from '@grpc/reflection';
 const DESCRIPTORS = new URL('../../proto/gen/descriptors.binpb', import.meta.url);
 
 /**
- * Lets clients without our files ask for them (v1 and v1alpha). The library gets the compiler's own descriptors: what
- * it makes itself of a package loses timestamps and maps (grpc-node#2958).
+ * Serves our proto files to clients by reflection (v1 and v1alpha). The library gets the compiler's descriptors, because
+ * those that it derives from a package lose timestamps and maps (grpc-node#2958).
  *
  * @param services full names of the services to list
  */

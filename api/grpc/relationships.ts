@@ -18,7 +18,7 @@ type RelationshipMethods =
   | 'updateRelationshipAttribute'
   | 'updateNodeProperty';
 
-/** Edges, and what may be edited of edges and nodes. */
+/** Edges, and the editable attributes of edges and nodes. */
 export function relationships(
   services: Services,
   observers: Observers,
@@ -78,7 +78,7 @@ function relationshipOf(
   const { source_id, target_id } = request;
   const type = problems.requireOneOf(request.type, TYPES, 'type');
   problems.requireUuid(source_id, 'source_id');
-  // What is owed has the id that others gave it.
+  // An obligation has an id assigned by another system.
   if (type === 'OWES') problems.require(target_id !== '', 'target_id', 'is required');
   else problems.requireUuid(target_id, 'target_id');
   return {

@@ -1,4 +1,4 @@
-/** Makes a gRPC method that answers with a stream out of one generator. */
+/** Creates a server-streaming gRPC method from a generator. */
 
 import { once } from 'node:events';
 import { type handleServerStreamingCall, Metadata, status } from '@grpc/grpc-js';
@@ -9,9 +9,8 @@ import { callerOf, metadataValue, subjectOf } from './call.ts';
 import { toServiceError } from './errors.ts';
 
 /**
- * @param operation the rpc's name, for log and metrics
- * @param handle gives one message after the other, asked for the next when the caller has room for it; may throw
- *   PersonaErrors
+ * @param operation the RPC's name, for log and metrics
+ * @param handle yields messages, each requested when the caller can receive it; may throw PersonaErrors
  */
 export function serverStream<Request extends object, Response>(
   observers: Observers,

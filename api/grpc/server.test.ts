@@ -41,7 +41,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** The answer of one call, or the error it ended with. */
+/** The response of a call, or the error that it ended with. */
 function callUnary<T>(call: (done: (error: ServiceError | null, value: T) => void) => unknown): Promise<T> {
   return new Promise((resolve, reject) => {
     call((error, value) => (error ? reject(error) : resolve(value)));
@@ -50,7 +50,7 @@ function callUnary<T>(call: (done: (error: ServiceError | null, value: T) => voi
 
 async function errorOf(answer: Promise<unknown>) {
   const error = (await answer.then(
-    () => Promise.reject(new Error('nothing was refused')),
+    () => Promise.reject(new Error('the call was not refused')),
     (thrown) => thrown,
   )) as ServiceError;
   const [bytes] = error.metadata.get('grpc-status-details-bin');
@@ -67,7 +67,7 @@ async function errorOf(answer: Promise<unknown>) {
   };
 }
 
-test('a context keeps its names, its times and its 64-bit numbers', async () => {
+test('a context keeps its field names, times and 64-bit integers', async () => {
   stubs.getContext = async (_, request) => {
     expect(request).toEqual({ customer_id: CUSTOMER, consistency: 'strong', min_version: 9 });
     return {
@@ -113,7 +113,7 @@ test('a context keeps its names, its times and its 64-bit numbers', async () => 
   });
 });
 
-test('an onboarding request reaches its rules as the JSON that REST takes, without what was not sent', async () => {
+test('an onboarding request is validated as the JSON that REST accepts, without absent fields', async () => {
   let received: unknown;
   stubs.onboard = async (_, request) => {
     received = request;
@@ -185,7 +185,7 @@ test('a reported failure keeps its amount exactly', async () => {
   });
 });
 
-test('a recovery carries its attempts, its next step and the reasons in words', async () => {
+test('a recovery contains its attempts, its next step and the reasons in plain words', async () => {
   stubs.getRecovery = async () => ({
     payment_id: 'pay-1',
     customer_id: CUSTOMER,
@@ -227,7 +227,7 @@ test('a recovery carries its attempts, its next step and the reasons in words', 
   expect(recovery.closes_at).toBeUndefined();
 });
 
-test('a wallet is a page with a cursor; 0 asks for the longest', async () => {
+test('a wallet is a page with a cursor, and a limit of 0 requests the maximum', async () => {
   stubs.getPaymentMethods = async (_, request) => {
     expect(request).toEqual({ customer_id: CUSTOMER, limit: 100, cursor: undefined });
     const method = {
@@ -244,13 +244,13 @@ test('a wallet is a page with a cursor; 0 asks for the longest', async () => {
     graph.getPaymentMethods({ customer_id: CUSTOMER, limit: 0, cursor: '' }, done),
   );
   expect(page).toMatchObject({
-    // Services see what a method is; only customers do not.
+    // Services see the actual status; only customers do not.
     items: [{ payment_method_id: METHOD, status: 'compromised', changed_seq: 7n }],
     next_cursor: 'next',
   });
 });
 
-test('errors carry the type of the catalogue and every field at fault', async () => {
+test('errors carry the type of the catalogue and every invalid field', async () => {
   const refused = await errorOf(
     callUnary((done) =>
       agent.updateDeviceTrustScore({ device_id: 'kiosk', trust_score: 1.5, observed_at: undefined }, done),
@@ -264,7 +264,7 @@ test('errors carry the type of the catalogue and every field at fault', async ()
   expect(refused.message).toContain('device_id: must be a UUID');
 });
 
-test('a trust score without a time needs an idempotency key, and gets by with one', async () => {
+test('a trust score without a time requires an idempotency key', async () => {
   const request = { device_id: DEVICE, trust_score: 0, observed_at: undefined };
   const refused = await errorOf(callUnary((done) => agent.updateDeviceTrustScore(request, done)));
   expect(refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['observed_at'] });
@@ -297,13 +297,13 @@ test.each([
   ['customer_not_found', status.NOT_FOUND],
   ['obligation_mismatch', status.FAILED_PRECONDITION],
   ['stale_version', status.ABORTED],
-] as const)('%s is a code of its own, not worth a retry', async (type, code) => {
+] as const)('%s has its code and is not retryable', async (type, code) => {
   stubs.getRecovery = () => Promise.reject(new PersonaError(type, 'because'));
   const error = await errorOf(callUnary((done) => agent.getRecovery({ payment_id: 'p' }, done)));
   expect(error).toMatchObject({ code, message: 'because', info: { reason: type }, retry: undefined });
 });
 
-test('a server that is away is UNAVAILABLE with a delay; what broke inside is not told', async () => {
+test('an unavailable server is UNAVAILABLE with a retry delay, and an internal error is not disclosed', async () => {
   stubs.getRecovery = () => Promise.reject(new PersonaError('graph_unavailable', 'Neo4j cannot be reached'));
   const away = await errorOf(callUnary((done) => agent.getRecovery({ payment_id: 'p' }, done)));
   expect(away).toMatchObject({ code: status.UNAVAILABLE, retry: { retry_delay: { seconds: 1n } } });
@@ -314,7 +314,7 @@ test('a server that is away is UNAVAILABLE with a delay; what broke inside is no
   expect(broken.message).not.toContain('inner detail');
 });
 
-test("a caller's deadline is passed down, a missing one is capped, and a cancelled call is told to its service", async () => {
+test("a caller's deadline is passed on, a missing one is capped, and a cancellation reaches the service", async () => {
   const seen: Caller[] = [];
   let cancelled: Promise<void> | undefined;
   stubs.getRecovery = (caller) => {
@@ -327,7 +327,7 @@ test("a caller's deadline is passed down, a missing one is capped, and a cancell
     agent.getRecovery({ payment_id: 'p' }, new Metadata(), { deadline }, done),
   ).catch((error: ServiceError) => error);
   expect(late).toMatchObject({ code: status.DEADLINE_EXCEEDED });
-  // It travels as the time that is left: later by as long as the call was on its way, and far from the cap.
+  // It is sent as the remaining time: later by the call's latency, and far from the cap.
   expect(Math.abs((seen[0]?.deadline ?? 0) - deadline)).toBeLessThan(5_000);
 
   const call = agent.getRecovery({ payment_id: 'p' }, () => {});
@@ -337,7 +337,7 @@ test("a caller's deadline is passed down, a missing one is capped, and a cancell
   await cancelled;
 });
 
-test('health follows the server: NOT_SERVING before it stops, while calls are still answered', async () => {
+test('health is NOT_SERVING before the server stops, while calls are still served', async () => {
   const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, fakeServices({}), silentObservers());
   const health = new HealthClient(otherServer.address, credentials.createInsecure());
   const check = (service: string) => callUnary((done) => health.check({ service }, done));
@@ -349,7 +349,7 @@ test('health follows the server: NOT_SERVING before it stops, while calls are st
   await otherServer.close();
 });
 
-test('health follows what a role needs: without Temporal only processes are missing', {
+test('health follows the dependencies of a role: without Temporal only processes are not serving', {
   timeout: 60_000,
 }, async () => {
   const states: Record<string, 'up' | 'down'> = { neo4j: 'up', temporal: 'down' };
@@ -372,14 +372,14 @@ test('health follows what a role needs: without Temporal only processes are miss
   await otherServer.close();
 });
 
-test('a port that is taken is an error, not a server that nobody reaches', async () => {
+test('a port in use is an error, not an unreachable server', async () => {
   const [host = '', port] = server.address.split(':');
   await expect(
     serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers()),
   ).rejects.toThrow();
 });
 
-test('a timeline is a stream: page after page, as many as are asked for', async () => {
+test('a timeline is streamed page by page, up to the limit', async () => {
   const received: (string | undefined)[] = [];
   stubs.getTimeline = async (_, { limit, cursor }) => {
     received.push(`${limit}@${cursor}`);
@@ -412,7 +412,7 @@ test('a timeline is a stream: page after page, as many as are asked for', async 
   expect(await refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['customer_id'] });
 });
 
-test('what is edited by name is checked before anybody is asked', async () => {
+test('edits by name are validated before a service is called', async () => {
   const nothing = { source_id: '', type: 'KNOWS', target_id: 'x' };
   const edge = await errorOf(callUnary((done) => graph.addRelationship(nothing, done)));
   expect(edge.fields).toEqual(['type', 'source_id', 'target_id']);
@@ -433,7 +433,7 @@ test('what is edited by name is checked before anybody is asked', async () => {
   expect(change).toEqual({ ...request, id: CUSTOMER, expected_version: 6 });
 });
 
-test('who used what, where: each condition that is not given is not asked', async () => {
+test('a search by usage passes only the given conditions', async () => {
   let received: unknown;
   stubs.findCustomersByUsage = async (_, request) => {
     received = request;

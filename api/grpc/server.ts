@@ -9,34 +9,34 @@ import { serveHealth } from './health.ts';
 import { addReflection } from './reflection.ts';
 
 const SERVICES = ['persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'];
-/** What is served beside them. */
+/** Served in addition. */
 const STANDARD_SERVICES = [
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
 ];
-/** The same bound as REST has for a body. */
+/** The same limit as for REST bodies. */
 const MAX_MESSAGE_BYTES = 64 * 1_024;
-/** Clients reconnect this often and so find new replicas; a call that is under way may finish. */
+/** Clients reconnect at this interval and so discover new replicas; a call in progress may finish. */
 const MAX_CONNECTION_AGE_MS = 10 * 60_000;
 const CONNECTION_GRACE_MS = 60_000;
-/** How long calls may still run when the server stops. */
+/** How long running calls may take to finish when the server stops. */
 const DRAIN_MS = 10_000;
 
 export interface GrpcServer {
   /** `host:port`. */
   address: string;
-  /** Tells load balancers to stay away; calls are still answered. */
+  /** Makes load balancers stop sending calls; calls are still served. */
   setNotServing(): void;
   /** Refuses new calls, lets running ones finish. */
   close(): Promise<void>;
 }
 
 /**
- * Serves both services, health and reflection in plain text: nobody is authenticated yet, so the caller of this
- * function has made sure that `host` is a loopback address.
+ * Serves both services, health and reflection in plain text. Callers are not authenticated yet, so the caller of this
+ * function must ensure that `host` is a loopback address.
  *
- * @param port 0 takes any free one
+ * @param port 0: any free port
  */
 export async function serveGrpc(
   { host, port }: { host: string; port: number },
@@ -47,12 +47,12 @@ export async function serveGrpc(
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
     'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
-    // Its counts of every stream and message are shown nowhere.
+    // Its statistics of streams and messages are not exposed anywhere.
     'grpc.enable_channelz': 0,
   });
   server.addService(personaAgentService, personaAgent(services, observers));
   server.addService(IdentityGraphServiceService, identityGraph(services, observers));
-  // Both read the graph, and that part of them is in service without Temporal.
+  // Both services read the graph, and are available for that without Temporal.
   const roles = { reads: ['', ...SERVICES], processes: ['processes'] };
   const health = serveHealth(server, () => services.dependencyStates(), roles);
   addReflection(server, [...SERVICES, ...STANDARD_SERVICES]);

@@ -1,4 +1,4 @@
-/** Makes a gRPC method out of one function: caller, deadline, cancellation, errors, log and metrics. */
+/** Creates a gRPC method from a function: caller, deadline, cancellation, errors, log and metrics. */
 
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { ERRORS } from '../../domain/errors.ts';
@@ -8,8 +8,8 @@ import { callerOf, deadlineOf, metadataValue, subjectOf } from './call.ts';
 import { toServiceError } from './errors.ts';
 
 /**
- * @param operation the rpc's name, for log and metrics
- * @param handle maps the request, calls one service, maps its answer; may throw PersonaErrors
+ * @param operation the RPC's name, for log and metrics
+ * @param handle maps the request, calls one service and maps its result; may throw PersonaErrors
  */
 export function unary<Request extends object, Response>(
   observers: Observers,
@@ -19,7 +19,7 @@ export function unary<Request extends object, Response>(
   const respond = async (call: ServerUnaryCall<Request, Response>, ids: RequestIds) => {
     const caller = callerOf(call, ids);
     const response = handle(caller, call.request);
-    // The server itself ends a call at the deadline that its caller set.
+    // The gRPC server itself ends a call at the deadline set by its caller.
     return deadlineOf(call) <= caller.deadline ? response : beforeDeadline(caller, response);
   };
   return (call, callback) => {
@@ -27,7 +27,7 @@ export function unary<Request extends object, Response>(
     const ids = requestIds((name) => metadataValue(call, name));
     respond(call, ids).then(
       (response) => {
-        // The caller may have left meanwhile, and been told so.
+        // The call may have been cancelled meanwhile.
         const code = call.cancelled ? 'CANCELLED' : 'OK';
         recordRequest(observers, 'grpc', operation, { ids, code, startedAt, about: subjectOf(call.request) });
         callback(null, response);

@@ -85,12 +85,12 @@ test('a new customer is 201, a recognised one 200, both with the profile as Loca
   expect(received[0]).toEqual(['service', expect.objectContaining({ transaction_id: 't-1' })]);
 });
 
-test('what only the policy forbids is listed together with everything else', async () => {
+test('values that only the policy refuses are listed together with all other problems', async () => {
   const { pointers } = await problemOf(
     await post(appOf({}), '/api/v1/customers', {
       transaction_id: '',
       customer_metadata: { ltv: '12.345' },
-      // Nobody knows of which country.
+      // The country is unknown.
       phone: '0151 12345678',
       occurred_at: '2026-04-18T10:00:00Z',
     }),
@@ -98,7 +98,7 @@ test('what only the policy forbids is listed together with everything else', asy
   expect(pointers.sort()).toEqual(['#/customer_metadata/ltv', '#/phone', '#/transaction_id']);
 });
 
-test('every broken rule of a body is listed at once, those of its shape and those of the domain', async () => {
+test('all problems of a body are listed together, those of its shape and those of the domain rules', async () => {
   const response = await post(appOf({}), '/api/v1/customers', {
     transaction_id: '',
     payment_method_details: { type: 'cheque', token: 'tok', expiry_month: 13, last_four: '12a4' },
@@ -144,7 +144,7 @@ test.each([
 
 test.each([
   ['malformed JSON', 400, '{"a":', {}],
-  ['no JSON', 415, 'a=1', { 'content-type': 'application/x-www-form-urlencoded' }],
+  ['another media type', 415, 'a=1', { 'content-type': 'application/x-www-form-urlencoded' }],
   ['a list', 422, '[]', {}],
   ['more than 64 KiB', 413, JSON.stringify({ transaction_id: 'x'.repeat(70_000) }), {}],
 ])('a body of %s is refused with %i', async (_, status, body, headers) => {
@@ -154,7 +154,7 @@ test.each([
 });
 
 test.each([{ type: 'card', token: 't' }, { type: 'cheque' }, '{"a":'])(
-  'a POST without its own id needs an Idempotency-Key, whatever its body is: %j',
+  'a POST without an id in its body requires an Idempotency-Key, regardless of the body: %j',
   async (body) => {
     const response = await post(appOf({}), `/api/v1/customers/${CUSTOMER}/payment-methods`, body);
     expect(response.status).toBe(400);
@@ -165,14 +165,14 @@ test.each([{ type: 'card', token: 't' }, { type: 'cheque' }, '{"a":'])(
   },
 );
 
-test('a key that is none is refused, and named as the header is', async () => {
+test('an invalid key is refused, and the problem names the header', async () => {
   const path = `/api/v1/customers/${CUSTOMER}/payment-methods`;
   const response = await post(appOf({}), path, { type: 'card', token: 't' }, { 'idempotency-key': 'a b' });
   expect(response.status).toBe(422);
   expect((await problemOf(response)).pointers).toEqual(['#/Idempotency-Key']);
 });
 
-test('every problem has the words of the domain, at its pointer', async () => {
+test('every problem has the message of the domain rules and the pointer to its field', async () => {
   const response = await post(appOf({}), '/internal/v1/payment-failures', {
     ...failure,
     event_id: undefined,
@@ -184,21 +184,21 @@ test('every problem has the words of the domain, at its pointer', async () => {
   });
   expect((await response.json()) as object).toMatchObject({
     detail:
-      'event_id: is required; customer_id: must be a UUID; amount: must be at least 1; currency: must be a text; ' +
+      'event_id: is required; customer_id: must be a UUID; amount: must be at least 1; currency: must be a string; ' +
       'kind: must be one of recurring, one_time; ' +
       'network: must be one of visa, mastercard, amex, discover, diners, jcb, unionpay, ach, sepa',
     errors: [
       { pointer: '#/event_id', message: 'is required' },
       { pointer: '#/customer_id', message: 'must be a UUID' },
       { pointer: '#/amount', message: 'must be at least 1' },
-      { pointer: '#/currency', message: 'must be a text' },
+      { pointer: '#/currency', message: 'must be a string' },
       { pointer: '#/kind', message: 'must be one of recurring, one_time' },
       { pointer: '#/network', message: expect.stringMatching(/^must be one of visa, /) },
     ],
   });
 });
 
-test('a body that is no object is one problem of the whole request', async () => {
+test('a body that is not an object is a single problem of the whole request', async () => {
   const response = await post(appOf({}), '/api/v1/customers', '[]');
   expect((await response.json()) as object).toMatchObject({
     detail: 'the request: must be an object',
@@ -206,7 +206,7 @@ test('a body that is no object is one problem of the whole request', async () =>
   });
 });
 
-test('a new payment method is 201 with its address and version, asked for by the customer', async () => {
+test('a new payment method is 201 with its URL and version, and the customer is the caller', async () => {
   const app = appOf({
     addPaymentMethod: async (caller, added) => {
       expect(caller).toMatchObject({ caller: `customer:${CUSTOMER}`, idempotencyKey: 'key-1' });
@@ -259,11 +259,11 @@ test.each([
   ['limit=-1', 'limit', 'must be at least 1'],
   ['limit=101', 'limit', 'must be at most 100'],
   ['limit=5000', 'limit', 'must be at most 100'],
-  ['limit=ten', 'limit', 'must be a whole number'],
-  ['limit=', 'limit', 'must be a whole number'],
+  ['limit=ten', 'limit', 'must be an integer'],
+  ['limit=', 'limit', 'must be an integer'],
   ['limit=1&limit=2', 'limit', 'must be given once'],
   ['cursor=a&cursor=b', 'cursor', 'must be given once'],
-])('a list refuses %s', async (query, field, message) => {
+])('a list refuses the query %s', async (query, field, message) => {
   const response = await appOf({}).request(`/api/v1/customers/${CUSTOMER}/payment-methods?${query}`);
   expect(response.status).toBe(422);
   expect(await problemOf(response)).toMatchObject({
@@ -272,7 +272,7 @@ test.each([
   });
 });
 
-test('an empty text is the same as no field, for every field by the rules of the domain', async () => {
+test('an empty string counts as an absent field for every field under the domain rules', async () => {
   const app = appOf({ reportPaymentFailure: async () => ({ workflow_id: 'recovery:pay-1' }) });
   expect(
     (await post(app, '/internal/v1/payment-failures', { ...failure, network: '', status: '' })).status,
@@ -284,7 +284,7 @@ test('an empty text is the same as no field, for every field by the rules of the
   expect((await problemOf(method)).pointers.sort()).toEqual(['#/token', '#/type']);
 });
 
-test('a log line names whom and what its request was about', async () => {
+test('a log line names the customer, payment and workflow of its request', async () => {
   const lines: string[] = [];
   const services = fakeServices({ reportPaymentFailure: async () => ({ workflow_id: 'recovery:pay-1' }) });
   const app = createApp(
@@ -298,7 +298,7 @@ test('a log line names whom and what its request was about', async () => {
     payment_id: 'pay-1',
     workflow_id: 'recovery:pay-1',
     code: '202',
-    // Whoever named no correlation finds the rest by the request's own id.
+    // Without a correlation id of the caller, the request id is used.
     correlation_id: response.headers.get('x-request-id'),
   });
 });
@@ -324,7 +324,7 @@ test.each([
   expect(response.headers.has('retry-after')).toBe(status >= 500);
 });
 
-test('what broke inside is logged and not told', async () => {
+test('an internal error is logged and not disclosed', async () => {
   const lines: string[] = [];
   const services = fakeServices({ getProfile: () => Promise.reject(new Error('inner detail')) });
   const app = createApp(
@@ -347,7 +347,7 @@ test('what broke inside is logged and not told', async () => {
   });
 });
 
-test('wrong methods are 405 with Allow, unknown addresses 404, malformed ids 422', async () => {
+test('wrong methods are 405 with Allow, unknown paths 404, malformed ids 422', async () => {
   const app = appOf({});
   const wrong = await app.request(`/api/v1/customers/${CUSTOMER}/profile`, { method: 'DELETE' });
   expect(wrong.status).toBe(405);
@@ -361,7 +361,7 @@ test('wrong methods are 405 with Allow, unknown addresses 404, malformed ids 422
   expect((await problemOf(malformed)).pointers).toEqual(['#/customer_id']);
 });
 
-test('the trace goes on, and ids that could forge a log line are replaced', async () => {
+test('the trace is continued, and ids that could forge a log line are replaced', async () => {
   const app = appOf({});
   const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
   const response = await app.request('/healthz', {
@@ -373,7 +373,7 @@ test('the trace goes on, and ids that could forge a log line are replaced', asyn
   expect(response.headers.get('x-request-id')).not.toContain(' ');
 });
 
-test('readiness says which server is missing, and that the process is leaving', async () => {
+test('readiness reports which server is down, and that the process is stopping', async () => {
   const up = { neo4j: 'up', temporal: 'up' } as const;
   const ready = await appOf({ dependencyStates: async () => up }).request('/readyz');
   expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', dependencies: up }]);
@@ -386,7 +386,7 @@ test('readiness says which server is missing, and that the process is leaving', 
   expect(leaving.status).toBe(503);
 });
 
-test('without Temporal reads are in service, and what a process carries out is not', async () => {
+test('without Temporal the role reads is ready and the role processes is not', async () => {
   const dependencies = { neo4j: 'up', temporal: 'down' } as const;
   const app = appOf({ dependencyStates: async () => dependencies });
   const reads = await app.request('/readyz');
@@ -396,7 +396,7 @@ test('without Temporal reads are in service, and what a process carries out is n
   expect((await app.request('/readyz?role=other')).status).toBe(422);
 });
 
-test('the document describes every route, and the page for it loads nothing from elsewhere', async () => {
+test('the OpenAPI document describes every route, and its page loads only local assets', async () => {
   const app = appOf({});
   const document = (await (await app.request('/openapi.json')).json()) as {
     openapi: string;
@@ -425,7 +425,7 @@ test('the document describes every route, and the page for it loads nothing from
   }
 });
 
-test('a timeline is given page by page, as the services tell it', async () => {
+test('a timeline is returned page by page, as read by the services', async () => {
   const entry = { seq: 7, type: 'LtvAdjusted', occurred_at: '2026-04-18T10:00:00.000Z', text: 'T.' };
   const received: unknown[] = [];
   const app = appOf({

@@ -27,7 +27,7 @@ const MAX_BODY_BYTES = 64 * 1_024;
 export interface AppOptions {
   rateLimits: RateLimits;
   policy: Pick<Policy, 'onboarding' | 'reportingCurrency'>;
-  /** True once the process is on its way out. */
+  /** True once the process is shutting down. */
   isStopping: () => boolean;
 }
 
@@ -59,7 +59,7 @@ export function createApp(
   });
   app.use(
     secureHeaders({
-      // Swagger UI styles its elements in place.
+      // Swagger UI uses inline styles.
       contentSecurityPolicy: {
         defaultSrc: ["'none'"],
         scriptSrc: ["'self'"],
@@ -77,25 +77,27 @@ export function createApp(
         const allow = methods.join(', ');
         const response = problemResponse(
           c,
-          new PersonaError('method_not_allowed', `${c.req.method} is not possible here; ${allow} is`),
+          new PersonaError('method_not_allowed', `${c.req.method} is not allowed here; allowed: ${allow}`),
         );
         response.headers.set('allow', allow);
         return response;
       },
     }),
   );
-  // Probes and the documentation are not counted.
+  // Probes and the documentation are not rate limited.
   const limiter = rateLimit(rateLimits);
   for (const path of ['/api/*', '/internal/*', '/webhooks/*']) app.use(path, limiter);
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: (c) =>
-        problemResponse(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
+        problemResponse(c, new PersonaError('payload_too_large', 'The body must not exceed 64 KiB')),
     }),
   );
   app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));
-  app.notFound((c) => problemResponse(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
+  app.notFound((c) =>
+    problemResponse(c, new PersonaError('not_found', `There is no resource at ${c.req.path}`)),
+  );
   app.onError((error, c) => problemResponse(c, error));
 
   customerRoutes(app, services, formatRules(policy));
@@ -107,7 +109,7 @@ export function createApp(
   return app;
 }
 
-/** W3C trace context: the caller's trace, or a new one, with this request as its newest span. */
+/** W3C trace context: the caller's trace, or a new one, with a new span for this request. */
 function traceparent({ trace }: RequestIds): string {
   return `00-${trace?.id ?? randomHex(16)}-${randomHex(8)}-${trace?.flags ?? '00'}`;
 }

@@ -7,7 +7,7 @@ export interface HttpEnv {
   Variables: {
     requestId: string;
     ids: RequestIds;
-    /** Whom and what the request is about, for its log line: ids alone. */
+    /** The subjects of the request, for its log line: ids only. */
     about?: RequestSubject;
     /** Why the request failed, for its log line. */
     error?: PersonaError;
@@ -17,8 +17,8 @@ export interface HttpEnv {
 const CUSTOMERS_PATH = /^\/api\/v1\/customers\/([^/]+)\//;
 
 /**
- * Who asks. Nobody is authenticated yet, so the entrance says it (specification: security, 'Who may call'): below
- * `/customers/{customer_id}/` it is that customer, everywhere else a service.
+ * The caller's name. Callers are not authenticated yet, so it follows from the path (specification: security, 'Who may
+ * call'): below `/customers/{customer_id}/` it is that customer, everywhere else a service.
  */
 export function callerName(path: string): 'service' | `customer:${string}` {
   const [, customerId] = CUSTOMERS_PATH.exec(path) ?? [];
@@ -37,7 +37,7 @@ function decodePathPart(part: string): string {
   }
 }
 
-/** @param customerId whom the request is about, where the entrance says it */
+/** @param customerId the customer of the path, if there is one */
 export function callerOf(c: Context<HttpEnv>, customerId?: string): Caller {
   if (customerId !== undefined) c.set('about', { customer_id: customerId });
   const name = nameOf(customerId);

@@ -1,4 +1,4 @@
-/** The Idempotency-Key of a POST whose body has no id of its own. */
+/** The Idempotency-Key of a POST whose body has no id. */
 
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
@@ -8,19 +8,19 @@ import type { HttpEnv } from './env.ts';
 
 const NAME = 'Idempotency-Key';
 
-/** Asked for before the body is: a request that may not be repeated safely is refused for that alone, whatever it says. */
+/** Checked before the body: a request that cannot be repeated safely is refused regardless of its content. */
 export const requireIdempotencyKey = createMiddleware<HttpEnv>(async (c, next) => {
   if (readIdempotencyKey(c.req.header(NAME), NAME) === undefined)
-    throw new PersonaError('idempotency_key_required', `Send an ${NAME} header with every POST`, {
+    throw new PersonaError('idempotency_key_required', `The ${NAME} header is required for this POST`, {
       problems: [{ field: NAME, message: 'is required' }],
     });
   await next();
 });
 
-/** For the document; the middleware has checked it. */
+/** For the OpenAPI document; validated by the middleware. */
 export const idempotencyHeaders = z.object({
   'idempotency-key': z.string().openapi({
-    description: 'The same key again gets the first answer',
+    description: 'A repeat with the same key gets the first response',
     param: { name: 'idempotency-key', in: 'header', required: true },
   }),
 });

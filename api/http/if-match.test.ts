@@ -34,7 +34,7 @@ const send = (to: ReturnType<typeof app>, verb: string, headers: object, body?: 
     ...(body && { body: JSON.stringify(body) }),
   });
 
-test('a change names the version that it is meant for; the answer has the new one', async () => {
+test('a change names the version that it applies to, and the response has the new one', async () => {
   const received: unknown[] = [];
   const body = { expiry_month: 5, expiry_year: 2030, off_session_consent: null };
   const response = await send(app(received), 'PATCH', { 'if-match': '"7"', 'idempotency-key': 'k' }, body);
@@ -47,12 +47,12 @@ test('a change names the version that it is meant for; the answer has the new on
   ]);
 });
 
-test('a gateway that has not answered is 202', async () => {
+test('a gateway that has not responded yet results in 202', async () => {
   const response = await send(app([], true), 'PATCH', { 'if-match': '*' }, { off_session_consent: true });
   expect(response.status).toBe(202);
 });
 
-test('a removal has no body, and any version where the caller says so', async () => {
+test('a removal has no body, and `*` matches any version', async () => {
   const received: unknown[] = [];
   const response = await send(app(received), 'DELETE', { 'if-match': '*' });
   expect([response.status, await response.text()]).toEqual([204, '']);

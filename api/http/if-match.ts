@@ -1,4 +1,4 @@
-/** `If-Match`: which version of a resource a PUT, PATCH or DELETE is meant for. */
+/** `If-Match`: the version of a resource that a PUT, PATCH or DELETE applies to. */
 
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
@@ -9,20 +9,24 @@ import type { HttpEnv } from './env.ts';
 const NAME = 'If-Match';
 const STRONG_ETAG = /^"(\d{1,15})"$/;
 
-/** Asked for before the body is. An Idempotency-Key may be sent as well. */
+/** Checked before the body. An Idempotency-Key may be sent as well. */
 export const requireIfMatch = createMiddleware<HttpEnv>(async (c, next) => {
   if (c.req.header(NAME) === undefined)
-    throw new PersonaError('version_required', `Send the ETag of what is to change as ${NAME}`, {
-      problems: [{ field: NAME, message: 'is required' }],
-    });
+    throw new PersonaError(
+      'version_required',
+      `The ${NAME} header with the ETag of the resource is required`,
+      {
+        problems: [{ field: NAME, message: 'is required' }],
+      },
+    );
   readIdempotencyKey(c.req.header('Idempotency-Key'), 'Idempotency-Key');
   await next();
 });
 
-/** For the document; the middleware has checked it. */
+/** For the OpenAPI document; validated by the middleware. */
 export const ifMatchHeaders = z.object({
   'if-match': z.string().openapi({
-    description: 'The ETag as it was read; `*`: whatever the version is now',
+    description: 'The ETag that was read; `*`: any version',
     example: '"7"',
     param: { name: 'if-match', in: 'header', required: true },
   }),
@@ -36,14 +40,14 @@ export const ifMatchHeaders = z.object({
 });
 
 /**
- * The version that an `If-Match` names; `undefined` for `*`, any version.
- * @throws PersonaError stale_version: an ETag that Persona gives to nothing (weak, or several) matches no version
+ * The version in an `If-Match`; `undefined` for `*`, any version.
+ * @throws PersonaError stale_version: an ETag that Persona never issues (weak, or several) matches no version
  */
 export function versionOf(ifMatch: string): number | undefined {
   const value = ifMatch.trim();
   if (value === '*') return undefined;
   const [, version] = STRONG_ETAG.exec(value) ?? [];
   if (version === undefined)
-    throw new PersonaError('stale_version', `${NAME} must be one ETag as it was read, like "7"`);
+    throw new PersonaError('stale_version', `${NAME} must be a single ETag that was read, such as "7"`);
   return Number(version);
 }

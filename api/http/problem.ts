@@ -1,4 +1,4 @@
-/** Errors as REST has them: RFC 9457 problem documents. */
+/** REST errors: RFC 9457 problem documents. */
 
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
@@ -8,16 +8,16 @@ import { ERRORS, type ErrorType, validationError, PersonaError } from '../../dom
 import { asPersonaError } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 
-/** What a caller should wait before it tries again, in seconds. */
+/** The recommended delay before a retry, in seconds. */
 const RETRY_AFTER_SECONDS = '1';
-/** What Hono itself refuses, in our words. */
+/** Errors of the catalogue for Hono's own refusals. */
 const ERROR_BY_STATUS: Partial<Record<number, [type: ErrorType, message: string]>> = {
   400: ['malformed_request', 'The body is not valid JSON'],
   415: ['unsupported_media_type', 'The Content-Type must be application/json'],
-  504: ['deadline_exceeded', 'The answer did not come in time'],
+  504: ['deadline_exceeded', 'No response before the deadline'],
 };
 
-/** The answer for an error; remembered for the request's log line. */
+/** The response for an error, which is also stored for the request's log line. */
 export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response {
   const error = fromThrown(thrown);
   c.set('error', error);
@@ -26,7 +26,7 @@ export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response 
     type: `urn:persona:error:${error.type}`,
     title,
     status: http,
-    // What broke inside is for the log alone.
+    // Internal details are for the log only.
     detail: error.type === 'internal' ? title : error.message,
     instance: c.get('requestId'),
     ...(error.problems.length > 0 && {
@@ -39,7 +39,7 @@ export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response 
   });
 }
 
-/** What zod found, as one error of the catalogue. */
+/** Converts zod's issues to one error of the catalogue. */
 export function fromZod(error: z.ZodError): PersonaError {
   const problems = error.issues.map((issue) => ({ field: fieldPath(issue.path), message: issue.message }));
   const typedIssue = error.issues.find(
@@ -49,7 +49,7 @@ export function fromZod(error: z.ZodError): PersonaError {
   return validationError(problems, type);
 }
 
-/** `a.b[0].c`, as every problem of the catalogue names its field. */
+/** `a.b[0].c`, the format in which problems name their field. */
 export function fieldPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
@@ -63,7 +63,7 @@ function fromThrown(thrown: unknown): PersonaError {
   return new PersonaError(type, message, { cause: thrown });
 }
 
-/** RFC 6901 in its URI fragment form, as RFC 9457 shows it: `#/a/b/0/c`. */
+/** RFC 6901 in URI fragment form, as in RFC 9457: `#/a/b/0/c`. */
 function pointerTo(field: string): string {
   const parts = field === '' ? [] : field.replaceAll(/\[(\d+)\]/g, '.$1').split('.');
   return ['#', ...parts.map((part) => part.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');

@@ -29,7 +29,7 @@ const rateLimitOf = ({ status, headers }: Response) => [
   ...['limit', 'remaining', 'reset'].map((name) => headers.get(`ratelimit-${name}`)),
 ];
 
-test('each caller has its own minute, and every answer says how much of it is left', async () => {
+test('each caller has its own window, and every response reports the remaining requests', async () => {
   const { app, served } = appWith(2);
   expect(rateLimitOf(await app.request(profileOf(ADA)))).toEqual([200, '2', '1', '60']);
   vi.advanceTimersByTime(20_500);
@@ -46,7 +46,7 @@ test('each caller has its own minute, and every answer says how much of it is le
   expect(await refused.json()).toMatchObject({
     type: 'urn:persona:error:rate_limited',
     status: 429,
-    detail: 'More than 2 requests in a minute; the next ones are welcome in 40 s',
+    detail: 'More than 2 requests per minute; retry in 40 s',
     instance: refused.headers.get('x-request-id'),
   });
   expect(served()).toBe(2);
@@ -55,14 +55,14 @@ test('each caller has its own minute, and every answer says how much of it is le
   expect(rateLimitOf(await app.request(profileOf(ADA)))).toEqual([200, '2', '1', '60']);
 });
 
-test('a refused request counts, and says how much is left, as any other', async () => {
+test('a refused request counts and reports the remaining requests like any other', async () => {
   const { app } = appWith(0, 1);
   const body = { method: 'POST', body: '{"a"', headers: { 'content-type': 'application/json' } };
   expect(rateLimitOf(await app.request('/api/v1/customers', body))).toEqual([400, '1', '0', '60']);
   expect((await app.request('/internal/v1/payment-failures', body)).status).toBe(429);
 });
 
-test('probes are never refused, and without a limit nothing is counted', async () => {
+test('probes are never limited, and nothing is counted without a limit', async () => {
   const { app } = appWith(0, 1);
   for (let n = 0; n < 3; n += 1) {
     expect(rateLimitOf(await app.request('/healthz'))).toEqual([200, null, null, null]);

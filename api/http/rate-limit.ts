@@ -1,4 +1,4 @@
-/** How many requests one caller may send this process in a minute. */
+/** Limits the requests per minute that one caller may send to this process. */
 
 import { createMiddleware } from 'hono/factory';
 import { LRUCache } from 'lru-cache';
@@ -6,25 +6,25 @@ import { PersonaError } from '../../domain/errors.ts';
 import { callerName, type HttpEnv } from './env.ts';
 import { problemResponse } from './problem.ts';
 
-/** Requests per minute; 0: as many as come. */
+/** Requests per minute; 0: no limit. */
 export interface RateLimits {
   customer: number;
   service: number;
 }
 
 const WINDOW_MS = 60_000;
-/** The callers of the last minutes; beyond it, who has not called for longest begins anew. */
+/** The maximum number of tracked callers; beyond it, the least recently active one starts a new window. */
 const MAX_CALLERS = 50_000;
 
-/** One caller's minute, which begins with its first request. */
+/** One caller's window of a minute, which starts with its first request. */
 interface RateWindow {
   endsAt: number;
   requests: number;
 }
 
 /**
- * Counts a caller's requests before anything is done for them. Every answer carries `RateLimit-Limit`, `-Remaining` and
- * `-Reset` (seconds), as IETF draft-polli-ratelimit-headers has them; what is too many is 429 with `Retry-After`.
+ * Counts a caller's requests before they are processed. Every response carries `RateLimit-Limit`, `-Remaining` and
+ * `-Reset` (seconds) as in IETF draft-polli-ratelimit-headers; requests over the limit get 429 with `Retry-After`.
  */
 export function rateLimit(limits: RateLimits) {
   const windows = new LRUCache<string, RateWindow>({ max: MAX_CALLERS });
@@ -42,7 +42,7 @@ export function rateLimit(limits: RateLimits) {
     const reset = String(Math.ceil((window.endsAt - now) / 1_000));
     const isOverLimit = window.requests > limit;
     if (isOverLimit) {
-      const message = `More than ${limit} requests in a minute; the next ones are welcome in ${reset} s`;
+      const message = `More than ${limit} requests per minute; retry in ${reset} s`;
       c.res = problemResponse(c, new PersonaError('rate_limited', message));
       c.header('retry-after', reset);
     } else {

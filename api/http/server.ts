@@ -2,21 +2,21 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 
-/** How long requests may still run when the server stops. */
+/** How long running requests may take to finish when the server stops. */
 const DRAIN_MS = 10_000;
 
 export interface HttpServer {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   url: string;
   /** Refuses new requests, lets running ones finish. */
   close(): Promise<void>;
 }
 
 /**
- * Serves an app in plain text: nobody is authenticated yet, so the caller of this function has made sure that `host`
+ * Serves an app in plain text. Callers are not authenticated yet, so the caller of this function must ensure that `host`
  * is a loopback address.
  *
- * @param port 0 takes any free one
+ * @param port 0: any free port
  */
 export async function serveHttp(
   { host, port }: { host: string; port: number },

@@ -1,4 +1,4 @@
-/** Answers of Persona's activities, as one real run gave them, by the activity's name. */
+/** Results of Persona's activities, recorded from one real run, by the activity's name. */
 export type BareAnswers = Readonly<Record<string, unknown>>;
 
 type Activity = (input: unknown) => Promise<unknown>;
@@ -14,10 +14,10 @@ export interface BareActivities {
   applyOutcome: Activity;
 }
 
-/** What an activity writes before it answers. */
+/** What an activity writes before it returns. */
 type Writes = Partial<Record<keyof BareActivities, (input: never) => Promise<void>>>;
 
-/** Activities that do nothing but answer; those of `writes` write before. */
+/** Activities that only return a recorded result; those in `writes` write first. */
 export function createBareActivities(answers: BareAnswers, writes: Writes): BareActivities {
   const activityFor =
     (name: keyof BareActivities): Activity =>

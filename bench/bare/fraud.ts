@@ -1,6 +1,6 @@
 /**
- * What an outcome of a fraud case leaves in the graph, written by the least Cypher: one statement in an auto-commit
- * transaction that reads nothing beforehand, decides nothing and repeats nothing safely; and the notice of a suspension.
+ * Writes what an outcome of a fraud case leaves in the graph with minimal Cypher: one statement in an auto-commit
+ * transaction that reads nothing first, decides nothing and is not idempotent; and the notice of a suspension.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -9,7 +9,7 @@ import { signature } from '../../adapters/webhook/notifier.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
 import { toParameters } from '../../graph/values.ts';
 
-/** What the bare workflow hears: the report that Persona hears, with all that it names. */
+/** The report that the bare workflow receives: the same as Persona's, with every optional field. */
 export type BareReport = Required<FraudOutcomeReport>;
 
 const EVENTS = `
@@ -21,7 +21,7 @@ const EVENTS = `
     correlation_id: $case_id, causation_id: event.causation_id, data: event.data
   })`;
 
-// A challenge that failed, and fraud that is confirmed: the one makes the card failed, the other suspends as well.
+// For a failed challenge, which marks the card failed, and for confirmed fraud, which also suspends the customer.
 const OUTCOME = `
   MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
   MATCH (d:Device {id: $device_id})
@@ -53,10 +53,10 @@ const NOTICE = `
   WITH d, seq, at
   ${EVENTS}`;
 
-/** As long as a keyed hash of a command. */
+/** Of the same length as a command's keyed hash. */
 const HASH = `1:${'0'.repeat(64)}`;
 
-/** The writes of two activities. @param notify where notices go, as Persona's worker takes it */
+/** The writes of two activities. @param notify the receiver of notices, as configured for Persona's worker */
 export function fraudWrites(driver: Driver, notify: { url: string; secret: string }) {
   async function write(cypher: string, parameters: Record<string, unknown>): Promise<void> {
     const session = driver.session({ database: process.env.NEO4J_DATABASE });
@@ -150,7 +150,7 @@ export function fraudWrites(driver: Driver, notify: { url: string; secret: strin
       'persona-signature': signature(body, notify.secret, Math.floor(Date.now() / 1000)),
     };
     const response = await fetch(notify.url, { method: 'POST', headers, body });
-    if (!response.ok) throw new Error(`the receiver of notices answers ${response.status}`);
+    if (!response.ok) throw new Error(`the receiver of notices returned ${response.status}`);
     await response.body?.cancel();
   }
 }

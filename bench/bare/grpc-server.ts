@@ -1,6 +1,6 @@
 /**
- * The least that answers `GetCustomerContext`, as a process of its own: STRONG runs the query that Persona runs and
- * maps its row, EVENTUAL gives one message back without looking.
+ * A minimal server for `GetCustomerContext`, as a separate process: STRONG runs Persona's query and maps its row, EVENTUAL
+ * returns the same message to every request.
  */
 
 import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';

@@ -1,3 +1,3 @@
-/** As Persona does, the bare recovery charges, and every process writes, over a queue of its own. */
+/** As in Persona, the bare recovery's charges and every process's notices have their own queues. */
 export const gatewayQueueOf = (queue: string) => `${queue}-gateway`;
 export const noticesQueueOf = (queue: string) => `${queue}-notices`;

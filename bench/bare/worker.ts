@@ -1,7 +1,7 @@
 /**
- * A worker with Persona's codec, as many workflows in its cache, the SDK's other options as they are, and nothing of
- * Persona else. `BARE_QUEUE`: where it works; `BARE_ANSWERS`: what its activities answer, as JSON; `BARE_WRITES`, if it
- * is `fraud`: they leave in the graph what an outcome of a fraud case leaves.
+ * A worker with Persona's codec and cache size, and otherwise the SDK's defaults. `BARE_QUEUE`: its task queue;
+ * `BARE_ANSWERS`: the results of its activities, as JSON; `BARE_WRITES`, if it is `fraud`: the activities write what an
+ * outcome of a fraud case leaves in the graph.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ import { gatewayQueueOf, noticesQueueOf } from './queues.ts';
 const { BARE_ANSWERS = '{}', BARE_QUEUE = 'bare', BARE_WRITES } = process.env;
 const { address, namespace } = readTemporalEnvironment(process.env);
 const { NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD, NOTIFY_WEBHOOK_URL, NOTIFY_WEBHOOK_SECRET } = process.env;
-// It connects with its first statement.
+// Connects only when the first statement is run.
 const driver = neo4j.driver(
   String(NEO4J_URI),
   neo4j.auth.basic(String(NEO4J_USERNAME), String(NEO4J_PASSWORD)),
@@ -29,7 +29,7 @@ const activities = createBareActivities(
   BARE_WRITES === 'fraud' ? fraudWrites(driver, notify) : {},
 );
 const dataConverter = createDataConverter(readCodecKeys(process.env).reveal());
-// As Persona's workers connect.
+// With the options of Persona's workers.
 const connection = await NativeConnection.connect({ address, grpcCompression: { codec: 'none' } });
 const workflowBundle = await bundleWorkflowCode({
   workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),

@@ -1,4 +1,4 @@
-/** The least that Temporal must do for a recovery, an onboarding and a fraud case: the same starts, activities and answers. */
+/** Temporal's minimum for a recovery, an onboarding and a fraud case: the same starts, activities and results. */
 
 import { defineSearchAttributeKey } from '@temporalio/common';
 import {
@@ -48,7 +48,7 @@ export async function bareRecovery({ payment_id }: { payment_id: string }): Prom
 const DAY_MS = 24 * 3_600_000;
 const STATE = defineSearchAttributeKey('PersonaState', 'KEYWORD');
 
-/** Waits on a timer and a signal, and then charges. */
+/** Waits for a timer or a signal, and then charges. */
 export async function bareWaiting({ payment_id }: { payment_id: string }): Promise<unknown> {
   let failure: Failure | undefined;
   let isRetryRequested = false;
@@ -95,7 +95,7 @@ interface Outcome {
   outcome: string;
 }
 
-/** Fraud that is confirmed suspends, and the customer is written to. */
+/** Confirmed fraud suspends the customer, who is notified. */
 export async function bareFraudCase({ case_id }: { case_id: string }): Promise<unknown> {
   let report: Outcome | undefined;
   setHandler(defineSignal<[Outcome]>('fraudOutcome'), (payload) => {

@@ -1,4 +1,4 @@
-/** The least that reads the same cards, asks the gateway about the same ones, and leaves the same in the graph. */
+/** A minimal loop that reads the same cards, reads the same ones at the gateway, and writes the same to the graph. */
 
 import { randomUUID } from 'node:crypto';
 import type { Graph } from '../../graph/index.ts';
@@ -27,7 +27,7 @@ const BARE_NOTICE = `
   })
   CREATE (:CommandReceipt {caller: 'bare', key: $key, body_hash: $hash, result: $result, at: datetime($at)})`;
 
-/** As long as a keyed hash of a command. */
+/** Of the same length as a command's keyed hash. */
 const HASH = `1:${'0'.repeat(64)}`;
 
 interface Row {
@@ -38,19 +38,19 @@ interface Row {
   is_default: boolean;
 }
 
-/** Cards that all end on one day. */
+/** A scan of cards that all expire on the same day. */
 export interface BareScan {
   graph: Graph;
   gateway: string;
-  /** The last day, `YYYY-MM-DD`. */
+  /** The last day of validity, `YYYY-MM-DD`. */
   day: string;
-  /** What a card says whose notice was decided. */
+  /** The mark of a card whose notice has been decided. */
   noticed: string;
-  /** What the gateway calls those that are due, by their ids. */
+  /** The gateway's tokens of the due cards, by card id. */
   tokens: ReadonlyMap<string, string>;
 }
 
-/** @returns how many cards were looked at, and how many were due */
+/** @returns the number of cards scanned, and of those that were due */
 export async function scanBare(scan: BareScan): Promise<{ scanned: number; notified: number }> {
   const { graph, day, noticed } = scan;
   let [scanned, notified, after] = [0, 0, ''];
@@ -76,7 +76,7 @@ async function notice({ graph, gateway, day, noticed, tokens }: BareScan, row: R
   const headers = { authorization: 'Bearer sk_test_bench' };
   const response = await fetch(`${gateway}/v1/payment_methods/${tokens.get(id)}`, { headers });
   const found = (await response.json()) as { id?: string };
-  if (found.id === undefined) throw new Error(`the gateway does not know ${id}`);
+  if (found.id === undefined) throw new Error(`card ${id} is unknown at the gateway`);
   const due = `expiry:${id}:${noticed}`;
   const session = graph.writeSession();
   try {

@@ -1,4 +1,4 @@
-/** The scan of expiring cards beside the least that reads and writes the same. */
+/** The scan of expiring cards compared with a minimal loop that reads and writes the same. */
 
 import { randomUUID } from 'node:crypto';
 import { startOfDay } from '../../domain/expiry/calendar.ts';
@@ -14,19 +14,19 @@ import { addSyntheticCards } from '../synthetic-graph.ts';
 import { scanBare } from './bare.ts';
 
 const QUEUE = 'bench-expiry';
-/** How many cards there are; fewer for a try. */
+/** Numbers of cards; set smaller ones for a trial run. */
 const SIZES = (process.env.BENCH_EXPIRY_CARDS ?? '10000,100000,1000000').split(',').map(Number);
-/** Of every fifty cards one is due. */
+/** One card in fifty is due. */
 const DUE_ONE_IN = 50;
-/** Up to so many cards also with some due: of a million 20 000 are, and a turn of them takes minutes. */
+/** Above this size no cards are due: of a million 20 000 would be, and a turn would take minutes. */
 const DUE_UP_TO = 100_000;
-/** A turn of a million cards takes most of a minute on each side. */
+/** A turn of a million cards takes almost a minute on each side. */
 const turnsOf = (cards: number) => (cards > 100_000 ? 3 : REPETITIONS);
-/** When all of the cards are good for 30 days more. */
+/** On the day `NOW` all cards are valid for 30 more days. */
 const END = '2030-12-31';
 const NOW = startOfDay('2030-12-01');
 const NOTICED = '2030-12:notice_30';
-/** A page cache that holds the graph. */
+/** Large enough for the whole graph. */
 const PAGE_CACHE = '4g';
 const FLAT = { atMost: 1.3 };
 
@@ -34,11 +34,11 @@ export const expiryBenchmark = {
   name: 'expiry',
   title: 'The scan of expiring cards against bare paged Cypher',
   conditions:
-    'A graph of its own, whose cards all have reached their last stage. Persona: the workflow, from its start to its result, on a worker of its own that runs nothing else; ' +
-    'notices are decided and not sent. Bare: a loop through the same pages of 1000, in the order of the same index, with the same columns; ' +
-    'for a card that is due it reads the card at the same gateway over HTTP and writes the same two properties, event and receipt by one statement in an auto-commit transaction, 8 at once. ' +
-    `Turns: ${REPETITIONS}, of a million cards ${turnsOf(1e6)}. ` +
-    'In the rows of memory what stands under "Persona" is the most that the worker had resident after all turns of that size, under "bare" the same of a worker that has scanned the smallest',
+    'A separate graph whose cards have all reached their last stage. Persona: the workflow, from its start to its result, on a dedicated worker; ' +
+    'notices are decided but not sent. Bare: a loop through the same pages of 1000, in the order of the same index, with the same columns; ' +
+    'for each due card it reads the card at the same gateway over HTTP and writes the same two properties, event and receipt by one statement in an auto-commit transaction, 8 concurrently. ' +
+    `Turns: ${REPETITIONS}, with a million cards ${turnsOf(1e6)}. ` +
+    'In the memory rows "Persona" is the peak resident memory of the worker after all turns of that size, and "bare" that of a worker that has scanned the smallest size',
   async run({ startGraph, startWorker, temporal, addresses, log }: BenchSystem): Promise<Findings> {
     const { graph, env } = await startGraph('expiry', { 'server.memory.pagecache.size': PAGE_CACHE });
     const due: Cardholder[] = [];
@@ -86,9 +86,11 @@ export const expiryBenchmark = {
           turnsOf(size),
         );
         const comparisons = [row(`nothing due, ${size} cards`, noneDue, 0.5)];
-        // NaN where the system is not Linux.
+        // NaN if the system is not Linux.
         const memory = memoryOf(worker.pid) ?? { now: Number.NaN, peak: Number.NaN };
-        log(`${size} cards with nothing due measured; the worker had ${Math.round(memory.peak)} MB at most`);
+        log(
+          `measured ${size} cards with nothing due; peak memory of the worker: ${Math.round(memory.peak)} MB`,
+        );
         if (includesDue) {
           const some = await sideBySide(
             async () => {
@@ -115,7 +117,7 @@ export const expiryBenchmark = {
       comparisons: [
         ...scanned.flatMap(({ comparisons }) => comparisons),
         ...larger.map(({ size, memory }) => ({
-          what: `memory, ${size} cards beside ${smallest?.size}`,
+          what: `memory, ${size} cards against ${smallest?.size}`,
           unit: 'MB',
           persona: [memory.peak],
           bare: [smallest?.memory.peak ?? Number.NaN],
@@ -138,7 +140,9 @@ type Counted = Pick<ExpiryResult, 'scanned' | 'notified'>;
 
 function requireCounts({ scanned, notified }: Counted, expected: Counted): void {
   if (scanned !== expected.scanned || notified !== expected.notified)
-    throw new Error(`${scanned} cards were scanned and ${notified} due, not ${JSON.stringify(expected)}`);
+    throw new Error(
+      `scanned ${scanned} and notified ${notified} cards, expected ${JSON.stringify(expected)}`,
+    );
 }
 
 /** @param noticed `null`: their notice is due again */

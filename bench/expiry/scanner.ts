@@ -1,6 +1,6 @@
 /**
- * A worker of the expiry monitor alone, as Persona's workers run it, on a day and a queue of its own: the cards of a
- * benchmark end in one month. `SCAN_QUEUE`, `SCAN_NOW` (epoch milliseconds). No notice is sent.
+ * A worker that runs only the expiry monitor, as Persona's workers do, on its own queue and at a given time, because the
+ * cards of a benchmark all expire in one month. `SCAN_QUEUE`, `SCAN_NOW` (epoch milliseconds). No notice is sent.
  */
 
 import { createExpiryActivities } from '../../activities/expiry.ts';
@@ -26,7 +26,7 @@ const worker = await createQueueWorker({
   activities: createExpiryActivities({
     graph,
     gateway: createStripeGateway({ ...stripe, apiKey: stripe.apiKey.reveal() }),
-    // How often the gateway may be asked is no part of what is measured.
+    // The rate limit for the gateway is not part of the measurement.
     policy: { ...readPolicy(), gateway: { maxPerSecond: Number.MAX_SAFE_INTEGER } },
     signalRecoveries: async () => {},
     followChange: async () => {},

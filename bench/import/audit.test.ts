@@ -21,7 +21,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 const summary = () => ({ lines: 10, created: 7, recognised: 1, repeated: 0, rejected: 2, report });
 
-test('every line was taken once or reported once', () => {
+test('an import that processed or reported every line once passes', () => {
   expect(() => audit(expected, { summary: summary(), before, after })).not.toThrow();
 });
 
@@ -30,11 +30,11 @@ test.each([
   ['receipts', { after: { ...after, receipts: 127 } }],
   ['cards', { after: { ...after, cards: 84 } }],
   ['processes', { after: { ...after, processes: 66 } }],
-])('what is left behind is counted: %s', (what, found) => {
+])('a wrong count of stored %s is reported', (what, found) => {
   expect(() => audit(expected, { summary: summary(), before, ...found })).toThrow(`${what}: `);
 });
 
-test('a line that was reported twice, or not at all, is no other number', () => {
+test('a line that was reported twice or not at all is detected', () => {
   const found = { before, after };
   writeFileSync(report, '{"line": 2}\n{"line": 2}\n');
   expect(() => audit(expected, { ...found, summary: summary() })).toThrow('lines in the report: [2,2]');
@@ -42,7 +42,7 @@ test('a line that was reported twice, or not at all, is no other number', () => 
   expect(() => audit(expected, { ...found, summary: silent })).toThrow('lines in the report: []');
 });
 
-test('what the program says of itself counts, too', () => {
+test('wrong counts in the program’s own summary are reported', () => {
   const summaryWithRepeats = { ...summary(), created: 6, recognised: 0, repeated: 2 };
   expect(() => audit(expected, { summary: summaryWithRepeats, before, after })).toThrow(
     /created: 6 .*recognised: 0 .*repeated: 2 /,

@@ -1,4 +1,4 @@
-/** Whether an import has taken every line once or said why not: what it says, what it reports, what it left behind. */
+/** Verifies that an import processed or reported every line once, from its summary, its report and the stored data. */
 
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -8,13 +8,13 @@ import type { Servers } from '../system.ts';
 import { type Expected, TRANSACTIONS } from './customer-file.ts';
 import type { ImportSummary } from './run-import.ts';
 
-/** What stands in the servers. */
+/** Counts of the data stored in the servers. */
 export interface StoredCounts {
   customers: number;
-  /** Of transactions of any file. */
+  /** Receipts of the transactions of all files. */
   receipts: number;
   cards: number;
-  /** Onboardings that go on after the import: those whose card must go to the gateway. */
+  /** Onboarding processes that continue after the import, because their card must be verified at the gateway. */
   processes: number;
 }
 
@@ -24,10 +24,10 @@ const COUNT = `
   OPTIONAL MATCH (r:CommandReceipt {caller: $caller}) WHERE r.key STARTS WITH $transactions
   RETURN customers, cards, count(r) AS receipts`;
 const PROCESSES = `WorkflowType = '${WorkflowName.onboardCustomer}'`;
-/** Temporal lists what was started a little later. */
+/** Temporal lists started workflows with a delay. */
 const POLLING = { tries: 60, everyMs: 500 };
 
-/** @param processes how many there must be: waits until Temporal has listed them */
+/** @param processes the expected number: waits until Temporal has listed that many */
 export async function countStored({ graph, temporal }: Servers, processes = 0): Promise<StoredCounts> {
   const caller = workflowCaller(WorkflowName.onboardCustomer);
   const [row] = await graph.read<Omit<StoredCounts, 'processes'>>(COUNT, {
@@ -62,13 +62,12 @@ export function audit(
     mismatch('cards', after.cards - before.cards, cards),
     mismatch('processes', after.processes - before.processes, cards),
   ].flat();
-  if (mismatches.length > 0)
-    throw new Error(`the import has come to something else: ${mismatches.join('; ')}`);
+  if (mismatches.length > 0) throw new Error(`the import has unexpected results: ${mismatches.join('; ')}`);
 }
 
 function mismatch(what: string, actual: unknown, expected: unknown): string[] {
   if (isDeepStrictEqual(actual, expected)) return [];
-  return [`${what}: ${JSON.stringify(actual)} and not ${JSON.stringify(expected)}`];
+  return [`${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`];
 }
 
 function reportedLines({ report }: ImportSummary): number[] {

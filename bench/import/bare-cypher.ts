@@ -1,10 +1,10 @@
-/** The least Cypher that leaves what an import has left: customers of a sample, written again under new ids. */
+/** Minimal Cypher that writes what an import has left: copies of sample customers under new ids. */
 
 import { randomUUID } from 'node:crypto';
 import { WorkflowName, workflowCaller } from '../../domain/workflow-contracts.ts';
 import type { Graph } from '../../graph/index.ts';
 
-/** One customer with everything that belongs to nobody else, as maps of properties. */
+/** Customers with everything that is theirs alone, as maps of properties. */
 const READ = `
   MATCH (c:Customer)-[:LOGGED_IN_FROM]->(d:Device)
   WITH c, collect(d) AS devices LIMIT $most
@@ -28,7 +28,7 @@ const READ = `
     COLLECT {
       MATCH (e:PersonaEvent) WHERE e.stream_id IN [c.id] + [d IN devices | d.id] RETURN properties(e)
     } AS events`;
-/** Which lines a customer came from, no edge says: any receipts are as good. */
+/** No edge connects a customer with the receipts of its lines, so any receipt is used. */
 const READ_RECEIPT = `
   MATCH (r:CommandReceipt {caller: $caller}) RETURN properties(r) AS receipt LIMIT 1`;
 
@@ -57,7 +57,7 @@ interface Device extends Linked {
   key: Properties;
   methods: (Linked & { used: Properties })[];
 }
-/** A customer as an import has left it. */
+/** A customer written by an import. */
 export interface Sample {
   customer: Properties;
   key: Properties;
@@ -68,7 +68,7 @@ export interface Sample {
   receipts: Properties[];
 }
 
-/** @param most so many customers at most */
+/** @param most the maximum number of customers */
 export async function readSample(graph: Graph, most: number): Promise<Sample[]> {
   const session = graph.writeSession();
   try {
@@ -79,7 +79,7 @@ export async function readSample(graph: Graph, most: number): Promise<Sample[]> 
     const { records } = await session.run(READ, { most: BigInt(most) });
     return records.map((record) => {
       const sample = record.toObject() as Omit<Sample, 'receipts'>;
-      // Each line has brought a device of its own.
+      // Each line has a different device.
       return { ...sample, receipts: sample.devices.map(() => receipt) };
     });
   } finally {
@@ -87,7 +87,7 @@ export async function readSample(graph: Graph, most: number): Promise<Sample[]> 
   }
 }
 
-/** In one auto-commit transaction. */
+/** Writes a copy in one auto-commit transaction. */
 export async function writeCopy(graph: Graph, sample: Sample): Promise<void> {
   const session = graph.writeSession();
   try {
@@ -99,7 +99,7 @@ export async function writeCopy(graph: Graph, sample: Sample): Promise<void> {
 
 const hash = () => `bench:${randomUUID()}${randomUUID()}`;
 
-/** The same values with new ids and hashes: these are unique. */
+/** The same values with new ids and hashes, which are unique. */
 function withNewIds(sample: Sample): Sample {
   const ids = new Map<unknown, string>();
   const newId = (old: unknown) => {

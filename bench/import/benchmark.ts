@@ -1,4 +1,4 @@
-/** `persona import` of a hundred thousand customers, beside the least that writes the same. */
+/** `persona import` of a hundred thousand customers compared with minimal Cypher that writes the same. */
 
 import { join } from 'node:path';
 import { IMPORT_CONCURRENCY } from '../../cli/import/import-file.ts';
@@ -16,26 +16,26 @@ const TURN = 4_000;
 const TURNS = 5;
 const SAMPLE = 1_000;
 const BARE_QUEUE = 'nobody-works-here';
-/** Memory does not grow with the file. */
+/** Memory must not grow with the file. */
 const FLAT = { atMost: 1.3 };
 
 interface Imported {
-  /** Customers, from the program's start to its end. */
+  /** Customers per second, from the program's start to its end. */
   perSecond: number;
   peak: number;
 }
 
 export const importBenchmark = {
   name: 'import',
-  title: '`persona import` against the least Cypher',
+  title: '`persona import` against minimal Cypher',
   conditions:
-    'Lines as a shop has them: an e-mail address each, most with device, address and card, some with a phone number; one of 20 ' +
-    'is of somebody whom the file has brought before, one of 500 is refused. The program is run as users run it and takes ' +
-    `${IMPORT_CONCURRENCY} lines at once, on a Neo4j and a Temporal of its own. No worker is there: each card's process is begun, and waits. ` +
+    'Lines as a shop has them: each with an e-mail address, most with device, address and card, some with a phone number; one in 20 ' +
+    'is a customer from an earlier line of the file, one in 500 is refused. The program is run as operators run it and processes ' +
+    `${IMPORT_CONCURRENCY} lines concurrently, on a separate Neo4j and Temporal. No worker runs: each card's process is started and waits. ` +
     'Bare: one statement for each customer that creates the same nodes and edges with the same properties, in an auto-commit ' +
-    `transaction, and the start of a workflow for each card, ${IMPORT_CONCURRENCY} customers at once. Turns of ${TURN} lines. ` +
-    `In the last two rows what stands under "Persona" is a file of ${LARGE} lines, under "bare" one of ${SMALL}. ` +
-    'That every line was taken once, or reported once, is counted after each file',
+    `transaction, and the start of a workflow for each card, ${IMPORT_CONCURRENCY} customers concurrently. Turns of ${TURN} lines. ` +
+    `In the last two rows "Persona" is a file of ${LARGE} lines, "bare" one of ${SMALL}. ` +
+    'After each file it is verified that every line was imported or reported exactly once',
   async run(system: BenchSystem): Promise<Findings> {
     const { log } = system;
     const { folder, stop, ...servers } = await system.startServers('import');
@@ -51,7 +51,7 @@ export const importBenchmark = {
       return { perSecond: expected.customers / seconds, peak };
     };
     try {
-      // Each file the next stretch of the list.
+      // Each file is the next range of the list.
       let first = 0;
       const importNext = (lines: number) => {
         const range = { first, lines };
@@ -71,7 +71,7 @@ export const importBenchmark = {
       return {
         comparisons: [
           toComparison('import', 'customers/s', 'perSecond', turns),
-          toComparison(`${LARGE} lines beside ${SMALL}`, 'customers/s', 'perSecond', sizes),
+          toComparison(`${LARGE} lines against ${SMALL}`, 'customers/s', 'perSecond', sizes),
           ...peaks(sizes),
         ],
       };
@@ -81,12 +81,12 @@ export const importBenchmark = {
   },
 };
 
-/** Writes the n-th copy of what the first import has left, and starts a workflow if it has a card. */
+/** Writes the n-th copy of a customer from the first import, and starts a workflow if it has a card. */
 async function bareWriter({ graph, temporal }: Servers): Promise<(n: number) => Promise<void>> {
   const samples = await readSample(graph, SAMPLE);
   return async (n) => {
     const sample = samples[n % samples.length];
-    if (sample === undefined) throw new Error('the first import has left nothing');
+    if (sample === undefined) throw new Error('the first import has written no customers');
     await writeCopy(graph, sample);
     if (sample.devices.every(({ methods }) => methods.length === 0)) return;
     await temporal.workflow.start('bareOnboarding', {
@@ -99,13 +99,13 @@ async function bareWriter({ graph, temporal }: Servers): Promise<(n: number) => 
   };
 }
 
-/** What a process of an imported card begins with. */
+/** The input of an imported card's process. */
 const sampleLine = lineOf(0, { first: 0, lines: 1 });
 
-/** Nothing where the system is not Linux. */
+/** Empty if the system is not Linux. */
 function peaks(sizes: Record<'persona' | 'bare', Imported[]>): Comparison[] {
   const comparison = {
-    ...toComparison(`peak memory, ${LARGE} lines beside ${SMALL}`, 'MB', 'peak', sizes),
+    ...toComparison(`peak memory, ${LARGE} lines against ${SMALL}`, 'MB', 'peak', sizes),
     goal: FLAT,
   };
   return comparison.persona.some(Number.isNaN) ? [] : [comparison];

@@ -14,7 +14,7 @@ interface AcceptedLine {
   device?: string;
 }
 
-/** As the import judges them. */
+/** Validates the lines as the import does. */
 function readRange(): { accepted: AcceptedLine[]; refused: number[] } {
   const accepted: AcceptedLine[] = [];
   const refused: number[] = [];
@@ -44,7 +44,7 @@ function requestOf(line: string) {
   }
 }
 
-test('a stretch is what it is said to be: persons, cards, and lines that are refused', () => {
+test('a range has the expected numbers of customers, cards and refused lines', () => {
   const { accepted, refused } = readRange();
   const expected = expectedOf(range);
   expect(refused).toEqual(expected.refused);
@@ -53,11 +53,11 @@ test('a stretch is what it is said to be: persons, cards, and lines that are ref
   const cards = accepted.flatMap(({ token }) => token ?? []);
   expect(new Set(cards).size).toBe(expected.cards);
   expect(cards).toHaveLength(expected.cards);
-  // Whoever returns brings another device.
+  // A returning customer has another device.
   expect(new Set(accepted.map(({ device }) => device)).size).toBe(accepted.length);
 });
 
-test('who returns has been in the file before', () => {
+test('a returning customer has occurred in the file before', () => {
   const { accepted } = readRange();
   const seen = new Set<string>();
   const returning = accepted.filter(({ emails: [email = ''] }) => {
@@ -68,7 +68,7 @@ test('who returns has been in the file before', () => {
   expect(returning).toHaveLength(range.lines / 20);
 });
 
-test('a line is the same each time, and in no other stretch', () => {
+test('a line is reproducible and unique', () => {
   expect(lineOf(10_007, range)).toBe(lineOf(10_007, range));
   const all = Array.from({ length: 2_000 }, (_, n) => lineOf(n, { first: 0, lines: 2_000 }));
   expect(new Set(all).size).toBe(2_000);

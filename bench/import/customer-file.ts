@@ -1,6 +1,6 @@
 /**
- * Files for `persona import`, the same each time: everything about the n-th line follows from n and the seed. Files are
- * stretches of one endless list, so that no two of them have a person in common.
+ * Reproducible files for `persona import`: the n-th line is derived from n and the seed alone. Files are ranges of one
+ * endless list, so that no two of them have a customer in common.
  */
 
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 const SEED = 'persona-import-1';
-/** Every so many lines one that is refused, and one of somebody whom an earlier line of the file has brought. */
+/** At these intervals a line is refused, or belongs to a customer from an earlier line of the file. */
 const REFUSED = { every: 500, at: 250 };
 const RETURNING = { every: 20, at: 19 };
 const SHARE = { verified: 0.7, phone: 0.4, address: 0.8, card: 0.85 };
@@ -17,24 +17,24 @@ const CITIES = ['Berlin', 'Hamburg', 'Köln', 'Leipzig', 'München'] as const;
 const FIRST_DAY = Date.parse('2026-01-01T00:00:00Z');
 const MINUTES = 300 * 24 * 60;
 
-/** A stretch of the list. */
+/** A range of the list. */
 export interface LineRange {
   /** The number of its first line in the list, a multiple of 500. */
   first: number;
   lines: number;
 }
 
-/** What an import of a stretch must come to. */
+/** The expected result of importing a range. */
 export interface Expected {
   lines: number;
-  /** Different persons. */
+  /** Distinct customers. */
   customers: number;
   cards: number;
-  /** Of lines that are refused, in the file, from 1. */
+  /** Numbers of the refused lines within the file, from 1. */
   refused: number[];
 }
 
-/** Ids of a stretch's transactions begin so, and nobody else's. */
+/** Prefix of the transaction ids of these files, and of no others. */
 export const TRANSACTIONS = `${SEED}-`;
 
 export async function writeCustomerFile(path: string, range: LineRange): Promise<void> {
@@ -94,9 +94,9 @@ function newCustomerRequest(n: number) {
   };
 }
 
-/** With another device, the e-mail address in other letters. */
+/** With another device, and the e-mail address in upper case. */
 function returningCustomerRequest(n: number, { first }: LineRange) {
-  // Lines whose number is a multiple of `every` are newcomers.
+  // Lines whose number is a multiple of `every` are new customers.
   const earlier =
     Math.floor((randomFraction(n, 'earlier') * (n - first)) / RETURNING.every) * RETURNING.every;
   return {
@@ -143,7 +143,7 @@ function card(n: number) {
   };
 }
 
-/** No JSON, no time, a card's number where its token belongs: in turns. */
+/** Alternates between invalid JSON, a missing time, and a card number in place of the token. */
 function refusedLine(n: number): string {
   const { occurred_at, ...timeless } = newCustomerRequest(n);
   const withNumber = { type: 'card', token: '4242424242424242' };

@@ -1,4 +1,4 @@
-/** `persona import`, run as users run it: a program of its own. */
+/** Runs `persona import` as operators do, as a separate program. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,14 +10,14 @@ import { memoryOf } from '../memory.ts';
 const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const SAMPLE_INTERVAL_MS = 50;
 
-/** What the program says of itself at its end. */
+/** The summary that the program prints at its end. */
 export interface ImportSummary {
   lines: number;
   created: number;
   recognised: number;
   repeated: number;
   rejected: number;
-  /** The file that names what was rejected, if anything was. */
+  /** The file that lists the rejected lines, if there are any. */
   report?: string;
 }
 
@@ -25,11 +25,11 @@ export interface ImportRun {
   summary: ImportSummary;
   /** From the program's start to its end. */
   seconds: number;
-  /** Resident memory in MB; NaN where the system is not Linux. */
+  /** Peak resident memory in MB; NaN if the system is not Linux. */
   peak: number;
 }
 
-/** @throws Error with what the program said, if it did not come to the file's end */
+/** @throws Error with the program's output, if it did not reach the end of the file */
 export async function runImport(
   file: string,
   { env, guard }: Pick<BenchSystem, 'env' | 'guard'>,

@@ -1,4 +1,4 @@
-/** Ten thousand recoveries that wait at once, on one worker. */
+/** Ten thousand waiting recoveries on one worker. */
 
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import { MAX_CACHED_WORKFLOWS } from '../../temporal/worker.ts';
@@ -12,10 +12,10 @@ import { inSteps } from './steps.ts';
 
 const BARE_QUEUE = 'bare-open';
 const WARM = 50;
-/** All of them stay in the worker's cache. */
+/** Few enough for the worker's cache. */
 const FEW = 450;
 const MANY = 10_000;
-/** So many steps lead from few to many, and one before them that does not count. */
+/** Steps from `FEW` to `MANY`, after one that is not measured. */
 const STEPS = 7;
 const TURNS = 7;
 const QUESTIONS = 200;
@@ -25,24 +25,24 @@ type Sides<T> = Record<'persona' | 'bare', T>;
 
 export const openRecoveriesBenchmark = {
   name: 'open-recoveries',
-  title: `${MANY} open recoveries on one worker against bare workflows that wait`,
+  title: `${MANY} open recoveries on one worker against bare waiting workflows`,
   conditions:
-    'Recoveries of a card that lacked funds, whose customers have no other: they write to the customer and wait. Bare: workflows ' +
-    'that hear the same signal, run two activities that do nothing and answer what real ones answered, and wait on a timer and a ' +
-    'signal; same codec, a worker of its own. Opened: from the first signal until all wait, in steps. ' +
-    `Memory: what a worker has more with ${FEW} of them than with ${WARM}, for each, after a garbage collection. ` +
-    `Status: turns of ${QUESTIONS} of random ones, one after the other. Charge: from the arrival of \`retryNow\` to the start of the ` +
-    `charge, by Temporal's clock, turns of ${CHARGES}. A worker keeps ${MAX_CACHED_WORKFLOWS} in its memory: of ${FEW} it has all, of ` +
-    `${MANY} one in ${MANY / MAX_CACHED_WORKFLOWS}, and replays the others from their histories`,
+    'Recoveries after insufficient funds whose customers have no other card: they notify the customer and wait. Bare: workflows ' +
+    'that receive the same signal, run two activities that do nothing and return recorded results, and wait for a timer or a ' +
+    'signal; same codec, a separate worker. Opened: from the first signal until all are waiting, in steps. ' +
+    `Memory: the worker's growth from ${WARM} to ${FEW} of them, for each, after a garbage collection. ` +
+    `Status: turns of ${QUESTIONS} queries of random ones, one after the other. Charge: from the arrival of \`retryNow\` to the start of the ` +
+    `charge, by Temporal's clock, turns of ${CHARGES}. A worker caches ${MAX_CACHED_WORKFLOWS} workflows: all of ${FEW}, one in ` +
+    `${MANY / MAX_CACHED_WORKFLOWS} of ${MANY}; the others are replayed from their histories`,
   async run(system: BenchSystem): Promise<Findings> {
     const { graph, temporal, worker, startBare, log } = system;
     log(`adding ${MANY} customers…`);
-    // Those that are charged must be known to the gateway.
+    // The cards that are charged must be known at the gateway.
     const charges = 2 * CHARGES * (TURNS + 1);
     const payers = await addSingleCardPayers(system, charges + 1);
     const unverifiedPayers = await addUnverifiedPayers(graph, MANY - charges);
     const [first, ...failures] = [...payers, ...unverifiedPayers].map(failureOf);
-    if (first === undefined) throw new Error('there is no customer');
+    if (first === undefined) throw new Error('no customer was added');
 
     const persona = personaSide(system, worker);
     await persona.open([first]);
@@ -102,7 +102,7 @@ function perRecovery(before: Sides<WorkerMemory>, after: Sides<WorkerMemory>, co
     const [persona, bare] = [growthOf('persona', what), growthOf('bare', what)];
     const name = what === 'heap' ? 'heap' : 'resident memory';
     const isKnown = !persona.some(Number.isNaN);
-    return isKnown ? [{ what: `${name} of a cached one`, unit: 'KB', persona, bare }] : [];
+    return isKnown ? [{ what: `${name} of a cached recovery`, unit: 'KB', persona, bare }] : [];
   });
 }
 
@@ -112,7 +112,7 @@ interface Turn {
   charge: number;
 }
 
-/** @param payments of `charged` every turn takes other ones */
+/** @param payments every turn uses other payments of `charged` */
 async function measure(
   sides: Sides<Side>,
   { open, charged }: { open: readonly PaymentFailed[]; charged: readonly string[] },

@@ -1,4 +1,4 @@
-/** Recoveries that wait, Persona's and bare ones: how they are opened, asked and told to charge. */
+/** Waiting recoveries, Persona's and bare ones: how they are opened, queried and signalled to charge. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
@@ -16,20 +16,20 @@ const POLL_MS = 250;
 const TIMEOUT_MS = 15 * 60_000;
 const RETRY = 'retryNow';
 
-/** What a worker takes with what it keeps in its cache, in KB. */
+/** Memory of a worker, including its workflow cache, in KB. */
 export interface WorkerMemory {
-  /** In use in its heaps after a garbage collection. */
+  /** In use in the heaps after a garbage collection. */
   heap: number;
-  /** NaN where the system is not Linux. */
+  /** NaN if the system is not Linux. */
   resident: number;
 }
 
 export interface Side {
-  /** Opens a recovery of each, and waits until all of them wait. @returns recoveries a second */
+  /** Opens a recovery for each failure, and returns when all of them are waiting. @returns recoveries per second */
   open(failures: readonly PaymentFailed[]): Promise<{ perSecond: number }>;
-  /** Asks the recoveries of these payments for their status, one after the other. */
+  /** Queries the status of the recoveries of these payments, one after the other. */
   queryStatus(payments: readonly string[]): Promise<Load>;
-  /** Lets it try again. @returns milliseconds until its charge began */
+  /** Signals a recovery to retry. @returns milliseconds until its charge started */
   charge(paymentId: string): Promise<number>;
   measureMemory(): Promise<WorkerMemory>;
 }
@@ -38,14 +38,14 @@ interface SideOptions {
   worker: Inspectable;
   workflowId(paymentId: string): string;
   start(failure: PaymentFailed): Promise<unknown>;
-  /** How many have come to wait since the beginning. */
+  /** The number of recoveries that have started waiting so far. */
   countWaiting(): Promise<number>;
 }
 
 const NOTICES = `
   MATCH (r:CommandReceipt {caller: 'notices'}) WHERE r.key ENDS WITH ':no_alternative:1:end' RETURN count(r) AS notified`;
 
-/** Those of Persona wait when their customers have been written to. */
+/** Persona's recoveries are waiting once their customers have been notified. */
 export function personaSide({ graph, temporal }: Servers, worker: Inspectable): Side {
   return side(temporal, {
     worker,
@@ -89,7 +89,7 @@ function side(temporal: Client, { worker, workflowId, start, countWaiting }: Sid
       await runCalls(failures.length, IN_FLIGHT, (n) => start(failures[n] as PaymentFailed));
       for (let found = before; found < before + failures.length; found = await countWaiting()) {
         if (performance.now() > startedAt + TIMEOUT_MS)
-          throw new Error(`only ${found - before} of ${failures.length} recoveries have come to wait`);
+          throw new Error(`only ${found - before} of ${failures.length} recoveries are waiting`);
         await setTimeout(POLL_MS);
       }
       return { perSecond: (failures.length * 1_000) / (performance.now() - startedAt) };
@@ -101,7 +101,7 @@ function side(temporal: Client, { worker, workflowId, start, countWaiting }: Sid
       await handle.signal(RETRY, { actor: 'bench', reason: 'measured' });
       const result = (await handle.result()) as { outcome: string };
       if (result.outcome !== 'recovered')
-        throw new Error(`the recovery of ${paymentId} ended otherwise: ${JSON.stringify(result)}`);
+        throw new Error(`unexpected result of the recovery of ${paymentId}: ${JSON.stringify(result)}`);
       return timeToCharge(temporal, handle.workflowId, RETRY);
     },
     async measureMemory() {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { inSteps } from './steps.ts';
 
-test('steps take everything once, in order', () => {
+test('steps contain every item once, in order', () => {
   const all = Array.from({ length: 11 }, (_, n) => n);
   expect(inSteps(all, 3)).toEqual([
     [0, 1, 2],

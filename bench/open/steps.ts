@@ -1,4 +1,4 @@
-/** As many stretches as asked for, all as long but the last one, which has what is left over. */
+/** Splits the items into `count` steps of equal size; the last one also has the remainder. */
 export function inSteps<T>(all: readonly T[], count: number): T[][] {
   const size = Math.floor(all.length / count);
   return Array.from({ length: count }, (_, step) =>

@@ -1,4 +1,4 @@
-/** How much room one more takes in Neo4j's files: customer, checkout, recovery, event, receipt. */
+/** Disk space of one more customer, checkout, recovery, event or receipt in Neo4j's files. */
 
 import { v7 as uuidv7 } from 'uuid';
 import { type Graph, withRollback } from '../../graph/index.ts';
@@ -10,13 +10,13 @@ import { propertyRecordsIn, recordsOf, type DiskUsage, diskUsageOf } from './dis
 import { scenarios } from './scenarios.ts';
 import { measureThroughput } from './throughput.ts';
 
-/** How many of each; fewer for a try. */
+/** Number of each; set a smaller one for a trial run. */
 const COUNT = Number(process.env.BENCH_STORAGE_COUNT ?? 5_000);
 const COPIES = 4 * COUNT;
 const IN_FLIGHT = 8;
 const WARM_UP_TRIES = 10;
 
-/** What the files hold, and what the graph counts. */
+/** Sizes of the files, and counts from the graph. */
 interface Measured extends DiskUsage {
   node_count: number;
   edge_count: number;
@@ -28,7 +28,7 @@ const COUNTS = `
   RETURN COUNT { () } AS node_count, COUNT { ()-->() } AS edge_count, COUNT { (:PersonaEvent) } AS events,
     COUNT { (:CommandReceipt) } AS receipts`;
 
-// Streams are many, and each grows for itself: an entry of (stream, number) may come anywhere in its index. Ids follow the clock.
+// Streams grow independently: an entry of (stream, number) may be anywhere in its index. Ids follow the clock.
 const COPY_EVENTS = `
   MATCH (e:PersonaEvent) WHERE e.recorded_at >= datetime($since)
   WITH e, rand() AS place ORDER BY place LIMIT 1000
@@ -51,11 +51,11 @@ const COPY_RECEIPTS = `
 
 export const storageBenchmark = {
   name: 'storage',
-  title: 'Room that one more takes in Neo4j’s files',
+  title: 'Disk space of each addition in Neo4j’s files',
   conditions:
-    `A Neo4j of its own; ${COUNT} of each kind, one kind after the other, by the graph's own commands, and ${COPIES} copies of the events that they left; at last as many copies of receipts. ` +
+    `A separate Neo4j; ${COUNT} of each kind, one kind after the other, by the graph's own commands, and ${COPIES} copies of the events that they appended; finally as many copies of receipts. ` +
     'After each step the server writes a checkpoint and its files are summed up, without transaction logs, which are deleted again. ' +
-    'Of indexes the figure is a limit: Neo4j copies a page of theirs when it is first changed after a checkpoint, which in a graph as small as this is nearly every one. The last row is of a graph of its own that has written none',
+    'For indexes the figure is an upper bound: Neo4j copies an index page when it is first changed after a checkpoint, which in a graph of this size affects nearly every page. The last row is measured in a separate graph that has written no checkpoint',
   async run({ startGraph, log }: Pick<BenchSystem, 'startGraph' | 'log'>): Promise<Findings> {
     const server = await startGraph('storage', SETTINGS);
     const { graph } = server;
@@ -88,7 +88,7 @@ export const storageBenchmark = {
       const receipt = await measureStep('copies of receipts', COPIES, () =>
         write(graph, COPY_RECEIPTS, { count: COPIES }),
       );
-      const throughput = { head: ['', 'a second'], rows: await measureThroughput(graph) };
+      const throughput = { head: ['', 'per second'], rows: await measureThroughput(graph) };
       const combined = perUnit(empty, await measureCombined(startGraph, log), COUNT);
       return { comparisons: [], tables: [tableOf(found, receipt, combined), throughput] };
     } finally {
@@ -97,7 +97,7 @@ export const storageBenchmark = {
   },
 };
 
-/** All of it once, in a graph that has never written a checkpoint: what its indexes take once nothing in them is there twice. */
+/** All kinds in a graph that has never written a checkpoint, whose indexes therefore contain no copied pages. */
 async function measureCombined(
   startGraph: BenchSystem['startGraph'],
   log: BenchSystem['log'],
@@ -113,7 +113,7 @@ async function measureCombined(
   return { ...counted, ...diskUsageOf(folder) };
 }
 
-/** A server that has just started may take longer for its first plans than a command may take; it keeps those that it has found. */
+/** The first query plans of a new server may exceed a command's time limit; it caches those that it has completed. */
 async function warmUp(graph: Graph, work: (rolledBack: Graph) => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -131,7 +131,7 @@ async function measure({ graph, folder }: OwnGraph): Promise<Measured> {
 
 async function countsOf(graph: Graph): Promise<Omit<Measured, keyof DiskUsage>> {
   const [counted] = await graph.read<Omit<Measured, keyof DiskUsage>>(COUNTS);
-  if (counted === undefined) throw new Error('the graph counts nothing');
+  if (counted === undefined) throw new Error('the graph returned no counts');
   return counted;
 }
 
@@ -153,11 +153,11 @@ async function write(graph: Graph, cypher: string, parameters: Record<string, un
 const HEAD = [
   '',
   'records (bytes)',
-  'of these texts',
-  'indexes (bytes, at most)',
+  'of which texts',
+  'indexes (bytes, upper bound)',
   'events',
   'receipts',
-  'records without both (bytes)',
+  'records without these (bytes)',
   'nodes',
   'edges',
   'property records',
@@ -188,7 +188,7 @@ function tableOf(
       ...found.map(({ what, each, event }) => rowOf(what, each, event)),
       ...found.map(({ what, event }) => rowOf(`an event of ${what}`, event, event)),
       rowOf('a receipt', receipt, receipt),
-      rowOf('all five of the first, in a graph without copies', combined, combined),
+      rowOf('the first five together, in a graph without copies', combined, combined),
     ],
   };
 }

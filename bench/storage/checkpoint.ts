@@ -1,17 +1,17 @@
-/** Neo4j's files lag behind until a checkpoint; the Community Edition has no procedure that asks for one. */
+/** Neo4j's files are complete only after a checkpoint; the Community Edition has no procedure to request one. */
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Graph } from '../../graph/index.ts';
 
-/** A checkpoint within seconds after whatever was committed, and files that are as long as what they hold. */
+/** A checkpoint within seconds of every commit, and files without preallocated space. */
 export const SETTINGS = {
   'server.memory.pagecache.size': '1g',
   'db.checkpoint.interval.tx': '1',
   'db.store.files.preallocate': 'false',
 };
-/** None before the server ends. */
+/** No checkpoint before the server stops. */
 export const NO_CHECKPOINT = {
   'server.memory.pagecache.size': '1g',
   'db.checkpoint.interval.tx': '100000000',
@@ -20,25 +20,25 @@ export const NO_CHECKPOINT = {
 const POLL_MS = 200;
 const TIMEOUT_MS = 180_000;
 
-// Without it nothing would be new, and no checkpoint be written.
+// Without a change no checkpoint would be written.
 const CHANGE = 'MERGE (m:StorageBenchmark) SET m.changed_at = datetime()';
 
 /**
- * Waits until the files hold all that was committed: the first checkpoint may have begun before.
- * @param folder the server's
+ * Waits for two checkpoints, because the first one may have started before the last commit.
+ * @param folder the server's folder
  */
 export async function forceCheckpoint(graph: Graph, folder: string): Promise<void> {
   for (let n = 0; n < 2; n += 1) {
     const before = checkpointsIn(folder);
     await commitChange(graph);
     for (const end = Date.now() + TIMEOUT_MS; checkpointsIn(folder) === before; ) {
-      if (Date.now() > end) throw new Error('Neo4j writes no checkpoint');
+      if (Date.now() > end) throw new Error('Neo4j did not write a checkpoint in time');
       await setTimeout(POLL_MS);
     }
   }
 }
 
-/** How much has been noted of checkpoints: each adds a record. */
+/** The size of the checkpoint log, to which each checkpoint adds a record. */
 function checkpointsIn(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return files

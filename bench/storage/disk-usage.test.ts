@@ -16,7 +16,7 @@ const put = (path: string, bytes: number) => {
   writeFileSync(file, Buffer.alloc(bytes));
 };
 
-test('each file counts once, as what it holds', () => {
+test('each file counts once, for the kind of its content', () => {
   put('databases/neo4j/neostore.nodestore.db', 1);
   put('databases/neo4j/neostore.nodestore.db.id', 2);
   put('databases/neo4j/neostore.relationshipstore.db', 4);
@@ -30,14 +30,14 @@ test('each file counts once, as what it holds', () => {
   expect(recordsOf(usage)).toBe(31);
 });
 
-test('what is not the database’s own does not count', () => {
+test('files outside the database do not count', () => {
   put('databases/system/neostore.nodestore.db', 1);
   put('transactions/system/neostore.transaction.db.0', 1);
   put('../logs/neo4j.log', 1);
   expect(recordsOf(diskUsageOf(folder))).toBe(0);
 });
 
-test('a page has room for as many records as lie in it as a whole', () => {
+test('a page has room for whole records only', () => {
   expect(propertyRecordsIn(8_192)).toBe(199);
   expect(propertyRecordsIn(10 * 8_192)).toBe(1_990);
 });

@@ -1,9 +1,9 @@
-/** How much room a Neo4j takes, by what its files hold. They are complete after a checkpoint. */
+/** Disk usage of a Neo4j by kind of content. Its files are complete after a checkpoint. */
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The first that fits. */
+/** The first match applies. */
 const KINDS = {
   logs: /\/data\/transactions\/neo4j\//,
   indexes: /\/data\/databases\/neo4j\/schema\/index\//,
@@ -19,7 +19,7 @@ export type Kind = keyof typeof KINDS;
 /** Bytes. */
 export type DiskUsage = Record<Kind, number>;
 
-/** @param folder that of the server, or one above it */
+/** @param folder the server's folder, or a parent of it */
 export function diskUsageOf(folder: string): DiskUsage {
   const usage: DiskUsage = { logs: 0, indexes: 0, nodes: 0, edges: 0, properties: 0, texts: 0, rest: 0 };
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -36,16 +36,16 @@ function kindOf(path: string): Kind | undefined {
   return kind as Kind | undefined;
 }
 
-/** Neo4j's pages, and how many records one holds (format `aligned`: none lies in two pages). */
+/** Sizes of a page and of a property record in Neo4j (format `aligned`: no record spans two pages). */
 const PAGE = 8_192;
 const PROPERTY_RECORD = 41;
 
-/** How many property records a file of them has room for. */
+/** The number of property records that fit into a file of this size. */
 export function propertyRecordsIn(bytes: number): number {
   return (bytes / PAGE) * Math.floor(PAGE / PROPERTY_RECORD);
 }
 
-/** All that a graph takes but its indexes. Transaction logs are written anew all the time, and deleted again. */
+/** Disk usage of a graph without its indexes. Transaction logs are not included: they are rotated and deleted. */
 export function recordsOf({ nodes, edges, properties, texts, rest }: DiskUsage): number {
   return nodes + edges + properties + texts + rest;
 }

@@ -1,4 +1,4 @@
-/** What happens to customers, as often as it is measured. */
+/** The scenarios that are measured, each run for every customer. */
 
 import { randomUUID } from 'node:crypto';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
@@ -8,7 +8,7 @@ import { failureOf, newCustomerRequest } from '../customers.ts';
 import { cardDetails, checkOut, checkOutWithNewCard, newCard, recover } from '../payers.ts';
 
 interface TestCustomer {
-  /** The first visit. */
+  /** The first checkout. */
   visit: ReturnType<typeof newCustomerRequest>;
   card: string;
   customer_id: string;
@@ -17,11 +17,11 @@ interface TestCustomer {
 
 export interface Scenario {
   what: string;
-  /** To the n-th customer. */
+  /** For the n-th customer. */
   run(graph: Graph, n: number): Promise<unknown>;
 }
 
-/** One kind after the other, each for every customer: the first one brings the customers. */
+/** Run one after the other, each for every customer; the first one creates the customers. */
 export function scenarios(): Scenario[] {
   const customers: TestCustomer[] = [];
   const forEachCustomer = (
@@ -36,7 +36,7 @@ export function scenarios(): Scenario[] {
         customers[n] = await firstCheckout(graph);
       },
     },
-    { what: 'another checkout with the same', run: forEachCustomer(repeatCheckout) },
+    { what: 'another checkout with the same card and device', run: forEachCustomer(repeatCheckout) },
     {
       what: 'another checkout with another card on another device',
       run: forEachCustomer((graph, { customer_id }) =>
@@ -70,10 +70,10 @@ async function repeatCheckout(graph: Graph, { visit, card, customer_id }: TestCu
   const request = { ...visit, transaction_id, occurred_at, payment_method_details: cardDetails(card) };
   const recognised = await checkOut(graph, request);
   if (recognised.customer_id !== customer_id)
-    throw new Error(`customer ${customer_id} was not recognised, but taken for ${recognised.customer_id}`);
+    throw new Error(`customer ${customer_id} was not recognised; the result was ${recognised.customer_id}`);
 }
 
-/** With the receipts that the edges leave: of the report, and of the gateway's webhook for each charge. */
+/** Includes the receipts that the edges write: for the report, and for the gateway's webhook of each charge. */
 async function recoverReported(graph: Graph, customer: TestCustomer, declines: number): Promise<void> {
   const failure = failureOf(customer);
   await report(graph, failure);

@@ -1,19 +1,19 @@
-/** How fast what grows can be taken away again, or be indexed anew. */
+/** How fast receipts are deleted, and events are indexed. */
 
 import { expireReceipts, type Graph } from '../../graph/index.ts';
 
-/** As the activity deletes them. */
+/** The batch size of the activity. */
 const BATCH = 2_000;
 const BATCHES = 6;
 
-// On a property that no index has: as a migration that comes builds one.
+// On a property without an index, as a future migration would build one.
 const BUILD = 'CREATE INDEX storage_benchmark FOR (n:PersonaEvent) ON (n.correlation_id, n.seq)';
 const AWAIT = 'CALL db.awaitIndex("storage_benchmark", 600)';
 const DROP = 'DROP INDEX storage_benchmark';
 
 export async function measureThroughput(graph: Graph): Promise<[string, number][]> {
   return [
-    ['receipts that expire', await expire(graph)],
+    ['expired receipts', await expire(graph)],
     ['entries of a new index on all events', await build(graph)],
   ];
 }

@@ -1,4 +1,4 @@
-/** The sweep of open obligations beside bare paged Cypher. */
+/** The sweep of open obligations compared with bare paged Cypher. */
 
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
@@ -12,7 +12,7 @@ import { toComparison, runCalls, sideBySide } from '../side-by-side.ts';
 import type { BenchSystem } from '../system.ts';
 
 const QUEUE = 'bench-sweep';
-/** How many obligations are open; fewer for a try. */
+/** Number of open obligations; set a smaller one for a trial run. */
 const OPEN = Number(process.env.BENCH_SWEEP_OPEN ?? 100_000);
 const LOST = 50;
 const PAGE = 1_000;
@@ -22,7 +22,7 @@ const TURNS = 5;
 const paymentId = (n: number) => `bench-${String(n).padStart(9, '0')}`;
 const LOST_IDS = Array.from({ length: LOST }, (_, n) => paymentId(Math.floor(((n + 0.5) * OPEN) / LOST)));
 
-// What the sweep looks at is as commands leave it; there are no events and no customers.
+// The data that the sweep reads is as written by commands; there are no events and no customers.
 const ADD = `
   UNWIND $ids AS id
   CREATE (:Obligation {payment_id: id, state: 'open', amount: 1000, currency: 'USD', kind: 'recurring',
@@ -34,17 +34,17 @@ const PAGED = `
   WITH o ORDER BY o.state, o.payment_id LIMIT $limit
   RETURN o.payment_id AS payment_id`;
 
-/** Milliseconds, by what the sweep's worker waited for. */
+/** Milliseconds that the sweep's worker waited, by kind of call. */
 export type TimeSpent = Record<'cypher' | 'lists' | 'starts', number>;
 
 export const sweepBenchmark = {
   name: 'sweep',
   title: `The sweep of ${OPEN} open obligations, of which ${LOST} lost their run, against bare paged Cypher`,
   conditions:
-    'A graph and a Temporal of their own. Each open obligation has an execution, which no worker serves; before each turn ' +
-    `${LOST}, spread evenly, are terminated. Persona: the workflow, from its start to its result, on a worker of its own; ` +
-    `all of the ${LOST} must be running again after it. Bare: a loop through the same ids in pages of ${PAGE}, in the order of the ` +
-    `same index, which asks Temporal nothing. Turns: ${TURNS}. Where the time goes: for how long the worker waited for at least one such call, median of the turns`,
+    'A separate graph and Temporal. Each open obligation has an execution, which no worker serves; before each turn ' +
+    `${LOST}, spread evenly, are terminated. Persona: the workflow, from its start to its result, on a dedicated worker; ` +
+    `all ${LOST} must be running again after it. Bare: a loop through the same ids in pages of ${PAGE}, in the order of the ` +
+    `same index, without calls to Temporal. Turns: ${TURNS}. Time spent: how long the worker waited for at least one call of that kind, median of the turns`,
   async run({ startServers, startWorker, log }: BenchSystem): Promise<Findings> {
     const servers = await startServers('sweep');
     const { graph, temporal, env } = servers;
@@ -66,10 +66,10 @@ export const sweepBenchmark = {
         TURNS,
       );
       await worker.stop();
-      // The first one is not measured.
+      // The first turn is not measured.
       const tables = [timeTable(turns.slice(1))];
       return {
-        comparisons: [toComparison('open obligations looked at', 'obligations/s', 'perSecond', swept)],
+        comparisons: [toComparison('open obligations checked', 'obligations/s', 'perSecond', swept)],
         tables,
       };
     } finally {
@@ -90,11 +90,11 @@ async function addObligations(graph: Graph): Promise<void> {
   }
 }
 
-/** Ends the runs that are to be found, and waits until Temporal's list says so: the sweep must not be measured before. */
+/** Terminates the runs that the sweep must find, and waits until Temporal's list shows it. */
 async function terminateRuns(temporal: Client): Promise<void> {
   await Promise.all(
     LOST_IDS.map((id) =>
-      temporal.workflow.getHandle(recoveryWorkflowId(id)).terminate('the benchmark lost it'),
+      temporal.workflow.getHandle(recoveryWorkflowId(id)).terminate('terminated by the benchmark'),
     ),
   );
   while ((await runningOf(temporal)).size > 0);
@@ -108,7 +108,7 @@ async function sweep(temporal: Client): Promise<Omit<Turn, 'spent'>> {
   })) as SweepResult;
   const tookMs = performance.now() - began;
   if (result.looked_at !== OPEN || result.recoveries !== LOST)
-    throw new Error(`the sweep came to ${JSON.stringify(result)}`);
+    throw new Error(`the sweep has an unexpected result: ${JSON.stringify(result)}`);
   return { perSecond: (OPEN * 1_000) / tookMs, tookMs };
 }
 
@@ -118,7 +118,7 @@ interface Turn {
   spent: TimeSpent;
 }
 
-/** What the worker has said last. */
+/** The worker's last report. */
 function spentSoFar({ output }: { output(): string }): TimeSpent {
   const lastReport = output()
     .match(/^{"spent":.*$/gm)
@@ -138,16 +138,16 @@ function timeTable(turns: readonly Turn[]): FigureTable {
   const seconds = (select: (turn: Turn) => number) => median(turns.map(select)) / 1_000;
   const rows: [string, (turn: Turn) => number][] = [
     ['a sweep', ({ tookMs }) => tookMs],
-    ['Temporal lists what is running', ({ spent }) => spent.lists],
-    ['Temporal starts what is not, and refuses what it starts to be sure', ({ spent }) => spent.starts],
+    ['Temporal: listing running executions', ({ spent }) => spent.lists],
+    ['Temporal: starting executions, including refused starts', ({ spent }) => spent.starts],
     ['Cypher', ({ spent }) => spent.cypher],
     [
-      'tasks of Temporal’s, and everything else',
+      'Temporal tasks and everything else',
       ({ tookMs, spent }) => tookMs - spent.lists - spent.starts - spent.cypher,
     ],
   ];
   return {
-    head: ['where the time goes', 'seconds'],
+    head: ['time spent', 'seconds'],
     rows: rows.map(([what, select]) => [what, seconds(select)]),
   };
 }
@@ -160,7 +160,7 @@ async function readPages(graph: Graph): Promise<{ perSecond: number }> {
     found += rows.length;
     after = rows.length === PAGE ? rows.at(-1)?.payment_id : undefined;
   }
-  if (found !== OPEN) throw new Error(`${found} obligations were found`);
+  if (found !== OPEN) throw new Error(`found ${found} obligations instead of ${OPEN}`);
   return { perSecond: (OPEN * 1_000) / (performance.now() - began) };
 }
 

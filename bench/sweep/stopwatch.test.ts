@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createStopwatch } from './stopwatch.ts';
 
-test('what overlaps counts once, and what fails counts, too', async () => {
+test('overlapping calls are counted once, and failed calls are included', async () => {
   let now = 0;
   const watch = createStopwatch(() => now);
   const first = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
-/** For how long at least one of some calls was under way. */
+/** Measures how long at least one of its calls was in flight. */
 export interface Stopwatch {
   around<T>(work: () => Promise<T>): Promise<T>;
-  /** Milliseconds so far, of calls that have ended. */
+  /** Milliseconds so far, without calls still in flight. */
   readonly total: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A worker of the sweep alone, as Persona's workers run it, on a queue of its own: `SWEEP_QUEUE`. What it starts, stays
- * unserved. After each sweep it says what it has spent so far on what it waits for.
+ * A worker that runs only the sweep, as Persona's workers do, on its own queue: `SWEEP_QUEUE`. The runs that it starts are
+ * not served. After each sweep it prints the time spent so far, by kind of call.
  */
 
 import { createSweepActivities } from '../../activities/sweep.ts';
@@ -39,7 +39,7 @@ const worker = await createQueueWorker({
   bundle: await workflowBundle({ prebuiltOnly: false }),
   activities: {
     ...sweep,
-    // The last part of each sweep.
+    // The last activity of each sweep.
     async sweepFraudReviews(input) {
       const page = await sweep.sweepFraudReviews(input);
       const spent: TimeSpent = { cypher: cypher.total, lists: lists.total, starts: starts.total };

@@ -15,7 +15,7 @@ interface EffectiveVariable {
   /** Secrets are masked. */
   value: string | null;
   source: Source;
-  /** Which rule it breaks. */
+  /** The rule that it breaks. */
   problem?: string;
 }
 
@@ -54,7 +54,7 @@ function effectiveVariable(name: string, schema: z.ZodType, settings: Settings):
       ? { value: null, source: 'not set' }
       : { value: displayText(defaultValue), source: 'default' };
   }
-  // A value that breaks its rule may be a secret all the same.
+  // An invalid value may still be a secret.
   if (!parsed.success)
     return { value: '[not shown]', source, problem: parsed.error.issues[0]?.message ?? 'is not valid' };
   return { value: parsed.data instanceof Secret ? String(parsed.data) : rawValue, source };
@@ -62,7 +62,7 @@ function effectiveVariable(name: string, schema: z.ZodType, settings: Settings):
 
 const displayText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-/** `recovery.window` and its value, one line each. */
+/** Paths such as `recovery.window` with their values, one per line. */
 function flatten(policy: Policy): [string, string][] {
   const lines = (value: unknown, path: string): [string, string][] =>
     typeof value === 'object' && value !== null && !Array.isArray(value)

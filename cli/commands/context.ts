@@ -17,7 +17,7 @@ import { fields, table, timeText } from '../tables.ts';
 
 const DEADLINE_MS = 10_000;
 
-/** What an agent learns of a customer before a payment, read from the graph and not from a cache. */
+/** The customer context that an agent gets before a payment, read from the graph and not from a cache. */
 export async function showContext(settings: Settings, customerId: string): Promise<CommandResult> {
   const context = toView(await fetchContext(settings, customerId));
   const devices = context.trusted_devices.map(({ device_id, trust_score, last_login }) => [
@@ -64,7 +64,7 @@ async function fetchContext(settings: Settings, customer_id: string): Promise<Ge
   }
 }
 
-/** The context as the services have it: REST's names and types. */
+/** The context with the names and types of the services and REST. */
 function toView(response: GetCustomerContextResponse): CustomerContextView {
   const { default_payment_method_id, ...rest } = response;
   return {
@@ -80,7 +80,7 @@ function toView(response: GetCustomerContextResponse): CustomerContextView {
   };
 }
 
-/** Persona says in the status's details which error it is; without them nobody of Persona answered. */
+/** Persona names the error in the status details; without them the response is not Persona's. */
 function toCliFailure(error: ServiceError, settings: Settings): CliFailure {
   const [bytes] = error.metadata.get('grpc-status-details-bin');
   const info = Buffer.isBuffer(bytes) ? Status.decode(bytes).details.find(isErrorInfo) : undefined;

@@ -15,7 +15,7 @@ export interface PageOptions {
   cursor?: string;
 }
 
-/** Profile and wallet. The document is the profile alone, as REST has it. */
+/** Profile and wallet. The document is the profile alone, in REST's shape. */
 export async function showCustomer(settings: Settings, customerId: string): Promise<CommandResult> {
   const path = `/api/v1/customers/${customerId}`;
   const [profile, wallet] = await Promise.all([
@@ -43,18 +43,18 @@ export async function showCustomer(settings: Settings, customerId: string): Prom
       ['version', profile.version],
     ]),
     '',
-    table(['identifier', 'value', 'verified'], identifiers, 'No e-mail address and no phone number.'),
+    table(['identifier', 'value', 'verified'], identifiers, 'No e-mail address or phone number.'),
     '',
     table(
-      ['payment method', 'is', 'status', 'expires', 'default', 'consent', 'last used (UTC)'],
+      ['payment method', 'type', 'status', 'expires', 'default', 'consent', 'last used (UTC)'],
       methods,
-      'No payment method.',
+      'No payment methods.',
     ),
   ];
   return { document: profile, text: text.join('\n') };
 }
 
-/** What happened to the customer, in words. */
+/** The customer's history as text. */
 export async function showTimeline(
   settings: Settings,
   customerId: string,
@@ -64,7 +64,7 @@ export async function showTimeline(
   const rows = page.items.map(({ seq, occurred_at, text }) => [seq, timeText(occurred_at), text]);
   return {
     document: page,
-    text: table(['seq', 'when (UTC)', 'what'], rows, 'Nothing more.') + nextPageHint(page),
+    text: table(['seq', 'when (UTC)', 'what'], rows, 'No entries.') + nextPageHint(page),
   };
 }
 
@@ -83,8 +83,8 @@ export async function showRecoveries(
     timeText(recovery.opened_at),
     recovery.reason_text,
   ]);
-  const headings = ['payment', 'amount', 'state', 'attempts', 'opened (UTC)', 'in words'];
-  return { document: page, text: table(headings, rows, 'No recovery.') + nextPageHint(page) };
+  const headings = ['payment', 'amount', 'state', 'attempts', 'opened (UTC)', 'reason'];
+  return { document: page, text: table(headings, rows, 'No recoveries.') + nextPageHint(page) };
 }
 
 function fetchPage<T>(settings: Settings, path: string, { limit, cursor }: PageOptions): Promise<Page<T>> {
@@ -93,7 +93,7 @@ function fetchPage<T>(settings: Settings, path: string, { limit, cursor }: PageO
 }
 
 function nextPageHint({ next_cursor }: Page<unknown>): string {
-  return next_cursor ? `\nThere is more: --cursor ${next_cursor}` : '';
+  return next_cursor ? `\nNext page: --cursor ${next_cursor}` : '';
 }
 
 function expiry({ expiry_month, expiry_year }: PaymentMethodView): string | undefined {

@@ -21,7 +21,7 @@ const STATE_LABELS: Readonly<Record<CheckResult['state'], string>> = {
   unreachable: 'UNREACHABLE',
 };
 
-/** Looks at everything that Persona needs, and says what is wrong and what to do. */
+/** Checks everything that Persona depends on, and reports what is wrong and how to fix it. */
 export async function doctor(settings: Settings): Promise<CommandResult> {
   const [processes, graph, temporal, rest, grpc, gateway, notifier, chimera, policy] = await Promise.all([
     checkProcesses(settings),
@@ -29,7 +29,10 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     checkTemporal(settings),
     runCheck(() => checkRest(settings)),
     runCheck(() => checkGrpc(settings)),
-    runCheck(() => checkGateway(settings), 'STRIPE_API_BASE and STRIPE_API_KEY say where it is and who asks'),
+    runCheck(
+      () => checkGateway(settings),
+      'Check STRIPE_API_BASE (its address) and STRIPE_API_KEY (the credentials)',
+    ),
     runCheck(() => checkNotifier(settings)),
     runCheck(() => checkChimera(settings)),
     runCheck(() => checkPolicy(settings)),
@@ -54,11 +57,9 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
       ok: isHealthy,
       checks: Object.entries(results).map(([name, result]) => ({ name, ...result })),
     },
-    text: [
-      ...lines(results),
-      '',
-      isHealthy ? 'Everything is well.' : 'Not everything is well: see above.',
-    ].join('\n'),
+    text: [...lines(results), '', isHealthy ? 'All checks passed.' : 'Some checks failed: see above.'].join(
+      '\n',
+    ),
     exitCode: exitCodeOf(states),
   };
 }
@@ -82,26 +83,26 @@ function checkNode(): CheckResult {
   return version.startsWith(`v${REQUIRED_NODE_MAJOR}.`)
     ? ok(version)
     : wrong(
-        `${version} instead of ${REQUIRED_NODE_MAJOR}`,
-        "Start it as 'npm run -s persona --': that takes the right one",
+        `${version}; Node.js ${REQUIRED_NODE_MAJOR} is required`,
+        "Run it as 'npm run -s persona --', which uses the required version",
       );
 }
 
-/** Which copy this is about: what follows may be that of another one. */
+/** Which installation the other checks examine. */
 function checkAddresses({ runFile: { path, content }, fromRunFile, variables }: Settings): CheckResult {
   if (content === undefined) {
     if (variables.NEO4J_URI === undefined && variables.TEMPORAL_ADDRESS === undefined)
       return wrong(
-        `nothing runs here (there is no ${path}), and the environment names nothing elsewhere`,
-        "'npm start' runs a copy here; for one elsewhere set the variables of .env.example",
+        `no local instance is running (${path} does not exist), and the environment configures no other`,
+        "Start one with 'npm start', or set the variables in .env.example to connect to another",
       );
-    return ok(`from the environment; there is no ${path}`);
+    return ok(`from the environment; ${path} does not exist`);
   }
   const [deadProcess] = Object.entries(content.pids).filter(([, pid]) => !isRunning(pid));
   if (deadProcess !== undefined)
     return wrong(
-      `${path} names the process ${deadProcess[1]} (${deadProcess[0]}), which has ended`,
-      `Delete ${path}, and 'npm start'`,
+      `${path} names process ${deadProcess[1]} (${deadProcess[0]}), which is no longer running`,
+      `Delete ${path} and run 'npm start'`,
     );
   return ok(fromRunFile.size > 0 ? `from ${path}` : 'from the environment');
 }
@@ -109,7 +110,7 @@ function checkAddresses({ runFile: { path, content }, fromRunFile, variables }: 
 async function checkPolicy({ variables }: Settings): Promise<CheckResult> {
   const { PERSONA_POLICY_FILE: file } = variables;
   readPolicy(file);
-  return ok(file ?? 'as it comes');
+  return ok(file ?? 'default');
 }
 
 function isRunning(pid: number): boolean {
@@ -117,7 +118,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Somebody else's process, but a process.
+    // The process exists, but belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -1,4 +1,4 @@
-/** Cards whose month ends: sees to them now, or rehearses a day (docs/decisions/0132). */
+/** Runs the expiry monitor now, or simulates its run on a given day (docs/decisions/10-card-expiry.md). */
 
 import { startOfDay } from '../../domain/expiry/calendar.ts';
 import { dueStage, type ExpiryScan } from '../../domain/expiry/candidates.ts';
@@ -14,9 +14,9 @@ import { fields, table } from '../tables.ts';
 import { connect } from './operator-requests.ts';
 
 /**
- * Has the monitor look at every card now, and waits for what comes of it; a run that was begun like this and goes on is
- * joined. Beside the schedule's run it does nothing twice.
- * @param printStatus hears which run it is: it goes on whether or not somebody waits
+ * Runs the monitor over every card and waits for the result; joins a run that was started this way and has not ended.
+ * Next to the scheduled run nothing is done twice.
+ * @param printStatus receives the run's id: the run continues even if this command is stopped
  * @throws CliFailure; EnvironmentError without the key of Temporal's payloads; PersonaError temporal_unavailable
  */
 export async function runExpiry(
@@ -27,19 +27,21 @@ export async function runExpiry(
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   try {
     const { workflow_id, result } = await runExpiryMonitor<ExpiryResult>(client);
-    printStatus(`${workflow_id} looks at the cards; it goes on also if this command is stopped.`);
+    printStatus(`${workflow_id} is running; it continues if this command is stopped.`);
     const found = await result();
     const { scanned, notified, updated, expired, failed, failed_ids, took_ms } = found;
     const text = [
       fields([
-        ['cards looked at', scanned],
+        ['cards scanned', scanned],
         ['customers notified', notified],
         ['cards updated', updated],
         ['cards expired', expired],
         ['failed', failed],
         ['took', `${(took_ms / 1000).toFixed(1)} s`],
       ]),
-      ...(failed > 0 ? [`The next run tries again, among others: ${failed_ids.join(', ')}`] : []),
+      ...(failed > 0
+        ? [`Failed cards are retried by the next run. Some of them: ${failed_ids.join(', ')}`]
+        : []),
     ];
     return {
       document: { workflow_id, ...found },
@@ -52,7 +54,7 @@ export async function runExpiry(
 }
 
 const PAGE = 1_000;
-/** More rows than this help nobody; all are counted. */
+/** Rows beyond this are counted, but not listed. */
 const MAX_LISTED = 1_000;
 
 interface DryRunItem {
@@ -63,7 +65,7 @@ interface DryRunItem {
 }
 
 /**
- * What a run on that day would do with the cards as they are now. Sends and writes nothing, and leaves the gateway alone.
+ * What a run on that day would do with the cards in their present state. Sends and writes nothing; no call to the gateway.
  * @param day `YYYY-MM-DD`
  * @throws EnvironmentError without the graph's keys; PersonaError graph_unavailable
  */
@@ -98,14 +100,14 @@ export async function dryRunExpiry(settings: Settings, day: string): Promise<Com
     expires_on,
     stage,
   ]);
-  const listing = table(['payment method', 'customer', 'last day', 'would be'], rows, '');
+  const listing = table(['payment method', 'customer', 'last day', 'stage'], rows, '');
   const omitted = notices + expired - items.length;
   return {
     document: { as_of: day, scanned, notices, expired, items },
     text: [
       ...(listing === '' ? [] : [listing]),
       ...(omitted > 0 ? [`… and ${omitted} more`] : []),
-      `Of ${scanned} cards, ${notices} would have a notice on ${day}, and ${expired} would expire, unless the gateway has newer details. Nothing was sent or changed, and the gateway was not asked.`,
+      `Of ${scanned} cards, ${notices} would trigger a notice on ${day} and ${expired} would expire, unless the gateway has newer details. Nothing was sent or changed, and the gateway was not called.`,
     ].join('\n'),
   };
 }

@@ -1,4 +1,4 @@
-/** Takes in the customers of a file (docs/decisions/0046). */
+/** Imports customers from a file (docs/decisions/05-identity-and-onboarding.md). */
 
 import { stat } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
@@ -28,8 +28,8 @@ import { createProgress, type ProgressOutput } from '../import/progress.ts';
 import type { Settings } from '../settings.ts';
 
 /**
- * Onboards a file, one OnboardingRequest a line. Run again after it was stopped or killed, it goes on.
- * @throws CliFailure; EnvironmentError without the keys that seal what is written
+ * Onboards the customers of a file, one OnboardingRequest per line. Run again after it was stopped or killed, it resumes.
+ * @throws CliFailure; EnvironmentError without the keys that encrypt what is written
  */
 export async function importCustomers(
   settings: Settings,
@@ -74,8 +74,8 @@ export async function importCustomers(
 }
 
 /**
- * The command that the onboarding's process also runs, under the same key: whichever comes first, the other finds its
- * answer. What takes the gateway or Chimera is left to the process, which begins with that answer.
+ * Runs the same command, under the same key, as the onboarding's process: whichever runs second gets the first one's
+ * result. Steps that need the gateway or Chimera are left to the process, which starts from that result.
  * @param committed - the transactions that `graph` has just committed; a repeat, answered from its receipt, is not among them
  */
 function createLineOnboarder({
@@ -116,7 +116,7 @@ function createLineOnboarder({
 async function sizeOf(file: string): Promise<number> {
   try {
     const found = await stat(file);
-    if (found.isDirectory()) throw new Error('it is a folder');
+    if (found.isDirectory()) throw new Error('it is a directory');
     return found.size;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -130,8 +130,8 @@ function toCommandResult(
 ): CommandResult {
   const report = rejected > 0 ? reportPath(file) : undefined;
   const text = [
-    `${file}: ${lines} lines, ${created} customers created, ${recognised} onboardings of known ones, ${repeated} repeated.`,
-    ...(report ? [`${rejected} lines were rejected: ${report} says which and why.`] : []),
+    `${file}: ${lines} lines, ${created} customers created, ${recognised} existing customers recognised, ${repeated} repeated.`,
+    ...(report ? [`${rejected} lines were rejected; the reasons are in ${report}.`] : []),
   ];
   return {
     document: { file, lines, created, recognised, repeated, rejected, ...(report && { report }) },
@@ -140,7 +140,7 @@ function toCommandResult(
   };
 }
 
-/** What a person can mend and then go on. */
+/** Errors that an operator can fix and then resume the import. */
 const FILE_ERROR_CODES: ReadonlySet<unknown> = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -151,12 +151,14 @@ const FILE_ERROR_CODES: ReadonlySet<unknown> = new Set([
   'EIO',
 ]);
 
-/** The failure, with how far it came. */
+/** The failure, with the progress made and how to resume. */
 function withResumeHint(error: unknown, file: string, last: Checkpoint | undefined): unknown {
   const isFileError = error instanceof Error && 'code' in error && FILE_ERROR_CODES.has(error.code);
   const failure = isFileError ? new CliFailure(ExitCode.failed, error.message) : toFailure(error);
   if (failure === undefined || (failure.exitCode !== ExitCode.unreachable && !isFileError)) return error;
-  const done = last ? `${last.lines} lines of ${file} are done` : 'What was done before stays done';
-  const advice = `${done}: run the same command again, and it goes on there`;
+  const done = last
+    ? `${last.lines} lines of ${file} have been imported`
+    : 'Lines imported earlier are not affected';
+  const advice = `${done}. Run the same command again to resume`;
   return new CliFailure(failure.exitCode, `${failure.message}\n${advice}`, failure.problem);
 }

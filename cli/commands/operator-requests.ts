@@ -1,4 +1,4 @@
-/** What operations tell a running recovery, by signals and an update of its workflow. */
+/** Operator requests to a running recovery: signals, and one update, of its workflow. */
 
 import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import {
@@ -20,13 +20,13 @@ import type { Settings } from '../settings.ts';
 export type OperatorAction = Extract<keyof RecoverySignals, 'pause' | 'resume' | 'retryNow' | 'cancel'>;
 
 const CONFIRMATION: Readonly<Record<OperatorAction, string>> = {
-  pause: 'was told to pause',
-  resume: 'was told to go on',
-  retryNow: 'was told to try again now',
-  cancel: 'was told to end',
+  pause: 'was signalled to pause',
+  resume: 'was signalled to resume',
+  retryNow: 'was signalled to retry now',
+  cancel: 'was signalled to cancel',
 };
 
-/** An update is answered within seconds where a worker runs. */
+/** An update completes within seconds if a worker is running. */
 const UPDATE_TIMEOUT_MS = 30_000;
 
 /** Signals the recovery of a payment. @throws CliFailure, PersonaError */
@@ -51,14 +51,14 @@ export async function sendOperatorRequest(
   };
 }
 
-/** Tells a recovery under review what became of an attempt. @throws CliFailure, PersonaError */
+/** Resolves an unresolved attempt of a recovery under review. @throws CliFailure, PersonaError */
 export async function resolveAttempt(
   settings: Settings,
   paymentId: string,
   resolution: Resolution,
 ): Promise<CommandResult> {
   const workflow_id = recoveryWorkflowId(paymentId);
-  // Unlike a signal, an update answers, and the answer is encrypted.
+  // Unlike a signal, an update returns a result, and that is encrypted.
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   try {
     const status = await client.withDeadline(Date.now() + UPDATE_TIMEOUT_MS, () =>
@@ -68,7 +68,7 @@ export async function resolveAttempt(
     );
     return {
       document: toRecoveryView(status),
-      text: `The recovery of ${paymentId} takes the attempt ${resolution.attempt_key} as ${resolution.result}. It is ${status.outcome ?? status.state} now.`,
+      text: `Attempt ${resolution.attempt_key} of the recovery of ${paymentId} was resolved as ${resolution.result}. The recovery is now ${status.outcome ?? status.state}.`,
     };
   } catch (error) {
     throw failureFrom(error, paymentId);
@@ -77,7 +77,7 @@ export async function resolveAttempt(
   }
 }
 
-/** For signals. A reason is free text: it is encrypted where the keys are at hand; the workers understand it either way. */
+/** For signals. The reason is free text: it is encrypted if the keys are configured; workers read it either way. */
 export function connectForSignals(settings: Settings): Promise<Client> {
   const hasKeys = settings.variables.TEMPORAL_CODEC_KEYS !== undefined;
   return connect(settings, hasKeys ? readCodecKeys(settings.variables).reveal() : 'none');
@@ -99,8 +99,8 @@ function failureFrom(error: unknown, paymentId: string): Error {
     );
   const personaError = toPersonaError(error);
   if (personaError.type !== 'internal' || !(error instanceof WorkflowUpdateFailedError)) return personaError;
-  // The recovery's own refusal, in its own words.
+  // The recovery rejected the update: its own message is shown.
   const detail = error.cause?.message ?? error.message;
-  const problem = { ...problemOf('illegal_transition', detail), title: 'The recovery refuses it' };
-  return new CliFailure(ExitCode.failed, `The recovery refuses it: ${detail}`, problem);
+  const problem = { ...problemOf('illegal_transition', detail), title: 'Rejected by the recovery' };
+  return new CliFailure(ExitCode.failed, `Rejected by the recovery: ${detail}`, problem);
 }

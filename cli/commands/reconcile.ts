@@ -1,4 +1,4 @@
-/** Compares the graph with the gateway now, or says what earlier comparisons have left to a person. */
+/** Compares the graph with the gateway now, or lists the mismatches that need an operator. */
 
 import { randomUUID } from 'node:crypto';
 import {
@@ -26,8 +26,8 @@ interface Result extends Totals {
 }
 
 /**
- * Runs a comparison of every wallet and of the gateway's latest records, and waits for its end; a worker on the queue
- * persona-reconciliation carries it out.
+ * Compares every wallet and the gateway's latest records, and waits for the result; a worker on the queue
+ * persona-reconciliation runs the comparison.
  * @throws CliFailure, PersonaError temporal_unavailable
  */
 export async function reconcile(
@@ -37,14 +37,14 @@ export async function reconcile(
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   const args: [ReconcileInput] = [{ all: true, ...(dryRun && { dry_run: true }) }];
   try {
-    // Beside the daily one: two at once correct once.
+    // Separate from the daily run: two that run concurrently make each correction once.
     const workflowId = `${RECONCILIATION.id}:${randomUUID()}`;
     const handle = await client.workflow.start(WorkflowName.reconcilePaymentMethods, {
       ...{ workflowId, taskQueue: TaskQueue.maintenance, args },
       workflowExecutionTimeout: RECONCILIATION.everyMs,
-      staticSummary: `Compares everything with the gateway${dryRun ? ', and corrects nothing' : ''}`,
+      staticSummary: `Compares everything with the gateway${dryRun ? ' (dry run)' : ''}`,
     });
-    printStatus(`${workflowId} compares every wallet; it goes on when this command is stopped.`);
+    printStatus(`${workflowId} is comparing every wallet; it continues if this command is stopped.`);
     return toCommandResult((await handle.result()) as Result);
   } catch (error) {
     throw toPersonaError(error);
@@ -59,9 +59,9 @@ function toCommandResult(result: Result): CommandResult {
   const all = corrected + listed + repaired;
   const more = all > differences.length ? [`… and ${all - differences.length} more`] : [];
   const would = dry_run ? 'would be ' : '';
-  const summary = `${compared} compared: ${corrected} ${would}corrected, ${repaired} ${would}repaired, ${listed} for a person${dry_run ? '. Nothing was changed.' : ' (persona reconcile --list).'}`;
+  const summary = `${compared} compared: ${corrected} ${would}corrected, ${repaired} ${would}repaired, ${listed} for an operator${dry_run ? '. Nothing was changed.' : ' (persona reconcile --list).'}`;
   const unfinished =
-    failed.length > 0 ? [`Not finished: ${failed.join(', ')}. The log of the worker says why.`] : [];
+    failed.length > 0 ? [`Not finished: ${failed.join(', ')}. The worker's log has the reasons.`] : [];
   return {
     document: result,
     text: [...lines, ...more, summary, ...unfinished].join('\n'),
@@ -105,7 +105,7 @@ export async function listMismatches(settings: Settings): Promise<CommandResult>
       item.customer_id,
       'payment_method_id' in item ? item.payment_method_id : null,
     ]);
-    const empty = 'The gateway has every method as Persona has it.';
+    const empty = 'Persona and the gateway agree on every payment method.';
     return {
       document: { items },
       text: table(['the gateway', 'customer', 'payment method'], rows, empty),
@@ -118,8 +118,8 @@ export async function listMismatches(settings: Settings): Promise<CommandResult>
 type ListedMismatch = FoundMismatch | { mismatch: typeof UNKNOWN_HERE; customer_id: string };
 
 const MISMATCH_TEXT: Readonly<Record<ListedMismatch['mismatch'], string>> = {
-  [UNKNOWN_HERE]: 'has methods that are in no wallet',
-  unknown_there: 'does not know it',
-  other_owner: 'has it at another customer',
-  other_number: 'has other last digits',
+  [UNKNOWN_HERE]: 'has methods that are not in the wallet',
+  unknown_there: 'does not have it',
+  other_owner: 'has it attached to another customer',
+  other_number: 'has different last digits',
 };

@@ -7,8 +7,8 @@ import { callRest } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 
 /**
- * Reports a failed payment, as Synapse would: Persona collects it from here on. The API judges the message.
- * @param file - a file with a PaymentFailed in JSON, `-`: standard input
+ * Reports a failed payment, as Synapse would, and so starts its recovery. The API validates the message.
+ * @param file - a file with a PaymentFailed in JSON; `-`: standard input
  * @throws CliFailure
  */
 export async function recover(settings: Settings, file: string, stdin: Readable): Promise<CommandResult> {
@@ -19,7 +19,7 @@ export async function recover(settings: Settings, file: string, stdin: Readable)
     '/internal/v1/payment-failures',
     message,
   );
-  return { document: accepted, text: `The recovery is under way: ${accepted.workflow_id}` };
+  return { document: accepted, text: `Recovery started: ${accepted.workflow_id}` };
 }
 
 async function read(file: string): Promise<string> {

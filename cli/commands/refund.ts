@@ -1,4 +1,4 @@
-/** What is to be given back of a payment that was paid twice, tried at once because a person asks. */
+/** Refunds the second success of a payment immediately, at an operator's request. */
 
 import { randomUUID } from 'node:crypto';
 import {
@@ -16,7 +16,7 @@ import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 import { connect } from './operator-requests.ts';
 
-/** One try takes as long as its activity may. */
+/** As long as the activity of one try may take. */
 const TIMEOUT_MS = 60_000;
 
 interface Result {
@@ -25,7 +25,7 @@ interface Result {
 }
 
 /**
- * Tries at once; what is refused stays due, daily for a week from now on. @returns the process's result
+ * Tries immediately; a refused refund stays due and is retried daily for a week from now. @returns the process's result
  * @throws CliFailure, PersonaError recovery_not_found
  */
 export async function refund(
@@ -38,11 +38,11 @@ export async function refund(
   try {
     const result = await client.withDeadline(Date.now() + TIMEOUT_MS, async () => {
       const handle = await client.workflow.start(WorkflowName.refundPayment, {
-        // A request of its own beside the sweep's: two at once give back once.
+        // A separate run from the sweep's: two that run concurrently refund once.
         workflowId: `${refundWorkflowId(payment_id)}:${randomUUID()}`,
         taskQueue: TaskQueue.recovery,
         args,
-        staticSummary: `Gives back what was paid twice of payment ${payment_id}, as a person asked`,
+        staticSummary: `Refunds the second success of payment ${payment_id}, at an operator's request`,
       });
       return (await handle.result()) as Result;
     });
@@ -58,7 +58,7 @@ function toCommandResult(result: Result): CommandResult {
   const { payment_id, refunds } = result;
   const text =
     refunds.length === 0
-      ? `Nothing of ${payment_id} is to be given back: it was paid once, or that was given back before.`
+      ? `Payment ${payment_id} has nothing to refund: it was paid only once, or was refunded already.`
       : refunds.map((one) => `${one.key}: ${refundText(one)}`).join('\n');
   const done = refunds.length > 0 && refunds.every((one) => 'refunded' in one && one.refunded);
   return { document: result, text, ...(done ? {} : { exitCode: ExitCode.failed }) };
@@ -66,10 +66,10 @@ function toCommandResult(result: Result): CommandResult {
 
 function refundText(outcome: RefundOutcome | { unavailable: string }): string {
   if ('unavailable' in outcome)
-    return `the gateway could not be asked (${outcome.unavailable}); it is tried again within ten minutes.`;
-  if (outcome.refunded) return `given back (${outcome.refund_ref}).`;
+    return `the gateway could not be reached (${outcome.unavailable}); it is retried within ten minutes.`;
+  if (outcome.refunded) return `refunded (${outcome.refund_ref}).`;
   const { reason, next_at } = outcome;
   return next_at === null
-    ? `refused (${reason}), and not tried again: pay it back another way.`
-    : `refused (${reason}); tried again at ${next_at}, and daily for a week.`;
+    ? `refused (${reason}) and not retried: refund it another way.`
+    : `refused (${reason}); retried at ${next_at}, then daily for a week.`;
 }

@@ -7,10 +7,10 @@ import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
 /**
- * Rebuilds an empty graph elsewhere from this graph's own log, and compares it with that log.
- * @param uri of the other Neo4j; its name, password and database are this one's unless `PERSONA_REPLAY_PASSWORD` says
+ * Rebuilds this graph from its log in another, empty Neo4j, and verifies the copy against the log.
+ * @param uri of the other Neo4j; its user, password and database are this one's, unless `PERSONA_REPLAY_PASSWORD` sets
  * another password
- * @param onProgress hears how many events have been written so far
+ * @param onProgress receives the number of events written so far
  * @throws EnvironmentError without the keys that open the log; PersonaError graph_not_empty, graph_unavailable
  */
 export async function replay(
@@ -30,11 +30,11 @@ export async function replay(
     return differences === 0
       ? {
           document: { ...totals, differences },
-          text: `Rebuilt at ${uri}: ${built}. It is what the log says.`,
+          text: `Rebuilt at ${uri}: ${built}. It matches the event log.`,
         }
       : {
           document: { ...totals, differences },
-          text: `Rebuilt at ${uri}: ${built}. It is not what the log says: ${differences} differences; persona verify --all tells them.`,
+          text: `Rebuilt at ${uri}: ${built}. It does not match the event log: ${differences} differences; persona verify --all lists them.`,
           exitCode: ExitCode.failed,
         };
   } finally {

@@ -1,4 +1,4 @@
-/** Lets every recovery that waits for a person by one rule try again, at a bounded rate (docs/decisions/0108). */
+/** Retries every recovery that is under review by one rule, at a bounded rate (docs/decisions/19-cancellation-and-review.md). */
 
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type OperatorRequest, recoveryWorkflowId } from '../../domain/workflow-contracts.ts';
@@ -18,23 +18,23 @@ const PAGE = 100;
 
 export interface RetryAllOptions {
   rule: string;
-  /** Only lists them. */
+  /** Only lists the recoveries. */
   dryRun: boolean;
   perSecond: number;
   operatorRequest: OperatorRequest;
-  /** Says how many there are before the first one is asked. */
+  /** Receives the number of recoveries before the first one is signalled. */
   printStatus(line: string): void;
 }
 
 /**
- * Run again after it was killed, it goes on: what has tried again is under review no more, and a recovery whose rule has
- * changed meanwhile ignores the request.
+ * Run again after it was killed, it resumes: a recovery that was retried is no longer under review, and one whose rule
+ * has changed meanwhile ignores the request.
  * @throws CliFailure; EnvironmentError without the graph's keys; PersonaError graph_unavailable, temporal_unavailable
  */
 export async function retryAll(settings: Settings, options: RetryAllOptions): Promise<CommandResult> {
   const { gateway } = readPolicy(settings.variables.PERSONA_POLICY_FILE);
   if (options.perSecond > gateway.maxPerSecond) {
-    const message = `--per-second: at most ${gateway.maxPerSecond}, as policy gateway.maxPerSecond says`;
+    const message = `--per-second must be at most ${gateway.maxPerSecond} (policy gateway.maxPerSecond)`;
     throw new CliFailure(ExitCode.usageError, message);
   }
   const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
@@ -70,9 +70,7 @@ async function signalAll(
   { rule, perSecond, operatorRequest, printStatus }: RetryAllOptions,
 ): Promise<CommandResult> {
   const found = await countInReview(graph, rule);
-  printStatus(
-    `${countText(found, rule)}${found > 0 ? `; ${perSecond} a second are asked to try again` : ''}.`,
-  );
+  printStatus(`${countText(found, rule)}${found > 0 ? `; retrying ${perSecond} per second` : ''}.`);
   const client = await connectForSignals(settings);
   let signalled = 0;
   const without_run: string[] = [];
@@ -93,10 +91,10 @@ async function signalAll(
   const withoutRunText =
     without_run.length === 0
       ? ''
-      : ` ${without_run.length} have no run; the sweep starts one within ten minutes, so run this again then: ${without_run.join(', ')}`;
+      : ` ${without_run.length} have no run: ${without_run.join(', ')}. The sweep starts their runs within ten minutes; run this command again then.`;
   return {
     document: { rule, dry_run: false, found, signalled, without_run },
-    text: `${signalled} of ${found} were asked to try again.${withoutRunText}`,
+    text: `${signalled} of ${found} were signalled to retry.${withoutRunText}`,
     ...(without_run.length > 0 && { exitCode: ExitCode.failed }),
   };
 }
@@ -114,5 +112,5 @@ async function* inReview(graph: Graph, rule: string): AsyncGenerator<ObligationI
 
 function countText(found: number, rule: string): string {
   const payments = found === 1 ? '1 payment is' : `${found} payments are`;
-  return `${payments} under review by the rule ${rule}`;
+  return `${payments} under review by rule ${rule}`;
 }

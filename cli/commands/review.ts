@@ -1,4 +1,4 @@
-/** What awaits a person, and what a person decides about a suspicion of fraud. */
+/** Lists what awaits an operator, and sends an operator's decision about suspected fraud. */
 
 import type { Policy } from '../../domain/policy.ts';
 import type { OperatorRequest } from '../../domain/workflow-contracts.ts';
@@ -33,7 +33,7 @@ type ReviewItem =
   | ({ kind: 'charge_in_doubt'; attempt_key: string } & Omit<PendingReview, 'attempt_key'>)
   | ({ kind: 'recovery' } & Omit<PendingReview, 'attempt_key'>);
 
-/** One kind after the other; `place`: of the last one of the page before. */
+/** Kinds are listed one after the other; `position`: that of the last item of the previous page. */
 interface Section {
   name: string;
   read(
@@ -45,8 +45,8 @@ interface Section {
 const DEFAULT_LIMIT = 100;
 
 /**
- * Everything that awaits a person: suspicions of fraud, the oldest first; recoveries under review, by rule, and among them
- * and among those that are closed the charges of which nobody knows what became.
+ * Everything that awaits an operator: suspected fraud, the oldest first; recoveries under review, by rule; and the
+ * unresolved charges of recoveries under review and of closed ones.
  * @throws EnvironmentError without the graph's keys; PersonaError invalid_argument (the cursor), graph_unavailable
  */
 export async function listReviews(
@@ -57,9 +57,9 @@ export async function listReviews(
   return withGraph(settings, async (graph) => {
     const page = await readPage(sectionsOf(graph, recovery), Number(limit ?? DEFAULT_LIMIT), cursor);
     const rows = page.items.map(rowOf);
-    const headings = ['what', 'which', 'customer', 'since (UTC)', 'why', 'decide with'];
-    const more = page.next_cursor ? `\nThere is more: --cursor ${page.next_cursor}` : '';
-    return { document: page, text: table(headings, rows, 'Nothing awaits a person.') + more };
+    const headings = ['kind', 'id', 'customer', 'since (UTC)', 'reason', 'decide with'];
+    const more = page.next_cursor ? `\nNext page: --cursor ${page.next_cursor}` : '';
+    return { document: page, text: table(headings, rows, 'Nothing awaits an operator.') + more };
   });
 }
 
@@ -71,13 +71,13 @@ async function readPage(sections: readonly Section[], limit: number, cursor: str
   const items: ReviewItem[] = [];
   for (; sectionIndex < sections.length; sectionIndex++, after = undefined) {
     const entry = sections[sectionIndex] as Section;
-    // One more than fits: that there is a next page is all it tells.
+    // One more than fits, to learn whether there is a next page.
     const found = await entry.read(after, limit - items.length + 1);
     const pageItems = found.slice(0, limit - items.length);
     items.push(...pageItems.map(({ item }) => item));
     if (found.length > pageItems.length) {
       const last = pageItems.at(-1)?.position ?? after;
-      // Nothing of this kind was given yet: the next page begins with it.
+      // Without a position the next page starts with the first item of this kind.
       return { items, next_cursor: writeCursor([entry.name, ...(last ?? [])]) };
     }
   }
@@ -135,12 +135,12 @@ function rowOf(item: ReviewItem): (string | null)[] {
     item.kind === 'charge_in_doubt'
       ? `resolve ${payment_id} --attempt ${item.attempt_key}`
       : `retry|cancel ${payment_id}`;
-  const what = item.kind === 'charge_in_doubt' ? 'charge in doubt' : 'recovery';
+  const what = item.kind === 'charge_in_doubt' ? 'unresolved charge' : 'recovery';
   return [what, which, customer_id, timeText(opened_at), rule, decide];
 }
 
 /**
- * Says what is decided about a suspicion.
+ * Signals the decision about suspected fraud to its case.
  * @throws PersonaError fraud_case_not_found, graph_unavailable, temporal_unavailable; EnvironmentError without the keys
  */
 export async function review(
@@ -151,11 +151,11 @@ export async function review(
 ): Promise<CommandResult> {
   const { review: open } = await withGraph(settings, (graph) => requireFraudCase(graph, case_id));
   if (!open) {
-    const text = `The case ${case_id} awaits no person: it was decided, or a later outcome has ended its review.`;
+    const text = `Case ${case_id} is not under review: it was decided, or a later outcome ended its review.`;
     return { document: { case_id, signalled: false }, text, exitCode: ExitCode.failed };
   }
   const workflow_id = await sendSignal(settings, case_id, 'reviewDecision', { decision, ...operatorRequest });
-  const text = `The case ${case_id} was told to ${decision} the ${decision === 'suspend' ? 'customer' : 'suspicion'}.`;
+  const text = `Case ${case_id} was signalled to ${decision} the ${decision === 'suspend' ? 'customer' : 'suspicion'}.`;
   return { document: { case_id, signalled: true, workflow_id, decision }, text };
 }
 
@@ -173,17 +173,17 @@ export async function reinstate(
   );
   if (customer.status !== 'suspended' || case_id === undefined) {
     const why = customer.status === 'suspended' ? 'has no fraud case' : `is ${customer.status}`;
-    const text = `The customer ${customer_id} ${why}: there is nothing to reinstate.`;
+    const text = `Customer ${customer_id} ${why}: there is nothing to reinstate.`;
     return { document: { customer_id, signalled: false }, text, exitCode: ExitCode.failed };
   }
   const workflow_id = await sendSignal(settings, case_id, 'reinstate', operatorRequest);
   return {
     document: { customer_id, signalled: true, workflow_id },
-    text: `The customer ${customer_id} is being reinstated.`,
+    text: `Customer ${customer_id} is being reinstated.`,
   };
 }
 
-/** Also a case whose run has ended, or was lost, hears of it. */
+/** Starts the case's run again if it has ended or was lost. */
 async function sendSignal<Name extends 'reviewDecision' | 'reinstate'>(
   settings: Settings,
   case_id: string,

@@ -1,4 +1,4 @@
-/** What Persona runs by the clock. */
+/** The schedules that Persona runs on. */
 
 import { scheduleStatuses } from '../../temporal/schedules.ts';
 import type { CommandResult } from '../command-result.ts';
@@ -17,8 +17,7 @@ export async function showSchedules(settings: Settings): Promise<CommandResult> 
       timeText(last?.at),
       paused ? 'paused' : timeText(next),
     ]);
-    const empty =
-      'There is no schedule: a worker on the queue persona-maintenance creates them at its start.';
+    const empty = 'No schedules: a worker on the queue persona-maintenance creates them when it starts.';
     return {
       document: { items },
       text: table(['schedule', 'workflow', 'last start (UTC)', 'next start (UTC)'], rows, empty),

@@ -6,8 +6,8 @@ import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
 /**
- * Replays the log in memory and compares it with the graph.
- * @param customerId - `undefined`: everybody
+ * Replays the event log in memory and compares it with the graph.
+ * @param customerId - `undefined`: every customer
  * @throws EnvironmentError without the keys that open the log; PersonaError customer_not_found, graph_unavailable
  */
 export async function verify(settings: Settings, customerId: string | undefined): Promise<CommandResult> {
@@ -15,11 +15,7 @@ export async function verify(settings: Settings, customerId: string | undefined)
   try {
     if (customerId !== undefined) {
       const differences = await verifyCustomer(graph, customerId);
-      return toCommandResult(
-        { customer_id: customerId, differences },
-        differences,
-        `Customer ${customerId} is`,
-      );
+      return toCommandResult({ customer_id: customerId, differences }, differences, `Customer ${customerId}`);
     }
     const differences: Difference[] = [];
     const totals = await verifyAll(graph, { onDifference: (difference) => differences.push(difference) });
@@ -34,7 +30,7 @@ function toCommandResult(
   differences: readonly Difference[],
   subject: string,
 ): CommandResult {
-  if (differences.length === 0) return { document, text: `${subject} what the log says.` };
+  if (differences.length === 0) return { document, text: `${subject} matches the event log.` };
   const lines = differences.map(
     ({ where, property, expected, found }) =>
       `${where}\n  ${property}: expected ${valueText(expected)}, found ${valueText(found)}`,
@@ -42,13 +38,13 @@ function toCommandResult(
   const count = differences.length === 1 ? '1 difference' : `${differences.length} differences`;
   return {
     document,
-    text: `${lines.join('\n')}\n${subject} not what the log says: ${count}.`,
+    text: `${lines.join('\n')}\n${subject} does not match the event log: ${count}.`,
     exitCode: ExitCode.failed,
   };
 }
 
 function summary({ customers, devices, events }: VerificationTotals): string {
-  return `The graph (${customers} customers, ${devices} devices, ${events} events) is`;
+  return `The graph (${customers} customers, ${devices} devices, ${events} events)`;
 }
 
 function valueText(value: unknown): string {

@@ -2,11 +2,11 @@ import { EnvironmentError } from '../../platform/environment.ts';
 import { PolicyError } from '../../platform/policy.ts';
 import { CliFailure, ExitCode, toFailure } from '../failure.ts';
 
-/** What one examination found. */
+/** The result of one check. */
 export interface CheckResult {
   state: 'ok' | 'wrong' | 'unreachable';
   detail: string;
-  /** What to do about it. */
+  /** How to fix it. */
   remedy?: string;
 }
 
@@ -18,13 +18,13 @@ export const unreachable = (detail: string, remedy?: string): CheckResult => ({
   ...(remedy !== undefined && { remedy }),
 });
 
-/** Whatever an examination throws is its finding. @param remedy for what the error does not say itself */
+/** Turns an error thrown by a check into its result. @param remedy for errors that name no remedy themselves */
 export async function runCheck(check: () => Promise<CheckResult>, remedy?: string): Promise<CheckResult> {
   try {
     return await check();
   } catch (error) {
     if (error instanceof EnvironmentError || error instanceof PolicyError)
-      return wrong(error.message, "Set what is missing, or let 'npm start' run a copy that sets everything");
+      return wrong(error.message, "Correct the settings named, or use 'npm start', which sets all of them");
     const failure = toFailure(error) ?? new CliFailure(ExitCode.failed, String(error));
     const state = failure.exitCode === ExitCode.unreachable ? 'unreachable' : 'wrong';
     return { state, detail: failure.problem?.detail ?? failure.message, ...(remedy && { remedy }) };

@@ -9,7 +9,7 @@ import { type GraphEnvironment, readGraphEnvironment } from '../../platform/envi
 import type { Settings } from '../settings.ts';
 import { runCheck, type CheckResult, ok, wrong } from './check.ts';
 
-/** Neo4j, its schema, and the keys that open what it holds. */
+/** Checks Neo4j, its migrations, and the keys that decrypt its data. */
 export async function checkGraph({ variables }: Settings): Promise<Record<string, CheckResult>> {
   let graph: Graph;
   let environment: GraphEnvironment;
@@ -22,7 +22,7 @@ export async function checkGraph({ variables }: Settings): Promise<Record<string
   try {
     const neo4j = await runCheck(async () => {
       await graph.verifyConnectivity();
-      return ok(`answers at ${variables.NEO4J_URI}`);
+      return ok(`reachable at ${variables.NEO4J_URI}`);
     });
     if (neo4j.state !== 'ok') return { neo4j };
     const [migrations, keys] = await Promise.all([
@@ -41,7 +41,7 @@ async function checkMigrations(graph: Graph): Promise<CheckResult> {
     ? ok('all applied')
     : wrong(
         `not applied: ${missing.join(', ')}`,
-        'Start an API or a worker of this version: it applies them',
+        'Start an API or a worker of this version, which applies them',
       );
 }
 
@@ -49,9 +49,9 @@ async function checkKeys(graph: Graph, environment: GraphEnvironment): Promise<C
   const refused = await checkRingKeys(graph, environment);
   const problems = refused.length > 0 ? refused : await findKeyProblems(graph);
   return problems.length === 0
-    ? ok('open what the graph holds')
+    ? ok("match the graph's data")
     : wrong(
         problems.join('; '),
-        'Set PERSONA_KEYS and PERSONA_BLIND_KEYS to the rings that the graph was written with; older keys come after the first',
+        'Set PERSONA_KEYS and PERSONA_BLIND_KEYS to the key rings that the graph was written with; older keys follow the first',
       );
 }

@@ -3,14 +3,14 @@ import { startHttpServer } from '../../test/stripe-fixture.ts';
 import type { Settings } from '../settings.ts';
 import { checkGateway } from './servers.ts';
 
-/** What Stripe answers to a restricted key that may not read this. */
+/** Stripe's error for a restricted key without read access. */
 const FORBIDDEN = {
   type: 'invalid_request_error',
   message: 'The provided key does not have the required permissions for this endpoint.',
 };
 const MISSING = { type: 'invalid_request_error', code: 'resource_missing', message: 'No such mandate' };
 
-/** A gateway whose key may not read what these paths hold. */
+/** Settings for a gateway whose key may not read these paths. */
 async function settings(...forbidden: string[]): Promise<Settings> {
   const { url, close } = await startHttpServer((request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://localhost');
@@ -26,7 +26,7 @@ async function settings(...forbidden: string[]): Promise<Settings> {
   return { variables: { STRIPE_API_KEY: 'rk_test_1', STRIPE_API_BASE: url } } as unknown as Settings;
 }
 
-test('a key that may read everything is well', async () => {
+test('a key that may read everything passes', async () => {
   expect(await checkGateway(await settings())).toMatchObject({ state: 'ok' });
 });
 
@@ -37,12 +37,12 @@ test.each([
     ['/v1/disputes', '/v1/radar/early_fraud_warnings', '/v1/mandates/'],
     'disputes, early fraud warnings, mandates',
   ],
-])('a key that may not read %j is wrong', async (paths, resources) => {
+])('a key that may not read %j is reported as wrong', async (paths, resources) => {
   const { state, detail } = await checkGateway(await settings(...paths));
   expect([state, detail]).toEqual(['wrong', expect.stringContaining(`may not read ${resources} at`)]);
 });
 
-test('a key that may not even read charges is refused as a whole', async () => {
+test('a key that may not read charges fails the whole check', async () => {
   await expect(checkGateway(await settings('/v1/charges'))).rejects.toMatchObject({
     type: 'gateway_misconfigured',
   });

@@ -1,4 +1,4 @@
-/** Persona's own API, and the servers of others. */
+/** Checks Persona's own API and workers, and the external servers. */
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -10,22 +10,22 @@ import { callRest, reasonOf } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 import { type CheckResult, ok, unreachable, wrong } from './check.ts';
 
-/** A server that is merely slow is not missing. */
+/** Long enough for a slow server not to count as unreachable. */
 const TIMEOUT_MS = 15_000;
 
 export async function checkRest(settings: Settings): Promise<CheckResult> {
-  // 503 is an answer here: it says which server the API misses.
+  // 503 is a valid response here: it names the dependency that is down.
   const response = await fetch(`${settings.http}/readyz`, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
     () => undefined,
   );
   if (response === undefined) {
     await callRest(settings, 'GET', '/readyz');
-    return ok(`answers at ${settings.http}`);
+    return ok(`reachable at ${settings.http}`);
   }
   return readinessResult(settings.http, (await response.json()) as Readiness);
 }
 
-/** Each worker of the copy that the run file names says itself whether it can work. */
+/** Checks the readiness probe of each worker that the run file names. */
 export async function checkProcesses({ runFile }: Settings): Promise<Record<string, CheckResult>> {
   const workers = Object.entries(runFile.content?.metrics ?? {}).filter(([name]) =>
     name.startsWith('worker'),
@@ -36,8 +36,8 @@ export async function checkProcesses({ runFile }: Settings): Promise<Record<stri
     const result = response
       ? readinessResult(address.origin, (await response.json()) as Readiness)
       : unreachable(
-          `nobody answers at ${address.origin}`,
-          `The process has ended: 'npm run worker' starts one`,
+          `no response from ${address.origin}`,
+          `The process has ended: start one with 'npm run worker'`,
         );
     return [name, result];
   });
@@ -50,17 +50,17 @@ function readinessResult(endpoint: string, { status, dependencies }: Readiness):
   const names = down.map(([name]) => name).join(' and ');
   return wrong(
     `${endpoint} is ${status}`,
-    names ? `It does not reach ${names}` : `It is ${status}: ask again`,
+    names ? `It cannot reach ${names}` : `It is ${status}: check again`,
   );
 }
 
 export async function checkGrpc({ grpc, runFile }: Settings): Promise<CheckResult> {
-  if (await answersGrpc(grpc)) return ok(`answers at ${grpc}`);
+  if (await answersGrpc(grpc)) return ok(`reachable at ${grpc}`);
   return unreachable(
-    `nobody answers at ${grpc}`,
+    `no response from ${grpc}`,
     runFile.content
-      ? `${runFile.path} may be stale; 'npm start'`
-      : "'npm start', or set GRPC_HOST and GRPC_PORT",
+      ? `${runFile.path} may be stale; run 'npm start'`
+      : "Run 'npm start', or set GRPC_HOST and GRPC_PORT",
   );
 }
 
@@ -68,10 +68,10 @@ export async function checkChimera({ variables }: Settings): Promise<CheckResult
   const { CHIMERA_ADDRESS: address } = variables;
   if (address === undefined) return wrong('CHIMERA_ADDRESS is not set', "Set it to Chimera's host:port");
   return (await answersGrpc(address))
-    ? ok(`answers at ${address}`)
+    ? ok(`reachable at ${address}`)
     : unreachable(
-        `nobody answers at ${address}`,
-        'Customers are onboarded and payments recovered all the same; CHIMERA_ADDRESS says where it is',
+        `no response from ${address}`,
+        'Check CHIMERA_ADDRESS. Onboarding and recovery continue without Chimera',
       );
 }
 
@@ -87,17 +87,17 @@ export async function checkGateway({ variables }: Settings): Promise<CheckResult
   }
   const unreadable = await unreadableResources(options);
   const endpoint = apiBase ?? 'https://api.stripe.com';
-  if (unreadable.length === 0) return ok(`${endpoint} takes the key`);
+  if (unreadable.length === 0) return ok(`${endpoint} accepts the key`);
   return wrong(
     `the key may not read ${unreadable.join(', ')} at ${endpoint}`,
-    'Let the restricted key read them: until then what the gateway says of them waits, and what it is about is charged on',
+    'Grant the restricted key read access: until then updates about them wait, and the payments and methods concerned are still charged',
   );
 }
 
-/** A mandate is only read by its name: of one that there is not, who may read them is told so. */
+/** Mandates are read only by id. An unknown one is a 404 for a key that may read mandates, else a permission error. */
 const NONEXISTENT_MANDATE = 'mandate_persona_doctor';
 
-/** What only the gateway's own news make it read: nobody else would notice that the key may not. */
+/** Resources that are read only after a gateway update: a missing permission would show nowhere else. */
 async function unreadableResources(options: StripeOptions): Promise<string[]> {
   const stripe = stripeClient(options);
   const probes: [what: string, reading: () => Promise<unknown>][] = [
@@ -122,21 +122,21 @@ async function isPermitted(probe: () => Promise<unknown>, options: StripeOptions
   return true;
 }
 
-/** A connection and no more: whoever posts a notice has sent one. */
+/** Only connects, because posting a notice would send one. */
 export async function checkNotifier({ variables }: Settings): Promise<CheckResult> {
   const address = variables.NOTIFY_WEBHOOK_URL ?? variables.NOTIFY_SMTP_URL;
   if (address === undefined)
-    return wrong('NOTIFY_WEBHOOK_URL is not set', 'Set it to where notices are to be posted');
+    return wrong('NOTIFY_WEBHOOK_URL is not set', 'Set it to the address that notices are posted to');
   const { protocol, hostname, port, host } = new URL(address);
   const defaultPort = { 'https:': 443, 'smtp:': 587, 'smtps:': 465 }[protocol] ?? 80;
   const socket = connect({ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || defaultPort) });
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    return ok(`${host} takes connections`);
+    return ok(`${host} accepts connections`);
   } catch (error) {
     return unreachable(
-      `${host} takes no connection: ${reasonOf(error)}`,
-      'Notices are repeated for three days; NOTIFY_WEBHOOK_URL says where they go',
+      `${host} does not accept connections: ${reasonOf(error)}`,
+      'Check NOTIFY_WEBHOOK_URL or NOTIFY_SMTP_URL. Notices are retried for three days',
     );
   } finally {
     socket.destroy();

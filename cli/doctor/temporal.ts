@@ -6,17 +6,17 @@ import { missingSearchAttributes } from '../../temporal/search-attributes.ts';
 import type { Settings } from '../settings.ts';
 import { runCheck, type CheckResult, ok, wrong } from './check.ts';
 
-/** Temporal, its search attributes, the keys of its payloads, and whether workers ask for work. */
+/** Checks Temporal, its search attributes, the keys of its payloads, and whether workers poll every queue. */
 export async function checkTemporal({ variables }: Settings): Promise<Record<string, CheckResult>> {
   const codec_keys = await runCheck(async () => {
     const [first, ...older] = readCodecKeys(variables).reveal();
-    return ok(`'${first?.id}' writes, ${older.length} more read`);
+    return ok(`'${first?.id}' encrypts; ${older.length} older keys decrypt`);
   });
   let client: Client | undefined;
   const temporal = await runCheck(async () => {
     const settings = readTemporalEnvironment(variables);
     client = await connectTemporal({ ...settings, apiKey: settings.apiKey?.reveal(), codecKeys: 'none' });
-    return ok(`answers at ${settings.address}, namespace '${settings.namespace}'`);
+    return ok(`reachable at ${settings.address}, namespace '${settings.namespace}'`);
   });
   if (client === undefined) return { temporal, codec_keys };
   const connected = client;
@@ -49,12 +49,12 @@ async function checkWorkers(client: Client): Promise<CheckResult> {
   const idle = queues.filter((_, index) => !polled[index]);
   return idle.length === 0
     ? ok(`poll ${queues.join(', ')}`)
-    : wrong(`nobody polls ${idle.join(', ')}`, `npm run worker -- --queues ${idle.join(',')}`);
+    : wrong(`no worker polls ${idle.join(', ')}`, `npm run worker -- --queues ${idle.join(',')}`);
 }
 
 const ACTIVITY_QUEUE = 2;
 
-/** Within the last minutes; every queue has activities, some have no workflows. */
+/** Whether a worker polled in the last minutes. Checks activities: every queue has them, some have no workflows. */
 async function hasPollers(client: Client, queue: string): Promise<boolean> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,

@@ -1,31 +1,31 @@
-/** How far an import has come: a file beside the imported one, so that whoever runs it again goes on there. */
+/** The progress of an import, stored next to the imported file, so that the next run resumes there. */
 
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { CliFailure, ExitCode } from '../failure.ts';
 
 export interface Checkpoint {
-  /** Everything before this byte is done. */
+  /** In bytes; everything before it has been imported. */
   offset: number;
   lines: number;
-  /** Lines that brought a customer whom nobody knew. */
+  /** Lines that created a customer. */
   created: number;
-  /** Lines that were written to a customer who was known. */
+  /** Lines that matched an existing customer. */
   recognised: number;
-  /** Lines whose transaction had been carried out before, by an earlier line or run or by another way: they change nothing. */
+  /** Lines whose transaction was processed before, by an earlier line or run or another interface: they change nothing. */
   repeated: number;
-  /** Lines that the report names. */
+  /** Lines listed in the report. */
   rejected: number;
-  /** So long is the report of what was rejected. */
+  /** Length of the report of rejected lines. */
   report_bytes: number;
-  /** SHA-256 of the last bytes before `offset`: whose import it is. */
+  /** SHA-256 of the last bytes before `offset`, to recognise the file's content. */
   fingerprint: string;
 }
 
 export const checkpointPath = (file: string) => `${file}.import.json`;
 export const reportPath = (file: string) => `${file}.rejected.jsonl`;
 
-/** Enough of a file to know it again. */
+/** Enough of a file to recognise it. */
 const FINGERPRINT_BYTES = 64 * 1024;
 
 const INITIAL: Omit<Checkpoint, 'fingerprint'> = {
@@ -38,7 +38,7 @@ const INITIAL: Omit<Checkpoint, 'fingerprint'> = {
   report_bytes: 0,
 };
 
-/** @throws CliFailure if the import that was begun is of another content of this file, or nobody can read how far it came */
+/** @throws CliFailure if the file has changed since the import started, or the checkpoint is damaged */
 export async function readCheckpoint(file: string): Promise<Checkpoint> {
   const found = await readIfExists(checkpointPath(file));
   if (found === undefined) return { ...INITIAL, fingerprint: await fingerprint(file, 0) };
@@ -48,12 +48,12 @@ export async function readCheckpoint(file: string): Promise<Checkpoint> {
   if ((await fingerprint(file, checkpoint.offset)) === checkpoint.fingerprint) return checkpoint;
   throw new CliFailure(
     ExitCode.usageError,
-    `${file} has changed since its import was begun. To import it from its first line, delete ${checkpointPath(file)}: what was imported before is not imported again`,
+    `${file} has changed since its import started. To import it from the first line, delete ${checkpointPath(file)}; transactions imported before are not repeated`,
   );
 }
 
 const DAMAGED =
-  'does not say how far the import came. Delete it to import from the first line: what was imported before is not imported again';
+  'is damaged. Delete it to import from the first line; transactions imported before are not repeated';
 
 function parseCheckpoint(text: string): Checkpoint | undefined {
   try {
@@ -67,7 +67,7 @@ function parseCheckpoint(text: string): Checkpoint | undefined {
   }
 }
 
-/** Whoever reads it finds the old one or the new one, never half of it. */
+/** Replaces the file atomically: a reader finds the old or the new checkpoint. */
 export async function writeCheckpoint(
   file: string,
   progress: Omit<Checkpoint, 'fingerprint'>,

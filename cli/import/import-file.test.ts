@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Remembers what it was given: a transaction is carried out once. A `customer_id` that came before is known. */
+/** Processes each transaction once. A `customer_id` seen before is a known customer. */
 function fakeOnboarding() {
   const seen: string[] = [];
   const customers = new Set<string>();
@@ -49,7 +49,7 @@ const report = async () =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-test('takes every line once, however lines end, and says how far it is', async () => {
+test('imports every line once, whatever its line ending, and reports progress', async () => {
   await writeFile(file, `\ufeff${lines(1)}\r\n\n${lines(1500, 1)}\n${lines(1, 7)}`);
   const { seen, onboard } = fakeOnboarding();
   const shown: number[] = [];
@@ -58,11 +58,11 @@ test('takes every line once, however lines end, and says how far it is', async (
   expect(done.offset).toBe((await stat(file)).size);
   expect(new Set(seen).size).toBe(1501);
   expect(shown).toEqual([0, 1000, 1503]);
-  // Nothing was rejected: there is no report.
+  // Nothing was rejected, so there is no report.
   await expect(stat(reportPath(file))).rejects.toThrow('ENOENT');
 });
 
-test('run again, has nothing to do; what was appended since is taken', async () => {
+test('a second run imports only the lines appended since', async () => {
   await writeFile(file, `${lines(3)}\n`);
   const { seen, onboard } = fakeOnboarding();
   await importFile(file, onboard, () => {});
@@ -72,17 +72,17 @@ test('run again, has nothing to do; what was appended since is taken', async () 
   expect(seen).toHaveLength(5);
 });
 
-test('stopped in the middle, goes on at the last checkpoint, and reports no line twice', async () => {
+test('a stopped import resumes at the last checkpoint and reports no line twice', async () => {
   const refused = JSON.stringify({ transaction_id: 'no', refused: 'customer_not_found' });
   await writeFile(file, `${refused}\n${lines(1999)}\n${refused}\n${lines(1000, 1999)}`);
   const { seen, onboard } = fakeOnboarding();
   const broken: Onboard = async (input) => {
     if ((input as { transaction_id: string }).transaction_id === 't-2500')
-      throw new PersonaError('graph_unavailable', 'away');
+      throw new PersonaError('graph_unavailable', 'down');
     return onboard(input);
   };
   await expect(importFile(file, broken, () => {})).rejects.toMatchObject({ type: 'graph_unavailable' });
-  // A crash after the report was written and before the checkpoint was.
+  // A crash between writing the report and writing the checkpoint.
   await writeFile(reportPath(file), '{"line": 2001, "type": "half', { flag: 'a' });
   const before = seen.length;
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3001, rejected: 2 });
@@ -91,39 +91,42 @@ test('stopped in the middle, goes on at the last checkpoint, and reports no line
   expect((await report()).map(({ line }) => line)).toEqual([1, 2001]);
 });
 
-test('tells new customers, known ones and transactions that were carried out before apart', async () => {
+test('distinguishes new customers, known customers and transactions processed before', async () => {
   const visit = (transaction_id: string, customer_id: string) =>
     JSON.stringify({ transaction_id, customer_id });
   await writeFile(file, [visit('t-1', 'c-1'), visit('t-2', 'c-1'), visit('t-2', 'c-1')].join('\n'));
   const { onboard } = fakeOnboarding();
   const counts = { created: 1, recognised: 1, repeated: 1 };
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, ...counts });
-  // From the first line again.
+  // Without the checkpoint the import starts from the first line.
   await rm(checkpointPath(file));
   const again = { created: 0, recognised: 0, repeated: 3 };
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, ...again });
 });
 
-test('an edited file is not gone on with', async () => {
+test('an edited file is not resumed', async () => {
   await writeFile(file, lines(3));
   await importFile(file, fakeOnboarding().onboard, () => {});
   await writeFile(file, lines(3, 1));
   await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow(
-    `has changed since its import was begun. To import it from its first line, delete ${checkpointPath(file)}`,
+    `has changed since its import started. To import it from the first line, delete ${checkpointPath(file)}`,
   );
 });
 
-test.each(['', '{"off', 'null', '{"offset": "7"}'])('a checkpoint of %j is not guessed at', async (text) => {
-  await writeFile(file, lines(3));
-  await writeFile(checkpointPath(file), text);
-  const { seen, onboard } = fakeOnboarding();
-  await expect(importFile(file, onboard, () => {})).rejects.toThrow(
-    `${checkpointPath(file)} does not say how far the import came. Delete it`,
-  );
-  expect(seen).toEqual([]);
-});
+test.each(['', '{"off', 'null', '{"offset": "7"}'])(
+  'a checkpoint of %j is refused as damaged',
+  async (text) => {
+    await writeFile(file, lines(3));
+    await writeFile(checkpointPath(file), text);
+    const { seen, onboard } = fakeOnboarding();
+    await expect(importFile(file, onboard, () => {})).rejects.toThrow(
+      `${checkpointPath(file)} is damaged. Delete it`,
+    );
+    expect(seen).toEqual([]);
+  },
+);
 
-test('says which lines were rejected and why, and never repeats a card number', async () => {
+test('reports which lines were rejected and why, and never repeats a card number', async () => {
   const rejecting: Onboard = async (input) => {
     const { transaction_id } = input as { transaction_id?: string };
     if (transaction_id === CARD)
@@ -148,7 +151,7 @@ test('says which lines were rejected and why, and never repeats a card number', 
   expect(await readFile(reportPath(file), 'utf8')).not.toContain('4242');
 });
 
-test('what is not UTF-8 is rejected, not guessed; a mark in the middle is left out', async () => {
+test('a line that is not UTF-8 is rejected; a byte order mark within the file is dropped', async () => {
   const latin = Buffer.from('{"transaction_id": "t-1", "city": "K\u00f6ln"}', 'latin1');
   await writeFile(file, Buffer.concat([latin, Buffer.from(`\n\ufeff${lines(1, 2)}\n`)]));
   const { seen, onboard } = fakeOnboarding();
@@ -157,7 +160,7 @@ test('what is not UTF-8 is rejected, not guessed; a mark in the middle is left o
   expect(await report()).toEqual([{ line: 1, type: 'malformed_request', detail: 'the line is not UTF-8' }]);
 });
 
-test('a report that was taken away since begins anew, and holds what came after', async () => {
+test('a report that was deleted is created anew, with the lines rejected since', async () => {
   await writeFile(file, 'not json\n');
   await importFile(file, fakeOnboarding().onboard, () => {});
   await rm(reportPath(file));
@@ -166,39 +169,42 @@ test('a report that was taken away since begins anew, and holds what came after'
   expect(await report()).toMatchObject([{ line: 2 }]);
 });
 
-test('imported by another process at the moment, is left to that one', async () => {
+test('a file that another process is importing is refused, until that process has ended', async () => {
   await writeFile(file, lines(1));
   const other = spawn('sleep', ['60']);
   try {
     await writeFile(lockPath(file), String(other.pid));
     await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow(
-      `process ${other.pid} is importing ${file} already`,
+      `process ${other.pid} is already importing ${file}`,
     );
   } finally {
     other.kill('SIGKILL');
     await once(other, 'exit');
   }
-  // That one was killed: its lock is nobody's.
+  // The other process was killed, so its lock is stale.
   expect(await importFile(file, fakeOnboarding().onboard, () => {})).toMatchObject({ created: 1 });
   await expect(stat(lockPath(file))).rejects.toThrow('ENOENT');
 });
 
 test.each<[string, (n: number) => object]>([
   ['transaction', () => ({ transaction_id: 't' })],
-  ['person', (n) => ({ digital_identifiers: [{ type: 'email', value: n % 2 ? 'A@b.de ' : 'a@b.de' }] })],
   [
-    'person, in short form',
+    'e-mail address',
+    (n) => ({ digital_identifiers: [{ type: 'email', value: n % 2 ? 'A@b.de ' : 'a@b.de' }] }),
+  ],
+  [
+    'e-mail address, in short form',
     (n) => (n % 2 ? { email: 'a@b.de' } : { digital_identifiers: [{ email: 'a@b.de' }] }),
   ],
   ['phone number', () => ({ phone: '+4915112345678' })],
   ['customer id', () => ({ customer_id: 'c' })],
   ['device', () => ({ device_details: { fingerprint: 'd' } })],
   ['card', () => ({ payment_method_details: { token: 'pm_1' } })],
-])('of lines with one %s the first one counts', async (_, shared) => {
+])('lines with the same %s are processed in the order of the file', async (_, shared) => {
   const order: number[] = [];
   const first: Onboard = async (input) => {
     const { n } = input as { n: number };
-    // The later ones are quicker.
+    // Later lines take less time.
     for (let turn = 0; turn < 20 - n; turn += 1) await new Promise(setImmediate);
     order.push(n);
     return n === 0 ? 'created' : 'recognised';
@@ -211,12 +217,12 @@ test.each<[string, (n: number) => object]>([
   expect(order).toEqual([...order].sort((a, b) => a - b));
 });
 
-test('a fault of ours stops it and names the line', async () => {
+test('an internal error stops the import and names the line', async () => {
   await writeFile(file, `${lines(1)}\n{"transaction_id": "x", "refused": "internal"}`);
   await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow('line 2: x was refused');
 });
 
-test('the bar tells share, speed and what is left', () => {
+test('the progress bar shows percentage, rate and remaining time', () => {
   const first = {
     offset: 0,
     lines: 0,

@@ -1,4 +1,4 @@
-/** The onboardings of a file, one JSON object a line, each carried out once whatever happens in between. */
+/** Imports the onboardings of a file, one JSON object per line, each processed once even across crashes. */
 
 import { open, rm } from 'node:fs/promises';
 import { isRecord } from '../../domain/validation.ts';
@@ -8,18 +8,18 @@ import { type Checkpoint, readCheckpoint, reportPath, writeCheckpoint } from './
 import { lockImport } from './lock.ts';
 import { type Line, type LineFault, MAX_LINE_BYTES, readLines } from './lines.ts';
 
-/** Between two checkpoints: what a crash makes the next run look at again. */
+/** At most this many lines are read again after a crash. */
 const LINES_PER_CHECKPOINT = 1_000;
-/** So many lines at once; more only wait for each other. */
+/** Lines in flight at a time; more would only wait for each other. */
 export const IMPORT_CONCURRENCY = 32;
 
-/** What an onboarding came to; `repeated`: it was carried out before, and has changed nothing now. */
+/** An onboarding's outcome; `repeated`: it was processed before and changed nothing now. */
 export type OnboardingOutcome = 'created' | 'recognised' | 'repeated';
 
-/** Carries one onboarding out, or finds that it was. @throws PersonaError */
+/** Processes one onboarding, unless it was processed before. @throws PersonaError */
 export type Onboard = (request: unknown) => Promise<OnboardingOutcome>;
 
-/** Why a line was left out. It never holds what stood in the line, but its transaction's id. */
+/** Why a line was rejected. Of the line's content it contains only the transaction's id. */
 interface Rejection {
   line: number;
   transaction_id?: string;
@@ -31,10 +31,10 @@ interface Rejection {
 type LineOutcome = OnboardingOutcome | 'blank' | Rejection;
 
 /**
- * Goes on where the last run of the same file has ended. Lines that are refused are reported and left out.
- * @param onProgress - after each checkpoint
- * @throws PersonaError where a server cannot be reached; what is done stays done
- * @throws CliFailure if another process imports it, or if it has changed since it was begun
+ * Resumes where the last run of the same file ended. Rejected lines are reported and skipped.
+ * @param onProgress - called after each checkpoint
+ * @throws PersonaError if a server cannot be reached; lines imported so far are kept
+ * @throws CliFailure if another process imports the file, or if it has changed since its import started
  */
 export async function importFile(
   file: string,
@@ -77,8 +77,8 @@ async function* inBatches(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
 }
 
 /**
- * Many at once, and in the order of the file where two lines may be of one transaction, person, device or card: who came
- * first, and with what proof, decides what the next one is.
+ * Concurrently, but in the order of the file where lines may share a transaction, customer, device or card: the first one,
+ * and what it proves, determines how the next one is recognised.
  */
 async function processLines(lines: readonly Line[], onboard: Onboard): Promise<LineOutcome[]> {
   const outcomes: LineOutcome[] = [];
@@ -132,12 +132,12 @@ function parse({ text }: Line): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // What the engine says of it repeats a part of the line.
+    // The engine's own message would repeat a part of the line.
     return undefined;
   }
 }
 
-/** Everything by which a line may be known again, as it is written but for capitals. */
+/** Everything that may identify a line's customer or transaction, trimmed and in lower case. */
 function identitiesOf(parsed: unknown): string[] {
   const line = fieldsOf(parsed);
   const listed = Array.isArray(line.digital_identifiers) ? line.digital_identifiers.map(fieldsOf) : [];
@@ -168,7 +168,7 @@ function rejection(line: number, parsed: unknown, { type, message, problems }: P
     line,
     ...(isShown && { transaction_id }),
     type,
-    // A message may name the transaction.
+    // The message may contain the transaction's id.
     detail: findCardNumber(message) === undefined ? message : ERRORS[type].title,
     ...(problems.length > 0 && { problems }),
   };
@@ -180,8 +180,8 @@ interface Report extends AsyncDisposable {
 }
 
 /**
- * What a run wrote after its last checkpoint is written again by the next one: it is cut off.
- * @param length - as the checkpoint has it; somebody may have taken the report away since
+ * Truncates what a run wrote after its last checkpoint, because the next run writes it again.
+ * @param length - from the checkpoint; the report may have been deleted since
  */
 async function openReport(file: string, length: number): Promise<Report> {
   const handle = await open(reportPath(file), 'a');

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 
-/** As large as a request over REST may be. */
+/** The same limit as for a REST request. */
 export const MAX_LINE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
@@ -13,22 +13,22 @@ export interface LineFault {
 export interface Line {
   /** From 1, as editors count. */
   number: number;
-  /** Without its end. */
+  /** Without the line ending. */
   text: string | LineFault;
-  /** Where the next line begins, in bytes. */
+  /** Where the next line starts, in bytes. */
   end: number;
 }
 
 /**
  * The lines of a file of any length, in bounded memory.
- * @param from - where the first of them begins, and how many there are before it
+ * @param from - where the first line to read starts, and how many lines precede it
  */
 export async function* readLines(file: string, from: { offset: number; line: number }): AsyncGenerator<Line> {
   let { offset: end, line: number } = from;
   let parts: Buffer[] = [];
   let length = 0;
   const append = (part: Buffer) => {
-    // Of a line that is too long only its length matters.
+    // Of a line that is too long only the length is needed.
     if (length <= MAX_LINE_BYTES) parts.push(part);
     length += part.length;
   };
@@ -54,11 +54,11 @@ export async function* readLines(file: string, from: { offset: number; line: num
   if (length > 0) yield endLine();
 }
 
-// Fatal: what is guessed in place of a byte would become a part of a name. It also leaves out the mark that some editors
-// write at the beginning of a file, and that stands in the middle where files were put together.
+// Fatal: replacement characters would become part of a name. The decoder also drops a byte order mark, which some editors
+// write at the start of a file, and which ends up in the middle of concatenated files.
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Without the mark that some editors write at a line's end. */
+/** Without the carriage return that some editors write at the end of a line. */
 function textOf(bytes: Buffer): string | LineFault {
   try {
     return UTF8.decode(bytes).replace(/\r$/, '');

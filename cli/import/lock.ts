@@ -1,4 +1,4 @@
-/** One import of a file at a time: two would write over each other's report. */
+/** Allows one import of a file at a time: two would overwrite each other's report. */
 
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { CliFailure, ExitCode } from '../failure.ts';
@@ -6,8 +6,8 @@ import { CliFailure, ExitCode } from '../failure.ts';
 export const lockPath = (file: string) => `${file}.import.lock`;
 
 /**
- * Holds the file's lock until it is disposed of. The lock of a process that was killed is taken over.
- * @throws CliFailure if another process that is alive holds it
+ * Holds the file's lock until disposed. The lock of a process that was killed is taken over.
+ * @throws CliFailure if a live process holds it
  */
 export async function lockImport(file: string): Promise<AsyncDisposable> {
   const path = lockPath(file);
@@ -17,13 +17,13 @@ export async function lockImport(file: string): Promise<AsyncDisposable> {
     else
       throw new CliFailure(
         ExitCode.failed,
-        `process ${holder} is importing ${file} already. If it does something else, delete ${path}`,
+        `process ${holder} is already importing ${file}. If that process is not an import, delete ${path}`,
       );
   }
   return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
 }
 
-/** Whoever finds it finds it whole: it is written elsewhere and then linked. */
+/** Atomic: the lock is written to another file and then linked. */
 async function tryCreate(path: string): Promise<boolean> {
   const ownPath = `${path}.${process.pid}`;
   await writeFile(ownPath, String(process.pid));
@@ -38,10 +38,10 @@ async function tryCreate(path: string): Promise<boolean> {
   }
 }
 
-/** The process that holds it; `undefined`: it has ended, and left the lock behind. */
+/** The process that holds the lock; `undefined`: it has ended and left the lock behind. */
 async function holderOf(path: string): Promise<number | undefined> {
   const pid = Number(await readFile(path, 'utf8').catch(() => ''));
-  // In a container that was started again, this process may have the number that the killed one had.
+  // In a restarted container this process may have the id of the one that was killed.
   if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return undefined;
   try {
     process.kill(pid, 0);

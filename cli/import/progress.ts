@@ -1,7 +1,7 @@
 import type { Checkpoint } from './checkpoint.ts';
 
 const WIDTH = 30;
-/** Where there is no terminal, a line now and then. */
+/** Interval of progress lines without a terminal. */
 const LINE_EVERY_MS = 10_000;
 
 /** Where progress is shown. */
@@ -12,7 +12,7 @@ export interface ProgressOutput {
 }
 
 /**
- * Shows how far an import has come, how fast it goes and how long it will take.
+ * Shows an import's progress, its rate and the remaining time.
  * @param total - bytes of the file
  */
 export function createProgress(
@@ -39,7 +39,7 @@ export function createProgress(
   };
 }
 
-/** `first`: where this run began. */
+/** `first`: the checkpoint that this run started from. */
 export function progressText(
   done: Checkpoint,
   { first, total, elapsedMs }: { first: Checkpoint; total: number; elapsedMs: number },

@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers());
 
 const busy = new PersonaError('graph_unavailable', 'Neo4j is too busy');
 
-test('a line whose server is busy for a moment is repeated until it is taken', async () => {
+test('a line whose server is briefly busy is retried until it succeeds', async () => {
   const onboard = vi
     .fn()
     .mockRejectedValueOnce(busy)
@@ -19,7 +19,7 @@ test('a line whose server is busy for a moment is repeated until it is taken', a
   expect(onboard.mock.calls).toEqual(Array(3).fill([{ transaction_id: 't' }]));
 });
 
-test('a server that stays away ends it after a minute or so', async () => {
+test('a server that stays unavailable ends the retries after about a minute', async () => {
   const started = Date.now();
   const outcome = withRetries(() => Promise.reject(busy))({});
   const thrown = expect(outcome).rejects.toBe(busy);
@@ -29,7 +29,7 @@ test('a server that stays away ends it after a minute or so', async () => {
   expect(Date.now() - started).toBeLessThan(100_000);
 });
 
-test('what is refused is not repeated', async () => {
+test('a refused line is not retried', async () => {
   const refused = new PersonaError('customer_not_found', 'unknown customer');
   const onboard = vi.fn().mockRejectedValue(refused);
   await expect(withRetries(onboard)({})).rejects.toBe(refused);

@@ -4,10 +4,10 @@ import type { Onboard } from './import-file.ts';
 
 const INITIAL_DELAY_MS = 250;
 const MAX_DELAY_MS = 10_000;
-/** With these delays about a minute: a server that restarts is waited for; one that is gone ends the import. */
+/** About a minute with these delays: long enough for a restarting server; a longer outage ends the import. */
 const MAX_RETRIES = 10;
 
-/** Repeats a line whose server was busy or away for a moment; it repeats nothing, since a transaction is carried out once. */
+/** Retries a line whose server was briefly busy or unavailable. This is safe, because a transaction is processed once. */
 export function withRetries(onboard: Onboard): Onboard {
   const policy = retry(
     handleType(PersonaError, ({ type }) => ERRORS[type].retryable),

@@ -1,6 +1,6 @@
 /**
- * The others: checkout, Chimera, Cerebrum, Synapse and the customer, each with only what it has in reality, a gRPC
- * client, a Temporal client of its own, or a browser.
+ * The external systems and people: checkout, Chimera, Cerebrum, Synapse, operators and the customer. Each uses only the
+ * interface that it has in production: gRPC, its own Temporal client, or REST.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -17,12 +17,12 @@ import {
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 
 const DEADLINE_MS = 15_000;
-/** The worker may be busy with charges meanwhile. */
+/** Allows for a worker that is busy with charges. */
 const SCHEDULE_MS = 60_000;
 
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
-/** What onboarding answers, as REST gives it. */
+/** The result of an onboarding, as REST returns it. */
 export interface OnboardingResult {
   customer_id: string;
   payment_method_id: string;
@@ -38,27 +38,27 @@ export interface Agents {
   updateTrust(device_id: string, trust_score: number): Promise<void>;
   /** Cerebrum, over gRPC. */
   getContext(customer_id: string): Promise<GetCustomerContextResponse>;
-  /** Synapse, by a signal through its own Temporal client, which knows nothing of Persona's encryption. */
+  /** Synapse, by a signal from its own Temporal client, which does not have Persona's encryption keys. */
   signalPaymentFailed(
     failure: { payment_id: string } & Record<string, unknown>,
   ): Promise<{ workflowId: string }>;
-  /** Anybody who wants to know, over gRPC. */
+  /** Any agent, over gRPC. */
   getRecovery(payment_id: string): Promise<GetRecoveryResponse | undefined>;
   /** The customer, over REST. */
   addCard(customer_id: string, card: { token: string }): Promise<{ payment_method_id: string }>;
-  /** Operations, which have everything compared with the gateway now. */
+  /** An operator, who starts a complete reconciliation now. */
   reconcile(id: string): Promise<void>;
   /** Chimera, over REST. */
   reportFraud(outcome: object): Promise<void>;
-  /** Operations, by a signal to the fraud case's process, as persona reinstate sends it. */
+  /** An operator, by the signal to the fraud case's process that persona reinstate sends. */
   reinstate(case_id: string, reason: string): Promise<{ workflowId: string }>;
-  /** What the customer reads of it over REST, oldest first. */
+  /** The customer's timeline over REST, oldest first. */
   timeline(customer_id: string): Promise<string[]>;
   /** @param runId absent: the newest run */
   fetchHistory(workflowId: string, runId?: string): Promise<History>;
-  /** Operations, by a query in Temporal's list filter: the ids found. */
+  /** An operator, by a query in Temporal's list filter. @returns the ids found */
   findWorkflows(query: string): Promise<string[]>;
-  /** Operations, by the schedule's own button: runs it now, and waits for the end. */
+  /** An operator, by triggering the schedule; waits for the end of the run. */
   runSchedule(id: string): Promise<{ workflowId: string }>;
   close(): Promise<void>;
 }
@@ -135,7 +135,7 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
     },
     async timeline(customer_id) {
       const response = await fetch(`${addresses.http}/api/v1/customers/${customer_id}/timeline?limit=100`);
-      if (!response.ok) throw new Error(`the timeline answered ${response.status}: ${await response.text()}`);
+      if (!response.ok) throw new Error(`the timeline returned ${response.status}: ${await response.text()}`);
       const { items } = (await response.json()) as { items: { text: string }[] };
       return items.map(({ text }) => text).reverse();
     },
@@ -186,6 +186,6 @@ async function post<T>(url: string, body: object): Promise<T> {
     body: JSON.stringify(body),
   });
   const answer = await response.text();
-  if (!response.ok) throw new Error(`POST ${url} answered ${response.status}: ${answer}`);
+  if (!response.ok) throw new Error(`POST ${url} returned ${response.status}: ${answer}`);
   return JSON.parse(answer) as T;
 }

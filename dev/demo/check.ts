@@ -1,4 +1,4 @@
-/** What must have come of a story, against what the graph, the ledger and the inbox say. */
+/** Checks a story's expected outcome against the graph, the ledger and the inbox. */
 
 import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { LedgerRow, Message, WalletRow } from './state-inspector.ts';
@@ -10,7 +10,7 @@ export interface Check {
   actual: string;
 }
 
-/** `methods`: the ids of the story's cards by their names; `tokens`: their names by the gateway's tokens. */
+/** `methods`: ids of the story's cards by name; `tokens`: names of the cards by the gateway's token. */
 export function check(
   { failure, expect }: Story,
   actual: {
@@ -41,12 +41,12 @@ export function check(
           .join(', ') || 'nothing',
     },
     {
-      label: 'requests to charge that reached the gateway',
+      label: 'charge requests received by the gateway',
       expected: expect.charged ? '1' : '0',
       actual: String(ledger.reduce((sum, row) => sum + row.requests, 0)),
     },
     {
-      label: 'default afterwards',
+      label: 'default payment method',
       expected: expect.default,
       actual: [...methods].find(([, id]) => id === defaultMethodId)?.[0] ?? 'none',
     },
@@ -56,15 +56,15 @@ export function check(
       actual: messages.map(({ template }) => template).join(', '),
     },
     {
-      label: 'no notice gives the reason away',
-      expected: 'no such word',
+      label: 'words in notices that disclose the reason',
+      expected: 'none',
       actual:
         messages
           .map(
             ({ subject, text }) =>
               /stolen|lost|fraud|reported|insufficient|velocity/i.exec(`${subject} ${text}`)?.[0],
           )
-          .find(Boolean) ?? 'no such word',
+          .find(Boolean) ?? 'none',
     },
   ];
   if (expect.status_of_failed) {

@@ -1,4 +1,4 @@
-/** A story's crash: a program is killed at the worst moment, while the gateway has the money and nobody has its answer. */
+/** A story's crash: kills a program at the worst moment, after the gateway's capture and before its response arrives. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { PersonaSystem } from '../persona.ts';
@@ -7,9 +7,9 @@ import { elapsedSince } from '../stack/progress.ts';
 const LIMIT_MS = 30_000;
 
 /**
- * Waits until a charge of this card stands still at the gateway, kills the program, and starts it again once the
- * gateway's answer has gone nowhere.
- * @returns what happened, a line each
+ * Waits until a charge of this card is held at the gateway, kills the program, releases the charge, whose response is
+ * lost, and restarts the program.
+ * @returns the events, one line each
  */
 export async function killDuringCharge(
   { addresses, programs }: PersonaSystem,
@@ -17,7 +17,7 @@ export async function killDuringCharge(
   token: string,
 ): Promise<string[]> {
   const program = programs.get(name);
-  if (program === undefined) throw new Error(`there is no program ${name} to be killed`);
+  if (program === undefined) throw new Error(`unknown program ${name}`);
   const hold = await waitForHold(addresses.gateway, token);
   const killed = program.child.pid;
   await program.kill();
@@ -25,8 +25,8 @@ export async function killDuringCharge(
   const startedAt = Date.now();
   await program.restart();
   return [
-    `the gateway has taken the money and not answered yet: now the ${name} is killed (kill -9 ${killed})`,
-    'the gateway answers, and nobody is there to hear it',
+    `the gateway has captured the payment but not responded yet: the ${name} is killed (kill -9 ${killed})`,
+    'the gateway responds, and the response is lost',
     `a new ${name} starts (process ${program.child.pid}, ${elapsedSince(startedAt)})`,
   ];
 }
@@ -38,5 +38,5 @@ async function waitForHold(gateway: string, token: string): Promise<string> {
     const hold = data.find(({ payment_method }) => payment_method === token);
     if (hold !== undefined) return hold.id;
   }
-  throw new Error(`no charge of ${token} came to stand at the gateway`);
+  throw new Error(`no charge of ${token} was held at the gateway within ${LIMIT_MS / 1000} s`);
 }

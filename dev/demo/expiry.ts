@@ -1,4 +1,4 @@
-/** The story of two cards whose month ends: one is renewed at the gateway without a word, of the other its customer hears once. */
+/** The story of two expiring cards: one is renewed at the gateway without an event, for the other one notice is sent. */
 
 import { today } from '../../domain/expiry/calendar.ts';
 import type { Agents } from './agents.ts';
@@ -10,7 +10,7 @@ import type { StoryResult } from './format-story.ts';
 
 const NEW_CARD_VALIDITY_YEARS = 4;
 
-/** Somebody whose only card ends with this month, whenever the demo is played. */
+/** A customer whose only card expires at the end of the current month. */
 function cardholder(
   id: string,
   name: string,
@@ -58,23 +58,23 @@ export async function playExpiry(
       (card) => void cards.set(id, card),
     );
     customers.set(id, onboarded.customerId);
-    lines.push(`${customer.name} has one card, and it is good until the end of this month`);
+    lines.push(`${customer.name} has one card, which is valid until the end of this month`);
   }
   const [gita, hugo] = [renewed, expiring].map(({ id }) => customers.get(id) as string) as [string, string];
   const [oldCard, unchangedCard] = [renewed, expiring].map(({ id }) => cards.get(id) as Card) as [Card, Card];
   const renewedCard = { ...oldCard, exp_year: oldCard.exp_year + NEW_CARD_VALIDITY_YEARS, last4: '2217' };
   await inspector.renewCard(renewedCard);
   lines.push(
-    `Gita's bank gives out a new card, ending in ${renewedCard.last4}: the gateway's account updater has it, and its event is lost on the way`,
+    `Gita's bank issues a new card ending in ${renewedCard.last4}: the gateway's account updater has it, but its event is lost`,
   );
 
   const startedAt = Date.now();
   const { workflowId } = await agents.runSchedule('card-expiry-monitor');
   await until('the notice card_expiring', async () => (await inspector.inbox(hugo)).length > 0);
   const tookMs = Date.now() - startedAt;
-  lines.push('the schedule card-expiry-monitor runs: the gateway is asked about both cards');
+  lines.push('the schedule card-expiry-monitor runs and reads both cards at the gateway');
   await agents.runSchedule('card-expiry-monitor');
-  lines.push('it runs once more, and nobody is written to again');
+  lines.push('it runs once more and sends no further notice');
 
   const [walletOfGita, walletOfHugo, toGita, toHugo, charges] = await Promise.all([
     inspector.wallet(gita),
@@ -112,7 +112,7 @@ export async function playExpiry(
   return {
     story: {
       id: 'expiring',
-      title: 'Two cards are good until the end of the month, and one bank has sent a new one',
+      title: 'Two cards expire at the end of the month, and one bank has issued a new one',
     },
     ...{ lines, tookMs, workflowId, checks, messages: [...toGita, ...toHugo] },
   };

@@ -1,4 +1,4 @@
-/** How a story is told on the terminal. */
+/** Formats a story for the terminal. */
 
 import { styleText } from 'node:util';
 import type { RunFile } from '../../platform/run-file.ts';
@@ -6,7 +6,7 @@ import type { Check } from './check.ts';
 import type { PlayedStory } from './play.ts';
 import type { Story } from './stories.ts';
 
-/** What is told of a story. */
+/** The part of a played story that is shown. */
 export interface StoryResult
   extends Pick<PlayedStory, 'lines' | 'tookMs' | 'messages' | 'checks' | 'workflowId'> {
   story: Pick<Story, 'id' | 'title'>;
@@ -26,11 +26,11 @@ export function formatStory(played: StoryResult, addresses: RunFile): string {
   ].join('\n');
 }
 
-/** What is wrong, a line each; empty if all is well. */
+/** The failed checks, one line each. */
 export function formatFailures({ story, checks }: StoryResult): string[] {
   return checks
     .filter(hasFailed)
-    .map((one) => `${story.id}: ${one.label} must be '${one.expected}' and is '${one.actual}'`);
+    .map((one) => `${story.id}: ${one.label}: expected '${one.expected}', found '${one.actual}'`);
 }
 
 function formatCheck(one: Check): string {

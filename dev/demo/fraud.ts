@@ -1,4 +1,4 @@
-/** The story of a customer who is suspended in the middle of a recovery, and reinstated by a person. */
+/** The story of a customer who is suspended during a recovery and reinstated by an operator. */
 
 import type { Agents } from './agents.ts';
 import type { Check } from './check.ts';
@@ -53,7 +53,9 @@ export async function playFraud(
     ...{ occurred_at: new Date().toISOString(), decline_code: 'insufficient_funds' },
   });
   await waitForNotice(inspector, customerId, 'no_alternative');
-  lines.push('her subscription fails for lack of funds, and no other card is left: the recovery waits');
+  lines.push(
+    'her subscription is declined for insufficient funds and she has no other card: the recovery waits',
+  );
 
   const caseId = `case-${run}`;
   await agents.reportFraud({
@@ -63,7 +65,7 @@ export async function playFraud(
   await waitForNotice(inspector, customerId, 'account_suspended');
   const { status: statusAfterReport } = await agents.getContext(customerId);
   lines.push(
-    `Chimera reports confirmed fraud: the account is ${statusAfterReport}, and she is told at her verified address`,
+    `Chimera reports confirmed fraud: the account is ${statusAfterReport}, and she is notified at her verified address`,
   );
 
   const newCard: Card = {
@@ -76,11 +78,11 @@ export async function playFraud(
     (error: Error) => /customer_suspended/.exec(error.message)?.[0] ?? error.message,
   );
   const chargesWhileSuspended = await inspector.ledger(paymentId);
-  lines.push(`a card that is added now is refused (${addCardResult})`);
+  lines.push(`adding a card is now refused (${addCardResult})`);
 
   const { workflowId } = await agents.reinstate(caseId, 'she called, and was identified');
   await until('the reinstatement', async () => (await agents.getContext(customerId)).status === 'active');
-  lines.push('a person speaks with her, and reinstates her');
+  lines.push('an operator speaks with her and reinstates her');
   await agents.addCard(customerId, newCard);
   const recovery = await until(`the end of the recovery of ${paymentId}`, async () => {
     const found = await agents.getRecovery(paymentId);
@@ -88,7 +90,7 @@ export async function playFraud(
   });
   await waitForNotice(inspector, customerId, 'recovered');
   const tookMs = Date.now() - startedAt;
-  lines.push('she adds her new card, and the recovery charges it at once');
+  lines.push('she adds her new card, and the recovery charges it immediately');
 
   const [state, ledger, messages] = await Promise.all([
     inspector.obligation(paymentId),
@@ -97,9 +99,9 @@ export async function playFraud(
   ]);
   const captured = ledger.filter((row) => row.status === 'succeeded');
   const checks: Check[] = [
-    { label: 'the account after confirmed fraud', expected: 'suspended', actual: statusAfterReport },
-    { label: 'a card that is added then', expected: 'customer_suspended', actual: addCardResult },
-    { label: 'charges while she is suspended', expected: '0', actual: String(chargesWhileSuspended.length) },
+    { label: 'account status after confirmed fraud', expected: 'suspended', actual: statusAfterReport },
+    { label: 'adding a card while suspended', expected: 'customer_suspended', actual: addCardResult },
+    { label: 'charges while suspended', expected: '0', actual: String(chargesWhileSuspended.length) },
     { label: 'outcome', expected: 'recovered', actual: recovery.outcome ?? recovery.state },
     { label: 'obligation in the graph', expected: 'recovered', actual: state ?? 'none' },
     {
@@ -115,7 +117,7 @@ export async function playFraud(
   ];
   const story = {
     id,
-    title: 'Confirmed fraud stops a recovery in the middle, until a person reinstates the customer',
+    title: 'Confirmed fraud suspends a recovery until an operator reinstates the customer',
   };
   return { story, lines, tookMs, workflowId, checks, messages };
 }

@@ -1,4 +1,4 @@
-/** `npm run demo`: brings everything up, plays the stories from outside, tells them, and checks each outcome. */
+/** `npm run demo`: starts the system, plays the stories from outside, prints them, and checks each outcome. */
 
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ await runDevCommand(async ({ guard, log }) => {
   const failedChecks = stories.flatMap((played) => formatFailures(played));
   log(
     failedChecks.length === 0
-      ? 'Every outcome is as it must be: in the graph, the ledger and the inbox.'
+      ? 'Every outcome is as expected in the graph, the ledger and the inbox.'
       : failedChecks.join('\n'),
   );
   await waitBeforeExit(log);
@@ -39,9 +39,7 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
   const run = randomBytes(3).toString('hex');
   const crash: CrashProgram = async (program, token) => {
     const lines = await killDuringCharge(system, program, token);
-    log(
-      `\n(the ${program} was killed during a charge: what became of it is asked when the charge's 45 s are over…)`,
-    );
+    log(`\n(the ${program} was killed during a charge, which is resolved after its timeout of 45 s…)`);
     return lines;
   };
   const all: StoryResult[] = [];
@@ -75,15 +73,17 @@ function save(name: string, content: string): void {
   writeFileSync(join(OUTPUT_FOLDER, name), content);
 }
 
-/** On a terminal the links stay alive until Enter; with `--keep` until Ctrl-C; otherwise what was saved must do. */
+/** Keeps the system running: on a terminal until Enter, with `--keep` until Ctrl-C, otherwise not at all. */
 async function waitBeforeExit(log: (line: string) => void): Promise<void> {
   log(`Stories and histories are saved in ${OUTPUT_FOLDER}`);
   if (process.argv.includes('--keep')) {
-    log('Everything keeps running: open the links. Ctrl-C stops it.');
+    log('The system keeps running, so that you can open the links. Press Ctrl-C to stop it.');
     await new Promise(() => {});
   }
   if (!process.stdin.isTTY || !process.stdout.isTTY) return;
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  await terminal.question('Open the links while everything still runs; Enter stops it. ');
+  await terminal.question(
+    'The system is still running, so that you can open the links. Press Enter to stop it. ',
+  );
   terminal.close();
 }

@@ -1,4 +1,4 @@
-/** Plays one story from outside and checks what came of it. */
+/** Plays one story from outside and checks its outcome. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
@@ -13,22 +13,22 @@ export interface PlayedStory {
   paymentId: string;
   workflowId: string;
   recovery: GetRecoveryResponse;
-  /** What people said and did, a line each. */
+  /** The events, one line each. */
   lines: string[];
-  /** From the signal to the end, milliseconds. */
+  /** From the signal to the end, in milliseconds. */
   tookMs: number;
   messages: Message[];
   checks: Check[];
 }
 
 const DAY = 86_400_000;
-/** A charge whose worker died is given up after 45 s; everything else takes seconds. Two minutes are a stuck one. */
+/** A charge whose worker died times out after 45 s; everything else takes seconds. After two minutes a story is stuck. */
 const LIMIT_MS = 120_000;
 
-/** What a story may do to the system itself. @returns what happened, a line each */
+/** Kills a program during a charge. @returns the events, one line each */
 export type CrashProgram = (program: string, token: string) => Promise<string[]>;
 
-/** @param run makes every id of this run its own, so that a graph that has seen the demo before does not matter */
+/** @param run makes the ids of this run unique, so that the demo may run several times on one graph */
 export async function playStory(
   story: Story,
   run: string,
@@ -44,7 +44,7 @@ export async function playStory(
 
   const { customerId, devices } = await onboard(story, run, agents, inspector, onCard);
   const cards = story.customer.onboardings.map(({ card }) => card.name);
-  lines.push(`${story.customer.name} is onboarded with ${cards.length} card(s): ${cards.join(', ')}`);
+  lines.push(`${story.customer.name} is onboarded with these cards: ${cards.join(', ')}`);
 
   for (const { fingerprint, score } of story.customer.trust) {
     await agents.updateTrust(required(devices, fingerprint), score);
@@ -53,7 +53,7 @@ export async function playStory(
   const context = await agents.getContext(customerId);
   const trusted = context.trusted_devices.length;
   lines.push(
-    `Cerebrum asks for the context: ${context.payment_method_count} methods, ${trusted} trusted device(s)`,
+    `Cerebrum reads the context: payment methods: ${context.payment_method_count}, trusted devices: ${trusted}`,
   );
 
   const paymentId = `${story.id}-${run}`;
@@ -87,7 +87,7 @@ export async function playStory(
       (await inspector.inbox(customerId)).some(hasTemplate(shown)),
     );
     lines.push(
-      `${story.customer.name} is told that no card is left to charge, and adds a ${story.then_adds.name}`,
+      `${story.customer.name} is notified that no other card can be charged, and adds a ${story.then_adds.name}`,
     );
     const card = withRunToken(story.then_adds, run);
     await inspector.issueCard(card);
@@ -147,12 +147,12 @@ export async function playStory(
     );
     return [
       `the ${name} is detached at the gateway, and the webhook is lost`,
-      `operations have everything compared (persona reconcile): it leaves the wallet`,
+      `an operator starts a reconciliation (persona reconcile), which removes it from the wallet`,
     ];
   }
 }
 
-/** Onboards a story's customer, card after card. @param onCard hears of each card, with the token of this run */
+/** Onboards a story's customer, card after card. @param onCard called for each card, with the token of this run */
 export async function onboard(
   story: Pick<Story, 'id' | 'customer'>,
   run: string,
@@ -181,22 +181,22 @@ export async function onboard(
     devices.set(fingerprint, onboarded.device_id);
     onCard(card, onboarded.payment_method_id);
     const id = onboarded.payment_method_id;
-    await until(`the gateway's word on the ${card.name}`, async () =>
+    await until(`the activation of the ${card.name}`, async () =>
       (await inspector.wallet(onboarded.customer_id)).some(
         (row) => row.payment_method_id === id && row.status === 'active',
       ),
     );
   }
-  if (customerId === undefined) throw new Error(`${story.id} has nobody to onboard`);
+  if (customerId === undefined) throw new Error(`${story.id} has no onboardings`);
   return { customerId, devices };
 }
 
-/** What the customer can read of the charges meanwhile. */
+/** The timeline's entries about this payment's charges. */
 async function timelineOfCharges(paymentId: string, agents: Agents, customerId: string): Promise<string[]> {
   const shown = (await agents.timeline(customerId)).filter(
     (text) => text.includes(paymentId) && /charge/.test(text),
   );
-  return shown.map((text) => `the timeline says: ${text}`);
+  return shown.map((text) => `the timeline shows: ${text}`);
 }
 
 function withRunToken(card: Card, run: string): Card {
@@ -223,17 +223,17 @@ const hasTemplate = (template: string) => (message: Message) => message.template
 
 function required<K, V>(map: Map<K, V>, key: K): V {
   const value = map.get(key);
-  if (value === undefined) throw new Error(`the story speaks of '${String(key)}', which it never brought in`);
+  if (value === undefined) throw new Error(`the story refers to '${String(key)}', which it does not define`);
   return value;
 }
 
-/** Asks again until there is an answer. @throws Error naming what did not come */
+/** Polls until there is a value. @throws Error naming what was awaited, after the time limit */
 export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
   const limit = Date.now() + LIMIT_MS;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > limit) throw new Error(`${what} did not come within ${LIMIT_MS / 1000} s`);
+    if (Date.now() > limit) throw new Error(`${what} did not happen within ${LIMIT_MS / 1000} s`);
     await setTimeout(50);
   }
 }

@@ -1,4 +1,4 @@
-/** What really happened, looked up where it cannot be embellished: the graph, the gateway's ledger, the inbox. */
+/** Reads the actual state from its sources: the graph, the gateway's ledger and the inbox. */
 
 import neo4j from 'neo4j-driver';
 import type { RunFile } from '../../platform/run-file.ts';
@@ -19,7 +19,7 @@ export interface LedgerRow {
   status: string;
   amount: number;
   currency: string;
-  /** How often the gateway was asked for it. */
+  /** How many requests the gateway received for it. */
   requests: number;
 }
 
@@ -33,20 +33,20 @@ export interface Message {
 
 export interface StateInspector {
   wallet(customerId: string): Promise<WalletRow[]>;
-  /** State of the obligation, as the graph has it. */
+  /** State of the obligation in the graph. */
   obligation(paymentId: string): Promise<string | undefined>;
-  /** Every charge that the gateway knows of this payment. */
+  /** Every charge of this payment at the gateway. */
   ledger(paymentId: string): Promise<LedgerRow[]>;
-  /** The same of these cards, for whatever payment. */
+  /** Every charge of these cards, for any payment. */
   charges(tokens: readonly string[]): Promise<LedgerRow[]>;
   inbox(customerId: string): Promise<Message[]>;
-  /** Tells the gateway of a card, as if its holder had typed it into the gateway's own page. */
+  /** Registers a card at the gateway, as if its holder had entered it on the gateway's own page. */
   issueCard(card: Card): Promise<void>;
-  /** Gives a card other details there, as its bank does; the gateway's event of it is lost. */
+  /** Changes a card's details at the gateway, as its bank does; the gateway's event is lost. */
   renewCard(card: Card): Promise<void>;
   /** Detaches a card at the gateway without a webhook. */
   detachSilently(token: string): Promise<void>;
-  /** Is the card attached to a customer there? */
+  /** Whether the card is attached to a customer at the gateway. */
   isAttached(token: string): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -95,12 +95,12 @@ export function openStateInspector(addresses: RunFile): StateInspector {
     async detachSilently(token) {
       const address = `${addresses.gateway}/_sim/payment_methods/${token}/detach_silently`;
       const response = await fetch(address, { method: 'POST' });
-      if (!response.ok) throw new Error(`the gateway kept card ${token}: ${await response.text()}`);
+      if (!response.ok) throw new Error(`the gateway did not detach card ${token}: ${await response.text()}`);
     },
     async isAttached(token) {
       const headers = { authorization: 'Bearer sk_test_demo' };
       const response = await fetch(`${addresses.gateway}/v1/payment_methods/${token}`, { headers });
-      if (!response.ok) throw new Error(`the gateway does not know card ${token}: ${await response.text()}`);
+      if (!response.ok) throw new Error(`the gateway did not return card ${token}: ${await response.text()}`);
       return ((await response.json()) as { customer: string | null }).customer !== null;
     },
     close: () => driver.close(),
@@ -109,6 +109,6 @@ export function openStateInspector(addresses: RunFile): StateInspector {
 
 async function list<T>(url: string): Promise<T[]> {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`GET ${url} answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`GET ${url} returned ${response.status}: ${await response.text()}`);
   return ((await response.json()) as { data: T[] }).data;
 }

@@ -1,4 +1,4 @@
-/** The demo's input, `stories.json`: customers with their cards and devices, a failure each, and what must come of it. */
+/** The demo's input, `stories.json`: customers with cards and devices, a payment failure each, and its expected outcome. */
 
 import { readFileSync } from 'node:fs';
 
@@ -10,7 +10,7 @@ export interface Card {
   last4: string;
   exp_month: number;
   exp_year: number;
-  /** What the gateway does with the first requests to charge it, as its simulator's script; it approves the others. */
+  /** The simulator's script for the first charge requests; all later ones are approved. */
   script?: object[];
 }
 
@@ -18,7 +18,7 @@ export interface Onboarding {
   /** How long ago the customer used this card for the first time. */
   days_ago: number;
   card: Card;
-  /** An OnboardingRequest, but for its ids, its time and the card's token. */
+  /** An OnboardingRequest without its ids, its time and the card's token. */
   request: Record<string, unknown> & { device_details: { fingerprint: string } };
 }
 
@@ -28,7 +28,7 @@ export interface Story {
   customer: {
     name: string;
     onboardings: Onboarding[];
-    /** What Chimera thinks of each device, 0 to 1. */
+    /** Chimera's trust score for each device, 0 to 1. */
     trust: { fingerprint: string; score: number }[];
   };
   failure: {
@@ -41,23 +41,23 @@ export interface Story {
     decline_code: string;
     network_code: string;
   };
-  /** The program that is killed while this card's charge stands still at the gateway. */
+  /** The program that is killed while this card's charge is held at the gateway. */
   kills?: { program: string; during: string };
-  /** The card that the customer adds when told that none is left. */
+  /** The card that the customer adds when notified that no other can be charged. */
   then_adds?: Card;
   /** Name of the card that is detached at the gateway afterwards, without a webhook. */
   then_detached?: string;
   expect: {
     outcome: string;
     class: string;
-    /** Name of the card that is charged; absent: none may be. */
+    /** Name of the card that is charged; absent: no card may be charged. */
     charged?: string;
     why: string;
     status_of_failed?: string;
     consent_of_failed?: boolean;
     /** Name of the card that is the default afterwards. */
     default: string;
-    /** Templates, in the order in which they arrive. */
+    /** Templates, in order of arrival. */
     notices: string[];
   };
 }

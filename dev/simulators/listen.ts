@@ -11,7 +11,7 @@ export interface HttpEnv {
 
 export interface RunningHttpServer {
   url: string;
-  /** Ends at once, whoever is still connected. */
+  /** Closes immediately, including open connections. */
   close: () => Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export async function listen(
 ): Promise<RunningHttpServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const server = serve(
-    // The process's own Request and Response stay as they are: tests run simulators inside of theirs.
+    // Does not replace the global Request and Response: tests run simulators in their own process.
     { fetch, hostname: '127.0.0.1', port: port ?? 0, overrideGlobalObjects: false },
     (info) => resolve(info.port),
   );
@@ -36,7 +36,7 @@ export async function listen(
   return { url, close };
 }
 
-/** Cuts the connection instead of answering. */
+/** Closes the connection without a response. */
 export function dropConnection(c: Context<HttpEnv>): Response {
   c.env.incoming.socket.resetAndDestroy();
   return RESPONSE_ALREADY_SENT;

@@ -1,12 +1,12 @@
-/** Reads the body of `/_sim/mode`: `{"mode": "away"}`, or for short the mode alone, as a word or as the only name (`{"slow_ms": 500}`). */
+/** Reads the body of `/_sim/mode`: `{"mode": "away"}`, or in short form `away`, or the mode as the only key (`{"slow_ms": 500}`). */
 
 export interface ModeRequest {
   mode: string;
-  /** What came with the name, if it stood alone. */
+  /** The value, if the mode was the only key. */
   value: unknown;
 }
 
-/** `undefined`: not one of `known`. */
+/** `undefined`: the mode is not one of `known`. */
 export function readMode(text: string, known: readonly string[]): ModeRequest | undefined {
   const requested = modeIn(parsed(text));
   return requested !== undefined && known.includes(requested.mode) ? requested : undefined;

@@ -8,7 +8,7 @@ test.each([
   ['inbox', ['url', 'webhook', 'smtp']],
   ['chimera', ['control', 'grpc']],
 ])(
-  'the %s simulator says where it is in its first line, and ends cleanly when asked to',
+  'the %s simulator prints its addresses in its first line, and ends cleanly on SIGTERM',
   async (name, addresses) => {
     const child = spawn(process.execPath, [`${import.meta.dirname}/${name}/main.ts`], {
       env: { ...process.env, SIM_PORT: '0' },

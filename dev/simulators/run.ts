@@ -1,10 +1,10 @@
-/** What the simulators' processes have in common: one ready line on stdout, and a clean end on SIGTERM or SIGINT. */
+/** Common to the simulators' processes: one ready line on stdout, and a clean exit on SIGTERM or SIGINT. */
 
 interface Closable {
   close: () => Promise<void>;
 }
 
-/** Starts, prints `{"ready":{…}}` with everything that `start` gave but `close`, and ends with exit code 0 when asked to. */
+/** Starts the simulator, prints `{"ready":{…}}` with its addresses, and exits with code 0 on SIGTERM or SIGINT. */
 export async function runSimulator<T extends Closable>(start: () => Promise<T>): Promise<void> {
   const running = await start();
   const { close, ...addresses } = running;

@@ -22,7 +22,7 @@ afterEach(() => rmSync(cache, { recursive: true, force: true }));
 const put = (text: string) => async (folder: string) => writeFileSync(join(folder, 'file'), text);
 const quiet = () => {};
 
-test('two at once fill a folder once, and it shows only when it is complete', async () => {
+test('concurrent callers fill a folder once, and it appears only when complete', async () => {
   let fillings = 0;
   const fill = async (folder: string) => {
     fillings += 1;
@@ -38,7 +38,7 @@ test('two at once fill a folder once, and it shows only when it is complete', as
   expect(folders.map((folder) => readFileSync(join(folder, 'file'), 'utf8'))).toEqual(['whole', 'whole']);
 });
 
-test('what failed or was killed half-way is thrown away and done again', async () => {
+test('a failed or interrupted download is discarded and repeated', async () => {
   const failing = ensureCached(cache, 'thing-1', 'downloading', quiet, () =>
     Promise.reject(new Error('cut off')),
   );
@@ -48,7 +48,7 @@ test('what failed or was killed half-way is thrown away and done again', async (
   expect(readdirSync(cache)).toEqual(['thing-1']);
 });
 
-test('says what it does and how long it took', async () => {
+test('the download and its duration are logged', async () => {
   const lines: string[] = [];
   await ensureCached(cache, 'thing-1', 'downloading it', (line) => lines.push(line), put('x'));
   expect(lines).toEqual(['downloading it…', expect.stringMatching(/^downloading it: done in \d+\.\d s$/)]);
@@ -56,7 +56,7 @@ test('says what it does and how long it took', async () => {
   expect(lines).toHaveLength(2);
 });
 
-test('PERSONA_CACHE_DIR names the folder; without it the user has one', () => {
+test('the cache is in PERSONA_CACHE_DIR, or else in a folder of the user', () => {
   expect(cacheFolder({ PERSONA_CACHE_DIR: cache })).toBe(cache);
   expect(cacheFolder({})).toMatch(/persona/);
   expect(cacheFolder({}).startsWith(homedir())).toBe(true);

@@ -6,7 +6,7 @@ import { type Log, withProgress } from './progress.ts';
 
 type Environment = Record<string, string | undefined>;
 
-/** Where downloaded servers are kept: `PERSONA_CACHE_DIR`, or `persona` in the user's cache folder. */
+/** The folder for downloaded servers: `PERSONA_CACHE_DIR`, or `persona` in the user's cache folder. */
 export function cacheFolder(env: Environment): string {
   if (env.PERSONA_CACHE_DIR) return resolve(env.PERSONA_CACHE_DIR);
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'persona');
@@ -15,12 +15,12 @@ export function cacheFolder(env: Environment): string {
 }
 
 /**
- * Gives the folder of one version of something that is downloaded once and kept. A folder that exists is complete: it is
- * filled under another name and renamed, by one process at a time.
+ * The folder of one version of a download, which is filled if it does not exist. A folder that exists is complete: one
+ * process at a time fills it under another name and renames it.
  *
  * @param name with its version, e.g. `neo4j-5.26.12`
- * @param what what is downloaded and from where, in words
- * @param fill puts the content into the empty folder it is given
+ * @param what a description of the download and its source, for the log
+ * @param fill writes the content to the given empty folder
  */
 export async function ensureCached(
   cache: string,
@@ -44,12 +44,12 @@ export async function ensureCached(
         rmSync(unfinished, { recursive: true, force: true });
       }
     },
-    () => log(`${what}: another copy is at it, waiting`),
+    () => log(`${what}: waiting for another process that does the same`),
   );
   return folder;
 }
 
-/** Only called under the lock, so nobody is still filling what is found here. */
+/** Called only under the lock, so no process is still filling these folders. */
 function removeUnfinished(cache: string, name: string): void {
   mkdirSync(cache, { recursive: true });
   for (const entry of readdirSync(cache)) {

@@ -4,14 +4,14 @@ import { dirname } from 'node:path';
 import type { Guard, Stage } from './guard.ts';
 import { lastLines } from './tools.ts';
 
-/** A program in its own process group, writing to a log file. */
+/** A program in a separate process group that writes to a log file. */
 export interface Child {
   readonly pid: number;
   readonly logFile: string;
-  /** Undefined while it runs; then how it ended, in words. */
+  /** Undefined while it runs; then a description of how it ended. */
   readonly exitReason: string | undefined;
   readonly exited: Promise<void>;
-  /** All it has printed, and written to its own log, since it was started. */
+  /** Everything it has printed, or written to its own log, since it was started. */
   output(): string;
 }
 
@@ -21,17 +21,17 @@ export interface ChildOptions {
   env: Record<string, string | undefined>;
   cwd?: string;
   logFile: string;
-  /** A file that the program itself writes its log to. */
+  /** A log file that the program writes itself. */
   ownLog?: string;
   stage: Stage;
   guard: Guard;
 }
 
 /**
- * Starts a program that its guard stops. Its output goes to the file itself rather than through this process, so that it
- * can outlive us; a log that exists is continued.
+ * Starts a program that the guard stops. Its output is written directly to the file, so that it can outlive this process;
+ * an existing log is appended to.
  *
- * @throws StackError when the guard is already stopping everything
+ * @throws StackError if the guard is already stopping everything
  */
 export function startChild(options: ChildOptions): Child {
   const { file, args, env, cwd, logFile, ownLog, stage, guard } = options;
@@ -56,7 +56,7 @@ export function startChild(options: ChildOptions): Child {
       resolve();
     });
     child.once('exit', (code, signal) => {
-      exitReason = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+      exitReason = signal === null ? `ended with exit code ${code}` : `was terminated by ${signal}`;
       if (pid !== undefined) guard.disown(pid);
       resolve();
     });
@@ -82,8 +82,8 @@ function lengthOf(file: string | undefined): number {
   return file !== undefined && existsSync(file) ? statSync(file).size : 0;
 }
 
-/** Why a child is not ready: how it ended, or that it takes too long, and the end of what it printed. */
+/** Why a child is not ready: how it ended, or that the time limit has passed, with the end of its output. */
 export function describeFailure(name: string, child: Child, limitMs: number): string {
-  const reason = child.exitReason ?? `gave no answer within ${limitMs / 1000} s`;
+  const reason = child.exitReason ?? `was not ready within ${limitMs / 1000} s`;
   return `${name} ${reason}; the end of ${child.logFile}:\n${lastLines(child.output(), 40)}`;
 }

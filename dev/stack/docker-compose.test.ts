@@ -6,13 +6,13 @@ import { versions } from './versions.ts';
 
 const compose = readFileSync(fileURLToPath(new URL('../../docker-compose.yml', import.meta.url)), 'utf8');
 
-test('Docker Compose starts the versions that the stack starts', () => {
+test('Docker Compose uses the same server versions as the stack', () => {
   expect(compose).toContain(`image: neo4j:${versions.neo4j.version}-community\n`);
   expect(compose).toContain(`image: temporalio/temporal:${versions.temporal.version}\n`);
   expect(compose).toContain(`image: stripe/stripe-mock:v${versions.stripe_mock.version}\n`);
 });
 
-test('its ports are the usual ones, on loopback only', () => {
+test('Docker Compose publishes the default ports, on loopback only', () => {
   const ports = [...compose.matchAll(/^ {6}- (\S+:\d+:\d+)$/gm)].map(([, port]) => port);
   expect(ports).toEqual([
     '127.0.0.1:7687:7687',
@@ -22,7 +22,7 @@ test('its ports are the usual ones, on loopback only', () => {
   ]);
 });
 
-test('its Temporal knows every search attribute', () => {
+test('Docker Compose’s Temporal has every search attribute', () => {
   const names = [...compose.matchAll(/--search-attribute=(\w+)=Keyword/g)].map(([, name]) => name);
   expect(names.sort()).toEqual(Object.values(SearchAttribute).sort());
 });

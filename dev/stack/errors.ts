@@ -1,9 +1,9 @@
-/** Something on this machine keeps the stack from starting; the message alone tells the reader what to do. */
+/** A condition on this machine prevents the stack from starting; the message alone explains what to do. */
 export class StackError extends Error {
   override name = 'StackError';
 }
 
-/** One line for a prerequisite that is not there: what is missing, and the two ways to get it. */
+/** One line for a missing prerequisite, with the two ways to provide it. */
 export function missingPrerequisite(
   what: string,
   forWhat: string,
@@ -11,6 +11,6 @@ export function missingPrerequisite(
   service: string,
 ): StackError {
   return new StackError(
-    `${what} is missing, needed for ${forWhat}: ${install}, or start it with 'docker compose up -d ${service}' and set its address in the environment (see docker-compose.yml)`,
+    `${what} is missing, which ${forWhat} requires: ${install}, or start ${forWhat} with 'docker compose up -d ${service}' and set its address in the environment (see docker-compose.yml)`,
   );
 }

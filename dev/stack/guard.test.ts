@@ -19,7 +19,7 @@ const FOREVER = 'setInterval(() => {}, 1000)';
 const node = (code: string) => ({ file: process.execPath, args: ['-e', code], env: process.env });
 const expectGone = (pid: number) => expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
 
-test('stop ends what it was given, programs with their children, and deletes what it was told to', async () => {
+test('stop ends the owned programs with their children, and deletes the registered paths', async () => {
   const guard = startGuard();
   guard.removeAtEnd(folder);
   const parent = `const { spawn } = require('node:child_process');
@@ -34,7 +34,7 @@ test('stop ends what it was given, programs with their children, and deletes wha
   expect(existsSync(folder)).toBe(false);
 });
 
-test('programs may end their work before the servers go', async () => {
+test('programs end before the servers are stopped', async () => {
   const guard = startGuard();
   const notes = join(folder, 'notes');
   const note = (name: string, ms: number) => `
@@ -50,7 +50,7 @@ test('programs may end their work before the servers go', async () => {
   expect(readFileSync(notes, 'utf8')).toBe('program\nserver\n');
 });
 
-test('nothing more is started once everything ends', async () => {
+test('no child can be started after stop', async () => {
   const guard = startGuard();
   const stopped = guard.stop();
   const late = { ...node(FOREVER), logFile: join(folder, 'log'), stage: 'server', guard } as const;
@@ -59,7 +59,7 @@ test('nothing more is started once everything ends', async () => {
   expect(existsSync(join(folder, 'log'))).toBe(false);
 });
 
-/** A process that starts a guard and a child, prints the child's id, and does what it is told. */
+/** A process that starts a guard and a child, and then runs the given code. */
 function owner(then: string) {
   const code = `
     import { startGuard } from ${JSON.stringify(new URL('guard.ts', import.meta.url).href)};
@@ -79,7 +79,7 @@ async function firstLine(child: ReturnType<typeof owner>): Promise<string> {
   return line;
 }
 
-test('an owner that is killed hard leaves nothing behind', async () => {
+test('an owner killed with SIGKILL leaves nothing behind', async () => {
   const killed = owner(`console.log(child.pid); ${FOREVER}`);
   const pid = Number(await firstLine(killed));
   expect(isAlive(pid)).toBe(true);
@@ -88,7 +88,7 @@ test('an owner that is killed hard leaves nothing behind', async () => {
   await expect.poll(() => existsSync(folder), { timeout: 60_000 }).toBe(false);
 });
 
-test('an owner that keeps its children ends, and they run until the guardian is told to stop', async () => {
+test('kept children outlive their owner and run until the guardian gets SIGTERM', async () => {
   const keeping = owner('console.log(child.pid + " " + await guard.keep()); await guard.stop();');
   const ended = once(keeping, 'exit');
   const [pid = 0, guardian = 0] = (await firstLine(keeping)).split(' ').map(Number);

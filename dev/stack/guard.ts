@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { StackError } from './errors.ts';
 
-/** In the order in which they are stopped: installers, Persona's own programs, servers. */
+/** In stop order: installers, Persona's own programs, servers. */
 export type Stage = 'tool' | 'program' | 'server';
 
-/** What the guardian is told. */
+/** A message to the guardian. */
 export type Instruction =
   | { own: number; stage: Stage }
   | { disown: number }
@@ -15,29 +15,29 @@ export type Instruction =
   | { keep: true }
   | { stop: true };
 
-/** Sees to it that what was started is stopped, also if this process is killed. */
+/** Ensures that everything started is stopped, even if this process is killed. */
 export interface Guard {
   /**
-   * Whoever is about to start something asks first: what is started while everything ends would be left behind.
+   * To be called before starting a process: one started after `stop` would be left behind.
    *
-   * @throws StackError once everything ends
+   * @throws StackError after `stop`
    */
   assertNotStopping(): void;
   /** Stops this process group (by its leader's id) at the end. */
   own(leader: number, stage: Stage): void;
-  /** The group has ended by itself; its id may come to mean something else. */
+  /** The group has ended by itself; its id may be reused. */
   disown(leader: number): void;
   /** Deletes this file or folder at the end. */
   removeAtEnd(path: string): void;
-  /** Takes `removeAtEnd` back, e.g. for logs that are still wanted. */
+  /** Reverts `removeAtEnd`, for example for logs that are still needed. */
   leave(path: string): void;
-  /** Ends everything and waits for it; nothing more if that was done before, or if everything is to be kept. */
+  /** Stops everything and waits for it; does nothing if that was done before, or after `keep`. */
   stop(): Promise<void>;
-  /** Lets everything run on after this process; gives the id of the process whose SIGTERM ends it all. */
+  /** Keeps everything running after this process ends. @returns the id of the process whose SIGTERM stops it all */
   keep(): Promise<number>;
 }
 
-/** Starts the guardian, a small process beside this one. */
+/** Starts the guardian, a small separate process. */
 export function startGuard(): Guard {
   const file = fileURLToPath(new URL('guardian.ts', import.meta.url));
   const child = spawn(process.execPath, [file], {
@@ -47,10 +47,10 @@ export function startGuard(): Guard {
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${file}`);
   const exited = once(child, 'exit');
-  // Neither the guardian nor the channel to it keeps this process from ending.
+  // Neither the guardian nor the channel to it keeps this process alive.
   child.unref();
   child.channel?.unref();
-  // From the moment that everything ends, or is kept, nothing that happens because of it changes what the guardian knows.
+  // After `stop` or `keep` no further instructions are sent to the guardian.
   let ending = false;
   let isKept = false;
   const send = (instruction: Instruction) => {
@@ -70,7 +70,7 @@ export function startGuard(): Guard {
       send({ stop: true });
       ending = true;
       const [code] = await exited;
-      if (code !== 0) throw new Error(`not everything could be stopped (exit code ${code} of ${file})`);
+      if (code !== 0) throw new Error(`some processes could not be stopped (exit code ${code} of ${file})`);
     },
     async keep() {
       child.ref();

@@ -1,12 +1,12 @@
 /**
- * A program of its own that stops what a stack started: when its owner says so, and just as well when the owner is killed,
- * because the channel between them closes either way. `guard.ts` starts it and says what it is told.
+ * A separate program that stops everything a stack has started, on its owner's instruction or when the owner is killed,
+ * because the channel between them closes either way. Started by `guard.ts`, which defines the instructions.
  */
 import { rmSync } from 'node:fs';
 import type { Instruction, Stage } from './guard.ts';
 import { stopGroups } from './process-groups.ts';
 
-/** Persona's own programs end their work in progress first; a server's data goes with it, so it gets little time (Neo4j would take 10 s). */
+/** Programs finish their work in progress; servers, whose data is deleted anyway, get little time (Neo4j would take 10 s). */
 const STAGES: readonly { stage: Stage; graceMs: number }[] = [
   { stage: 'tool', graceMs: 3_000 },
   { stage: 'program', graceMs: 20_000 },
@@ -26,7 +26,7 @@ function handleInstruction(instruction: Instruction): void {
   if ('stop' in instruction) end();
   if ('keep' in instruction) {
     keep = true;
-    // The owner may end once it knows that nobody but a signal ends us now.
+    // The owner may end after this confirmation: from now on only a signal stops the guardian.
     process.send?.('kept');
   }
 }

@@ -6,7 +6,7 @@ import { isExecutable, findOnPath, runTool } from './tools.ts';
 const program = process.platform === 'win32' ? 'java.exe' : 'java';
 
 /**
- * Finds a Java of one of these major versions: `JAVA_HOME`, `PATH`, then the folders where systems keep theirs.
+ * Finds a Java of one of these major versions: in `JAVA_HOME`, on `PATH`, then in the systems' standard folders.
  *
  * @throws StackError naming what was found instead
  */
@@ -18,7 +18,7 @@ export async function findJava(
   for (const java of candidates(env)) {
     const major = await majorVersion(java);
     if (major !== undefined && majors.includes(major)) return java;
-    found.push(`${java} is ${major === undefined ? 'of unknown version' : `Java ${major}`}`);
+    found.push(`${java} is ${major === undefined ? 'an unknown version' : `Java ${major}`}`);
   }
   const wanted = majors.join(' or ');
   const instead = found.length === 0 ? '' : ` (${found.join('; ')})`;

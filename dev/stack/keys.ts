@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** Keys and shared secrets of one copy: those in the environment stay, the others are made up for as long as it runs. */
+/** Keys and shared secrets of one instance: from the environment, the others generated for as long as it runs. */
 export function developmentKeys(env: Record<string, string | undefined>): Record<string, string> {
   const key = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
   const generated = {

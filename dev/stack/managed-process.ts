@@ -1,17 +1,17 @@
 import type { Child } from './child.ts';
 import { signalGroup } from './process-groups.ts';
 
-/** A child that can be killed and started again, with the same command, ports and files. */
+/** A child that can be killed and restarted with the same command, ports and files. */
 export interface ManagedProcess {
-  /** The one that runs, or that ran last. */
+  /** The running child, or the last one. */
   readonly child: Child;
-  /** `kill -9`, of it and whatever it started. */
+  /** Kills it and all its children with SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again after it has ended, and waits until it answers. */
+  /** Restarts it after it has ended, and waits until it is ready. */
   restart(): Promise<void>;
 }
 
-/** @param launch starts the child and waits until it answers; every time in the same way */
+/** @param launch starts the child and waits until it is ready; called again for each restart */
 export async function startManagedProcess(launch: () => Promise<Child>): Promise<ManagedProcess> {
   let child = await launch();
   return {

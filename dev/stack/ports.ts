@@ -3,10 +3,10 @@ import { createServer } from 'node:net';
 
 const HOST = '127.0.0.1';
 
-/** A port that nobody listens on right now. Another program may take it before you do: be ready to try again. */
+/** A port that is free at present. Another program may take it first, so callers must be able to retry. */
 export async function freePort(): Promise<number> {
   const port = await tryPort(0);
-  if (port === undefined) throw new Error('the system gave no free port');
+  if (port === undefined) throw new Error('the system has no free port');
   return port;
 }
 

@@ -19,7 +19,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A Java that claims to be of this version, as a JAVA_HOME. */
+/** A fake Java that reports this version. @returns its JAVA_HOME */
 function fakeJava(version: string): string {
   mkdirSync(join(folder, version, 'bin'), { recursive: true });
   const file = join(folder, version, 'bin', 'java');
@@ -28,19 +28,19 @@ function fakeJava(version: string): string {
   return join(folder, version);
 }
 
-test('a Java of the right version is found behind one of the wrong version', async () => {
+test('a Java of the required version is found after one of another version', async () => {
   const env = { JAVA_HOME: fakeJava('98.0.1'), PATH: join(fakeJava('99.0.2'), 'bin') };
   expect(await findJava([99], env)).toBe(join(folder, '99.0.2', 'bin', 'java'));
 });
 
-test('a Java that is too new is no Java: one line says so, and both ways out', async () => {
+test('an unsupported Java version is reported as missing, in one line with both remedies', async () => {
   const failing = findJava([96], { JAVA_HOME: fakeJava('99.0.2'), PATH: '' });
   await expect(failing).rejects.toThrow(
     /^Java 96 is missing, .*install a Java 96 runtime .*java is Java 99.*docker compose up -d neo4j[^\n]*$/,
   );
 });
 
-test('all that is missing is named at once, each in one line with both ways to get it', async () => {
+test('all missing prerequisites are reported together, each in one line with both remedies', async () => {
   const env = { PATH: '', PERSONA_CACHE_DIR: join(folder, 'cache'), JAVA_HOME: fakeJava('17.0.1') };
   const starting = startStack({
     servers: ['neo4j', 'temporal', 'stripe_mock'],
@@ -55,19 +55,19 @@ test('all that is missing is named at once, each in one line with both ways to g
   );
   expect(message.split('\n')).toEqual([
     expect.stringMatching(
-      /^Maven \(mvn\) is missing, needed for Neo4j: install Maven, or .*docker compose up -d neo4j/,
+      /^Maven \(mvn\) is missing, which Neo4j requires: install Maven, or .*docker compose up -d neo4j/,
     ),
     expect.stringMatching(
-      /^python3 is missing, needed for Temporal: install Python 3 .*docker compose up -d temporal/,
+      /^python3 is missing, which Temporal requires: install Python 3 .*docker compose up -d temporal/,
     ),
     expect.stringMatching(
-      /^Go is missing, needed for stripe-mock: install Go .*docker compose up -d stripe-mock/,
+      /^Go is missing, which stripe-mock requires: install Go .*docker compose up -d stripe-mock/,
     ),
   ]);
 });
 
-test('an installer that fails is shown with the end of what it printed', async () => {
-  // One Maven at a time works in a home: that of whoever installs just now must not be waited for.
+test('a failed installer is reported with the end of its output', async () => {
+  // One Maven at a time runs per home directory: a separate home avoids waiting for an install in progress.
   for (const variable of ['HOME', 'USERPROFILE']) vi.stubEnv(variable, folder);
   const maven = join(folder, 'mvn');
   writeFileSync(maven, '#!/bin/sh\necho "no such artifact"\nexit 1\n');
@@ -76,7 +76,7 @@ test('an installer that fails is shown with the end of what it printed', async (
   await expect(failing).rejects.toThrow(/mvn -B .*failed \(exit code 1\):\nno such artifact/);
 }, 60_000);
 
-test('an address that nobody answers at is named with its variable', async () => {
+test('an unreachable address is reported with its variable', async () => {
   const env = {
     TEMPORAL_ADDRESS: '127.0.0.1:1',
     NEO4J_URI: 'bolt://127.0.0.1:1',

@@ -7,8 +7,8 @@ const POLL_MS = 50;
 const AFTER_KILL_MS = 5_000;
 
 /**
- * Stops process groups that were started `detached`, each named by its leader's id, and waits until they are gone: SIGTERM,
- * and SIGKILL for what is still there after `graceMs`.
+ * Stops process groups that were started `detached`, each named by its leader's id, and waits until they have ended:
+ * SIGTERM, then SIGKILL for those still running after `graceMs`.
  */
 export async function stopGroups(leaders: readonly number[], graceMs: number): Promise<void> {
   for (const leader of leaders) signalGroup(leader, 'SIGTERM');
@@ -17,10 +17,10 @@ export async function stopGroups(leaders: readonly number[], graceMs: number): P
   await remainingAfter(left, AFTER_KILL_MS);
 }
 
-/** Sends a signal to every process of a group; one that is gone already is no error. */
+/** Sends a signal to every process of a group; a group that has already ended is not an error. */
 export function signalGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   if (windows) {
-    // Windows knows neither groups nor SIGTERM: the process and its children are ended.
+    // Windows has neither groups nor SIGTERM: the process and its children are terminated.
     spawn('taskkill', ['/PID', String(leader), '/T', '/F'], { stdio: 'ignore' });
     return;
   }

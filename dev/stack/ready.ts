@@ -6,11 +6,11 @@ const POLL_MS = 100;
 const PORT_IN_USE = /address already in use|EADDRINUSE|BindException|port is already|can't set .* port/i;
 const PORT_TRIES = 5;
 
-/** A port was taken by another program between choosing and using it. */
+/** Another program took the port between choosing and using it. */
 class PortInUseError extends StackError {}
 
 /**
- * Waits until `probe` gives a value, asking again after each failure.
+ * Polls `probe` until it returns a value instead of failing.
  *
  * @throws StackError with the end of the log if the child ends first or `limitMs` pass
  */
@@ -26,7 +26,7 @@ export async function waitUntilReady<T>(
       (value) => ({ value }),
       () => undefined,
     );
-    // An answer counts only while our own child lives: else it came from a stranger who holds the port.
+    // A success counts only while the child is running: otherwise it is from another program on the port.
     if (child.exitReason === undefined && answer !== undefined) return answer.value;
     if (child.exitReason !== undefined || Date.now() > end) {
       const failure = describeFailure(name, child, limitMs);
@@ -36,7 +36,7 @@ export async function waitUntilReady<T>(
   }
 }
 
-/** Runs `start` again, with other ports, as long as somebody else is quicker to take one. */
+/** Runs `start` again with other ports if another program has taken one, at most `PORT_TRIES` times in all. */
 export async function retryOnPortConflict<T>(start: (attempt: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -3,24 +3,24 @@ import type { ManagedProcess } from './managed-process.ts';
 import type { Log } from './progress.ts';
 
 export interface ServerOptions {
-  /** The environment: addresses that are used as they are, `PATH`, `PERSONA_CACHE_DIR`. */
+  /** The environment: addresses of running servers to use, `PATH`, `PERSONA_CACHE_DIR`. */
   env: Record<string, string | undefined>;
-  /** A folder of this copy's own for data and logs. */
+  /** This instance's own folder for data and logs. */
   folder: string;
   guard: Guard;
   log: Log;
-  /** Taken, or the next free one after it; without it any free port. */
+  /** Preferred port, else the next free one after it; without it any free port. */
   port?: number | undefined;
-  /** Where Temporal's UI has payloads opened. */
+  /** URL of the codec server for Temporal's UI. */
   codec?: string | undefined;
-  /** Neo4j's, by their names in its configuration: besides those that it has here, or instead of them. */
+  /** Settings in Neo4j's configuration, in addition to the defaults or overriding them. */
   neo4jSettings?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RunningServer {
-  /** What Persona's programs need to reach it. */
+  /** The variables that Persona's programs need to reach it. */
   env: Record<string, string>;
   urls: Record<string, string>;
-  /** Absent for a server that somebody else runs. */
+  /** Absent for a server that was not started here. */
   process?: ManagedProcess;
 }

@@ -8,7 +8,7 @@ import { isAlive } from '../lock.mjs';
 import { type Guard, startGuard } from './guard.ts';
 import { type Stack, startStack } from './stack.ts';
 
-/** Two copies that want the same ports, as two people on one machine would. */
+/** Two instances that prefer the same ports, as started by two users of one machine. */
 const PORTS = { neo4j: 27_687, temporal: 27_233 };
 const guards: Guard[] = [];
 const lines: string[] = [];
@@ -17,7 +17,7 @@ let stacks: Stack[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'persona-stack-'));
-  // Nothing but what finds programs and the cache: no addresses, no keys.
+  // Only the variables that locate programs and the cache: no addresses, no keys.
   const { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR } = process.env;
   const env = { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR };
   const start = (name: string) => {
@@ -62,7 +62,7 @@ async function namespaces(stack: Stack | undefined) {
   }
 }
 
-test('two copies at once have their own ports, passwords, keys and data', async () => {
+test('two concurrent instances have their own ports, passwords, keys and data', async () => {
   const [a, b] = stacks;
   for (const name of [
     'NEO4J_URI',
@@ -81,7 +81,7 @@ test('two copies at once have their own ports, passwords, keys and data', async 
   expect(await namespaces(b)).toContain('default');
 });
 
-test('the password that every new Neo4j has opens none of them', async () => {
+test('Neo4j’s default password is refused', async () => {
   await expect(query(stacks[0], 'RETURN 1', 'neo4j')).rejects.toThrow(/unauthorized/i);
 });
 
@@ -90,16 +90,16 @@ test('the Temporal UI shows its own server', async () => {
   expect(await response.json()).toMatchObject({ namespaceInfo: { name: 'default' } });
 });
 
-test('what takes long is announced, and how long it took is said', () => {
+test('the start of each server and its duration are logged', () => {
   for (const server of ['Neo4j', 'Temporal']) {
     expect(lines.filter((line) => line === `starting ${server}…`)).toHaveLength(2);
     expect(
-      lines.filter((line) => line.startsWith(`${server} answers at `) && line.endsWith(' s)')),
+      lines.filter((line) => line.startsWith(`${server} is ready at `) && line.endsWith(' s)')),
     ).toHaveLength(2);
   }
 });
 
-test('stopping one copy ends its processes, deletes its data, and leaves the other alone', async () => {
+test('stopping one instance ends its processes and deletes its data, and does not affect the other', async () => {
   const [a, b] = stacks;
   await guards[0]?.stop();
   for (const { child } of Object.values(a?.processes ?? {})) {

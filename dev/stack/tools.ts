@@ -29,15 +29,15 @@ export function isExecutable(file: string): boolean {
 
 export interface ToolResult {
   code: number;
-  /** stdout and stderr as they came */
+  /** stdout and stderr, interleaved */
   output: string;
 }
 
 /**
- * Runs a program to its end and gives what it printed, whatever its exit code.
+ * Runs a program to its end and returns its output, whatever its exit code.
  *
- * @param env beside this process's own
- * @param guard ends it if this process ends first: for what takes long
+ * @param env in addition to this process's environment
+ * @param guard ends it if this process ends first: for long-running programs
  */
 export function runTool(
   file: string,
@@ -67,7 +67,7 @@ export function runTool(
 }
 
 /**
- * Runs a program that takes long and must succeed.
+ * Runs a long-running program that must succeed.
  *
  * @throws StackError with the end of its output
  */

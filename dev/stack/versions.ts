@@ -1,4 +1,4 @@
 import versions from './versions.json' with { type: 'json' };
 
-/** Which server comes from where and in which version: the one place that says so. */
+/** The single definition of the servers' sources and versions. */
 export { versions };

@@ -1,4 +1,4 @@
-/** A check of its own: the arrows between the folders. */
+/** A static check: the dependencies between folders. */
 import { fileURLToPath } from 'node:url';
 import { checkStructure } from './structure.ts';
 

@@ -1,4 +1,4 @@
-/** A check of its own: the words of identifiers and file names. */
+/** A static check: the words in identifiers and file names. */
 import { fileURLToPath } from 'node:url';
 import { checkVocabulary } from './vocabulary.ts';
 

@@ -21,7 +21,7 @@ test.each([
     { passed: 3, failed: 1 },
   ],
   [
-    'a file that fails behind its tests, beside a failed test of another one',
+    'a file that fails after its tests, and a failed test in another file',
     report({
       numFailedTests: 1,
       testResults: [
@@ -33,13 +33,13 @@ test.each([
     { passed: 3, failed: 2 },
   ],
   ['skipped tests', report({ numPendingTests: 1, numTodoTests: 1 }), 0, { passed: 3, failed: 2 }],
-  ['an error outside of tests', report(), 1, { passed: 3, failed: 1 }],
-  ['no test at all', report({ numPassedTests: 0, testResults: [] }), 0, { passed: 0, failed: 1 }],
-  ['no report at all', undefined, 1, { passed: 0, failed: 1 }],
+  ['an error outside tests', report(), 1, { passed: 3, failed: 1 }],
+  ['no tests', report({ numPassedTests: 0, testResults: [] }), 0, { passed: 0, failed: 1 }],
+  ['no report', undefined, 1, { passed: 0, failed: 1 }],
 ])('%s', (_name, given, exitCode, count) => {
   expect(countTests(given, exitCode, false)).toEqual(count);
 });
 
-test('tests that were left out by name are no failure', () => {
+test('tests skipped by a name filter do not count as failed', () => {
   expect(countTests(report({ numPendingTests: 9 }), 0, true)).toEqual({ passed: 3, failed: 0 });
 });

@@ -10,15 +10,15 @@ import type { TestCount } from './static-checks.ts';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface VitestOptions {
-  /** Tiers, as named in vitest.config.ts; all of them when absent. */
+  /** Tiers, as named in vitest.config.ts; default: all of them. */
   projects?: readonly string[];
-  /** Handed to vitest as they are: parts of file names, `-t NAME`. */
+  /** Passed to vitest unchanged: parts of file names, `-t NAME`. */
   filters: readonly string[];
   env: Record<string, string | undefined>;
   guard: Guard;
 }
 
-/** The part of vitest's JSON report that counts. */
+/** The part of vitest's JSON report that is used. */
 export interface VitestReport {
   numPassedTests: number;
   numFailedTests: number;
@@ -58,8 +58,8 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
 }
 
 /**
- * Counts what a report says. A file that cannot be loaded or cleaned up after, a skipped test (unless tests were picked by name) and an error
- * outside of any test are failures too, and so is a run of no test at all: nothing that did not run may look as if it passed.
+ * Counts the results of a report. A file that cannot be loaded or cleaned up, a skipped test (unless tests were selected
+ * by name), an error outside any test and a run without tests count as failures, too: what did not run has not passed.
  */
 export function countTests(
   report: VitestReport | undefined,

@@ -10,16 +10,16 @@ interface Check {
   command: readonly [file: string, ...args: string[]];
 }
 
-/** What is checked without running anything. Each says what is wrong and where. */
+/** Checks that run none of Persona's code. Each prints what is wrong and where. */
 export const DEFAULT_CHECKS: readonly Check[] = [
-  // The linter reads all types anyway, by the compiler that is written in Go.
+  // The linter already checks all types, with the compiler written in Go.
   { name: 'types and lint', command: packaged('oxlint', '--type-aware', '--type-check', '--deny-warnings') },
   { name: 'format', command: packaged('biome', 'format', '.') },
   { name: 'structure', command: [process.execPath, 'dev/test/check-structure.ts'] },
   { name: 'vocabulary', command: [process.execPath, 'dev/test/check-vocabulary.ts'] },
   { name: 'unused code', command: packaged('knip', '--no-progress') },
 ];
-/** A minute of processor time for what the linter leaves out: generated code, and what one compiler sees and the other does not. */
+/** A minute of CPU time for what the linter does not cover: generated code, and differences between the two compilers. */
 export const LONG_CHECKS: readonly Check[] = [{ name: 'types', command: packaged('tsc', '-p', '.') }];
 const CONCURRENCY = 2;
 
@@ -28,9 +28,9 @@ export interface TestCount {
   failed: number;
 }
 
-/** Runs the checks and prints what each found. */
+/** Runs the checks and prints their findings. */
 export async function runStaticChecks(checks: readonly Check[], log: Log): Promise<TestCount> {
-  // The programs ask for `node` on PATH, and this machine's own may be too old for them.
+  // The programs run the `node` on PATH, and the system's own may be too old for them.
   process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
   const count = { passed: 0, failed: 0 };
   const waiting = [...checks];

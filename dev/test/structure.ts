@@ -2,13 +2,13 @@ import { globSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { runTool } from '../stack/tools.ts';
 
-/** The part of dependency-cruiser's JSON report that counts. */
+/** The part of dependency-cruiser's JSON report that is used. */
 interface CruiseReport {
   modules: { source: string }[];
   summary: { violations: { rule: { name: string }; from: string; to: string; via?: { name: string }[] }[] };
 }
 
-/** What the folder's code imports although `.dependency-cruiser.mjs` forbids it, one line each, and how many files were read. */
+/** Finds the imports that `.dependency-cruiser.mjs` forbids. @returns one line each, and the number of files read */
 export async function checkStructure(folder: string): Promise<{ files: number; problems: string[] }> {
   const program = join(folder, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruiser.mjs');
   const args = [program, '--config', '.dependency-cruiser.mjs', '--output-type', 'json', '.'];
@@ -22,12 +22,12 @@ export async function checkStructure(folder: string): Promise<{ files: number; p
   return { files: modules.length, problems: [...violations, ...unscannedFiles(folder, modules)] };
 }
 
-/** With a TypeScript that it does not understand dependency-cruiser sees nothing, and finds nothing wrong with it. */
+/** Files that dependency-cruiser did not read: with an unsupported TypeScript it reads none and reports no problem. */
 function unscannedFiles(folder: string, modules: CruiseReport['modules']): string[] {
   const seen = new Set(modules.map(({ source }) => source));
   const files = globSync('**/*.{ts,tsx}', { cwd: folder, exclude: ['node_modules', '.persona', 'coverage'] });
   return files
     .map((file) => file.replaceAll(sep, '/'))
     .filter((file) => !seen.has(file))
-    .map((file) => `not seen by dependency-cruiser: ${file}`);
+    .map((file) => `not read by dependency-cruiser: ${file}`);
 }

@@ -12,7 +12,7 @@ function folderOf(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-test('a declared name or a file with a word that was replaced is named with its place and the word to use', () => {
+test('a declared name or a file name with a replaced word is reported with its place and the word to use', () => {
   const folder = folderOf({
     'a/told-customers.ts':
       'export const NEVER_TOLD = 1;\nexport function f({ isHeard }: { isHeard: boolean }) {}',
@@ -21,14 +21,14 @@ test('a declared name or a file with a word that was replaced is named with its 
   const { files, problems } = checkVocabulary(folder);
   expect(files).toBe(1);
   expect(problems).toEqual([
-    expect.stringMatching(/^a\/told-customers\.ts: told-customers\.ts: say 'notified', not 'told'/),
+    expect.stringMatching(/^a\/told-customers\.ts: told-customers\.ts: use 'notified', not 'told'/),
     expect.stringMatching(/^a\/told-customers\.ts:1: NEVER_TOLD: /),
     expect.stringMatching(/^a\/told-customers\.ts:2: isHeard: /),
     expect.stringMatching(/^a\/told-customers\.ts:2: isHeard: /),
   ]);
 });
 
-test('prose, values and keys of objects are not names: the wire has words of its own', () => {
+test('prose, values and keys of object literals are not checked', () => {
   const text = "// nobody was told\nexport const answer = { told: 'news', fact: 'heard' };\nanswer.told;";
   expect(checkVocabulary(folderOf({ 'a/ok.ts': text })).problems).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import ts from 'typescript';
 
-/** Words that identifiers and file names do not use, and what `docs/glossary.md` has instead. */
+/** Words that identifiers and file names must not use, each with the one to use instead (`docs/glossary.md`). */
 export const REPLACED_WORDS: Readonly<Record<string, string>> = {
   asker: 'requester',
   belongings: 'what it holds',
@@ -47,7 +47,7 @@ export const REPLACED_WORDS: Readonly<Record<string, string>> = {
 
 const SKIPPED = ['node_modules', '.persona', 'coverage', 'generated'];
 
-/** Where the folder's TypeScript declares a name, or is a file, with a word that was replaced: one line each. */
+/** Finds declared names and file names in the folder's TypeScript that use a replaced word. @returns one line each */
 export function checkVocabulary(folder: string): { files: number; problems: string[] } {
   const files = globSync('**/*.ts', {
     cwd: folder,
@@ -63,7 +63,7 @@ export function checkVocabulary(folder: string): { files: number; problems: stri
 }
 
 function describe(place: string, name: string, word: string): string {
-  return `${place}: ${name}: say '${REPLACED_WORDS[word]}', not '${word}' (docs/glossary.md)`;
+  return `${place}: ${name}: use '${REPLACED_WORDS[word]}', not '${word}' (docs/glossary.md)`;
 }
 
 function wordsOf(name: string): string[] {
@@ -74,7 +74,7 @@ function wordsOf(name: string): string[] {
   return words.filter((word) => Object.hasOwn(REPLACED_WORDS, word));
 }
 
-/** Names that the file chooses. Keys of object literals repeat those of a type or of the wire. */
+/** Names that the file declares. Keys of object literals are not included: they repeat those of a type or a contract. */
 function declaredNames(file: string, text: string): { name: string; line: number }[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
   const found: { name: string; line: number }[] = [];

@@ -1,4 +1,4 @@
-/** How often networks let a card be tried again (specification: decline codes, 'Network ceilings'). */
+/** How often networks allow a card to be retried (specification: decline codes, 'Network ceilings'). */
 
 import type { AttemptState } from '../recovery/status.ts';
 import { networkOf } from './network.ts';
@@ -13,15 +13,15 @@ import {
   pspRow,
 } from './table.ts';
 
-/** An attempt on the card, ours or reported, over whichever of its tokens. */
+/** An attempt on the card, Persona's or a reported one, with any of its tokens. */
 export interface PastAttempt {
   payment_id: string;
   /** When it was resolved, else when it was claimed; epoch milliseconds. */
   at: number;
   state: AttemptState;
-  /** As `classify` named it. */
+  /** The rule from `classify`. */
   rule?: string;
-  /** As `classify` said: the card itself is lost, stolen or closed. */
+  /** From `classify`: the card itself is lost, stolen or closed. */
   card_dead?: boolean;
   code?: string;
   network?: string;
@@ -39,21 +39,21 @@ export interface NextAttempt {
   currency: string;
 }
 
-/** `until`: the ceiling is free again then, epoch milliseconds; without it, never. */
+/** `until`: when the ceiling allows an attempt again, epoch milliseconds; absent: never. */
 export interface Ceiling {
   rule: string;
   until?: number;
 }
 
-/** How the rules of ceilings begin. */
+/** Prefixes of ceiling rules. */
 const CEILING = 'ceiling:';
 const NEVER_AGAIN = 'never_again:';
 const HOUR_MS = 3_600_000;
 
 /**
- * Does a ceiling forbid the next attempt? Of several that do, the one that lasts longest.
- * @param history - every attempt on this card at this merchant, in any order: of its `instrument_fingerprint`, without
- *   one of the method; at least 180 days of it, and for ever what forbids for ever
+ * The ceiling that forbids the next attempt, if any; of several, the one that lasts longest.
+ * @param history - every attempt on this card at this merchant, in any order: by its `instrument_fingerprint`, or by the
+ *   method if it has none; at least the last 180 days, and every attempt that forbids the card permanently
  */
 export function ceilingReached(history: readonly PastAttempt[], next: NextAttempt): Ceiling | undefined {
   const past = [...history].sort((one, other) => one.at - other.at);
@@ -65,7 +65,7 @@ export function ceilingReached(history: readonly PastAttempt[], next: NextAttemp
 
 /**
  * The earliest next attempt by the issuers' advice (Merchant Advice Codes 24 to 30), epoch milliseconds; it delays a
- * schedule and never shortens it. An approval since ends the advice.
+ * schedule and never shortens it. A later approval ends the advice.
  */
 export function notBefore(history: readonly PastAttempt[]): number | undefined {
   const advised = sinceApproval(history).flatMap(({ at, rule }) =>
@@ -80,7 +80,7 @@ export function notBefore(history: readonly PastAttempt[]): number | undefined {
 type Count = (row: CeilingRow, past: readonly PastAttempt[], next: NextAttempt) => Ceiling | undefined;
 
 const COUNTS: Readonly<Record<CeilingRow['counts'], Count>> = {
-  /** The first attempt is no reattempt, as long as nothing before it was declined. */
+  /** The first declined attempt is not a reattempt. */
   reattempts(row, past, next) {
     const declined = past.filter(isFailure);
     return windowCeiling(row, declined.slice(1), next);
@@ -91,7 +91,7 @@ const COUNTS: Readonly<Record<CeilingRow['counts'], Count>> = {
     const same = past.filter(({ amount, currency }) => amount === next.amount && currency === next.currency);
     return windowCeiling(row, same.filter(isFailure), next);
   },
-  /** Of one obligation's debit: the first is no reinitiation, and only some returns may be followed by one. */
+  /** Per obligation: the first debit is not a reinitiation, and only certain return codes allow one. */
   reinitiations(row, past, next) {
     const debits = past.filter((attempt) => attempt.payment_id === next.payment_id && isFailure(attempt));
     const first = debits[0];
@@ -102,7 +102,7 @@ const COUNTS: Readonly<Record<CeilingRow['counts'], Count>> = {
   },
 };
 
-/** Rolling: an attempt leaves the window exactly one window's length after it was made. */
+/** A rolling window: an attempt leaves it exactly one window length after it was made. */
 function windowCeiling(
   row: CeilingRow,
   counted: readonly PastAttempt[],
@@ -114,7 +114,7 @@ function windowCeiling(
   return leaving === undefined ? undefined : { rule: ceilingRule(row), until: leaving.at + window };
 }
 
-/** A charge whose outcome is unknown may have been declined; the network counted it, so it counts here. */
+/** A charge with an unknown outcome may have been declined and counted by the network, so it counts here. */
 function isFailure({ state }: PastAttempt): boolean {
   return state === 'declined' || state === 'unknown';
 }
@@ -130,19 +130,19 @@ function ceilingsOf(next: NextAttempt): readonly CeilingRow[] {
   return DECLINE_TABLE.ceilings.filter((row) => row.networks.includes(network) && isInForce(row, next.at));
 }
 
-/** What of an attempt may forbid its card for ever. */
+/** The properties of an attempt that may forbid its card permanently. */
 export type PastOutcome = Pick<PastAttempt, 'at' | 'state' | 'rule' | 'network' | 'card_dead'>;
 
-/** Does the history of a card forbid it for ever, whatever the time and the obligation? */
+/** Whether a card's history forbids it permanently, for any obligation. */
 export function isPermanentlyForbidden(history: readonly PastOutcome[]): boolean {
   return history.some((attempt) => forbiddenBy(attempt).length > 0);
 }
 
-/** The rules of one attempt that forbid its card for ever. */
+/** The rules of one attempt that forbid its card permanently. */
 function forbiddenBy({ state, rule, network, at, card_dead }: PastOutcome): readonly string[] {
   if (state !== 'declined') return [];
   const parts = rulesOf(rule);
-  // Beside Visa's own code, the gateway's has no category.
+  // Next to Visa's own code, the gateway's code has no category.
   const hasVisaCode = parts.some((part) => part.startsWith('visa:'));
   const rules = parts.filter((part) => {
     const row = rowOfRule(part, at);
@@ -154,7 +154,7 @@ function forbiddenBy({ state, rule, network, at, card_dead }: PastOutcome): read
   return rules.length === 0 && card_dead ? [rule ?? 'card_dead'] : rules;
 }
 
-/** Did an attempt fail of its token alone, so that it says nothing about the card behind it? */
+/** Whether an attempt failed because of its token only, which says nothing about the card. */
 export function isTokenOnly({ rule, at }: Pick<PastAttempt, 'rule' | 'at'>): boolean {
   return rulesOf(rule).some((part) => rowOfRule(part, at)?.token_only === true);
 }
@@ -163,7 +163,7 @@ function rulesOf(rule: string | undefined): readonly string[] {
   return rule?.split('+') ?? [];
 }
 
-/** The table's row behind a rule that `classify` named. */
+/** The table row of a rule from `classify`. */
 function rowOfRule(rule: string, at: number): CodeRow | undefined {
   const code = codeOf(rule);
   const prefix = rule.slice(0, rule.indexOf(':'));
@@ -182,7 +182,7 @@ function ceilingRule(row: CeilingRow): string {
   return `${CEILING}${row.rule}`;
 }
 
-/** Is it a rule of a `Ceiling`? */
+/** Whether the rule is a `Ceiling`'s. */
 export function isCeilingRule(rule: string): boolean {
   return rule.startsWith(CEILING) || rule.startsWith(NEVER_AGAIN);
 }

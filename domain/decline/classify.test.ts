@@ -12,7 +12,7 @@ const classifyCard = (codes: DeclineCodes) => classify(codes, { type: 'card' }, 
 
 describe('order of precedence', () => {
   test.each([
-    // By MAC goes first.
+    // A class by MAC takes precedence.
     [{ network: 'mastercard', network_code: '79' }, 'FIX', 'mastercard:79'],
     [{ network: 'mastercard', network_code: '79', network_advice_code: '01' }, 'FIX', 'mastercard:79+mac:01'],
     [
@@ -67,7 +67,7 @@ describe('order of precedence', () => {
       'FRAUD',
       'mastercard:83+mac:03',
     ],
-    // STOP, FRAUD, HARD: the strongest.
+    // STOP, FRAUD, HARD: the strongest wins.
     [
       { network: 'visa', network_code: '51', decline_code: 'revocation_of_authorization' },
       'STOP',
@@ -100,7 +100,7 @@ describe('order of precedence', () => {
       'HARD',
       'stripe:do_not_try_again',
     ],
-    // The gateway's HARD counts only where the network says nothing more lasting.
+    // The gateway's HARD counts only if the network's code is not more permanent.
     [{ network: 'visa', network_code: '58', decline_code: 'transaction_not_allowed' }, 'FIX', 'visa:58'],
     [
       { network: 'visa', network_code: '05', decline_code: 'transaction_not_allowed' },
@@ -112,7 +112,7 @@ describe('order of precedence', () => {
       'HARD',
       'stripe:transaction_not_allowed+visa:unlisted',
     ],
-    // Our own set-up, and an authentication that the gateway asks for.
+    // Configuration errors, and authentication required by the gateway.
     [
       { network: 'visa', network_code: '05', decline_code: 'testmode_decline' },
       'CONFIG',
@@ -138,7 +138,7 @@ describe('order of precedence', () => {
       'FIX',
       'stripe:authentication_required+advice:do_not_try_again',
     ],
-    // Nobody knows whether it was charged.
+    // It is unknown whether it was charged.
     [{ network: 'mastercard', network_code: '94', network_advice_code: '02' }, 'UNKNOWN', 'duplicate'],
     [{ network: 'visa', network_code: '94', decline_code: 'invalid_account' }, 'UNKNOWN', 'duplicate'],
     [{ network: 'mastercard', network_code: '94', network_advice_code: '03' }, 'UNKNOWN', 'duplicate+mac:03'],
@@ -174,7 +174,7 @@ describe('order of precedence', () => {
     ],
     [{ network: 'mastercard', network_code: '54', network_advice_code: '99' }, 'FIX', 'mastercard:54+mac:99'],
     [{ network: 'mastercard', network_code: '51', network_advice_code: '99' }, 'HARD', 'mac:99'],
-    // Merchant Advice Codes are Mastercard's, and count where the network is not known.
+    // Merchant Advice Codes are Mastercard's, and also count if the network is unknown.
     [{ network: 'visa', network_code: '51', network_advice_code: '03' }, 'LATER', 'visa:51'],
     [
       { network: 'amex', decline_code: 'insufficient_funds', network_advice_code: '21' },
@@ -188,14 +188,14 @@ describe('order of precedence', () => {
       'HARD',
       'advice:do_not_try_again',
     ],
-    // 'Try again later' decides only where nothing more specific is known.
+    // 'Try again later' decides only if nothing more specific is known.
     [{ decline_code: 'expired_card', advice_code: 'try_again_later' }, 'FIX', 'stripe:expired_card'],
     [{ decline_code: 'try_again_later', code: 'expired_card' }, 'FIX', 'stripe:expired_card'],
     [{ advice_code: 'try_again_later', reason: 'Stolen Card' }, 'FRAUD', 'text:stolen_card'],
     [{ code: 'card_declined', advice_code: 'try_again_later' }, 'LATER', 'advice:try_again_later'],
     [{ decline_code: 'try_again_later' }, 'LATER', 'stripe:try_again_later'],
     [{ network: 'mastercard', network_advice_code: '03' }, 'HARD', 'mac:03'],
-    // The first that is known of.
+    // The first known code.
     [{ network: 'mastercard', network_code: '54', network_advice_code: '24' }, 'LATER', 'mac:24'],
     [{ network: 'mastercard', network_code: '51', network_advice_code: '01' }, 'FIX', 'mac:01'],
     [{ network: 'mastercard', network_code: '51', network_advice_code: '40' }, 'LATER', 'mastercard:51'],
@@ -225,7 +225,7 @@ describe('order of precedence', () => {
     [{ network: 'elo', network_code: '41' }, 'FRAUD', 'card:41'],
     [{ network_code: '41', code: 'card_declined' }, 'FRAUD', 'card:41'],
     [{ network: 'elo', network_code: '83' }, 'LATER', 'unmapped'],
-    // As people write them.
+    // Alternative spellings.
     [{ network: 'American Express', network_code: ' 5 ' }, 'LATER', 'amex:05'],
     [{ network: 'VISA', network_code: 'r1' }, 'STOP', 'visa:R1'],
     [{ decline_code: 'Stolen Card' }, 'FRAUD', 'stripe:stolen_card'],
@@ -257,13 +257,13 @@ describe('order of precedence', () => {
     });
   });
 
-  test('a bank debit has no merchant advice code', () => {
+  test('a merchant advice code is ignored for a bank debit', () => {
     expect(
       classify({ network: 'ach', network_code: 'R01', network_advice_code: '21' }, {}, AT),
     ).toMatchObject({ class: 'LATER', rule: 'ach:R01', unmapped: [] });
   });
 
-  test("the method's network is asked where the codes name none", () => {
+  test("the method's network applies where the codes name none", () => {
     const codes = { network_code: '57', decline_code: 'insufficient_funds' };
     expect(classify(codes, { type: 'card', network: 'visa' }, AT)).toMatchObject({ rule: 'visa:57' });
     expect(classify({ ...codes, network: 'mastercard' }, { network: 'visa' }, AT)).toMatchObject({
@@ -273,8 +273,8 @@ describe('order of precedence', () => {
   });
 });
 
-describe('what else a decision says', () => {
-  test('its code is the decline, not the advice', () => {
+describe('other properties of a decision', () => {
+  test('the code is that of the decline, not of the advice', () => {
     expect(
       classifyCard({ network: 'mastercard', network_code: '51', network_advice_code: '24' }),
     ).toMatchObject({
@@ -294,13 +294,13 @@ describe('what else a decision says', () => {
     [{ decline_code: 'processor:05:do not honour' }, 'processor:05:do_not_honour'],
     [{ network: 'mastercard', network_advice_code: '77' }, '77'],
   ] satisfies [DeclineCodes, string][])(
-    '%j: of unknown codes the most specific is recorded, whole: %s',
+    '%j: the most specific unmapped code is recorded in full: %s',
     (codes, code) => {
       expect(classifyCard(codes).code).toBe(code);
     },
   );
 
-  test('every code that the table does not have is named', () => {
+  test('every code missing from the table is listed', () => {
     const codes = {
       network: 'mastercard',
       network_code: 'XX',
@@ -315,7 +315,7 @@ describe('what else a decision says', () => {
     ]);
   });
 
-  test('a weaker source still masks, warns and forbids', () => {
+  test('a weaker source still masks, notifies Chimera and forbids', () => {
     expect(classifyCard({ network: 'visa', network_code: 'R0', decline_code: 'stolen_card' })).toMatchObject({
       class: 'STOP',
       masks: true,
@@ -344,14 +344,14 @@ describe('what else a decision says', () => {
     [{ decline_code: 'pickup_card' }, true],
     [{ network_code: '41' }, true],
     [{ reason: 'Stolen Card' }, true],
-    // By MAC: 03 says that the account is closed or stolen, 01 that there is a new one.
+    // By MAC: 03 means a closed or stolen account, 01 that there is a new one.
     [{ network: 'mastercard', network_code: '83', network_advice_code: '03' }, true],
     [{ network: 'mastercard', network_code: '79', network_advice_code: '03' }, true],
     [{ network: 'mastercard', network_code: '83', network_advice_code: '01' }, false],
     [{ network: 'mastercard', network_code: '82', network_advice_code: '03' }, false],
-    // A STOP beside it does not bring a stolen card back.
+    // A STOP alongside does not make a stolen card usable.
     [{ network: 'visa', network_code: 'R3', decline_code: 'stolen_card' }, true],
-    // An opinion, a card that may be lifted, a date, an account of another type, an advice alone.
+    // An opinion, a restriction that may be lifted, an expiry date, an account of another type, advice alone.
     [{ decline_code: 'fraudulent' }, false],
     [{ network: 'visa', network_code: 'R0', decline_code: 'merchant_blacklist' }, false],
     [{ network: 'mastercard', network_code: '62' }, false],
@@ -363,18 +363,18 @@ describe('what else a decision says', () => {
     [{ network: 'mastercard', network_code: '51', network_advice_code: '03' }, false],
     [{ reason: 'Hard Decline' }, false],
     [{}, false],
-  ] satisfies [DeclineCodes, boolean][])('%j: the card itself is dead: %s', (codes, cardDead) => {
+  ] satisfies [DeclineCodes, boolean][])('%j marks the card itself as dead: %s', (codes, cardDead) => {
     expect(classifyCard(codes).cardDead).toBe(cardDead);
   });
 
-  test('an opinion stays one only while nobody knows', () => {
+  test('a source with certain knowledge turns an opinion into a known suspicion', () => {
     expect(classifyCard({ decline_code: 'fraudulent' }).suspicion).toBe('opinion');
     expect(classifyCard({ decline_code: 'fraudulent', code: 'stolen_card' }).suspicion).toBe('known');
     expect(classifyCard({ reason: 'stolen card' }).suspicion).toBe('known');
     expect(classifyCard({ decline_code: 'insufficient_funds' }).suspicion).toBeUndefined();
   });
 
-  test.each(['R0', 'R3'])('of two withdrawn consents the further one counts: %s', (network_code) => {
+  test.each(['R0', 'R3'])('of two withdrawn consents the furthest-reaching applies: %s', (network_code) => {
     const decline_code = 'revocation_of_authorization';
     expect(classifyCard({ network: 'visa', network_code, decline_code }).consent).toBe(
       'customer_obligations',
@@ -382,7 +382,7 @@ describe('what else a decision says', () => {
   });
 });
 
-describe('whatever comes together', () => {
+describe('any combination of codes', () => {
   const codesOf = (rows: readonly CodeRow[]) => rows.flatMap(({ codes }) => codes);
   const some = (codes: readonly string[]) => fc.option(fc.constantFrom(...codes, 'odd'), { nil: undefined });
   const anyCodes = fc.record({
@@ -397,7 +397,7 @@ describe('whatever comes together', () => {
   const STOPS = ['stop_payment_order', 'revocation_of_authorization', 'revocation_of_all_authorizations'];
   const runs = { numRuns: 3000 };
 
-  test('STOP anywhere wins', () => {
+  test('STOP from any source wins', () => {
     fc.assert(
       fc.property(
         anyCodes,
@@ -411,7 +411,7 @@ describe('whatever comes together', () => {
     );
   });
 
-  test("the gateway's FRAUD is never weakened, but by a STOP", () => {
+  test("the gateway's FRAUD is overridden only by a STOP", () => {
     fc.assert(
       fc.property(anyCodes, fc.constantFrom('stolen_card', 'fraudulent'), (codes, code) => {
         expect(['STOP', 'FRAUD']).toContain(classifyCard({ ...codes, code }).class);
@@ -420,7 +420,7 @@ describe('whatever comes together', () => {
     );
   });
 
-  test("'do not try again' forbids for ever, and never leads to a retry", () => {
+  test("'do not try again' forbids the card permanently and never leads to a retry", () => {
     fc.assert(
       fc.property(anyCodes, fc.constantFrom('03', '99', undefined), (codes, mac) => {
         const advised = mac
@@ -434,7 +434,7 @@ describe('whatever comes together', () => {
     );
   });
 
-  test('there is always a decision that names its rule, the same for the same codes', () => {
+  test('there is always a decision with its rule, the same for the same codes', () => {
     fc.assert(
       fc.property(anyCodes, (codes) => {
         const decided = classifyCard(codes);
@@ -447,7 +447,7 @@ describe('whatever comes together', () => {
     );
   });
 
-  test('any text is a code like any other', () => {
+  test('any text is accepted as a code', () => {
     const word = fc.string({ unit: 'grapheme' });
     fc.assert(
       fc.property(word, word, word, (network_code, decline_code, reason) => {

@@ -1,4 +1,4 @@
-/** What a decline means (specification: decline codes, 'Order when several codes come together'). */
+/** Classifies a decline (specification: decline codes, 'Order when several codes come together'). */
 
 import type { DeclineClass } from './classes.ts';
 import type { DeclineCodes } from './codes.ts';
@@ -13,40 +13,41 @@ export { DECLINE_CLASSES } from './classes.ts';
 export interface DeclineDecision {
   readonly class: DeclineClass;
   /**
-   * Which rule gave the class: `visa:51`, `mac:21`, `stripe:expired_card`, `text:stolen_card`, `duplicate`,
-   * `unmapped` (no code is in the table), `unspecified` (nothing was said). After a `+` what else the kept attempt has to
-   * say: the rule that forbids the card for ever, or says that it is dead, where that is another one (`mastercard:54+mac:03`), and
-   * Visa's own code beside a code of the gateway's that would else stand for its category (`stripe:lost_card+visa:05`).
+   * The rule that determined the class: `visa:51`, `mac:21`, `stripe:expired_card`, `text:stolen_card`, `duplicate`,
+   * `unmapped` (no code is in the table), `unspecified` (no code and no text). After a `+` further rules that the stored
+   * attempt needs: the one that forbids the card permanently or marks it dead, if it is another one
+   * (`mastercard:54+mac:03`), and Visa's own code next to a gateway code that would otherwise imply its category
+   * (`stripe:lost_card+visa:05`).
    */
   readonly rule: string;
-  /** The code that the class rests on, as the table has it. */
+  /** The code that determined the class, as written in the table. */
   readonly code?: string;
-  /** The customer is told nothing about the reason. */
+  /** The reason is not disclosed to the customer. */
   readonly masks: boolean;
   readonly notifyChimera: boolean;
-  /** This card is forbidden for ever, whatever becomes of the method's status. */
+  /** The card is forbidden permanently, whatever the method's status. */
   readonly neverAgain: boolean;
   /**
-   * The issuer knows that the card or account itself is lost, stolen, closed or unknown: every token of its number is dead.
-   * Said by the row that decides, or by a known FRAUD beside a STOP; never by an opinion.
+   * The issuer knows that the card or account itself is lost, stolen, closed or unknown: every token of its number is
+   * dead. Set by the deciding row, or by a known FRAUD alongside a STOP; never by an opinion.
    */
   readonly cardDead: boolean;
-  /** Who suspects fraud: somebody who knows, or a risk engine's opinion. Also beside a STOP. */
+  /** The basis of a fraud suspicion: the issuer's knowledge or a risk engine's opinion. Also set alongside a STOP. */
   readonly suspicion?: 'known' | 'opinion';
-  /** The card is past its date. */
+  /** The card has expired. */
   readonly expired: boolean;
   readonly consent?: ConsentEffect;
   /** The issuer's advice: no earlier attempt on this method, epoch milliseconds. */
   readonly notBefore?: number;
-  /** Codes that the table does not have, as `field:code`; each is to be logged and counted. */
+  /** Codes missing from the table, as `field:code`; each is to be logged and counted. */
   readonly unmapped: readonly string[];
 }
 
 const HOUR_MS = 3_600_000;
 
 /**
- * Decides what a decline means. Always gives an answer: what is not known is LATER.
- * @param method - the rail of the method, for codes that do not name their network
+ * Classifies a decline. Always returns a decision: unknown codes are LATER.
+ * @param method - the method's rail, for codes that do not name their network
  * @param at - when it was declined, epoch milliseconds
  */
 export function classify(codes: DeclineCodes, method: MethodRail, at: number): DeclineDecision {
@@ -57,7 +58,7 @@ export function classify(codes: DeclineCodes, method: MethodRail, at: number): D
     : toDecision(decided, sources, at);
 }
 
-/** The verdict that stands, from the strongest rule to the weakest; `undefined` if no source says anything specific. */
+/** The deciding verdict, from the strongest rule to the weakest; `undefined` if no source is specific. */
 function decidingVerdict({ advice, network, psp }: Sources): Verdict | undefined {
   const codes = [...network, ...psp].filter(isSpecific);
   const ban = advice.find(({ row }) => row.do_not_try_again === true);
@@ -67,25 +68,25 @@ function decidingVerdict({ advice, network, psp }: Sources): Verdict | undefined
     firstOfClass('STOP') ??
     all.find((one) => one.class === 'FRAUD' && one.row.opinion !== true) ??
     firstOfClass('FRAUD') ??
-    // While it is not known whether it was charged, no advice about a next attempt may lead past that.
+    // While it is unknown whether it was charged, no advice about a next attempt may override that.
     firstOfClass('UNKNOWN') ??
     codes.find(({ byAdvice }) => byAdvice) ??
     hardVerdict(network, psp) ??
     psp.find((one) => one.class === 'CONFIG') ??
     psp.find((one) => one.class === 'AUTH') ??
     (ban ? resolveBan(ban, codes[0]) : all[0]);
-  // A link to authenticate is of no use on a card that is banned.
+  // An authentication link is useless for a banned card.
   return ban && decided?.class === 'AUTH' ? { ...decided, class: 'FIX' } : decided;
 }
 
-/** The gateway's word for it counts only where the network does not say something more lasting itself. */
+/** The gateway's HARD counts only if the network's own code is not more permanent. */
 function hardVerdict([own]: readonly Verdict[], psp: readonly Verdict[]): Verdict | undefined {
   if (own?.class === 'HARD') return own;
   const open = own === undefined || own.class === 'LATER' || own.class === 'TECH';
   return open ? psp.find((one) => one.class === 'HARD') : undefined;
 }
 
-/** 'Do not try again' lets the cascade follow the code's own class; alone, or beside one that would retry, it is HARD. */
+/** With 'do not try again' the cascade follows the code's own class; alone, or with a retryable class, it is HARD. */
 function resolveBan(ban: Verdict, code: Verdict | undefined): Verdict {
   return code === undefined || code.class === 'LATER' || code.class === 'TECH' ? ban : code;
 }
@@ -109,7 +110,7 @@ function toDecision(
   return {
     class: decided.class,
     rule: [...new Set(rules)].join('+'),
-    // An advice is no reason: the code it came with says more, be it in the table or not.
+    // Advice is not a reason: the code sent with it says more, whether in the table or not.
     code: advice.includes(decided)
       ? (codes[0]?.code ?? unmappedCode(unmapped) ?? decided.code)
       : decided.code,
@@ -127,18 +128,18 @@ function toDecision(
   };
 }
 
-/** The most specific of the unknown codes that are no advice. */
+/** The most specific of the unmapped codes that are not advice. */
 function unmappedCode(unmapped: readonly UnmappedCode[]): string | undefined {
   return unmapped.find(({ field }) => field !== 'network_advice_code' && field !== 'advice_code')?.code;
 }
 
-/** Several may say STOP at once; what one of them withdraws stays withdrawn. */
+/** Several sources may say STOP; the furthest-reaching withdrawal applies. */
 function furthestConsent(verdicts: readonly Verdict[]): ConsentEffect {
   const reach: readonly ConsentEffect[] = ['customer_obligations', 'method'];
   return reach.find((effect) => verdicts.some(({ row }) => row.consent === effect)) ?? 'obligation';
 }
 
-/** No code says anything specific: the words, if they say something, else whatever was said, else LATER. */
+/** No code is specific: the text if it matches a rule, else a vague code, else LATER. */
 function fallbackDecision(reason: string | undefined, sources: Sources, at: number): DeclineDecision {
   const { advice, network, psp, unmapped } = sources;
   const text = reason?.toLowerCase().replaceAll(/[\s_-]+/g, ' ') ?? '';
@@ -166,6 +167,6 @@ function fallbackDecision(reason: string | undefined, sources: Sources, at: numb
 
 function fallbackRule(codes: readonly Verdict[], unmapped: readonly UnmappedCode[], text: string): string {
   if (unmapped.length > 0) return 'unmapped';
-  // 'card_declined' alone: a decline, and nothing more.
+  // 'card_declined' alone: a decline without details.
   return codes[0]?.rule ?? (text === '' ? 'unspecified' : 'text:other');
 }

@@ -1,4 +1,4 @@
-/** Everything a network, a gateway or a person said about a decline; every field is optional and taken as sent. */
+/** The codes and text of a decline from a network, a gateway or an operator; every field is optional and unchanged. */
 export interface DeclineCodes {
   network?: string;
   network_code?: string;
@@ -8,6 +8,6 @@ export interface DeclineCodes {
   /** The gateway's `code`. */
   code?: string;
   advice_code?: string;
-  /** Free text; used only where no code is. */
+  /** Free text; used only if no code decides. */
   reason?: string;
 }

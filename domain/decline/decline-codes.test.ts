@@ -1,4 +1,4 @@
-/** The table against an independent transcription of the specification: a typo in either shows here. */
+/** Checks the table against an independent transcription of the specification: a typo in either fails here. */
 
 import { describe, expect, test } from 'vitest';
 import type { Network } from '../payment-method.ts';
@@ -8,7 +8,7 @@ import { effectsOf } from './effects.ts';
 import type { CodeRow } from './table.ts';
 import { DECLINE_TABLE, isInForce } from './table.ts';
 
-/** Codes, class, Visa's category by code (`-`: none given), flags: ! disputed, m masked, c Chimera, e expired. */
+/** Codes, class, Visa's category by code (`-`: none), flags: ! disputed, m masked, c Chimera, e expired. */
 type Row = [codes: string, declineClass: DeclineClass, categories: string, flags?: string];
 
 const CARD: Row[] = [
@@ -74,7 +74,7 @@ const SEPA: [codes: string, declineClass: DeclineClass, consent?: string][] = [
   ['MS02 SL01', 'STOP', 'obligation'],
   ['AM05', 'UNKNOWN'],
 ];
-/** Whose card or account itself is dead, whatever the token. */
+/** Codes that mark the card or account itself as dead, whatever the token. */
 const DEAD = '04 07 14 56 15 41 43 46'.split(' ');
 const DEAD_ACCOUNTS = 'R02 R03 R04 R12 R13 R14 R15 R17 R20 R28 AC01 AC04 MD07'.split(' ');
 const PSP: [codes: string, declineClass: DeclineClass, flags?: string][] = [
@@ -170,14 +170,14 @@ describe.each(CARD_NETWORKS)('%s', (network) => {
   });
 });
 
-test('no card code is in the table that is not transcribed here', () => {
+test('the table has no card code that is missing here', () => {
   const known = [...CARD, ...VISA_ONLY, ...MASTERCARD_ONLY, ...AMEX_ONLY].flatMap(([codes]) => split(codes));
   expect([...new Set(DECLINE_TABLE.network_codes.flatMap(({ codes }) => codes))].sort()).toEqual(
     [...new Set(known)].sort(),
   );
 });
 
-test('the issuer in CEMEA or Europe changes two categories', () => {
+test('two categories differ for issuers in CEMEA or Europe', () => {
   const differing = DECLINE_TABLE.network_codes.flatMap((row) =>
     Object.entries(row.visa_category_cemea_europe ?? {}),
   );
@@ -187,7 +187,7 @@ test('the issuer in CEMEA or Europe changes two categories', () => {
   ]);
 });
 
-test("Visa's 83 forbids the card from 25 October 2026 on", () => {
+test("Visa's 83 forbids the card from 25 October 2026", () => {
   const on = (day: string) => classify({ network: 'visa', network_code: '83' }, {}, Date.parse(day));
   expect(on('2026-10-24T23:59:59.999Z')).toMatchObject({ class: 'FIX', rule: 'visa:83', neverAgain: false });
   expect(on('2026-10-25')).toMatchObject({ class: 'FIX', rule: 'visa:83', neverAgain: true });
@@ -208,7 +208,7 @@ describe.each([
     }
   });
 
-  test('no other code', () => {
+  test('the table has no other code', () => {
     const inTable = DECLINE_TABLE.bank_debit_codes.filter(({ networks }) => networks?.includes(network));
     expect(inTable.flatMap(({ codes }) => codes).sort()).toEqual(
       rows.flatMap(([codes]) => split(codes)).sort(),
@@ -236,7 +236,7 @@ describe('gateway codes', () => {
     }
   });
 
-  test('no other code but the one that says nothing', () => {
+  test('the table has no other code except card_declined', () => {
     const known = [...PSP.flatMap(([codes]) => split(codes)), 'card_declined'];
     expect(DECLINE_TABLE.psp_codes.flatMap(({ codes }) => codes).sort()).toEqual(known.sort());
   });
@@ -254,7 +254,7 @@ describe('gateway codes', () => {
     ['invalid_account', false],
     ['fraudulent', false],
     ['restricted_card', false],
-  ])('on a Visa card %s forbids it for ever: %s', (decline_code, neverAgain) => {
+  ])('on a Visa card %s forbids the card permanently: %s', (decline_code, neverAgain) => {
     expect(classify({ decline_code }, { network: 'visa' }, 0).neverAgain).toBe(neverAgain);
     expect(classify({ decline_code }, { network: 'mastercard' }, 0).neverAgain).toBe(false);
   });
@@ -274,7 +274,7 @@ describe('merchant advice codes', () => {
     }
   });
 
-  test('no other code', () => {
+  test('the table has no other code', () => {
     expect(DECLINE_TABLE.merchant_advice_codes.flatMap(({ codes }) => codes).sort()).toEqual(
       MAC.flatMap(([codes]) => split(codes)).sort(),
     );
@@ -293,7 +293,7 @@ describe('merchant advice codes', () => {
   });
 });
 
-describe('how far a withdrawn consent reaches', () => {
+describe('the scope of a withdrawn consent', () => {
   test.each([
     [{ network: 'visa', network_code: 'R0' }, 'obligation'],
     [{ network: 'visa', network_code: 'R1' }, 'customer_obligations'],
@@ -318,7 +318,7 @@ describe('how far a withdrawn consent reaches', () => {
   });
 });
 
-describe('words', () => {
+describe('text reasons', () => {
   test.each([
     ['Stolen Card', 'FRAUD', 'text:stolen_card'],
     ['declined: STOLEN_CARD', 'FRAUD', 'text:stolen_card'],
@@ -348,7 +348,7 @@ describe('words', () => {
   });
 });
 
-describe('the data', () => {
+describe('the table', () => {
   const rows = [
     ...DECLINE_TABLE.network_codes,
     ...DECLINE_TABLE.bank_debit_codes,
@@ -357,7 +357,7 @@ describe('the data', () => {
     ...DECLINE_TABLE.psp_advice_codes,
   ];
 
-  test('every row names a known source and class, and speaks of its own codes', () => {
+  test('every row has a known source and class, and refers only to its own codes', () => {
     for (const row of rows) {
       expect(DECLINE_TABLE.sources, row.meaning).toHaveProperty([row.source]);
       expect([...DECLINE_CLASSES, null]).toContain(row.class);
@@ -376,7 +376,7 @@ describe('the data', () => {
     expect(DECLINE_TABLE.edition).toMatch(/^\d{4}-\d{2}-\d{2}$/);
   });
 
-  test('no network has two rows for one code', () => {
+  test('no network has two rows for the same code', () => {
     const all = [...DECLINE_TABLE.network_codes, ...DECLINE_TABLE.bank_debit_codes];
     for (const day of ['2026-04-17', '2026-04-18', '2026-10-24', '2026-10-25', '2030-01-01']) {
       const keys = all

@@ -1,10 +1,10 @@
-/** What a decline changes besides its recovery (specification: decline codes, 'Classes' and 'What a decline teaches'). */
+/** A decline's effects outside its recovery (specification: decline codes, 'Classes' and 'What a decline teaches'). */
 
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { DeclineDecision } from './classify.ts';
 
 export interface DeclineEffects {
-  /** The method's status after; absent: unchanged. A change that its status does not allow is left out (`transition`). */
+  /** The method's new status; absent: unchanged. Illegal transitions are skipped (`transition`). */
   readonly methodStatus?: Extract<PaymentMethodStatus, 'failed' | 'expired' | 'inactive' | 'compromised'>;
   /** `off_session_consent` on this method becomes false, `consent_source` `network_revocation`. */
   readonly withdrawsConsent: boolean;
@@ -22,8 +22,8 @@ export function effectsOf(decision: DeclineDecision): DeclineEffects {
 }
 
 /**
- * Does a decline teach something that holds however late it becomes known: a withdrawn consent, a card known to be lost,
- * stolen or closed, a card that is never to be tried again?
+ * Whether a decline has effects that apply however late it becomes known: a withdrawn consent, a card known to be lost,
+ * stolen or closed, a card that must never be retried.
  */
 export function isPermanent({
   class: declineClass,
@@ -41,10 +41,10 @@ function statusAfter({
 }: DeclineDecision): DeclineEffects['methodStatus'] {
   switch (declineClass) {
     case 'FRAUD':
-      // An opinion is not the issuer's word: the method may come back when Chimera has decided.
+      // An opinion is not the issuer's statement: the method may be restored once Chimera has decided.
       return suspicion === 'opinion' ? 'failed' : 'compromised';
     case 'STOP':
-      // A stolen card does not become a good one because its holder also cancelled something.
+      // A stolen card stays stolen even if its holder also cancelled something.
       return suspicion === 'known' ? 'compromised' : undefined;
     case 'HARD':
       return 'inactive';

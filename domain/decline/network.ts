@@ -1,7 +1,7 @@
 import type { Network } from '../payment-method.ts';
 import { NETWORKS } from '../payment-method.ts';
 
-/** Other names for networks: brands as people write them, and a gateway's names for bank debits. */
+/** Aliases of networks: spellings of brands, and a gateway's names for bank debits. */
 const ALIASES: Readonly<Record<string, Network | undefined>> = {
   american_express: 'amex',
   master_card: 'mastercard',
@@ -12,7 +12,7 @@ const ALIASES: Readonly<Record<string, Network | undefined>> = {
   sepa_debit: 'sepa',
 };
 
-/** The network that a name means, however it is written; `undefined` for one that Persona has no rules for. */
+/** The network for a name in any spelling; `undefined` for one without rules in Persona. */
 export function networkOf(name: string | undefined): Network | undefined {
   const key =
     name

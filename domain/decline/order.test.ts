@@ -1,13 +1,13 @@
 /**
- * The order of several codes (specification: decline codes, 'Order when several codes come together'), held by every
- * pair and every triple of sources on every rail against an oracle that repeats the specification's sentences.
+ * The precedence of several codes (specification: decline codes, 'Order when several codes come together'), checked for
+ * every pair and every triple of sources on every rail against an oracle that repeats the specification's sentences.
  */
 
 import { describe, expect, test } from 'vitest';
 import { classify } from './classify.ts';
 import type { DeclineCodes } from './codes.ts';
 
-/** What the specification's tables say of a code, written by hand: a class, or one of these. */
+/** A code's meaning in the specification's tables, transcribed manually: a class, or one of the others. */
 type Meaning =
   | 'STOP'
   | 'FRAUD'
@@ -26,7 +26,7 @@ type Meaning =
   | 'BAN'
   /** `try_again_later`. */
   | 'VAGUE'
-  /** In the table, and without a meaning for the decline. */
+  /** In the table, without a meaning for the decline. */
   | 'NOTHING'
   /** Not in the table. */
   | 'UNLISTED';
@@ -46,14 +46,14 @@ const CARD: Codes = {
   XX: 'UNLISTED',
   R01: 'UNLISTED',
 };
-/** Visa's category 1 among them; `R0` is not. */
+/** Visa's category 1 among them, except `R0`. */
 const VISA_NEVER = ['14', '43', 'R1'];
 const NETWORK_CODES: Record<string, Codes> = {
   visa: { ...CARD, '83': 'FIX', '79': 'UNLISTED', '111': 'UNLISTED' },
   mastercard: { ...CARD, '83': 'BY_MAC_FRAUD', '79': 'BY_MAC_HARD', '65': 'LATER' },
   amex: { ...CARD, '83': 'UNLISTED', '101': 'FIX', '111': 'HARD', '130': 'AUTH', '911': 'TECH' },
   unionpay: CARD,
-  // Two networks have a meaning for 83 each, so that nothing is known of it where the network is not.
+  // Two networks each define 83, so its meaning is unknown without a network.
   unknown: { ...CARD, '83': 'UNLISTED' },
   ach: { R01: 'LATER', R03: 'HARD', R07: 'STOP', R24: 'UNKNOWN', R1: 'UNLISTED', '43': 'UNLISTED' },
   sepa: { MS03: 'LATER', AC04: 'HARD', MS02: 'STOP', AM05: 'UNKNOWN', '14': 'UNLISTED' },
@@ -122,7 +122,7 @@ function relevantCodes(rail: string, sent: readonly SentCode[]): SentCode[] {
   });
 }
 
-/** Which class the specification gives; `said` in the order of its last rule. */
+/** The class according to the specification; the sources are ranked as in its last rule. */
 function expected(rail: string, allSent: readonly SentCode[]): string {
   const sent = relevantCodes(rail, allSent);
   const text = sent.find(({ source }) => source === 'reason');
@@ -190,7 +190,7 @@ function* combinations(rail: string, count: number, from = 0): Generator<SentCod
 }
 
 describe.each(Object.keys(NETWORK_CODES))('%s', (rail) => {
-  test.each([1, 2, 3])('%i sources at once', (count) => {
+  test.each([1, 2, 3])('%i sources together follow the specification', (count) => {
     const wrong: unknown[] = [];
     let seen = 0;
     for (const sent of combinations(rail, count)) {

@@ -1,4 +1,4 @@
-/** Everything that was said about one decline, source by source, as the table has it. */
+/** Looks up all the codes of one decline in the table, source by source. */
 
 import type { Network, PaymentMethodType } from '../payment-method.ts';
 import type { DeclineClass } from './classes.ts';
@@ -15,31 +15,31 @@ import {
   pspRow,
 } from './table.ts';
 
-/** What one source says. */
+/** The verdict of one source. */
 export interface Verdict {
   readonly row: CodeRow;
   readonly class: DeclineClass;
   readonly rule: string;
   readonly code: string;
-  /** Its class comes of its row and a Merchant Advice Code together. */
+  /** Its class is determined by its row together with a Merchant Advice Code. */
   readonly byAdvice: boolean;
-  /** It forbids the card for ever. */
+  /** It forbids the card permanently. */
   readonly forbids: boolean;
-  /** It says that the card itself is dead (`card_dead` of its row). */
+  /** It marks the card itself as dead (`card_dead` of its row). */
   readonly dead: boolean;
 }
 
-/** Stands in a rule for whatever code of Visa's the table does not have. */
+/** Placeholder in a rule for a Visa code that is not in the table. */
 const UNLISTED = 'unlisted';
 
-/** A code that the table does not have. */
+/** A code that is not in the table. */
 export interface UnmappedCode {
   readonly field: keyof DeclineCodes;
   readonly code: string;
 }
 
 export interface Sources {
-  /** Merchant Advice Code, then the gateway's advice; without those that do not count on this network. */
+  /** The Merchant Advice Code, then the gateway's advice, without those that do not apply to this network. */
   readonly advice: readonly Verdict[];
   /** The network's own code: one or none. */
   readonly network: readonly Verdict[];
@@ -49,14 +49,14 @@ export interface Sources {
   readonly unmapped: readonly UnmappedCode[];
 }
 
-/** What the method itself tells about the rail, where the codes do not. */
+/** The method's rail, for codes that do not name it. */
 export interface MethodRail {
   type?: PaymentMethodType;
   network?: string;
 }
 
 /**
- * Looks every code up; a code is taken as sent but for case, blanks and a missing leading zero.
+ * Looks up every code, unchanged except for case, blanks and a missing leading zero.
  * @param at - when it was declined, epoch milliseconds
  */
 export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): Sources {
@@ -86,15 +86,15 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
     ...lookUp('decline_code', normaliseCode(codes.decline_code), 'stripe', pspRow),
     ...lookUp('code', normaliseCode(codes.code), 'stripe', pspRow),
   ];
-  // An unknown network's code gives way to the gateway's. Where the gateway says nothing it is all there is, and a `41`
-  // of an unknown network is still no card to try again.
+  // An unknown network's code yields to the gateway's. If the gateway is not specific, it is the only information, and a
+  // `41` of an unknown network still means a card that must not be retried.
   const pspIsSpecific = [codes.decline_code, codes.code].some((sent) =>
     isSpecificRow(pspRow(normaliseCode(sent) ?? '')),
   );
   const networkVerdicts = network === undefined && pspIsSpecific ? [] : fromNetwork();
   const psp = fromPsp();
 
-  // Only Mastercard has Merchant Advice Codes; a bank debit has no advice at all.
+  // Only Mastercard has Merchant Advice Codes; a bank debit has no advice.
   const mac =
     network === 'mastercard' || (network === undefined && !bankDebit)
       ? normaliseNetworkCode(codes.network_advice_code)
@@ -138,7 +138,7 @@ function verdict(
   };
 }
 
-/** A row 'by MAC' and an advice that it lists are one statement; any other advice speaks for itself. */
+/** A row 'by MAC' and an advice that it lists form one verdict; any other advice is a verdict of its own. */
 function applyAdvice(one: Verdict, adviceCodes: readonly string[]): Verdict {
   const listed = adviceCodes.find((advice) => one.row.by_advice?.[advice] !== undefined);
   const declineClass = listed === undefined ? undefined : one.row.by_advice?.[listed];
@@ -148,8 +148,8 @@ function applyAdvice(one: Verdict, adviceCodes: readonly string[]): Verdict {
 }
 
 /**
- * The gateway's code stands for Visa's category only where Visa's own code is missing. The rule names Visa's code beside
- * it, so that the kept attempt says so too.
+ * The gateway's code implies Visa's category only if Visa's own code is missing. The rule includes Visa's code, so that
+ * the stored attempt records it too.
  */
 function withVisaCode(sentCode: string, psp: Verdict): Verdict {
   return psp.row.visa_category === undefined
@@ -161,7 +161,7 @@ function isSpecificRow(row: CodeRow | undefined): boolean {
   return row !== undefined && row.says_nothing !== true && row.vague !== true;
 }
 
-/** `5` and ` 05` are the same code; letters are capitals. */
+/** `5` and ` 05` are the same code; letters are upper case. */
 function normaliseNetworkCode(sent: string | undefined): string | undefined {
   const code = sent?.trim().toUpperCase() ?? '';
   if (code === '') return undefined;

@@ -1,4 +1,4 @@
-/** The decline table: `decline-codes.json` with its types and look-ups. A new edition changes the data, not the code. */
+/** The decline table: `decline-codes.json` with its types and lookups. A new edition changes the data, not the code. */
 
 import type { Network } from '../payment-method.ts';
 import type { DeclineClass } from './classes.ts';
@@ -6,9 +6,9 @@ import data from './decline-codes.json' with { type: 'json' };
 
 /** How far a withdrawn consent reaches. */
 export type ConsentEffect =
-  /** This obligation is not charged any more, on any method. */
+  /** This obligation is no longer charged, on any method. */
   | 'obligation'
-  /** Also: this method is not charged again without the customer. */
+  /** Also: this method is no longer charged off-session. */
   | 'method'
   /** Also: the customer's other open recoveries that failed on this method end. */
   | 'customer_obligations';
@@ -16,47 +16,47 @@ export type ConsentEffect =
 export interface CodeRow {
   readonly codes: readonly string[];
   readonly meaning: string;
-  /** `null`: an advice without a meaning for the decline. */
+  /** `null`: advice without a meaning for the decline. */
   readonly class: DeclineClass | null;
   /** A key of `sources`, which names the edition. */
   readonly source: string;
-  /** Whose codes these are; absent: every card network's. */
+  /** The networks that use these codes; absent: every card network. */
   readonly networks?: readonly Network[];
-  /** First day of the edition, and the first day after it; UTC. */
+  /** The first day in force, and the first day after it; UTC. */
   readonly from?: string;
   readonly until?: string;
-  /** By code: Visa's category, of which 1 forbids every further attempt. */
+  /** By code: Visa's category; category 1 forbids every further attempt. */
   readonly visa_category?: Readonly<Record<string, number | undefined>>;
-  /** The same where the issuer is in CEMEA or Europe, as far as it differs. */
+  /** The category for issuers in CEMEA or Europe, where it differs. */
   readonly visa_category_cemea_europe?: Readonly<Record<string, number | undefined>>;
-  /** 'By MAC': the class under each Merchant Advice Code that gives this row its meaning. */
+  /** 'By MAC': the class under each Merchant Advice Code that determines it. */
   readonly by_advice?: Readonly<Record<string, DeclineClass | undefined>>;
   readonly consent?: ConsentEffect;
-  /** The customer is never told. */
+  /** Never disclosed to the customer. */
   readonly masks?: boolean;
   readonly notify_chimera?: boolean;
-  /** Only a risk engine's or a block list's opinion, not the issuer's word. */
+  /** Only a risk engine's or a block list's opinion, not the issuer's statement. */
   readonly opinion?: boolean;
   readonly expired?: boolean;
-  /** It is about the token alone: another token of the same card may work. */
+  /** Concerns only the token: another token of the same card may work. */
   readonly token_only?: boolean;
   /** The issuer knows that the card or account itself is lost, stolen, closed or does not exist, whatever the token. */
   readonly card_dead?: boolean;
-  /** 'By MAC': the Merchant Advice Codes under which the row says so. */
+  /** 'By MAC': the Merchant Advice Codes under which `card_dead` applies. */
   readonly card_dead_by_advice?: readonly string[];
-  /** A code that only says that there was a decline. */
+  /** A code that only states that there was a decline. */
   readonly says_nothing?: boolean;
-  /** Decides only where nothing more specific is known, not even words. */
+  /** Decides only if nothing more specific is known, not even a text reason. */
   readonly vague?: boolean;
-  /** An advice that forbids this method while the class follows the code itself. */
+  /** Advice that forbids this method while the class follows the code itself. */
   readonly do_not_try_again?: boolean;
-  /** Anywhere in a card's history, this forbids the card for ever. */
+  /** Anywhere in a card's history, this forbids the card permanently. */
   readonly never_again?: boolean;
-  /** An advice of the gateway that means this Merchant Advice Code. */
+  /** The Merchant Advice Code that the gateway's advice corresponds to. */
   readonly as_advice?: string;
-  /** The earliest next attempt, after the decline. */
+  /** The delay from the decline to the earliest next attempt. */
   readonly delay_hours?: number;
-  /** The rule's name, where it is not made of network and code. */
+  /** The rule's name, if not composed of network and code. */
   readonly rule?: string;
   /** Public sources disagree on the class; the one given is Persona's decision. */
   readonly disputed?: boolean;
@@ -64,7 +64,7 @@ export interface CodeRow {
 }
 
 export interface TextRow {
-  /** In lower case, with single blanks; names the rule. */
+  /** In lower case, with single spaces; names the rule. */
   readonly contains: string;
   /** A regular expression in place of `contains`. */
   readonly pattern?: string;
@@ -77,7 +77,7 @@ export interface TextRow {
 
 export interface CeilingRow {
   readonly rule: string;
-  /** `other`: every network that no row names, and an unknown one. */
+  /** `other`: every network not named in any row, and an unknown one. */
   readonly networks: readonly (Network | 'other')[];
   readonly counts:
     | 'reattempts'
@@ -87,10 +87,10 @@ export interface CeilingRow {
     | 'reinitiations';
   readonly limit: number;
   readonly window_hours: number;
-  /** First day of the edition, and the first day after it; UTC. */
+  /** The first day in force, and the first day after it; UTC. */
   readonly from?: string;
   readonly until?: string;
-  /** Codes after which alone the network allows a reinitiation. */
+  /** The only codes after which the network allows a reinitiation. */
   readonly only_after?: readonly string[];
   readonly source: string;
   readonly note?: string;
@@ -117,7 +117,7 @@ const PSP_ADVICE = index(DECLINE_TABLE.psp_advice_codes);
 const BANK_RAILS: readonly string[] = ['ach', 'sepa'];
 
 /**
- * A network's own code. A bank debit's `R01` is not Visa's `R1`: each rail has its own codes.
+ * The row of a network's own code. A bank debit's `R01` is not Visa's `R1`: each rail has its own codes.
  * @param at - when it was declined, epoch milliseconds
  */
 export function networkRow(network: Network, code: string, at: number): CodeRow | undefined {
@@ -128,7 +128,7 @@ export function networkRow(network: Network, code: string, at: number): CodeRow 
   );
 }
 
-/** A code whose network is not known: the row that the code has on the rail, if there is only one. */
+/** The row of a code without a known network: the code's only row on the rail, if it is unique. */
 export function rowWithoutNetwork(bankDebit: boolean, code: string, at: number): CodeRow | undefined {
   const rows = NETWORK_CODES.get(code)?.filter(
     (row) => isInForce(row, at) && (row.networks?.some(isBankRail) ?? false) === bankDebit,
@@ -149,15 +149,15 @@ export function pspAdviceRow(code: string): CodeRow | undefined {
 }
 
 /**
- * Does this code, from a card of this network, forbid the card for ever? Visa's category 1 does, but for `R0`, which
- * ends its obligation alone; so does every advice that says 'never again'.
+ * Whether this code, from a card of this network, forbids the card permanently. Visa's category 1 does, except `R0`, which
+ * ends only its obligation; so does every row marked `never_again`.
  */
 export function forbidsPermanently(row: CodeRow, code: string, network: Network | undefined): boolean {
   const category = network === 'visa' ? row.visa_category?.[code] : undefined;
   return row.never_again === true || (category === 1 && row.consent !== 'obligation');
 }
 
-/** Is the edition of a row or ceiling the one of this moment (epoch milliseconds)? */
+/** Whether a row or ceiling is in force at this time (epoch milliseconds). */
 export function isInForce({ from, until }: { from?: string; until?: string }, at: number): boolean {
   return (from === undefined || at >= Date.parse(from)) && (until === undefined || at < Date.parse(until));
 }

@@ -6,26 +6,26 @@ import { dueStage, qualifiesForNotice, type ScannedCard } from './candidates.ts'
 
 const STAGES = [60, 30];
 const at = Date.parse;
-/** In the middle of that day where days end last. */
+/** The middle of that day in UTC−12. */
 const on = (day: string) => startOfDay(day) + 12 * 3_600_000;
 
 test.each([
-  // The last moment of the day at UTC−12, and the next one.
+  // The last millisecond of the day in UTC−12, and the next one.
   ['2026-11-30', '2026-12-01T11:59:59.999Z', 0],
   ['2026-11-30', '2026-12-01T12:00:00.000Z', -1],
-  // It is tomorrow already in Kiritimati (UTC+14), and still yesterday on Baker Island.
+  // Already the next day in Kiritimati (UTC+14), still the previous one on Baker Island (UTC−12).
   ['2026-11-30', '2026-11-30T10:00:00+14:00', 1],
   ['2026-11-30', '2026-11-30T23:59:59-12:00', 0],
   ['2026-11-30', '2026-12-01T00:00:00-12:00', -1],
-  // Leap years, and a century that is none.
+  // Leap years, and a century that is not one.
   ['2028-02-29', '2028-02-28T12:00:00Z', 1],
   ['2027-02-28', '2027-03-01T12:00:00Z', -1],
   ['2100-02-28', '2100-02-27T12:00:00Z', 1],
-  // Over the year's end, and over a change of clocks.
+  // Across the turn of the year, and across a daylight saving change.
   ['2027-01-31', '2026-12-31T12:00:00Z', 31],
   ['2026-12-31', '2027-01-01T11:00:00Z', 0],
   ['2026-03-31', '2026-03-01T12:00:00Z', 30],
-])('a card that ends on %s has, at %s, %d days left', (end, now, left) => {
+])('a card that expires on %s has, at %s, %d days left', (end, now, left) => {
   expect(daysLeft(end, at(now))).toBe(left);
 });
 
@@ -44,7 +44,7 @@ test.each([
   const now = on('2027-12-31') - left * 86_400_000;
   expect(daysLeft(end, now)).toBe(left);
   expect(stageOf(end, now, STAGES)).toBe(stage);
-  // In whatever order policy names them.
+  // Regardless of the order in the policy.
   expect(stageOf(end, now, STAGES.toReversed())).toBe(stage);
 });
 
@@ -55,7 +55,7 @@ describe('for any card at any moment', () => {
   });
   const offset = fc.integer({ min: -100 * 86_400_000, max: 100 * 86_400_000 });
 
-  test('it is expired for the monitor exactly when it is for everybody else', () => {
+  test('the monitor and isExpired agree on when it has expired', () => {
     fc.assert(
       fc.property(card, offset, ({ month, year }, ms) => {
         const end = expiresOn(month, year);
@@ -65,7 +65,7 @@ describe('for any card at any moment', () => {
     );
   });
 
-  test('it has reached a stage exactly when its day lies within the horizon', () => {
+  test('it has reached a stage exactly when its last day is within the horizon', () => {
     fc.assert(
       fc.property(card, offset, ({ month, year }, ms) => {
         const end = expiresOn(month, year);
@@ -75,7 +75,7 @@ describe('for any card at any moment', () => {
     );
   });
 
-  /** Runs at these moments, whatever their order: which notices a customer gets. */
+  /** The notices that a customer gets from runs at these times, in any order. */
   const noticesOf = (end: string, runs: readonly number[]) => {
     let noticed: string | null = null;
     const sent: string[] = [];
@@ -88,7 +88,7 @@ describe('for any card at any moment', () => {
     return sent;
   };
 
-  test('runs that are doubled, skipped, late or of a clock that goes back send each stage once at most', () => {
+  test('duplicate, skipped or late runs, or a clock set back, send each stage at most once', () => {
     fc.assert(
       fc.property(card, fc.array(offset, { maxLength: 40 }), ({ month, year }, moments) => {
         const end = expiresOn(month, year);
@@ -102,7 +102,7 @@ describe('for any card at any moment', () => {
     );
   });
 
-  test('daily runs send both notices, and the end, on their first days', () => {
+  test('daily runs send both notices and process the expiry', () => {
     fc.assert(
       fc.property(card, fc.integer({ min: 0, max: 86_399_999 }), ({ month, year }, time) => {
         const end = expiresOn(month, year);
@@ -116,7 +116,7 @@ describe('for any card at any moment', () => {
   });
 });
 
-test('a card that comes with twenty days left has one notice, and so has one after days of outage', () => {
+test('a card added with twenty days left gets one notice, and so does a card after an outage of some days', () => {
   const end = '2026-12-31';
   expect(stageOf(end, on('2026-12-11'), STAGES)).toBe('notice_30');
   expect(isNewStage(end, 'notice_30', null)).toBe(true);
@@ -125,25 +125,25 @@ test('a card that comes with twenty days left has one notice, and so has one aft
   expect(isNewStage(end, 'notice_30', '2026-12:notice_60')).toBe(true);
 });
 
-test('a card that was renewed has notices of its own, years later', () => {
+test('a renewed card gets its own notices years later', () => {
   expect(isNewStage('2029-12-31', 'notice_60', '2026-12:notice_30')).toBe(true);
   expect(isNewStage('2029-12-31', 'card_expired', '2026-12:card_expired')).toBe(true);
 });
 
-test('the day changes at noon by UTC, where the last one on earth ends', () => {
+test('the date changes at noon UTC, when the previous day ends everywhere on earth', () => {
   expect(today(at('2027-01-01T11:59:59.999Z'))).toBe('2026-12-31');
   expect(today(at('2027-01-01T12:00:00Z'))).toBe('2027-01-01');
   expect(today(startOfDay('2028-02-29'))).toBe('2028-02-29');
   expect(today(startOfDay('2028-02-29') - 1)).toBe('2028-02-28');
 });
 
-test('without stages nobody is written to ahead, and cards end all the same', () => {
+test('without stages no customer is notified in advance, and cards still expire', () => {
   expect(horizon(on('2026-11-22'), [])).toBe('2026-11-22');
   expect(stageOf('2026-11-30', on('2026-11-22'), [])).toBeUndefined();
   expect(stageOf('2026-10-31', on('2026-11-22'), [])).toBe('card_expired');
 });
 
-test('a card matters that is the default, or that is used often and lately', () => {
+test('a card qualifies for a notice if it is the default or was used often and recently', () => {
   const scan = { now: at('2026-11-22T12:30:00Z'), stages: STAGES, frequent_use_count: 3 };
   const recentUse = '2026-08-24T12:30:00.000Z';
   const card = { proven: true, is_default: false, use_count: 3, last_used: recentUse };
@@ -159,29 +159,29 @@ test('a card matters that is the default, or that is used often and lately', () 
   expect(qualifiesForNotice({ ...card, is_default: true, proven: false }, scan)).toBe(false);
 });
 
-describe('what is to be done about a card that was read', () => {
+describe('the due stage of a card', () => {
   const scan = { now: on('2026-12-11'), stages: STAGES, frequent_use_count: 3 };
   const card = { expires_on: '2026-12-31', customer_status: 'active', qualifies: true, noticed: null };
   test.each<[string, Partial<ScannedCard>, string | undefined]>([
-    ['of a default', {}, 'notice_30'],
-    ['that was noticed in this stage', { noticed: '2026-12:notice_30' }, undefined],
-    ['that was noticed in the one before', { noticed: '2026-12:notice_60' }, 'notice_30'],
-    ['that matters to nobody', { qualifies: false }, undefined],
+    ['that is the default', {}, 'notice_30'],
+    ['with a notice of this stage', { noticed: '2026-12:notice_30' }, undefined],
+    ['with a notice of the stage before', { noticed: '2026-12:notice_60' }, 'notice_30'],
+    ['that does not qualify', { qualifies: false }, undefined],
     ['of a suspended customer', { customer_status: 'suspended' }, undefined],
     ['of an erased customer', { customer_status: 'erased' }, undefined],
-    ['that nobody has any more', { customer_status: null, qualifies: null }, undefined],
-    ['that is over and matters to nobody', { expires_on: '2026-11-30', qualifies: false }, 'card_expired'],
+    ['that belongs to no customer any more', { customer_status: null, qualifies: null }, undefined],
+    ['that has expired and does not qualify', { expires_on: '2026-11-30', qualifies: false }, 'card_expired'],
     [
-      'that is over, of a suspended customer',
+      'that has expired, of a suspended customer',
       { expires_on: '2026-11-30', customer_status: 'suspended' },
       'card_expired',
     ],
     [
-      'that is over, of an erased customer',
+      'that has expired, of an erased customer',
       { expires_on: '2026-11-30', customer_status: 'erased' },
       undefined,
     ],
-    ['that is good for months', { expires_on: '2027-03-31' }, undefined],
+    ['that is valid for months', { expires_on: '2027-03-31' }, undefined],
   ])('%s', (_, change, stage) => {
     expect(dueStage({ ...card, ...change }, scan)).toBe(stage);
   });

@@ -1,15 +1,15 @@
-/** Which cards the expiry monitor cares for, and what a day's run decides by. */
+/** Which cards the expiry monitor processes, and by which rules. */
 
 import { daysBeforeEnd, type ExpiryStage, isNewStage, noticeKey, stageOf } from './calendar.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** A card that is used at least `expiry.frequentUseCount` times counts as frequently used for so long after its last use. */
+/** A card that is used at least `expiry.frequentUseCount` times counts as frequently used for this long after its last use. */
 const RECENT_USE_MS = 90 * DAY_MS;
 
-/** What one run decides by, read once at its start. */
+/** The inputs of one run's decisions, read once at its start. */
 export interface ExpiryScan {
-  /** Epoch milliseconds: the whole run speaks of one day, however long it takes. */
+  /** Epoch milliseconds: the whole run uses one date, however long it takes. */
   now: number;
   /** Policy `expiry.stages`. */
   stages: number[];
@@ -17,12 +17,12 @@ export interface ExpiryScan {
   frequent_use_count: number;
 }
 
-/** RFC 3339: a use before this is not lately. */
+/** RFC 3339: a use before this time is not recent. */
 export function recentUseSince({ now }: Pick<ExpiryScan, 'now'>): string {
   return new Date(now - RECENT_USE_MS).toISOString();
 }
 
-/** Does it matter to its customer when this card ends? RFC 3339 times in UTC with milliseconds. */
+/** Whether the customer is notified of this card's expiry. RFC 3339 times in UTC with milliseconds. */
 export function qualifiesForNotice(
   card: { proven: boolean; is_default: boolean; use_count: number; last_used: string },
   scan: ExpiryScan,
@@ -35,17 +35,17 @@ export function qualifiesForNotice(
 export interface ScannedCard {
   /** `YYYY-MM-DD`. */
   expires_on: string;
-  /** `null`: nobody has it any more. */
+  /** `null`: the card belongs to no customer any more. */
   customer_status: string | null;
-  /** As `qualifiesForNotice` says. */
+  /** As returned by `qualifiesForNotice`. */
   qualifies: boolean | null;
-  /** As `noticeKey` gives it. */
+  /** As returned by `noticeKey`. */
   noticed: string | null;
 }
 
 /**
- * What a card that ends on this day may say of its last notice, as `noticeKey` gives it, for its stage to be news to its
- * customer no more. Nothing for a card that is over: its end comes, whatever its customer was told.
+ * The stored keys (`noticeKey`) of notices that cover the current stage of a card with this last day, so that no notice
+ * is due. Empty for an expired card: its expiry is processed whichever notices were sent.
  */
 export function coveringNoticeKeys(expires_on: string, { now, stages }: ExpiryScan): string[] {
   const stage = stageOf(expires_on, now, stages);
@@ -55,8 +55,8 @@ export function coveringNoticeKeys(expires_on: string, { now, stages }: ExpirySc
 }
 
 /**
- * The stage for which something is to be done about a card; `undefined`: nothing is. Every card ends with its month; only
- * customers who may be charged, and to whom it matters, are written to before that.
+ * The stage for which a card has to be processed; `undefined`: none. Every card expires with its month; only customers
+ * who may be charged, and whose card qualifies, are notified before that.
  */
 export function dueStage(card: ScannedCard, scan: ExpiryScan): ExpiryStage | undefined {
   const { expires_on, customer_status, qualifies, noticed } = card;

@@ -33,53 +33,58 @@ const received = (one: ReceivedMessage): Fact => ({ fact: 'heard', received: one
 const read = (found?: KnownFraudCase): Fact => ({ fact: 'read', ...(found && { found }), policy });
 
 test.each<[string, Fact[], number, Step]>([
-  ['a run that is taken up reads the case first', [], 0, { do: 'read' }],
-  ['a person’s word waits until the case is read', [received(decision)], 0, { do: 'read' }],
-  ['nothing is left to do', [read(clearedCase)], 0, { do: 'finish' }],
-  ['there is no such case', [read()], 0, { do: 'finish' }],
+  ['a new run reads the case first', [], 0, { do: 'read' }],
+  ['an operator’s decision waits until the case is read', [received(decision)], 0, { do: 'read' }],
+  ['a case with nothing to do is finished', [read(clearedCase)], 0, { do: 'finish' }],
+  ['an unknown case is finished', [read()], 0, { do: 'finish' }],
   [
-    'nor anything to be done about it',
+    'a request about an unknown case is dropped',
     [read(), received(reinstatement)],
     0,
     { do: 'drop', received: reinstatement },
   ],
   ['a suspicion waits for its reminder', [read(suspected)], 1, { do: 'wait', until: 4 * HOUR }],
-  ['operations are reminded', [read(suspected)], 4 * HOUR, { do: 'remind' }],
-  ['then it waits for its deadline', [read(reminded)], 4 * HOUR, { do: 'wait', until: 24 * HOUR }],
+  ['operators are reminded', [read(suspected)], 4 * HOUR, { do: 'remind' }],
+  ['a suspicion then waits for its deadline', [read(reminded)], 4 * HOUR, { do: 'wait', until: 24 * HOUR }],
   [
-    'at the deadline policy decides',
+    'the policy decides at the deadline',
     [read(reminded)],
     24 * HOUR,
     { do: 'decide_by_policy', decision: expect.objectContaining({ decision: 'clear', actor: 'policy' }) },
   ],
   [
-    'a reminder that was missed is not made up for',
+    'a missed reminder is not sent late',
     [read(suspected)],
     25 * HOUR,
     { do: 'decide_by_policy', decision: expect.objectContaining({ decision: 'clear' }) },
   ],
-  ['a person decides', [read(suspected), received(decision)], 0, { do: 'decide', received: decision }],
-  ['about nothing', [read(clearedCase), received(decision)], 0, { do: 'drop', received: decision }],
+  ['an operator decides', [read(suspected), received(decision)], 0, { do: 'decide', received: decision }],
   [
-    'a person reinstates also while a suspicion waits',
+    'a decision without a review is dropped',
+    [read(clearedCase), received(decision)],
+    0,
+    { do: 'drop', received: decision },
+  ],
+  [
+    'an operator can reinstate while a suspicion waits',
     [read(suspected), received(reinstatement)],
     0,
     { do: 'reinstate', received: reinstatement },
   ],
   [
-    'the customer is told once nothing else is to be done',
+    'the customer is notified once nothing else is left to do',
     [read({ ...clearedCase, notice_due: 'notice' })],
     0,
     { do: 'notify', notification_id: 'notice' },
   ],
   [
-    'and only once',
+    'the customer is notified only once',
     [read({ ...clearedCase, notice_due: 'notice' }), { fact: 'noticed' }],
     0,
     { do: 'finish' },
   ],
   [
-    'what was decided at the deadline ends the review',
+    'the decision at the deadline ends the review',
     [read(suspected), { fact: 'decided_by_policy', found: clearedCase, policy }],
     24 * HOUR,
     { do: 'finish' },
@@ -93,7 +98,7 @@ describe('outcomes', () => {
   const earlier = outcome('earlier', '2026-01-01T00:00:01.000Z');
   const twin = outcome('twin', '2026-01-01T00:00:01.000Z');
 
-  test('go in the order in which they happened, before what is waited for and what others ask', () => {
+  test('are applied in the order of their occurrence, before timers and operator requests', () => {
     let state = after(
       read(suspected),
       received(later),
@@ -111,12 +116,12 @@ describe('outcomes', () => {
     expect(decide(state, 30 * HOUR)).toEqual({ do: 'drop', received: decision });
   });
 
-  test('a person’s word that came first is acted on first', () => {
+  test('a decision received before an outcome is processed first', () => {
     const state = after(read(suspected), received(decision), received(earlier));
     expect(decide(state, 0)).toEqual({ do: 'decide', received: decision });
   });
 
-  test('a case that exists after all is known from then on', () => {
+  test('a case created after the first read is known from then on', () => {
     const state = after(read(), received(earlier), {
       fact: 'done',
       received: earlier,
@@ -127,16 +132,16 @@ describe('outcomes', () => {
   });
 });
 
-test('a case that the graph had and has no more is gone, not unknown', () => {
+test('a case that the graph no longer has is gone, not unknown', () => {
   const erased = after(read(suspected), read());
   expect(erased).toMatchObject({ missing: true, gone: { customer_id: 'c' } });
   expect(decide(erased, 0)).toEqual({ do: 'finish' });
-  // Also after something else was asked about it.
+  // Also after another message about it.
   expect(after(read(suspected), read(), received(decision), read())).toHaveProperty('gone');
   expect(after(read())).not.toHaveProperty('gone');
 });
 
-test('a run keeps the policy that it began with', () => {
+test('a run keeps the policy that it started with', () => {
   const changed = { ...policy, reviewDeadline: HOUR };
   const state = after(read(reminded), { fact: 'read', found: reminded, policy: changed });
   expect(decide(state, 2 * HOUR)).toEqual({ do: 'wait', until: 24 * HOUR });

@@ -4,12 +4,12 @@ import type { FraudPolicy } from '../policy.ts';
 import type { ReviewDecision } from './messages.ts';
 import type { Fact, FraudCaseState, ReceivedMessage, KnownFraudCase, Step } from './state.ts';
 
-/** In whose name policy decides where nobody has. */
+/** The actor of decisions that policy makes at the deadline. */
 const POLICY_ACTOR = 'policy';
 
 /**
- * What is true after something happened.
- * @returns a new state; the one given stays as it is
+ * The state after a fact.
+ * @returns a new state; the given one is not modified
  */
 export function evolve(state: FraudCaseState, fact: Fact): FraudCaseState {
   switch (fact.fact) {
@@ -27,7 +27,7 @@ export function evolve(state: FraudCaseState, fact: Fact): FraudCaseState {
   }
 }
 
-/** A run keeps the policy that it began with. */
+/** A run keeps the policy that it started with. */
 function withCase(
   state: FraudCaseState,
   { found, policy }: { found?: KnownFraudCase; policy: FraudPolicy },
@@ -46,8 +46,8 @@ function withoutReceived(state: FraudCaseState, received: ReceivedMessage): Frau
 }
 
 /**
- * The one next step. What was heard comes before what is waited for: a later outcome ends a review, and takes back what
- * the customer was to be told. Outcomes go in the order in which they happened, whichever came first.
+ * The next step. Received messages come before timers: a later outcome ends a review and withdraws the customer's
+ * pending notice. Outcomes are applied in the order of their occurrence, not of their arrival.
  *
  * @param now epoch milliseconds
  */
@@ -65,7 +65,7 @@ export function decide(state: FraudCaseState, now: number): Step {
 
 type ReceivedOutcome = Extract<ReceivedMessage, { received: 'outcome' }>;
 
-/** Of two that happened at the same moment the one that came first. */
+/** Of two with the same time, the one that arrived first. */
 function earliestOutcome(received: readonly ReceivedMessage[], first: ReceivedOutcome): ReceivedOutcome {
   const outcomes = received.filter((one) => one.received === 'outcome');
   return outcomes.reduce(
@@ -90,6 +90,6 @@ function defaultDecision({ reviewDefault: decision }: FraudPolicy): ReviewDecisi
   return {
     decision,
     actor: POLICY_ACTOR,
-    reason: 'nobody decided before the deadline of fraud.reviewDeadline',
+    reason: 'no decision before fraud.reviewDeadline',
   };
 }

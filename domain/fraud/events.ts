@@ -1,17 +1,17 @@
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { FraudOutcome } from './messages.ts';
 
-/** What a fraud case changed and has not undone: what was there before, and the event (`seq`) by which it was changed. */
+/** The changes of a fraud case that are not undone: each with the previous value and the `seq` of its event. */
 export interface FraudChanges {
   devices: { device_id: string; trust_score: number; seq: number }[];
   payment_methods: { payment_method_id: string; status: PaymentMethodStatus; seq: number }[];
   customer: { status: 'active' | 'suspended'; seq: number } | null;
 }
 
-/** What was decided about a suspicion, by a person or by policy. */
+/** The decision on a suspicion, by an operator or by policy. */
 export type ReviewOutcome = 'suspended_in_review' | 'cleared_in_review';
 
-/** Fraud cases; they stand in their customer's stream. */
+/** Events of fraud cases, in their customer's stream. */
 export interface FraudEvents {
   FraudOutcomeApplied: {
     case_id: string;
@@ -21,9 +21,9 @@ export interface FraudEvents {
     payment_method_id: string | null;
     /** All that the case has changed so far. */
     applied: FraudChanges;
-    /** Id of the notice that the customer is to get about it; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
+    /** The id of the notice due to the customer; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
     notice?: string;
   };
-  /** Nobody has decided about a suspicion yet, and operations were reminded of it. */
+  /** Operators were reminded of a suspicion that is not decided yet. */
   FraudReviewReminded: { case_id: string };
 }

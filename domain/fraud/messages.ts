@@ -1,4 +1,4 @@
-/** What is said of a fraud case, and the checks of it (specification: interfaces, `chimera.fraud-outcome.v1`). */
+/** Messages about fraud cases and their validation (specification: interfaces, `chimera.fraud-outcome.v1`). */
 
 import {
   validate,
@@ -9,7 +9,7 @@ import {
   omitUndefined,
 } from '../validation.ts';
 
-/** What agents report of a fraud case. */
+/** The outcomes that agents report for a fraud case. */
 export const FRAUD_OUTCOMES = [
   'challenge_passed',
   'challenge_failed',
@@ -25,31 +25,35 @@ export interface FraudOutcomeReport {
   case_id: string;
   outcome: FraudOutcome;
   customer_id: string;
-  /** The device that the score is of. */
+  /** The device that `new_trust_score` belongs to. */
   device_id?: string;
   /** 0 to 1. */
   new_trust_score?: number;
   payment_method_id?: string;
   reason: string;
-  /** RFC 3339: the outcomes of a case count in this order. */
+  /** RFC 3339: the outcomes of a case apply in this order. */
   occurred_at: string;
 }
 
 export const REVIEW_DECISIONS = ['suspend', 'clear'] as const;
 
-/** What a person, or policy after the deadline, decides about a suspicion: signal `reviewDecision`. */
+/** The decision of an operator, or of policy after the deadline, on a suspicion: signal `reviewDecision`. */
 export interface ReviewDecision {
   decision: (typeof REVIEW_DECISIONS)[number];
   actor: string;
   reason: string;
 }
 
-/** One line; it stands in the log. */
-const REASON: TextRule = { max: 1000, pattern: /^[^\p{Cc}\p{Cs}]*$/u, requirement: 'be one line of text' };
+/** One line, because it is logged. */
+const REASON: TextRule = {
+  max: 1000,
+  pattern: /^[^\p{Cc}\p{Cs}]*$/u,
+  requirement: 'be a single line of text',
+};
 
 /**
- * The message, its time in UTC, its ids in lower case, unknown fields left out; or every problem at once. Whether case,
- * customer, device and method fit together, the graph says.
+ * The message with its time in UTC and its ids in lower case, without unknown fields, or all problems. Whether case,
+ * customer, device and method belong together is checked by the graph.
  */
 export function validateFraudOutcome(
   input: unknown,
@@ -57,7 +61,7 @@ export function validateFraudOutcome(
   return asMessage(validate(input, readFraudOutcome));
 }
 
-/** The payload of `reviewDecision`, by the same rules. */
+/** Validates the payload of `reviewDecision` by the same rules. */
 export function validateReviewDecision(
   input: unknown,
 ): { ok: true; message: ReviewDecision } | ValidationFailure {
@@ -69,7 +73,7 @@ export function validateReviewDecision(
   );
 }
 
-/** The payload of `reinstate`, by the same rules. */
+/** Validates the payload of `reinstate` by the same rules. */
 export function validateReinstatement(
   input: unknown,
 ): { ok: true; message: { actor: string; reason: string } } | ValidationFailure {

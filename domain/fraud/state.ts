@@ -1,27 +1,27 @@
-/** What a run knows of a fraud case, what it hears and learns, and what it does next. */
+/** The state, facts and steps of a fraud case's process. */
 
 import type { FraudPolicy } from '../policy.ts';
 import type { FraudOutcomeReport, ReviewDecision } from './messages.ts';
 import type { FraudOutcome } from './messages.ts';
 import type { ReviewOutcome } from './events.ts';
 
-/** A case as the graph has it. */
+/** A case as stored in the graph. */
 export interface KnownFraudCase {
   customer_id: string;
   customer_status: string;
-  /** The last one that was applied. */
+  /** The last applied outcome. */
   outcome: FraudOutcome | ReviewOutcome;
-  /** It awaits a person. */
+  /** Set while the case awaits an operator. */
   review?: {
-    /** Epoch milliseconds, by our own clock: whoever reports a suspicion late leaves as much time to decide. */
+    /** Epoch milliseconds, by Persona's clock: a suspicion that is reported late leaves the same time to decide. */
     since: number;
     reminded: boolean;
   };
-  /** Id of the notice that the customer is still to get. */
+  /** The id of the notice that is due to the customer. */
   notice_due?: string;
 }
 
-/** Something that came from outside and was not acted on yet. */
+/** A received message that is not processed yet. */
 export type ReceivedMessage =
   | { received: 'outcome'; report: FraudOutcomeReport }
   | { received: 'decision'; decision: ReviewDecision }
@@ -29,19 +29,19 @@ export type ReceivedMessage =
 
 export interface FraudCaseState {
   case_id: string;
-  /** In the order in which it came. */
+  /** In the order of arrival. */
   received: readonly ReceivedMessage[];
-  /** Absent: the graph was not asked yet, or has no such case. */
+  /** Absent: the graph was not read yet, or has no such case. */
   known?: KnownFraudCase;
-  /** The graph was asked, and has no such case (any more). */
+  /** The graph was read and has no such case (any more). */
   missing?: boolean;
-  /** The graph had it and has it no more: this customer was erased meanwhile. */
+  /** The graph no longer has the case: this customer was erased meanwhile. */
   gone?: { customer_id: string };
-  /** As it was when the run began; absent: as `known`. */
+  /** The policy at the start of the run; absent: not read yet, like `known`. */
   policy?: FraudPolicy;
 }
 
-/** What the graph answers to a step. `found` is the case after it, whoever changed it. */
+/** The graph's result for a step. `found` is the case afterwards, including concurrent changes. */
 export interface CaseAnswer {
   found?: KnownFraudCase;
   policy: FraudPolicy;
@@ -49,24 +49,24 @@ export interface CaseAnswer {
 
 export type Fact =
   | { fact: 'heard'; received: ReceivedMessage }
-  /** The case was read, or reminded of. */
+  /** The case was read, or operators were reminded of it. */
   | ({ fact: 'read' } & CaseAnswer)
-  /** What was heard has been acted on, or came to nothing. */
+  /** The message was processed, with or without effect. */
   | ({ fact: 'done'; received: ReceivedMessage } & CaseAnswer)
-  /** It is of no use, and nobody was asked about it. */
+  /** The message was discarded without a command. */
   | { fact: 'dropped'; received: ReceivedMessage }
-  /** Nobody has decided in time, and policy has. */
+  /** Policy decided, because no operator did in time. */
   | ({ fact: 'decided_by_policy' } & CaseAnswer)
-  /** Handed over, or given to a process of its own. */
+  /** The notice was sent, or passed to its own workflow. */
   | { fact: 'noticed' };
 
 export type Step =
   | { do: 'apply'; received: Extract<ReceivedMessage, { received: 'outcome' }> }
-  /** Nothing is known of the case yet, and what is to be done needs that. */
+  /** The case has to be read before the next step. */
   | { do: 'read' }
   | { do: 'decide'; received: Extract<ReceivedMessage, { received: 'decision' }> }
   | { do: 'reinstate'; received: Extract<ReceivedMessage, { received: 'reinstatement' }> }
-  /** A decision about nothing: a later outcome has ended the review, or another decision has. */
+  /** A decision without a review: a later outcome or another decision has ended it. */
   | { do: 'drop'; received: ReceivedMessage }
   | { do: 'decide_by_policy'; decision: ReviewDecision }
   | { do: 'remind' }

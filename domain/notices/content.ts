@@ -1,23 +1,23 @@
-/** What a notice says, before it becomes a text and a page: the same parts in every language. */
+/** A notice's content before it is rendered as text and HTML: the same parts in every language. */
 
 import type { NoticeDataOf, NoticeTemplate } from '../ports.ts';
 
 export interface NoticeContent {
   subject: string;
   heading: string;
-  /** Whole sentences; the first says what happened. */
+  /** Complete sentences; the first says what happened. */
   paragraphs: string[];
-  /** The one thing to do next; it leads to the notice's link. */
+  /** The label of the call to action; it points to the notice's link. */
   action: string;
-  /** Small print under the action. */
+  /** Small print below the action. */
   closing: string;
 }
 
-/** The words of one language. */
+/** The texts of one language. */
 export interface NoticeLanguage {
   /** BCP 47. */
   tag: string;
   templates: { readonly [T in NoticeTemplate]: (data: NoticeDataOf[T]) => NoticeContent };
-  /** How a text without a button introduces the link. */
+  /** The label before the link in a text without a button. */
   linkLabel: (action: string) => string;
 }

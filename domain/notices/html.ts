@@ -1,10 +1,10 @@
-/** A notice as a page: tables and inline styles, which is what mail clients agree on. */
+/** Renders a notice as HTML with tables and inline styles, which all mail clients support. */
 
 import type { NoticeContent } from './content.ts';
 
 const FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 
-/** For clients that know dark mode; the others show the inline colours. */
+/** For clients that support dark mode; the others show the inline colours. */
 const DARK_MODE = `@media (prefers-color-scheme:dark){
 .page{background-color:#18181b!important}
 .card{background-color:#27272a!important}

@@ -19,7 +19,7 @@ const isOfCard = (template: NoticeTemplate): template is CardNoticeTemplate => t
 const isAboutPayment = (template: NoticeTemplate): template is PaymentNoticeTemplate =>
   template !== 'account_suspended' && !isOfCard(template);
 const ALL = Object.keys(english.templates) as NoticeTemplate[];
-/** Those about a payment. */
+/** Templates about a payment. */
 const TEMPLATES = ALL.filter(isAboutPayment);
 
 const data: NoticeData = {
@@ -38,7 +38,7 @@ const data: NoticeData = {
 describe.each(TEMPLATES)('%s', (template) => {
   const notice = renderNotice(template, data, email('en-GB'));
 
-  test('names the amount, what it was for, and leads to one link', () => {
+  test('states the amount and its purpose, and contains one link', () => {
     for (const part of [notice.subject, notice.text]) {
       expect(part).toContain('€12.50');
       expect(part).toContain('Gym membership, May');
@@ -48,7 +48,7 @@ describe.each(TEMPLATES)('%s', (template) => {
     expect(notice.html).toContain('href="https://shop.example/wallet?c=1&amp;p=2"');
   });
 
-  test('never says why a bank declined, whatever the code', () => {
+  test('never says why a bank declined, for any code', () => {
     const output = JSON.stringify(notice).toLowerCase();
     for (const word of [
       'stolen',
@@ -63,7 +63,7 @@ describe.each(TEMPLATES)('%s', (template) => {
       expect(output).not.toContain(word);
     }
     const reasons = CODE_ROWS.flatMap(({ codes, meaning }) => [meaning, ...codes]);
-    // Shorter codes are numbers and letters that any amount or date may hold.
+    // Shorter codes are digits and letters that may occur in any amount or date.
     const revealing = reasons.filter((reason) => reason.length > 3).map((reason) => reason.toLowerCase());
     expect(revealing.length).toBeGreaterThan(100);
     for (const reason of revealing) {
@@ -72,7 +72,7 @@ describe.each(TEMPLATES)('%s', (template) => {
     }
   });
 
-  test('says the same as text and as a page, the text in lines that a terminal can show', () => {
+  test('has the same content as text and as HTML, the text in lines of at most 72 characters', () => {
     expect(notice.text.endsWith('\n')).toBe(true);
     for (const block of notice.text.trim().split('\n\n')) {
       const words = block.replace(`\n${data.link}`, '').replaceAll('\n', ' ');
@@ -81,7 +81,7 @@ describe.each(TEMPLATES)('%s', (template) => {
     for (const line of notice.text.split('\n')) expect(line.length).toBeLessThanOrEqual(72);
   });
 
-  test('as a text message it is the same sentences, without frills', () => {
+  test('has the same sentences as a text message, without heading and small print', () => {
     const { text } = renderNotice(template, data, { locale: 'en', channel: 'sms' });
     expect(text.split('\n').at(-1)).toMatch(/^[A-Z][a-z ]+: https:/);
     expect(text).toContain('€12.50 for Gym membership, May');
@@ -89,7 +89,7 @@ describe.each(TEMPLATES)('%s', (template) => {
     expect(text.length).toBeLessThan(500);
   });
 
-  test('holds together with as little data as allowed', () => {
+  test('is complete with the minimum of data', () => {
     const { amount, amount_text, currency, payment_id, link } = data;
     const minimal = {
       amount,
@@ -104,7 +104,7 @@ describe.each(TEMPLATES)('%s', (template) => {
     expect(bare.text).toMatch(/€12\.50[ ,.]/);
   });
 
-  test('lets no value out of its place, whatever it holds', () => {
+  test('escapes every value, whatever it contains', () => {
     const hostile = fc.string({
       unit: fc.constantFrom('<', '>', '"', "'", '&', '\n', '\r', '\u2028', 'a', ' '),
     });
@@ -120,7 +120,7 @@ describe.each(TEMPLATES)('%s', (template) => {
   });
 });
 
-test('a suspended customer learns that the account is on hold and never why, and where to see it', () => {
+test('a suspended customer is informed that the account is on hold, never why, with a link to it', () => {
   const { link } = data;
   for (const channel of ['email', 'sms'] as const) {
     const { subject, text, html } = renderNotice('account_suspended', { link }, { locale: 'en', channel });
@@ -131,7 +131,7 @@ test('a suspended customer learns that the account is on hold and never why, and
   }
 });
 
-test('recovered tells which failed, which was charged, the new default and how to undo it', () => {
+test('recovered states the failed method, the charged one, the new default and how to undo it', () => {
   const output = renderNotice('recovered', data, email()).text.replaceAll('\n', ' ');
   expect(output).toContain('did not go through with your Visa ending in 4242');
   expect(output).toContain('from your Mastercard ending in 4444 instead');
@@ -141,26 +141,26 @@ test('recovered tells which failed, which was charged, the new default and how t
   expect(renderNotice('recovered', unchanged, email()).text).toContain('the same as before');
 });
 
-test('tried again with the same card, it does not speak of another one', () => {
+test('a recovery by a retry of the same card does not mention another one', () => {
   const { text } = renderNotice('recovered', { ...data, charged_method: data.failed_method }, email());
   expect(text.replaceAll('\n', ' ')).toContain('did not go through at first');
   expect(text).not.toContain('instead');
 });
 
-test('a refund says how much goes back to which method', () => {
+test('a refund states its amount and its method', () => {
   expect(renderNotice('refund_issued', data, email()).text.replaceAll('\n', ' ')).toContain(
-    'we are giving €12.50 back to your Mastercard ending in 4444',
+    'we are refunding €12.50 to your Mastercard ending in 4444',
   );
 });
 
-test('a long description is cut in the subject alone', () => {
+test('a long description is truncated in the subject only', () => {
   const description = `Annual plan for ${'household '.repeat(18)}energy`;
   const { subject, text } = renderNotice('recovered', { ...data, description }, email());
   expect(subject).toBe('We have received your payment of €12.50 for Annual plan for household household…');
   expect(text.replaceAll('\n', ' ')).toContain(description);
 });
 
-test('lines break neither at a short description nor within a date or a card', () => {
+test('lines break neither within a short description nor within a date or a card', () => {
   for (let length = 11; length <= 48; length += 1) {
     const description = 'Tea for two'.padEnd(length, '.');
     for (const template of TEMPLATES) {
@@ -171,12 +171,12 @@ test('lines break neither at a short description nor within a date or a card', (
   }
 });
 
-test('a description in another direction, or one that turns it, leaves the sentence as it is', () => {
+test('a right-to-left description, or one with direction marks, leaves the sentence unchanged', () => {
   const { text } = renderNotice('reminder', { ...data, description: '\u202Eقهوة\u2066' }, email());
   expect(text).toContain('your payment of €12.50 for قهوة.\n');
 });
 
-test('a method of which little is known is named by what is known', () => {
+test('a method with unknown details is named by the known ones', () => {
   const output = (brand: string, last_four: string) =>
     renderNotice('no_alternative', { ...data, failed_method: { brand, last_four } }, email()).text;
   expect(output('amex', '')).toContain('your American Express, and');
@@ -184,7 +184,7 @@ test('a method of which little is known is named by what is known', () => {
   expect(output('constructor', '')).toContain('your constructor, and');
 });
 
-test('an amount is written as the notice is: in the customer’s manner only where it is in their language', () => {
+test('an amount follows the customer’s locale only if the notice is in their language', () => {
   expect(amountText(123450, 'EUR', 'en-GB')).toBe('€1,234.50');
   expect(amountText(123450, 'EUR', 'en-IN')).toBe('€1,234.50');
   expect(amountText(123450, 'EUR', 'ar-EG')).toBe('€1,234.50');
@@ -193,16 +193,16 @@ test('an amount is written as the notice is: in the customer’s manner only whe
   expect(amountText(5000, 'AUD', 'constructor')).toBe('A$50.00');
 });
 
-test('a date is written out, by UTC', () => {
+test('a date is written out, in UTC', () => {
   expect(renderNotice('no_alternative', data, email()).text).toContain('until 4 March 2026.');
 });
 
-test('a language that is not there yet is written in English, and says so', () => {
+test('an unsupported language falls back to English, declared as such', () => {
   expect(renderNotice('recovered', data, email('fi-FI'))).toEqual(renderNotice('recovered', data, email()));
   expect(renderNotice('recovered', data, email('fi-FI')).html).toContain('<html lang="en">');
 });
 
-/** The page's tags with their attributes' names: what a value could only change by breaking out. */
+/** The HTML's tags with their attribute names, which only an unescaped value could change. */
 function tagsOf(html: string): string[] {
   return [...html.matchAll(/<[^>]*>/g)].map(([tag]) => tag.replace(/"[^"]*"/g, '""'));
 }
@@ -215,7 +215,7 @@ describe.each(ALL.filter(isOfCard))('%s', (template) => {
   };
   const notice = renderNotice(template, card, email('en-GB'));
 
-  test('names the card and its month, of no payment, and leads to one link', () => {
+  test('names the card and its month, but no payment, and contains one link', () => {
     const output = notice.text.replaceAll('\n', ' ');
     expect(notice.subject).toContain('Visa ending in 4242');
     expect(output).toContain('Visa ending in 4242');
@@ -226,7 +226,7 @@ describe.each(ALL.filter(isOfCard))('%s', (template) => {
     for (const line of notice.text.split('\n')) expect(line.length).toBeLessThanOrEqual(72);
   });
 
-  test('is short as a text message, and holds together where little is known', () => {
+  test('is short as a text message and complete with the minimum of data', () => {
     const minimal = { ...card, payment_method: { brand: 'payment method', last_four: '' } };
     const { text } = renderNotice(template, minimal, { locale: 'en', channel: 'sms' });
     expect(text).toContain('Your payment method ');

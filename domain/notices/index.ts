@@ -1,4 +1,4 @@
-/** Makes a finished message of a template and its data: a subject line, a plain text and a page for mail clients. */
+/** Renders a template and its data to a message: a subject line, a plain text and HTML for mail clients. */
 
 import { formatMoney } from '../money.ts';
 import type { Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../ports.ts';
@@ -7,13 +7,13 @@ import { english } from './english.ts';
 import { renderHtml } from './html.ts';
 import { renderText } from './text.ts';
 
-/** By the first part of a BCP 47 tag. */
+/** By the language part of a BCP 47 tag. */
 const LANGUAGES: Readonly<Record<string, NoticeLanguage>> = { en: english };
 
 export type RenderedNotice = Pick<Notice, 'subject' | 'text' | 'html'>;
 
 /**
- * @param options.locale BCP 47, e.g. `de-AT`; a language that is not there yet is written in English
+ * @param options.locale BCP 47, e.g. `de-AT`; an unsupported language falls back to English
  * @param options.channel a text message has neither heading nor small print
  */
 export function renderNotice<T extends NoticeTemplate>(
@@ -34,7 +34,7 @@ export function renderNotice<T extends NoticeTemplate>(
   };
 }
 
-/** An amount as the notice writes it: in the manner of the locale if the notice is in its language, else in English. */
+/** Formats an amount for a notice: by the locale if the notice is in its language, else in English. */
 export function amountText(minor: number, currency: string, locale: string): string {
   return formatMoney(minor, currency, languageOf(locale) ? locale : english.tag);
 }
@@ -45,8 +45,8 @@ function languageOf(locale: string): NoticeLanguage | undefined {
 }
 
 /**
- * Values come from outside: a line break in one must not start a new line of a mail's header, or a new paragraph, and a
- * mark that turns the direction of writing must not turn the words around it.
+ * Values are untrusted: a line break in one must not start a new mail header or paragraph, and a bidirectional control
+ * must not affect the surrounding text.
  */
 function sanitise<D extends object>(data: D): D {
   const clean = (value: unknown): unknown => {
@@ -61,7 +61,7 @@ function sanitise<D extends object>(data: D): D {
   return clean(data) as D;
 }
 
-/** What a payment's notice says of it. */
+/** The phrases of a payment notice that are kept on one line. */
 function keyPhrases({ amount_text = '', description = '' }: Partial<NoticeData>): string[] {
   return [amount_text, description];
 }

@@ -1,19 +1,19 @@
-/** A notice as plain text. */
+/** Renders a notice as plain text. */
 
 import type { NoticeContent, NoticeLanguage } from './content.ts';
 
-/** RFC 3676 and every terminal are content with this. */
+/** Within the limits of RFC 3676 and of every terminal. */
 const WIDTH = 72;
-/** What is longer than this may be broken like any other words. */
+/** A longer phrase may be broken like other text. */
 const MAX_UNBROKEN_LENGTH = 48;
-/** Private use: stands for a space at which no line is broken. */
+/** A private-use character for a space at which no line is broken. */
 const NON_BREAKING_SPACE = '\uE000';
 /** `ending in 4242`, `4 March 2026` */
 const AROUND_NUMBERS = / (?=\d)|(?<= \d{1,2}) /g;
 
 /**
- * Heading, paragraphs, the link on a line of its own, small print.
- * @param together phrases that a reader looks for: not torn apart unless they are long
+ * Heading, paragraphs, the link on its own line, small print.
+ * @param keepTogether phrases that readers look for: not broken across lines unless they are long
  */
 export function renderText(
   content: NoticeContent,

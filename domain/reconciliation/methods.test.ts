@@ -40,69 +40,79 @@ const { gateway_customer_ref: _, ...unattached } = found;
 const { instrument_fingerprint: __, ...withoutFingerprint } = found;
 
 test.each<[string, Partial<StoredMethod>, GatewayPaymentMethod | undefined, object]>([
-  ['nothing differs', {}, found, { is: 'same' }],
+  ['no difference', {}, found, { is: 'same' }],
   [
-    'what the gateway does not say is no difference',
+    'a field missing at the gateway is no difference',
     {},
     { token: 'pm_1', type: 'card', gateway_customer_ref: OWNER },
     { is: 'same' },
   ],
-  ['a wallet’s card is a card there', { type: 'digital_wallet' }, found, { is: 'same' }],
-  ['one that is being verified', { status: 'unverified' }, undefined, { is: 'same' }],
-  ['another expiry', {}, { ...found, expiry_year: 2025 }, { is: 'newer', fields: ['expiry_year'] }],
+  [
+    'a digital wallet’s card, which the gateway reports as a card',
+    { type: 'digital_wallet' },
+    found,
+    { is: 'same' },
+  ],
+  ['a method that is being verified', { status: 'unverified' }, undefined, { is: 'same' }],
+  ['a different expiry date', {}, { ...found, expiry_year: 2025 }, { is: 'newer', fields: ['expiry_year'] }],
   [
     'a card that was replaced',
     {},
     { ...found, last_four: '1881', instrument_fingerprint: 'fp_2' },
     { is: 'newer', fields: ['last_four', 'instrument_fingerprint'] },
   ],
-  ['last digits that were not known', { last_four: null }, found, { is: 'newer', fields: ['last_four'] }],
-  ['detached', {}, unattached, { is: 'detached' }],
-  ['unknown there', {}, undefined, { is: 'mismatch', mismatch: 'unknown_there' }],
-  ['another’s', {}, { ...found, gateway_customer_ref: 'cus_2' }, { is: 'mismatch', mismatch: 'other_owner' }],
+  ['last digits that were unknown', { last_four: null }, found, { is: 'newer', fields: ['last_four'] }],
+  ['a detached method', {}, unattached, { is: 'detached' }],
+  ['a method unknown at the gateway', {}, undefined, { is: 'mismatch', mismatch: 'unknown_there' }],
   [
-    'other last digits of the same number',
+    'a method of another gateway customer',
+    {},
+    { ...found, gateway_customer_ref: 'cus_2' },
+    { is: 'mismatch', mismatch: 'other_owner' },
+  ],
+  [
+    'different last digits with the same fingerprint',
     {},
     { ...found, last_four: '1881' },
     { is: 'mismatch', mismatch: 'other_number' },
   ],
   [
-    'other last digits of a number that is not said',
+    'different last digits without a fingerprint',
     {},
     { ...withoutFingerprint, last_four: '1881' },
     { is: 'mismatch', mismatch: 'other_number' },
   ],
-  ['a date that was asked for a moment ago', { expiry_wanted_at: ago(HOUR - 1) }, found, { is: 'same' }],
-  ['a date that was asked for an hour ago', { expiry_wanted_at: ago(HOUR) }, found, { is: 'unfinished' }],
-  [
-    'a date that was asked for, of what was detached',
-    { expiry_wanted_at: ago(HOUR) },
-    unattached,
-    { is: 'detached' },
-  ],
-])('%s', (_name, change, there, expected) => {
+  ['a date requested less than an hour ago', { expiry_wanted_at: ago(HOUR - 1) }, found, { is: 'same' }],
+  ['a date requested an hour ago', { expiry_wanted_at: ago(HOUR) }, found, { is: 'unfinished' }],
+  ['a requested date of a detached method', { expiry_wanted_at: ago(HOUR) }, unattached, { is: 'detached' }],
+])('compareMethod classifies %s', (_name, change, there, expected) => {
   expect(compareMethod({ ...stored, ...change }, there, OWNER, NOW)).toEqual(expected);
 });
 
 test.each<[string, Parameters<typeof classifyAttachment>[0], number, string]>([
   ['in the wallet', { status: 'failed', removed_at: null }, 0, 'held'],
   ['being verified', { status: 'unverified', removed_at: null }, 999 * HOUR, 'under_way'],
-  ['removed a moment ago', { status: 'inactive', removed_at: ago(HOUR - 1) }, 999 * HOUR, 'under_way'],
+  [
+    'removed less than an hour ago',
+    { status: 'inactive', removed_at: ago(HOUR - 1) },
+    999 * HOUR,
+    'under_way',
+  ],
   ['removed an hour ago', { status: 'inactive', removed_at: ago(HOUR) }, 0, 'left_behind'],
-  ['removed, and compromised', { status: 'compromised', removed_at: ago(HOUR) }, 0, 'left_behind'],
-  ['never here, made a moment ago', undefined, 0, 'under_way'],
-  ['never here, made almost a day ago', undefined, 24 * HOUR - 1, 'under_way'],
-  ['never here, made a day ago', undefined, 24 * HOUR, 'unknown'],
-])('a method that is attached there, %s', (_name, entry, age, expected) => {
+  ['removed and compromised', { status: 'compromised', removed_at: ago(HOUR) }, 0, 'left_behind'],
+  ['never in the wallet, created just now', undefined, 0, 'under_way'],
+  ['never in the wallet, created almost a day ago', undefined, 24 * HOUR - 1, 'under_way'],
+  ['never in the wallet, created a day ago', undefined, 24 * HOUR, 'unknown'],
+])('classifyAttachment classifies a method attached at the gateway, %s', (_name, entry, age, expected) => {
   expect(classifyAttachment(entry, { created_at: NOW - age }, NOW)).toBe(expected);
 });
 
 test.each<[string, Partial<Parameters<typeof isVerificationOverdue>[0]>, boolean]>([
-  ['added a moment ago', { updated_at: ago(HOUR - 1) }, false],
+  ['added less than an hour ago', { updated_at: ago(HOUR - 1) }, false],
   ['added an hour ago', {}, true],
-  ['verified by now', { status: 'failed' }, false],
-  ['removed by now', { removed_at: ago(1) }, false],
-])('a new method, %s', (_name, change, expected) => {
+  ['verified since', { status: 'failed' }, false],
+  ['removed since', { removed_at: ago(1) }, false],
+])('isVerificationOverdue classifies a new method, %s', (_name, change, expected) => {
   const entry = { status: 'unverified' as const, removed_at: null, updated_at: ago(HOUR) };
   expect(isVerificationOverdue({ ...entry, ...change }, NOW)).toBe(expected);
 });

@@ -1,4 +1,4 @@
-/** One payment method, as the graph has it and as the gateway does (specification: workflows, 6). */
+/** Compares a payment method in the graph with the gateway's (specification: workflows, 6). */
 
 import { isExpiryChangeOverdue } from '../method-change.ts';
 import { type StoredDetails, newerDetails } from '../method-details.ts';
@@ -6,10 +6,10 @@ import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { GatewayPaymentMethod } from '../ports.ts';
 import { isAttachedToOtherCustomer, type Mismatch, OTHER_OWNER } from './mismatches.ts';
 
-/** A method of the wallet; `gateway_mismatch`: what an earlier comparison has found. */
+/** A method of the wallet; `gateway_mismatch`: the result of an earlier comparison. */
 export interface StoredMethod extends StoredDetails {
   payment_method_id: string;
-  /** Since when it is to be given another date there, RFC 3339; `null`: it is not. */
+  /** When a new expiry date was requested at the gateway, RFC 3339; `null`: none is pending. */
   expiry_wanted_at: string | null;
   status: PaymentMethodStatus;
   gateway_mismatch: Mismatch | null;
@@ -17,31 +17,31 @@ export interface StoredMethod extends StoredDetails {
 
 export type Comparison =
   | { is: 'same' }
-  /** The gateway has newer details; which. */
+  /** The gateway has newer details in these fields. */
   | { is: 'newer'; fields: string[] }
-  /** A change of its date that was asked for long ago has not been made, or not been written down. */
+  /** A requested expiry date is overdue: it was not set at the gateway, or not recorded here. */
   | { is: 'unfinished' }
-  /** It is attached to no customer there any more. */
+  /** It is no longer attached to a customer at the gateway. */
   | { is: 'detached' }
   | { is: 'mismatch'; mismatch: Mismatch };
 
-/** A method as the gateway lists it under its customer. */
+/** A method that the gateway lists under a customer. */
 export interface AttachedMethod extends GatewayPaymentMethod {
   /** Epoch milliseconds. */
   created_at: number;
 }
 
 const HOUR_MS = 3_600_000;
-/** A removal detaches within seconds; one that has not done so by then waits for the gateway, or its run was lost. */
+/** A removal detaches within seconds; one that takes longer than this waits for the gateway, or its run was lost. */
 const DETACH_GRACE_MS = HOUR_MS;
-/** A new method is verified within seconds; one that is not by then waits for the gateway, or its run was lost. */
+/** A new method is verified within seconds; one that takes longer than this waits for the gateway, or its run was lost. */
 const VERIFICATION_GRACE_MS = HOUR_MS;
-/** A client that makes a method at the gateway first hands it over within minutes; after an outage of ours, later. */
+/** A client that first creates a method at the gateway adds it here within minutes; later after an outage of Persona. */
 const HANDOVER_GRACE_MS = 24 * HOUR_MS;
 
 /**
- * What a method that is attached there is to the wallet. `left_behind`: removed here and still there. `under_way`: it is
- * being verified, handed over or detached.
+ * Classifies a method that is attached at the gateway. `left_behind`: removed here, still attached there. `under_way`: it
+ * is being verified, added or detached.
  * @param entry `undefined`: it was never in the wallet
  * @param now epoch milliseconds
  */
@@ -57,7 +57,7 @@ export function classifyAttachment(
 }
 
 /**
- * Does a new method still wait for a verification that should have come long ago?
+ * Whether the verification of a new method is overdue.
  * @param now epoch milliseconds
  */
 export function isVerificationOverdue(
@@ -74,8 +74,8 @@ export function isVerificationOverdue(
 }
 
 /**
- * @param found `undefined`: the gateway knows no such method
- * @param owner the gateway's customer that the wallet belongs to
+ * @param found `undefined`: unknown at the gateway
+ * @param owner the gateway customer that owns the wallet
  * @param now epoch milliseconds
  */
 export function compareMethod(
@@ -84,13 +84,13 @@ export function compareMethod(
   owner: string,
   now: number,
 ): Comparison {
-  // Its verification reads it, and writes what it finds.
+  // Its verification reads it and records the result.
   if (stored.status === 'unverified') return { is: 'same' };
   if (found === undefined) return { is: 'mismatch', mismatch: 'unknown_there' };
   if (found.gateway_customer_ref === undefined) return { is: 'detached' };
   if (isAttachedToOtherCustomer(found, owner)) return { is: 'mismatch', mismatch: OTHER_OWNER };
   const fields = Object.keys(newerDetails(stored, found)).filter((field) => field !== 'gateway_customer_ref');
-  // A card that its network has replaced has another fingerprint with its other number.
+  // A card that its network replaced has a new fingerprint along with its new number.
   if (
     stored.last_four !== null &&
     fields.includes('last_four') &&

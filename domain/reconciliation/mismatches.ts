@@ -1,22 +1,22 @@
-/** What the gateway has differently, in a way that no rule may correct. */
+/** Differences with the gateway that no rule may correct. */
 
 import type { GatewayPaymentMethod } from '../ports.ts';
 
 /**
- * What a person has to look at: no reading of the gateway says which side is right.
- * `unknown_there`: the gateway knows no such method. `other_owner`: it is attached to another of the gateway's customers.
- * `other_number`: other last digits, and nothing says that the card was replaced.
+ * The mismatches that an operator has to check, because the gateway's data do not show which side is right.
+ * `unknown_there`: the gateway has no such method. `other_owner`: it is attached to another gateway customer.
+ * `other_number`: other last digits, with no sign that the card was replaced.
  */
 export const OTHER_OWNER = 'other_owner';
 export const MISMATCHES = ['unknown_there', OTHER_OWNER, 'other_number'] as const;
 export type Mismatch = (typeof MISMATCHES)[number];
 
-/** The same of a customer: the gateway has methods attached that were never in the wallet. */
+/** The mismatch of a customer: the gateway has methods attached that were never in the wallet. */
 export const UNKNOWN_HERE = 'unknown_here';
 
 /**
- * Has the gateway attached a method to a customer other than ours?
- * @param owner the gateway's customer that the wallet belongs to; `undefined`: that is not known yet
+ * Whether the gateway has the method attached to another customer.
+ * @param owner the gateway customer that owns the wallet; `undefined`: not known yet
  */
 export function isAttachedToOtherCustomer(
   { gateway_customer_ref: holder }: Pick<GatewayPaymentMethod, 'gateway_customer_ref'>,
@@ -25,7 +25,7 @@ export function isAttachedToOtherCustomer(
   return owner !== undefined && holder !== undefined && holder !== owner;
 }
 
-/** May nothing be charged on it, and is it offered to none, until a person has looked at it? */
+/** Whether the method is neither charged nor eligible as the default until an operator has checked it. */
 export function isQuarantined({
   gateway_mismatch: mismatch,
 }: {

@@ -6,7 +6,7 @@ const DAY = 86_400_000;
 const CYCLE = 7 * DAY;
 const BEGAN = 1_000 * DAY;
 
-test('a pass is spread over six daily runs, and the seventh begins the next one', () => {
+test('a pass is spread over six daily runs, and the seventh starts the next one', () => {
   let pass: Pass = { began_at: BEGAN, after: '', done: 0 };
   const quotas: number[] = [];
   for (let day = 0; day < 6; day++) {
@@ -18,7 +18,7 @@ test('a pass is spread over six daily runs, and the seventh begins the next one'
   expect(nextPass(pass, CYCLE, BEGAN + 5 * DAY)).toEqual({ began_at: BEGAN + 6 * DAY, after: '', done: 0 });
 });
 
-test('a run more, before the next pass is due, has nothing to do; one after an outage does what was left', () => {
+test('an extra run before the next pass compares nothing, and a run after an outage catches up', () => {
   const next = nextPass({ began_at: BEGAN, after: 'z', done: 600 }, CYCLE, BEGAN + 5 * DAY);
   expect(quotaOf(next, 600, CYCLE, BEGAN + 5 * DAY)).toBe(0);
   expect(quotaOf({ began_at: BEGAN, after: 'a', done: 100 }, 600, CYCLE, BEGAN + 3 * DAY)).toBe(300);
@@ -28,12 +28,12 @@ test('a cycle of a day compares every wallet each day', () => {
   expect(quotaOf({ began_at: BEGAN, after: '', done: 0 }, 600, DAY, BEGAN)).toBe(Infinity);
 });
 
-test('after weeks without a run the rhythm begins anew', () => {
+test('after weeks without a run the next pass starts immediately', () => {
   const late = BEGAN + 30 * DAY;
   expect(nextPass({ began_at: BEGAN, after: '', done: 0 }, CYCLE, late).began_at).toBe(late);
 });
 
-test('whatever the number of customers and the hour of the runs, each wallet is compared within the cycle', () => {
+test('each wallet is compared within the cycle, for any number of customers and any start time', () => {
   const HOUR = 3_600_000;
   // The schedule starts within the same hour each day.
   const hours = fc.array(fc.integer({ min: 0, max: HOUR }), { minLength: 25, maxLength: 25 });

@@ -1,46 +1,46 @@
-/** What the gateway's own lists tell, page by page. */
+/** The gateway's lists, page by page. */
 
 import type { GatewayDispute, GatewayUpdate, GatewayPaymentMethod, RefundUpdate } from '../ports.ts';
 import type { AttachedMethod } from './methods.ts';
 
-/** `next`: where the following page begins; absent after the last one. */
+/** `next`: the cursor of the next page; absent on the last one. */
 export interface RecordPage<T> {
   items: T[];
   next?: string;
 }
 
-/** A span of creation times, epoch milliseconds: from `since` on, and before `until`. */
+/** A range of creation times, epoch milliseconds: `since` inclusive, `until` exclusive. */
 export interface TimeRange {
   since: number;
   until: number;
 }
 
-/** A charge as news of its payment. */
+/** A charge, as an update of its payment. */
 export type ChargeRecord = Omit<GatewayUpdate, 'event_id'> & {
   charge_ref: string;
-  /** Epoch milliseconds: the whole second in which it was made. */
+  /** Epoch milliseconds: when it was made, to the second. */
   made_at: number;
 };
 
-/** A refund as news of it, and how it stands. */
+/** A refund, as an update, with its state. */
 export type RefundRecord = Omit<RefundUpdate, 'event_id'> & {
   refund_ref: string;
   state: 'refunded' | 'pending' | 'failed';
 };
 
-/** A dispute, or an early warning of fraud, of a charge. */
+/** A charge's dispute or early fraud warning. */
 export type DisputeRecord = GatewayDispute & { charge_ref: string };
 
-/** Lists, the newest first. @throws gateway_unavailable, gateway_misconfigured, each of them */
+/** Lists, newest first. Every method @throws gateway_unavailable, gateway_misconfigured */
 export interface GatewayRecords {
-  /** The methods that are attached to a customer; `undefined`: there is none of that reference. */
+  /** The methods attached to a customer; `undefined`: no customer has that reference. */
   methodsOf(
     gatewayCustomerRef: string,
     after: string | undefined,
   ): Promise<RecordPage<AttachedMethod> | undefined>;
   /** `undefined`: unknown at the gateway. */
   getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
-  /** Charges of payments; those that others made without a payment are left out. */
+  /** Charges of payments; other systems' charges without a payment are left out. */
   charges(range: TimeRange, after: string | undefined): Promise<RecordPage<ChargeRecord>>;
   refunds(range: TimeRange, after: string | undefined): Promise<RecordPage<RefundRecord>>;
   disputes(range: TimeRange, after: string | undefined): Promise<RecordPage<DisputeRecord>>;

@@ -1,12 +1,13 @@
 import type { Mismatch, UNKNOWN_HERE } from './mismatches.ts';
 
-/** What differed, by ids alone. */
+/** A difference that was found, with ids only. */
 export interface Difference {
   /**
-   * Of a method: `unverified` for too long, `newer` details there, `detached`, `left_behind` (removed here, still attached there), `unfinished` (a
-   * change of its date that was asked for and not made), or a `Mismatch`, which is listed and not corrected. Of a customer: `unknown_here`, methods there that no wallet has. Of the graph: a
-   * wrong `version`, a wrong `default`. Of money: something that the graph does not know. `not_compared`: it could not
-   * be, and the log says why.
+   * Of a method: `unverified` for too long, `newer` details at the gateway, `detached`, `left_behind` (removed here, still
+   * attached there), `unfinished` (a requested expiry date that was not set), or a `Mismatch`, which is listed and not
+   * corrected. Of a customer: `unknown_here`, methods at the gateway that no wallet has. Of the graph: a wrong `version`,
+   * a wrong `default`. Of money: something that the graph does not know. `not_compared`: the comparison failed, and the
+   * log says why.
    */
   found:
     | 'unverified'
@@ -29,24 +30,24 @@ export interface Difference {
   payment_id?: string;
   /** The gateway's charge, refund or dispute. */
   gateway_ref?: string;
-  /** What is newer. */
+  /** The newer fields. */
   fields?: string[];
-  /** How many methods are unknown. */
+  /** The number of unknown methods. */
   methods?: number;
 }
 
 export interface Totals {
   /** Charges, refunds, disputes, customers and devices. */
   compared: number;
-  /** Handed to the process that reads it at the gateway and writes it down. */
+  /** Passed to the process that reads it at the gateway and records it. */
   corrected: number;
-  /** For a person. */
+  /** For an operator. */
   listed: number;
   /** Invariants of the graph. */
   repaired: number;
 }
 
-/** What a slice came to. `after`: where the next one begins; absent: there is none. */
+/** A slice's result. `after`: the cursor of the next slice; absent on the last one. */
 export interface SliceResult extends Totals {
   differences: Difference[];
   after?: string;
@@ -54,10 +55,10 @@ export interface SliceResult extends Totals {
 
 export const NOTHING_COMPARED: Totals = { compared: 0, corrected: 0, listed: 0, repaired: 0 };
 
-/** So many stand in a result; the others are counted, and stand in the event log. */
+/** The number of differences in a result; the others are counted and are in the event log. */
 export const MAX_SHOWN_DIFFERENCES = 500;
 
-/** What a difference leads to. */
+/** The counter for a difference. */
 export function counterOf({ found }: Difference): 'corrected' | 'listed' | 'repaired' {
   switch (found) {
     case 'unknown_there':
@@ -74,7 +75,7 @@ export function counterOf({ found }: Difference): 'corrected' | 'listed' | 'repa
   }
 }
 
-/** Adds what a slice came to. */
+/** Adds a slice's result. */
 export function addSlice(
   { totals, differences }: { totals: Totals; differences: readonly Difference[] },
   slice: SliceResult,

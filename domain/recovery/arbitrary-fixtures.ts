@@ -1,4 +1,4 @@
-/** The dice of a random world: what it answers a recovery, and which messages come in meanwhile. */
+/** Random scenarios: the responses that a recovery gets, and the messages that arrive meanwhile. */
 
 import fc from 'fast-check';
 import { DECLINE_CLASSES, type DeclineClass } from '../decline/classes.ts';
@@ -7,13 +7,13 @@ import type { Fact, ChargeOutcome, Step } from './state.ts';
 
 export const METHODS = ['failed', 'a', 'b', 'new'];
 
-/** One draw of the dice: what the world answers next. */
+/** One random draw: the simulated responses to the next step. */
 export interface Draw {
   charge: ChargeAnswer['result'];
   class: DeclineClass;
   claim: 'claimed' | 'refused' | 'ceiling' | 'customer' | 'instrument' | 'customer_suspended';
   found: ChargeOutcome['result'];
-  /** What the gateway answers where the payment is to be cancelled. */
+  /** The gateway's response to a cancellation of the payment. */
   cancel: 'cancelled' | 'processing' | 'unknown';
   look_up: Extract<Fact, { fact: 'looked_up' }>['payment'];
   fresh: string[];
@@ -34,7 +34,7 @@ const drawArbitrary: fc.Arbitrary<Draw> = fc.record({
   status: fc.constantFrom('active', 'active', 'active', 'suspended'),
 });
 
-/** What they fall to when they are used up: nothing stands in the way then, so it must come to an end. */
+/** The draw once the random ones are used up: it blocks nothing, so the recovery must end. */
 export const DEFAULT_DRAW: Draw = {
   charge: 'declined',
   class: 'LATER',
@@ -71,22 +71,22 @@ const messageArbitrary = fc.record({
   ),
   method: fc.constantFrom(...METHODS),
   payment: fc.constantFrom('succeeded', 'came_back', 'confirmable', 'payable', 'none'),
-  /** After so many steps or waits. */
+  /** The number of steps or waits before it arrives. */
   after: fc.nat(40),
 });
-/** A message that comes in at a random moment. */
+/** A message that arrives at a random time. */
 export type Message = typeof messageArbitrary extends fc.Arbitrary<infer T> ? T : never;
 
-/** One recovery's whole life, before it is lived. */
+/** The inputs of one recovery's simulation. */
 export const scenarioArbitrary = fc.record({
   failure: fc.constantFrom(...DECLINE_CLASSES),
   alternatives: fc.subarray(['a', 'b']),
   named: fc.boolean(),
-  /** How the customer stands in the end. */
+  /** The customer's final status. */
   status: fc.constantFrom('active', 'suspended'),
   draws: fc.array(drawArbitrary, { minLength: 1, maxLength: 40 }),
   messages: fc.array(messageArbitrary, { maxLength: 8 }),
-  /** Every run is lost as soon as it has done this: what it knew and had not written yet is known to nobody. */
+  /** Every run is lost after this step, with everything that it had not stored. */
   lost_after: fc.constantFrom<(Step['do'] | undefined)[]>(
     ...([
       undefined,

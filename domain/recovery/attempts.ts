@@ -1,4 +1,4 @@
-/** What the answer to a claim and the outcome of a charge change. */
+/** Applies the results of claims and the outcomes of charges. */
 
 import { hashFraction } from '../jitter.ts';
 import type { Claim, RecordedAttempt } from './claims.ts';
@@ -18,13 +18,13 @@ import {
 } from './status.ts';
 import { NOTICE_DEADLINE_MS } from './timers.ts';
 
-/** The longest wait for another obligation's unresolved charge on the same card before the claim is tried again. */
+/** The longest delay before a claim blocked by another obligation's unresolved charge on the same card is retried. */
 const MAX_BLOCKED_RETRY_MS = 24 * 3_600_000;
-/** A claim's refusal names the customer's status so: `customer_suspended`. */
+/** Prefix of a refused claim's rule that names the customer's status: `customer_suspended`. */
 const CUSTOMER_RULE_PREFIX = 'customer_';
 /**
- * Back-off after a charge that never reached the gateway: each wait is drawn from between this and twice as much, which
- * doubles with each try in a row up to the longest.
+ * Back-off after a charge that never reached the gateway: each delay is drawn from between the base and twice the base;
+ * the base starts with this value and doubles with each consecutive failure up to the maximum.
  */
 const UNSENT_FIRST_RETRY_MS = 5_000;
 const MAX_UNSENT_RETRY_MS = 1_800_000;
@@ -40,10 +40,10 @@ export function afterClaim(
     case 'claimed':
       return { ...unblocked, claim: claim.attempt };
     case 'resolved':
-      // An earlier run claimed and resolved it: what it came to is what a charge of this run would have come to.
+      // An earlier run claimed and resolved it: its outcome counts as this run's.
       return afterRecording(unblocked, alreadyRecorded(claim.attempt), at, undefined);
     case 'blocked':
-      // A run before this one has left it, and this one did not know.
+      // An earlier run left it unresolved, unknown to this one.
       return claim.own ? afterUnresolvedAttempt(state, claim.own, at) : blocked(state, candidate, claim, at);
     case 'already_paid':
       return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
@@ -68,7 +68,7 @@ export function afterClaim(
   }
 }
 
-/** An attempt that the run did not know of, and that may have paid: it is found out about first. @param at epoch milliseconds */
+/** An attempt unknown to the run that may have paid: it is resolved first. @param at epoch milliseconds */
 export function afterUnresolvedAttempt(
   state: RecoveryState,
   attempt: AttemptStatus,
@@ -77,16 +77,16 @@ export function afterUnresolvedAttempt(
   return markUnresolved({ ...state, attempts: upsert(state.attempts, attempt) }, attempt, at);
 }
 
-/** An outcome that another run has written down, and told Chimera of. */
+/** An outcome that another run has recorded and reported to Chimera. */
 function alreadyRecorded(attempt: AttemptStatus): RecordedAttempt {
   const obligation_state = attempt.state === 'approved' ? 'recovered' : 'open';
   return { attempt, obligation_state, overpaid: false, notify_chimera: false };
 }
 
 /**
- * A charge in flight is over in seconds, so the order of the cascade is kept; one in doubt may stay so for weeks, so
- * the next method is tried meanwhile. While nothing else can be tried, the window's clock stands still. A report that
- * others were paid is on its way to this run: nothing is charged before it.
+ * A charge in flight completes in seconds, so the cascade's order is kept; an unresolved one may stay so for weeks, so
+ * the next method is charged meanwhile. While no other method can be charged, the clock is stopped. After an accepted
+ * report of an external payment, nothing is charged before this run has processed it.
  */
 function blocked(
   state: RecoveryState,
@@ -95,7 +95,7 @@ function blocked(
   at: number,
 ): RecoveryState {
   // `claimFreed` is sent when the blocking attempt is resolved; this timer only covers a lost signal. The longer that
-  // attempt has been unresolved, the rarer the tries.
+  // attempt has been unresolved, the rarer the retries.
   const backOff = what === 'instrument' ? Math.min(at - since, MAX_BLOCKED_RETRY_MS) : 0;
   const until = at + Math.max(BLOCKED_RETRY_MS, backOff);
   if (what !== 'instrument') return { ...state, blocked_until: until, stopped_at: state.stopped_at ?? at };
@@ -105,7 +105,7 @@ function blocked(
   return { ...updated, blocked_until: undefined, candidates };
 }
 
-/** What has to wait for longer than the customer may wait for a word is no part of the first cascade any more. */
+/** A candidate postponed beyond the deadline of the customer's first notice leaves the first cascade. */
 function postponed(state: RecoveryState, candidate: Candidate, until: number): Candidate {
   const late = until > state.opened_at + NOTICE_DEADLINE_MS;
   return { ...candidate, not_before: until, ...(late ? { reason: 'retry' as const } : {}) };
@@ -151,8 +151,8 @@ export function afterRecording(
 }
 
 /**
- * The payment had succeeded through another attempt than the one that was asked about: that one charged nothing, and
- * there is no doubt about it any more. `undefined`: it is the same one.
+ * The payment had succeeded through another attempt than the queried one, which therefore charged nothing and is
+ * resolved. `undefined`: it is the same attempt.
  */
 function voidAskedAttempt(state: RecoveryState, { key }: AttemptStatus): RecoveryState | undefined {
   const askedKey = state.to_record?.key;
@@ -172,14 +172,14 @@ function voidAskedAttempt(state: RecoveryState, { key }: AttemptStatus): Recover
   };
 }
 
-/** The doubt about this attempt is over, and with it a review that was about nothing else. */
+/** Resolves this attempt, and closes a review that concerned nothing else. */
 function clearUnresolved(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
   if (state.unresolved && state.unresolved.key !== attempt.key) return state;
   const cleared = { ...state, unresolved: undefined, review: remainingReview(state) };
   return cleared.review ? cleared : resumeClock(cleared, at);
 }
 
-/** What a person is to decide besides the attempt, once that is known. */
+/** The review that remains once the attempt is resolved. */
 function remainingReview({ review, unresolved }: RecoveryState): RecoveryState['review'] {
   if (!review) return undefined;
   const cameBack = unresolved?.came_back !== undefined && review.rule === PAYMENT_CAME_BACK;
@@ -199,7 +199,7 @@ function recovered(state: RecoveryState): RecoveryState {
   };
 }
 
-/** A second success goes back, unless policy leaves that to people. @param key the attempt's, or `settled:` and a payment */
+/** A second success is refunded, unless policy leaves that to operators. @param key as in `RecoveryOverpaid` */
 export function queueRefund(state: RecoveryState, key: string): RecoveryState {
   if (!state.policy.refundDuplicate || state.refunds.includes(key)) return state;
   return { ...state, refunds: [...state.refunds, key] };
@@ -221,7 +221,7 @@ function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: numbe
     : state.fraud_reports;
   const next = { ...state, fraud_reports };
   if (next.ending) return next;
-  // A dead alternative only drops out: it is the failed method's HARD that ends the cascade.
+  // A dead alternative is only removed: it is the failed method's HARD that ends the cascade.
   const strategy = declineClass === 'HARD' ? 'cascade' : strategyOf(declineClass, true);
   switch (strategy) {
     case 'stop':
@@ -236,8 +236,8 @@ function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: numbe
 }
 
 /**
- * The charge never reached the gateway: the same method again after a back-off, and nobody else before it, because the
- * others would not reach it either and the order of the cascade stands.
+ * The charge never reached the gateway: the same method is retried after a back-off, before all others, because they would
+ * not reach it either and the cascade's order is kept.
  */
 function afterUnsent(
   state: RecoveryState,
@@ -249,7 +249,7 @@ function afterUnsent(
 ): Candidate[] {
   const ofMethod = attempts.filter((one) => one.payment_method_id === payment_method_id);
   const base = baseBackOff(unsentInARow(ofMethod));
-  // Where a burst is larger than the gateway takes, thousands fail at once, and would come back at once.
+  // In a burst above the gateway's rate, thousands fail together and would retry together.
   const not_before = at + Math.max(base, retryAfterMs) + Math.floor(base * hashFraction(key));
   const reason =
     state.candidates.find((one) => one.payment_method_id === payment_method_id)?.reason ?? 'alternative';
@@ -262,13 +262,13 @@ function baseBackOff(tries: number): number {
   return Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 20), MAX_UNSENT_RETRY_MS);
 }
 
-/** What was sent in between shows that the trouble of then is over. @returns at least 1 */
+/** An attempt that was sent ends the series of failures. @returns at least 1 */
 function unsentInARow(attempts: readonly AttemptStatus[]): number {
   const lastSent = attempts.findLastIndex((one) => one.state !== 'void');
   return Math.max(1, attempts.length - 1 - lastSent);
 }
 
-/** The attempts with this one in its place, or at the end. */
+/** Replaces the attempt with the same key, or appends it. */
 function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
   const known = attempts.some((other) => other.key === attempt.key);
   return known

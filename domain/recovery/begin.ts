@@ -1,4 +1,4 @@
-/** Where a run begins: with a failure just opened, or with whatever an earlier run left behind. */
+/** The initial state of a run: after a new failure, or from where an earlier run stopped. */
 
 import { CLAIM_MS, type RecoverySnapshot } from './claims.ts';
 import { FAILURE_NOTICES, endCascadeIfDone } from './cascade.ts';
@@ -29,10 +29,10 @@ import {
   PAYMENT_NOT_OURS,
 } from './status.ts';
 
-/** Rules of reviews that the reading of the reported payment leads to. */
+/** Rules of reviews caused by reading the reported payment. */
 const LOOK_UP_REVIEWS: readonly string[] = [PAYMENT_CAME_BACK, PAYMENT_NOT_OURS];
 
-/** The state of a run that begins. */
+/** The initial state of a run. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {
   const clock = clockOf({ closes_at: recovery.closes_at, stopped_at: recovery.clock_stopped_at });
   const state: RecoveryState = {
@@ -64,7 +64,7 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
   );
 }
 
-/** The customer was told of the failure by a run before this one: not again, under whichever template. */
+/** An earlier run has notified the customer of the failure: not repeated with any template. */
 function skipFailureNotices(state: RecoveryState, { notified_at }: RecoverySnapshot): RecoveryState {
   if (notified_at === undefined) return state;
   const notices = state.notices.filter(({ template }) => !FAILURE_NOTICES.includes(template));
@@ -72,8 +72,8 @@ function skipFailureNotices(state: RecoveryState, { notified_at }: RecoverySnaps
 }
 
 /**
- * The clock that a run before this one has left standing goes on, unless what stops it is known. Whether another
- * obligation or others' payment still stands in the way is asked for anew. @param now epoch milliseconds
+ * Resumes the clock that an earlier run left stopped, unless the reason is known to persist. Whether another obligation
+ * or an external payment still blocks the recovery is checked again. @param now epoch milliseconds
  */
 function resumeStoredClock(state: RecoveryState, now: number): RecoveryState {
   return state.unresolved || state.review ? state : resumeClock(state, now);
@@ -97,7 +97,7 @@ function plan(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   }
   if (recovery.state === 'needs_review' && !endsWithoutCharge(recovery)) {
     const stopped_at = state.stopped_at ?? recovery.read_at;
-    // What the look-up has found already, a person has been asked about.
+    // The lookup's finding is already under review.
     const looked = LOOK_UP_REVIEWS.includes(recovery.rule) ? { ...state, lookup_ref: undefined } : state;
     return { ...looked, review: { rule: recovery.rule, flagged: true }, stopped_at };
   }
@@ -105,8 +105,8 @@ function plan(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
 }
 
 /**
- * The newest charge of the lost run was declined for a reason that only a person can go on from, and the run was lost
- * before it asked one: whatever came after that, a person let it.
+ * The lost run's latest charge was declined for a reason that requires an operator, and the run was lost before it set
+ * the review. If an operator had decided since, a later attempt would follow.
  */
 function restoreReview(state: RecoveryState, { attempts, opened_at }: RecoverySnapshot): RecoveryState {
   const newest = attempts.at(-1);
@@ -117,7 +117,7 @@ function restoreReview(state: RecoveryState, { attempts, opened_at }: RecoverySn
   return { ...state, review: { rule: newest.rule ?? newest.class, flagged: false } };
 }
 
-/** What ends a recovery outranks any question to a person: the lost run was about to close it. */
+/** An ending outranks any review: the lost run was about to close the obligation. */
 function endsWithoutCharge({ kind, failure, consent_revoked, fraud_known }: RecoverySnapshot): boolean {
   return kind === 'one_time' || consent_revoked === true || fraud_known === true || isStop(failure.class);
 }
@@ -126,7 +126,7 @@ function isEnded(state: ObligationState): state is Exclude<ObligationState, 'ope
   return state !== 'open' && state !== 'needs_review';
 }
 
-/** Closed before: this run only learns what has become of it since. */
+/** Already closed: this run only resolves what is still open. */
 function restoreClosed(
   state: RecoveryState,
   { rule }: RecoverySnapshot,
@@ -141,11 +141,11 @@ function restoreClosed(
     ending: { outcome, rule },
     closed: true,
   };
-  // Closed while the charge was in doubt: what is left of the payment is still to be cancelled.
+  // Closed with an unresolved charge: the payment still has to be cancelled.
   return unresolved ? { ...over, unresolved: unresolvedChargeOf(unresolved), payment_open: true } : over;
 }
 
-/** It was to end, and the gateway did not cancel its payment. Which end it was, only the lost run knew for certain. */
+/** It was ending, and the gateway did not cancel its payment. Only the lost run knew the ending for certain. */
 function restoreEnding(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   const { rule, failure, closes_at, clock_stopped_at, read_at } = recovery;
   const review = { rule, flagged: true };
@@ -155,7 +155,7 @@ function restoreEnding(state: RecoveryState, recovery: RecoverySnapshot): Recove
   return { ...state, lookup_ref: undefined, candidates: [], review, ending: ending ?? otherwise };
 }
 
-/** An earlier run has left a charge in doubt: the gateway is asked first, and everything else follows from its answer. */
+/** An earlier run left a charge unresolved: the gateway is queried first, and its response decides the rest. */
 function planUnresolved(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   const planned = planByFailure(state, recovery, recovery.failure.class);
   const { rule } = recovery;
@@ -171,12 +171,12 @@ function unresolvedChargeOf(attempt: AttemptStatus): UnresolvedCharge {
     claimed_at,
     ...(attempt.state === 'in_flight' ? { in_flight: true } : {}),
     tries: 0,
-    // Until the claim is over, the charge may still be on its way.
+    // Until the claim expires, the charge may still be in transit.
     next_at: claimed_at + CLAIM_MS,
   };
 }
 
-/** What comes after the look-up, if that says that it is not paid. */
+/** The plan for after the lookup, if that finds it unpaid. */
 function planByLookUp(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   const failure = { ...recovery.failure, class: UNPAID_CLASS };
   const planned = planByFailure(state, { ...recovery, failure }, UNPAID_CLASS);
@@ -190,14 +190,14 @@ function planByFailure(
 ): RecoveryState {
   const { failure } = recovery;
   if (recovery.kind === 'one_time') {
-    // The customer is present and may already be paying otherwise: never charged, never written to.
+    // The customer is present and may already be paying in another way: never charged, never notified.
     return { ...state, lookup_ref: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
   }
   if (recovery.consent_revoked) return stop(state, 'STOP', CONSENT_REVOKED);
   if (recovery.fraud_known) return stop(state, 'FRAUD', FRAUD_KNOWN);
   if (isStop(failureClass)) return stop(state, failureClass, failure.rule);
   if (failure.status !== 'declined' || failureClass === 'UNKNOWN') {
-    // Without a payment to look up there is nothing to ask anybody but a person.
+    // Without a payment to read, only an operator can decide.
     if (!recovery.gateway_payment_ref && !recovery.looked_up) {
       const rule = failure.status === 'declined' ? failure.rule : `reported_${failure.status}`;
       return { ...state, review: { rule, flagged: false } };

@@ -1,4 +1,4 @@
-/** Far more charges at once than the gateway takes: they are spread out until it has taken them all. */
+/** A burst of charges above the gateway's rate is spread out until all are processed. */
 
 import { expect, test } from 'vitest';
 import type { ChargeAnswer } from '../ports.ts';
@@ -12,9 +12,12 @@ import { NOW, snapshot } from './recovery-fixtures.ts';
 
 const METHOD = 'a';
 const APPROVED: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1' };
-const TOO_LATE: ChargeAnswer = { result: 'not_sent', reason: 'no gateway worker took the charge in time' };
+const TOO_LATE: ChargeAnswer = {
+  result: 'not_sent',
+  reason: 'no gateway worker processed the charge in time',
+};
 
-/** One recovery with one card, up to its claim, and from the answer to its charge to the next claim or the end. */
+/** One recovery with one card: from claim to response, and from there to the next claim or the end. */
 class Charge {
   #state: RecoveryState;
   voids = 0;
@@ -29,7 +32,7 @@ class Charge {
 
   claim(at: number): void {
     const step = decide(this.#state, at);
-    if (step.do !== 'claim') throw new Error(`wants to ${step.do} instead`);
+    if (step.do !== 'claim') throw new Error(`expected a claim, got ${step.do}`);
     const { candidate, n } = step;
     const key = attemptKey(this.#state.payment_id, METHOD, n);
     const attempt = {
@@ -44,7 +47,7 @@ class Charge {
     });
   }
 
-  /** @returns when it wants to claim again; nothing: it is paid */
+  /** @returns when it claims again; `undefined`: it is paid */
   answered(answer: ChargeAnswer, at: number): number | undefined {
     const { claim } = this.#state;
     if (!claim) throw new Error('nothing was claimed');
@@ -64,21 +67,21 @@ class Charge {
     if (paid) return undefined;
     this.voids++;
     const step = decide(this.#state, at);
-    if (step.do !== 'wait' || step.until === undefined) throw new Error(`wants to ${step.do} instead`);
+    if (step.do !== 'wait' || step.until === undefined) throw new Error(`expected a wait, got ${step.do}`);
     return step.until;
   }
 }
 
 /**
- * All of them fail within a second. The gateway's queue takes `rate` a second in order, and drops what has waited for
- * longer than its claim allows.
+ * All of them fail within a second. The gateway's queue processes `rate` per second in order, and drops entries that have
+ * waited for longer than their claim allows.
  *
- * @returns how long it took until all were paid (seconds), and how often each was claimed in vain
+ * @returns the time until all were paid (seconds), and the number of unsuccessful claims of each
  */
 function drain(count: number, rate: number): { seconds: number; voids: number[] } {
   const charges = Array.from({ length: count }, (_, index) => new Charge(index));
   const tick = 1000 / rate;
-  /** By the tick in which they want to claim. */
+  /** By the tick of their next claim. */
   const due: Charge[][] = [charges];
   const queue: { charge: Charge; claimed_at: number }[] = [];
   let first = 0;
@@ -111,7 +114,7 @@ test.each([
   [3_000, 50, 2],
   [10_000, 50, 5],
 ])(
-  '%i charges at once at %i a second drain in little more than the time that they take',
+  '%i simultaneous charges at %i per second complete in at most twice the ideal time',
   (count, rate, most) => {
     const { seconds, voids } = drain(count, rate);
     expect(Math.max(...voids)).toBeLessThanOrEqual(most);

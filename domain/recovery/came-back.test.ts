@@ -1,4 +1,4 @@
-/** Payments that succeeded and whose money came back: they are not paid, and a person decides. */
+/** Reversed payments do not count as paid; an operator decides. */
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
@@ -33,33 +33,37 @@ test.each<[string, () => RecoveryState, Fact]>([
     { fact: 'looked_up', payment: 'came_back', at: NOW },
   ],
   [
-    'the same, after a failure whose outcome nobody knew',
+    'the payment that a report of an unknown outcome names',
     () => {
       const failure = { ...snapshot({}, 'UNKNOWN').failure, status: 'unknown' as const };
       return begin(snapshot({ failure, gateway_payment_ref: 'pi_9' }, 'UNKNOWN'));
     },
     { fact: 'looked_up', payment: 'came_back', at: NOW },
   ],
-  ['a charge in doubt', unresolvedCharge, foundOut()],
-  ['a charge that was believed declined', afterDecline, foundOut()],
+  ['an unresolved charge', unresolvedCharge, foundOut()],
+  ['a charge recorded as declined', afterDecline, foundOut()],
   [
-    'the own payment after an authentication',
+    'the obligation’s payment after an authentication',
     afterDecline,
     { fact: 'authenticated', payment: 'came_back', at: NOW },
   ],
-  ['the own payment at the end of the window', afterDecline, { fact: 'already_succeeded', came_back: true }],
-])('%s is no payment: a person is asked, and nothing is charged', (_, state, fact) => {
+  [
+    'the obligation’s payment at the end of the window',
+    afterDecline,
+    { fact: 'already_succeeded', came_back: true },
+  ],
+])('%s does not count as paid once reversed: it is reviewed, and nothing is charged', (_, state, fact) => {
   const known = evolve(state(), fact);
   expect(known.ending).toBeUndefined();
   expect(runUntilWait(known, {}).done.slice(0, 2)).toEqual(REVIEWED);
 });
 
-test('a settlement by such a payment is under review in the graph already: nothing is charged', () => {
+test('a settlement with a reversed payment is already under review in the graph, and nothing is charged', () => {
   const fact = { fact: 'settlement_in_review', rule: 'payment_came_back', at: NOW } as const;
   expect(runUntilWait(evolve(afterDecline(), fact), {}).done).toEqual(['wait for review']);
 });
 
-test('of a charge in doubt the gateway is asked on, since a dispute may be won', () => {
+test('the gateway is still queried about an unresolved charge, because a dispute may be won', () => {
   const { state } = runUntilWait(evolve(unresolvedCharge(), foundOut()), {});
   const later = NOW + 31 * DAY;
   expect(decide(state, later)).toMatchObject({ do: 'find_out', key: KEY });
@@ -67,7 +71,7 @@ test('of a charge in doubt the gateway is asked on, since a dispute may be won',
   expect(label(decide(won, later))).toBe('record approved');
 });
 
-test('a person who says that it is owed lets the next attempt create another payment', () => {
+test('after an operator’s resolution as declined the next attempt creates another payment', () => {
   const { state } = runUntilWait(evolve(unresolvedCharge(), foundOut()), {});
   const declinedByOperator = evolve(state, { fact: 'resolved_by_person', key: KEY, result: 'declined' });
   expect(decide(declinedByOperator, NOW)).toEqual({
@@ -75,7 +79,7 @@ test('a person who says that it is owed lets the next attempt create another pay
     key: KEY,
     answer: {
       result: 'declined',
-      codes: { reason: 'resolved by a person' },
+      codes: { reason: 'resolved by an operator' },
       gateway_ref: 'pi_1',
       payment_over: true,
     },
@@ -88,7 +92,7 @@ test('a person who says that it is owed lets the next attempt create another pay
   expect(runUntilWait(declined, {}).done).toContain('charge b');
 });
 
-test('where others were paid it is the second success all the same, and goes back as far as it has not yet', () => {
+test('after an external payment it is still the second success, and its remaining amount is refunded', () => {
   const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
   const { state } = runUntilWait(settled, {});
   expect(state.closed).toBe(true);
@@ -105,7 +109,7 @@ test('a closed obligation stays closed', () => {
   }
 });
 
-test('an attempt that finds the payment so was never sent, and a person is asked before the next one', () => {
+test('an attempt that finds a reversed payment is not sent, and reviewed before the next one', () => {
   const charging = begin(snapshot({ alternatives: ['a', 'b'] }));
   const void_ = recorded('a', 1, 'void');
   const at = NOW + HOUR;
@@ -119,7 +123,7 @@ test('an attempt that finds the payment so was never sent, and a person is asked
   expect(label(decide(again, at))).toBe('claim a:2');
 });
 
-test('a run that takes over in review does not look the payment up again', () => {
+test('a run that takes over in review does not read the payment again', () => {
   const review = { state: 'needs_review', rule: 'payment_came_back', gateway_payment_ref: 'pi_9' } as const;
   const resumed = begin(snapshot(review));
   expect(runUntilWait(resumed, {}).done).toEqual(['wait for review']);
@@ -128,7 +132,7 @@ test('a run that takes over in review does not look the payment up again', () =>
 });
 
 test.each(['stopped', 'exhausted', 'cancelled'] as const)(
-  'of an obligation that ended %s a success whose money came back makes no paid one',
+  'a reversed success does not reopen or pay an obligation that ended %s',
   (outcome) => {
     const closed = snapshot({ state: outcome, rule: outcome, attempts: [attempt('a', 1, 'declined')] });
     const asked = evolve(begin(closed), { fact: 'charge_heard', key: KEY, at: NOW });
@@ -136,7 +140,7 @@ test.each(['stopped', 'exhausted', 'cancelled'] as const)(
   },
 );
 
-test('a settlement that a person is asked about already is not forgotten with the charge that came back', () => {
+test('a settlement already under review stays so after the reversed charge is resolved', () => {
   const met = evolve(unresolvedCharge(), {
     fact: 'settlement_in_review',
     rule: 'settlement_mismatch',

@@ -1,4 +1,4 @@
-/** A payment that the gateway does not cancel keeps its obligation open, and neither deaf nor charged. */
+/** A payment that the gateway does not cancel keeps its obligation open: it receives messages and is not charged. */
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
@@ -22,7 +22,7 @@ import {
 const CANCELLED: Ending = { outcome: 'cancelled', rule: 'cancelled' };
 const declined = attempt('a', 1, 'declined', 'LATER');
 
-/** It waits for a method, and a person calls it off. */
+/** A recovery that waits for a method and is cancelled by an operator. */
 function cancelledRecovery(): RecoveryState {
   const { state } = runUntilWait(begin(snapshot({ alternatives: ['a'], attempts: [declined] })), {});
   return evolve(state, { fact: 'cancelled' });
@@ -30,11 +30,11 @@ function cancelledRecovery(): RecoveryState {
 
 function notCancelled(state: RecoveryState, at: number, payment: 'processing' | 'unknown' = 'unknown') {
   const step = decide(state, at);
-  if (step.do !== 'close') throw new Error(`wants to ${label(step)} instead`);
+  if (step.do !== 'close') throw new Error(`expected a close, got ${label(step)}`);
   return evolve(state, { fact: 'not_cancelled', payment, ending: step.ending, at });
 }
 
-/** How long it waits after each refusal, in hours, until a person is asked to look; then once more. */
+/** The delays after each refusal, in hours, until the review, and one more. */
 function waits(payment: 'processing' | 'unknown'): number[] {
   let state = cancelledRecovery();
   let now = NOW;
@@ -48,23 +48,24 @@ function waits(payment: 'processing' | 'unknown'): number[] {
       state = evolve(state, { fact: 'clock_kept', clock: { closes_at: state.closes_at, stopped_at: now } });
     }
     const step = decide(state, now);
-    if (step.do !== 'wait' || step.until === undefined) throw new Error(`wants to ${label(step)} instead`);
+    if (step.do !== 'wait' || step.until === undefined)
+      throw new Error(`expected a wait, got ${label(step)}`);
     hours.push((step.until - now) / HOUR);
     now = step.until;
     if (asked) return hours;
   }
-  throw new Error('no person is asked to look');
+  throw new Error('expected a review');
 }
 
-test('it is asked again after a minute, less and less often, at last daily; after a day a person looks at it', () => {
+test('the cancellation is retried with growing delays; after a day it is reviewed and retried daily', () => {
   expect(waits('unknown')).toEqual([1 / 60, 5 / 60, 0.5, 2, 6, 16, 24]);
 });
 
-test('one that is being processed is waited for as a pending charge is', () => {
+test('a processing payment is awaited like a pending charge', () => {
   expect(waits('processing')).toEqual([1, 24, 24, 24]);
 });
 
-test('meanwhile it says what it waits for, and charges nothing', () => {
+test('meanwhile the status shows what it waits for, and nothing is charged', () => {
   const state = notCancelled(cancelledRecovery(), NOW);
   expect(describe(state, NOW)).toMatchObject({
     state: 'waiting',
@@ -78,12 +79,12 @@ test('meanwhile it says what it waits for, and charges nothing', () => {
   expect(processing).not.toHaveProperty('waiting_for');
 });
 
-test('cancelled at last it is closed as it was to be', () => {
+test('once the payment is cancelled, the obligation is closed as intended', () => {
   const { done } = runUntilWait(notCancelled(cancelledRecovery(), NOW), {}, NOW + MINUTE);
   expect(done).toEqual(['close cancelled by cancelled', 'finish']);
 });
 
-test('one that succeeded meanwhile recovers the payment, also while a person looks at it', () => {
+test('a payment that succeeded meanwhile recovers the obligation, even under review', () => {
   const waiting = notCancelled(cancelledRecovery(), NOW);
   const review = { rule: 'payment_not_cancellable', flagged: true };
   for (const state of [waiting, { ...waiting, review }]) {
@@ -99,14 +100,14 @@ test('one that succeeded meanwhile recovers the payment, also while a person loo
 });
 
 test.each<[string, Fact]>([
-  ['a webhook speaks of the payment', { fact: 'charge_heard', at: NOW }],
-  ['a person wants it tried again', { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW }],
-])('it is asked at once when %s', (_, fact) => {
+  ['a webhook about the payment arrives', { fact: 'charge_heard', at: NOW }],
+  ['an operator requests a retry', { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW }],
+])('the cancellation is retried immediately when %s', (_, fact) => {
   const state = evolve(notCancelled(cancelledRecovery(), NOW), fact);
   expect(decide(state, NOW)).toMatchObject({ do: 'close', ending: CANCELLED });
 });
 
-test('a settlement takes the place of the end that waits, and its repeat does not hurry the gateway', () => {
+test('a settlement replaces the pending ending, and its repeat does not trigger another cancellation', () => {
   const settlement: Fact = { fact: 'settled', payment_ref: 'pi_2' };
   const settled = evolve(notCancelled(cancelledRecovery(), NOW), settlement);
   expect(decide(settled, NOW)).toMatchObject({ do: 'close', ending: { outcome: 'paid_elsewhere' } });
@@ -114,19 +115,19 @@ test('a settlement takes the place of the end that waits, and its repeat does no
   expect(decide(evolve(waiting, settlement), NOW)).toMatchObject({ do: 'wait', until: NOW + MINUTE });
 });
 
-test('a window that is over stays over while its payment is not cancelled', () => {
+test('an ended window stays ended while its payment is not cancelled', () => {
   const over = { ...begin(snapshot({ alternatives: [], closes_at: NOW })), notices: [] };
   const waiting = notCancelled(over, NOW);
   const added = evolve(waiting, { fact: 'method_added', payment_method_id: 'new' });
   expect(decide(added, NOW)).toEqual({ do: 'wait', until: NOW + MINUTE, for: 'gateway' });
   expect(runUntilWait(added, {}, NOW + MINUTE).done[0]).toBe('close exhausted by window_over');
-  // A review stops the window's clock, and does not open it again.
+  // A review stops the clock and does not reopen the window.
   const review = { rule: 'payment_not_cancellable', flagged: false };
   const reviewed = evolve({ ...added, review }, { fact: 'flagged_for_review', at: NOW });
   expect(runUntilWait(reviewed, {}, NOW + MINUTE).done[0]).toBe('close exhausted by window_over');
 });
 
-test('what was paid elsewhere is closed first; its own payment is cancelled afterwards, and a person sees if not', () => {
+test('an externally paid obligation is closed first, and its payment cancelled afterwards or reviewed', () => {
   const closed = {
     ...cancelledRecovery(),
     ending: { outcome: 'paid_elsewhere', rule: 'settled' },
@@ -147,12 +148,12 @@ test('what was paid elsewhere is closed first; its own payment is cancelled afte
 });
 
 test.each([
-  ['was called off or settled', {}, 'cancelled'],
-  ['had waited to the end of its window', { closes_at: NOW - DAY }, 'exhausted'],
-  ['was stopped by its bank', { failure: snapshot({}, 'STOP').failure }, 'stopped'],
-  ['was never to be charged', { kind: 'one_time' as const }, 'stopped'],
+  ['was cancelled or settled', {}, 'cancelled'],
+  ['had reached the end of its window', { closes_at: NOW - DAY }, 'exhausted'],
+  ['was stopped by the issuer', { failure: snapshot({}, 'STOP').failure }, 'stopped'],
+  ['was a one-time payment', { kind: 'one_time' as const }, 'stopped'],
 ])(
-  'a run that takes over from one that %s goes on with the end, and charges nothing',
+  'a run that takes over from one that %s continues the ending and charges nothing',
   (_, changes, outcome) => {
     const review = { state: 'needs_review', rule: 'payment_not_cancellable', attempts: [declined] } as const;
     const state = begin(snapshot({ ...review, attempts: [declined], ...changes }));
@@ -162,13 +163,13 @@ test.each([
   },
 );
 
-test('while the gateway does not answer what its payment came to, the end of the window does not ask in circles', () => {
+test('while the gateway does not report the payment’s outcome, the end of the window does not loop', () => {
   const over = NOW + 15 * DAY;
   const declined = snapshot({ alternatives: [], attempts: [attempt('a', 1, 'declined', 'FIX')] }, 'FIX');
   let state = evolve({ ...begin(declined), notices: [] }, { fact: 'already_succeeded' });
   const key = keyOf('a', 1);
   expect(decide(state, over)).toEqual({ do: 'find_out', key });
-  const found = { result: 'unknown', reason: 'away' } as const;
+  const found = { result: 'unknown', reason: 'unavailable' } as const;
   state = evolve(state, { fact: 'found_out', key, found, at: over });
   expect(decide({ ...state, read_at: over, notified_at: over }, over)).toMatchObject({ do: 'wait' });
 });

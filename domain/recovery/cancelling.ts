@@ -1,6 +1,6 @@
 /**
- * A payment at the gateway that could not be cancelled when its obligation was to end. Until it is, it may still succeed:
- * the obligation stays open, is charged no more, and the gateway is asked again.
+ * Retries the cancellation of a payment that the gateway did not cancel when its obligation was to end. Until it is
+ * cancelled, it may still succeed: the obligation stays open and is not charged.
  */
 
 import type { RecoveryState } from './state.ts';
@@ -9,10 +9,10 @@ import { PAYMENT_NOT_CANCELLABLE } from './status.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** Together a day; then a person is asked to look, and the gateway daily. */
+/** A day in total; then an operator has to review it, and the gateway is tried daily. */
 const RETRY_DELAYS_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 16 * HOUR_MS];
 
-/** @param payment being processed, its outcome is waited for as that of a pending charge. @param at epoch milliseconds */
+/** @param payment if processing, its outcome is awaited like a pending charge's. @param at epoch milliseconds */
 export function afterNotCancelled(
   state: RecoveryState,
   payment: 'processing' | 'unknown',
@@ -27,7 +27,7 @@ export function afterNotCancelled(
   return { ...state, cancelling, review };
 }
 
-/** Something new may be known of the payment, or a person wants it asked for now. @param at epoch milliseconds */
+/** Retries the cancellation now, after a gateway update or at an operator's request. @param at epoch milliseconds */
 export function cancelNow(state: RecoveryState, at: number): RecoveryState {
   return state.cancelling ? { ...state, cancelling: { ...state.cancelling, next_at: at } } : state;
 }

@@ -1,6 +1,6 @@
 import type { Candidate } from './state.ts';
 
-/** These before all others, each in the place of what was planned for its method. */
+/** Puts these first; each replaces the candidate planned for its method. */
 export function prependCandidates(
   first: readonly Candidate[],
   candidates: readonly Candidate[],

@@ -1,9 +1,9 @@
-/** When the first cascade has ended, and what the customer hears of it. */
+/** The end of the first cascade, and the notice about it. */
 
 import type { PaymentNoticeTemplate } from '../ports.ts';
 import type { RecoveryState } from './state.ts';
 
-/** What a customer is told of a failure that is not made good yet: one of these, once since an opening. */
+/** The notices about an unrecovered failure: one of these, once per opening. */
 export const FAILURE_NOTICES: readonly PaymentNoticeTemplate[] = [
   'payment_declined_update_card',
   'authenticate',
@@ -11,13 +11,13 @@ export const FAILURE_NOTICES: readonly PaymentNoticeTemplate[] = [
   'all_declined',
 ];
 
-/** The first cascade has ended when nothing but later retries is left; only then may the customer hear that it failed. */
+/** The first cascade ends when only later retries are left; only then may the customer be notified that it failed. */
 export function endCascadeIfDone(state: RecoveryState): RecoveryState {
   const inProgress = state.candidates.some(({ reason }) => reason !== 'retry');
   return inProgress ? state : endCascade(state);
 }
 
-/** The customer is written to, unless a charge is under way or something else has the word. */
+/** Notifies the customer, unless a charge is in progress or another rule takes precedence. */
 export function endCascade(state: RecoveryState): RecoveryState {
   const inProgress =
     state.claim ||

@@ -1,4 +1,4 @@
-/** The clock of the window over the life of several runs: what each leaves behind, the next one goes on with. */
+/** The recovery's clock over several runs: each run continues from the clock that the previous one stored. */
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
@@ -23,7 +23,7 @@ const A = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as co
 
 const clockToStore = (state: RecoveryState, now = NOW): Clock => {
   const step = decide(state, now);
-  if (step.do !== 'keep_clock') throw new Error(`nothing is kept: ${label(step)}`);
+  if (step.do !== 'keep_clock') throw new Error(`expected keep_clock, got ${label(step)}`);
   return step.clock;
 };
 
@@ -36,7 +36,7 @@ const blocked = (state: RecoveryState, at = NOW, what: 'instrument' | 'customer'
   });
 const singleAlternative = { alternatives: ['a'] };
 
-test('a stop of days is kept before the recovery rests, once, and so is its end', () => {
+test('a stop of days is stored once before the recovery waits, and so is its end', () => {
   const { state } = runUntilWait(begin(snapshot({}, 'CONFIG')), {});
   expect(state.stored_clock).toEqual({ closes_at: END, stopped_at: NOW });
   const freed = evolve(state, { fact: 'retry_now', alternatives: [], at: NOW + 5 * DAY });
@@ -45,7 +45,7 @@ test('a stop of days is kept before the recovery rests, once, and so is its end'
   expect(waiting.stored_clock).toEqual({ closes_at: END + 5 * DAY });
 });
 
-test('what is over in minutes is not written down', () => {
+test('a stop of minutes is not stored', () => {
   const state = blocked(begin(snapshot(singleAlternative, 'FIX')), NOW, 'customer');
   expect(label(decide(state, NOW))).toBe('wait for claim');
   const freed = evolve(state, {
@@ -59,7 +59,7 @@ test('what is over in minutes is not written down', () => {
   expect(waiting.stored_clock).toEqual({ closes_at: END });
 });
 
-test('a notice that names the day on which the window ends goes out after the graph knows that day', () => {
+test('a notice that names the end of the window is sent after that end is stored', () => {
   const unresolved = begin(snapshot({ ...singleAlternative, attempts: [attempt('a', 1, 'pending')] }, 'FIX'));
   const known = evolve(unresolved, {
     fact: 'attempt_recorded',
@@ -71,7 +71,7 @@ test('a notice that names the day on which the window ends goes out after the gr
   expect(label(decide(stored, NOW + 6 * DAY))).toBe('notify all_declined');
 });
 
-test('so does one that a run writes which takes over', () => {
+test('a run that takes over stores the end of the window before it sends a notice', () => {
   const stopped = { clock_stopped_at: NOW + DAY, read_at: NOW + 4 * DAY };
   const state = begin(snapshot({ ...stopped, alternatives: [] }, 'FIX'));
   expect(clockToStore(state, NOW + 4 * DAY)).toEqual({ closes_at: END + 3 * DAY });
@@ -79,14 +79,14 @@ test('so does one that a run writes which takes over', () => {
 
 const takenOver = { clock_stopped_at: NOW + DAY, read_at: NOW + 20 * DAY, notified_at: NOW + DAY };
 
-test('a review that a run takes over stands still since it began', () => {
+test('a review found by a run that takes over has stopped the clock since its start', () => {
   const review = { state: 'needs_review', rule: 'gateway_payment_not_ours' } as const;
   const state = begin(snapshot({ ...takenOver, ...review, alternatives: [] }));
   const freed = evolve(state, { fact: 'retry_now', alternatives: [], at: NOW + 21 * DAY });
   expect(freed.closes_at).toBe(END + 20 * DAY);
 });
 
-test('an instrument that stood in the way is asked for before the window is over', () => {
+test('a blocked card is claimed again before the window can end', () => {
   const state = begin(snapshot({ ...takenOver, ...singleAlternative }, 'FIX'));
   expect(label(decide(state, NOW + 20 * DAY))).toBe('claim a:1');
   const still = blocked(state, NOW + 20 * DAY);
@@ -96,21 +96,21 @@ test('an instrument that stood in the way is asked for before the window is over
   expect(free.closes_at).toBe(END + 29 * DAY);
 });
 
-test('a payment of others is looked up before the window is over', () => {
+test('an external payment is read before the window can end', () => {
   const state = begin(snapshot({ ...takenOver, gateway_payment_ref: 'pi_9' }));
   expect(label(decide(state, NOW + 20 * DAY))).toBe('look_up');
   const returned = evolve(state, { fact: 'looked_up', payment: 'adopted', at: NOW + 20 * DAY });
   expect(returned.closes_at).toBe(END + 19 * DAY);
 });
 
-test('where nothing stands in the way any more the clock goes on at once', () => {
+test('the clock resumes immediately once nothing blocks the recovery', () => {
   const state = begin(snapshot({ ...takenOver, alternatives: [] }, 'FIX'));
   expect(state).toMatchObject({ closes_at: END + 19 * DAY, stopped_at: undefined });
   const withUnresolved = { ...takenOver, attempts: [attempt('a', 1, 'unknown')], alternatives: [] };
   expect(begin(snapshot(withUnresolved)).stopped_at).toBe(NOW + DAY);
 });
 
-test('a doubt that nobody has written of yet has stopped the clock at its claim', () => {
+test('an unresolved charge that is not recorded yet has stopped the clock since its claim', () => {
   const withUnresolved = { attempts: [attempt('a', 1, 'unknown', undefined, NOW + HOUR)], alternatives: [] };
   expect(begin(snapshot({ ...withUnresolved, read_at: NOW + 9 * DAY })).stopped_at).toBe(NOW + HOUR);
 });

@@ -1,14 +1,14 @@
-/** How a recovery ends, and what the customer hears of it. */
+/** How a recovery ends, and the notice about it. */
 
 import type { PaymentNoticeTemplate } from '../ports.ts';
 import type { ClosedObligation } from './claims.ts';
 import { recheckNow, reviewCameBack } from './unresolved.ts';
 import type { DueNotice, Ending, RecoveryState } from './state.ts';
 
-/** It was not paid in time. */
+/** Not paid within the window. */
 export const WINDOW_OVER: Ending = { outcome: 'exhausted', rule: 'window_over' };
 
-/** Ended from outside. A charge in doubt is still found out before the run is over. */
+/** Ends the recovery from outside. An unresolved charge is still resolved before the run completes. */
 export function endRecovery(
   state: RecoveryState,
   ending: NonNullable<RecoveryState['ending']>,
@@ -26,8 +26,8 @@ export function endRecovery(
 }
 
 /**
- * Somebody else was paid. That outranks any other ending which is not written down yet: forgotten, it would let a charge
- * that turns out to have succeeded pass for the only one.
+ * Ends the recovery after an external payment. It outranks any other ending that is not stored yet: if it were lost, a
+ * charge that turns out to have succeeded would be taken for the only one.
  */
 export function paidElsewhere(
   state: RecoveryState,
@@ -44,14 +44,14 @@ export function paidElsewhere(
 }
 
 /**
- * Others were paid by the payment that they name, and the graph does not hold it yet: another success that is taken in
- * before the closing would take its place, and the first one would be lost.
+ * Whether the obligation has to be closed before the next message: an external payment is named and not yet stored in the
+ * graph, and another success processed first would take its place, so that the first one would be lost.
  */
 export function closesBeforeNextMessage({ ending, closed }: RecoveryState): boolean {
   return !closed && ending?.outcome === 'paid_elsewhere' && ending.payment_ref !== undefined;
 }
 
-/** An ending answers every question to a person but one: whether a charge that nobody can find out about was made. */
+/** An ending closes every review except one about an unresolved charge. */
 export function reviewOfUnresolved({ review, unresolved }: RecoveryState): RecoveryState['review'] {
   return unresolved ? review : undefined;
 }
@@ -80,7 +80,7 @@ function closingNotices(state: RecoveryState, obligation: ClosedObligation): Due
   return template ? [{ template, stage: '1' }] : [];
 }
 
-/** What the customer hears of an ending, if anything. */
+/** The customer's notice about an ending, if any. */
 export function noticeOfEnding(
   { policy, suspended_until }: RecoveryState,
   { outcome, rule }: Pick<Ending, 'outcome' | 'rule'>,
@@ -92,7 +92,7 @@ export function noticeOfEnding(
       if (rule === 'not_recurring') return undefined;
       return rule === 'fraud' ? 'payment_declined_update_card' : 'payment_stopped';
     case 'exhausted':
-      // Without a window the notice of the cascade's end has said it already.
+      // Without a window, the notice at the cascade's end has already said so.
       return policy.window > 0 && suspended_until === undefined ? 'recovery_ended' : undefined;
     case 'paid_elsewhere':
     case 'cancelled':
@@ -100,7 +100,7 @@ export function noticeOfEnding(
   }
 }
 
-/** The payment to be cancelled had succeeded: the newest attempt on it must have made it, or else somebody else. */
+/** The payment to be cancelled had succeeded, through the latest attempt or else externally. */
 export function afterUnexpectedSuccess(before: RecoveryState, cameBack: boolean): RecoveryState {
   const state = { ...before, cancelling: undefined, review: reviewOfUnresolved(before) };
   if (cameBack) return reviewCameBack({ ...state, ending: undefined, notices: [] });

@@ -5,7 +5,7 @@ import { noticeOfEnding, WINDOW_OVER } from './closing.ts';
 import type { Ending, RecoveryState, Step } from './state.ts';
 import { earliest, isRefreshDue, isWindowOver, reminderDue, timersOf } from './timers.ts';
 
-/** How long a blocked claim waits before it asks again, if no `claimFreed` comes (specification: workflows 2, step 3). */
+/** How long a blocked claim waits before it is retried, if no `claimFreed` arrives (specification: workflows 2, step 3). */
 export const BLOCKED_RETRY_MS = 10 * 60_000;
 
 const NEVER_SENT: ChargeAnswer = {
@@ -14,10 +14,10 @@ const NEVER_SENT: ChargeAnswer = {
 };
 
 /**
- * The next step of a recovery. Pure: the same state at the same time always asks for the same step.
+ * The next step of a recovery. Pure: the same state at the same time always gives the same step.
  *
- * The order of the rules is the meaning: what has been claimed is settled first, what ends the recovery outranks
- * what would charge again, and customers are written to only after the obligation's state is in the graph.
+ * The order of the rules matters: a claimed attempt is completed first, an ending outranks further charges, and the
+ * customer is notified only after the obligation's state is stored in the graph.
  *
  * @param now epoch milliseconds
  */
@@ -38,11 +38,11 @@ function nextOf(state: RecoveryState, now: number): Step {
   const report = state.fraud_reports[0];
   if (report) return { do: 'report_fraud', report };
   if (state.ending && !state.closed && mayClose(state, now)) {
-    // The payment that the report names becomes the obligation's own first, so that closing cancels it.
+    // The payment that the report names is adopted first, so that closing cancels it.
     if (state.lookup_ref) return { do: 'look_up', gateway_payment_ref: state.lookup_ref };
     return close(state, state.ending);
   }
-  // After the closing: a charge that turns out to have succeeded is then seen to be the second one.
+  // After the closing, so that a charge that turns out to have succeeded is recognised as the second success.
   if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
     return resolveCharge(state, state.unresolved.key);
   }
@@ -61,7 +61,7 @@ function nextOf(state: RecoveryState, now: number): Step {
   const { recheck } = state;
   if (recheck && recheck.next_at <= now) return { do: 'find_out', key: recheck.key };
   const step = stepWithoutUnresolved(state, now);
-  // What the gateway could not tell is asked again, whatever else is waited for, and before the run ends.
+  // An open gateway query is repeated, whatever else the run waits for, and before it ends.
   if (recheck && step.do === 'finish') return { do: 'wait', until: recheck.next_at };
   if (recheck && step.do === 'wait')
     return { ...step, until: Math.min(step.until ?? Infinity, recheck.next_at) };
@@ -87,32 +87,32 @@ function stepWithoutUnresolved(state: RecoveryState, now: number): Step {
   return stepByTimers(state, now);
 }
 
-/** Others were paid while the charge was in doubt: that is written down first, or a success would pass for the only one. */
+/** Paid externally with an unresolved charge: recorded first, or a success would be taken for the only one. */
 function mustCloseBeforeRecording({ ending, closed, unresolved }: RecoveryState): boolean {
   return unresolved !== undefined && !closed && ending?.outcome === 'paid_elsewhere';
 }
 
-/** What forbids a claimed charge also forbids to send one again that never arrived. */
+/** If a claimed charge is forbidden, one that never arrived must not be sent again either. */
 function resolveCharge(state: RecoveryState, key: string): Step {
   return { do: 'find_out', key, ...(isChargeForbidden(state) ? { only_read: true } : {}) };
 }
 
-/** Claimed, and not to be charged any more: what was heard in between forbids it. */
+/** Whether a claimed charge must not be sent because of a message received since the claim. */
 function isChargeForbidden(state: RecoveryState): boolean {
   const { ending, review, paused, suspended_until } = state;
   return ending !== undefined || review !== undefined || paused || suspended_until !== undefined;
 }
 
 /**
- * Nothing ends a recovery while a charge is in doubt, except that somebody else was paid: then the doubtful charge, if
- * it succeeded, is the second one and goes back.
+ * No recovery ends with an unresolved charge, except after an external payment: then the unresolved charge, if it
+ * succeeded, is the second success and is refunded.
  */
 function mayClose(state: RecoveryState, now: number): boolean {
   if (state.unresolved === undefined) return !isCancelDeferred(state, now);
   return state.ending?.outcome === 'paid_elsewhere';
 }
 
-/** A suspended customer hears of the recovery when they are reinstated, or of its end. */
+/** A suspended customer is notified once reinstated, or of the recovery's end. */
 function mayNotify(state: RecoveryState): boolean {
   return state.suspended_until === undefined || state.closed;
 }
@@ -125,7 +125,7 @@ function close(state: RecoveryState, ending: Ending): Step {
 
 function stepByTimers(state: RecoveryState, now: number): Step {
   if (isWindowOver(state, now)) {
-    // What is asked about may have paid: closing before the gateway answers would only raise the question again.
+    // The queried attempt may have paid: closing before the gateway responds would only repeat the query.
     return state.recheck ? { do: 'wait', until: state.recheck.next_at } : close(state, WINDOW_OVER);
   }
   if (isRefreshDue(state, now)) return { do: 'reread' };
@@ -147,7 +147,7 @@ function stepByTimers(state: RecoveryState, now: number): Step {
 
 type WaitStep = Extract<Step, { do: 'wait' }>;
 
-/** Until the next of the recovery's own timers, or `until` if that is sooner. */
+/** Waits for the next of the recovery's timers, or until `until` if that is sooner. */
 function wait(state: RecoveryState, now: number, reason?: WaitStep['for'], until = Infinity): WaitStep {
   const ahead = timersOf(state).flatMap(({ at }) => (at > now ? [at] : []));
   const next = Math.min(until, ...ahead);
@@ -158,7 +158,7 @@ function wait(state: RecoveryState, now: number, reason?: WaitStep['for'], until
   };
 }
 
-/** How many attempts on this method the obligation has seen, over all runs: they number the next one's key. */
+/** The number of the obligation's attempts on this method over all runs: the next attempt's key counts on from it. */
 function attemptsOn(state: RecoveryState, paymentMethodId: string): number {
   return state.attempts.filter((attempt) => attempt.payment_method_id === paymentMethodId).length;
 }

@@ -4,7 +4,7 @@ import type { RecoveryState, Step } from './state.ts';
 import type { RecoveryPhase, RecoveryStatus } from './status.ts';
 import { earliest, timersOf } from './timers.ts';
 
-/** The recovery as the outside sees it while its run is alive. @param now epoch milliseconds */
+/** The status of a recovery with a live run. @param now epoch milliseconds */
 export function describe(current: RecoveryState, now: number): RecoveryStatus {
   const state = withoutBackgroundSteps(current, now);
   const step = decide(state, now);
@@ -28,7 +28,7 @@ export function describe(current: RecoveryState, now: number): RecoveryStatus {
   };
 }
 
-/** A message, a reading or a note that is under way changes nothing about what the recovery waits for. */
+/** Pending notices, reads and stored notes do not change what the recovery waits for. */
 function withoutBackgroundSteps(state: RecoveryState, now: number): RecoveryState {
   const notified_at = state.cascade_ended ? now : state.notified_at;
   const read_at = Math.max(state.read_at, now);
@@ -60,7 +60,7 @@ function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['
   if (state.cancelling) return { action: 'poll', at: iso(state.cancelling.next_at) };
   if (step.for === 'review' || state.unresolved || state.paused) return undefined;
   if (state.processing) return { action: 'poll', at: iso(state.processing.next_at) };
-  // Reading the graph again is nothing that anybody outside waits for.
+  // Rereading the graph is no action that callers wait for.
   const timers = timersOf(state).filter(({ do: action }) => action !== 'read');
   const availableAt = Math.max(state.blocked_until ?? 0, state.suspended_until ?? 0, now);
   const actions = timers.map((timer) =>

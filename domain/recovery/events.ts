@@ -1,24 +1,24 @@
-/** Persona events of recoveries; they stand in their customer's stream. Times are RFC 3339, amounts minor units. */
+/** Events of recoveries, in their customer's stream. Times are RFC 3339, amounts minor units. */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { AttemptState, ObligationState } from './status.ts';
 
-/** What becomes of a second success that could not be given back. */
+/** The retries of a second success whose refund failed. */
 export interface RefundRetry {
-  /** When its refund failed first since it was last asked for or accepted. */
+  /** When its refund first failed since it was last requested or accepted. */
   since: string;
-  /** When Persona tries again; `null`: a person must. */
+  /** When Persona retries; `null`: an operator has to. */
   next_at: string | null;
 }
 
-/** Which notice it is, and what it is about. */
+/** A notice and its subject. */
 export interface NoticeReference {
   notification_id: string;
   template: string;
   payment_id: string | null;
   /** The fraud case that suspended the customer. */
   case_id?: string;
-  /** The card whose month ends. */
+  /** The expiring card. */
   payment_method_id?: string;
 }
 
@@ -34,9 +34,9 @@ export interface RecoveryEvents {
     last_failure_at: string;
     opened_at: string;
     closes_at: string;
-    /** Was the failed method the default until this failure? Then a success may make the charged one the default. */
+    /** Whether the failed method was the default: if so, a success may make the charged method the default. */
     failed_was_default: boolean;
-    /** The payment at the gateway that the report names; looked up before anything is charged. */
+    /** The gateway's payment named by the report; read before anything is charged. */
     reported_ref: string | null;
   };
   RecoveryReopened: {
@@ -47,9 +47,9 @@ export interface RecoveryEvents {
     opened_at: string;
     closes_at: string;
     failed_was_default: boolean;
-    /** The payment at the gateway that the report names; looked up before anything is charged. */
+    /** The gateway's payment named by the report; read before anything is charged. */
     reported_ref: string | null;
-    /** What is owed, where a settlement has closed it in advance; absent: it is known. */
+    /** The amount owed, if a settlement closed the obligation in advance; absent: already known. */
     amount?: number;
     currency?: string;
     kind?: 'recurring' | 'one_time';
@@ -66,7 +66,7 @@ export interface RecoveryEvents {
     claimed_at: string;
     claim_deadline: string;
   };
-  /** What became of an attempt: one that Persona claimed, or a failure that others report. */
+  /** The outcome of an attempt: one that Persona claimed, or a reported failure. */
   RecoveryAttempted: {
     key: string;
     n: number | null;
@@ -80,15 +80,15 @@ export interface RecoveryEvents {
     class: DeclineClass | null;
     rule: string | null;
     code: string | null;
-    /** The decline says that the card itself is dead (`Decision.cardDead`); absent: it does not. */
+    /** The decline marks the card itself as dead (`DeclineDecision.cardDead`); absent: it does not. */
     card_dead?: true;
     /** The gateway's charge (`ch_…`). */
     gateway_ref: string | null;
-    /** The obligation's payment (`pi_…`), where this attempt created or used it. */
+    /** The obligation's payment (`pi_…`), if this attempt created or used it. */
     payment_ref: string | null;
     attempted_at: string;
     resolved_at: string | null;
-    /** Codes of the decline that the table does not have, as `field:code`; absent: it has them all. */
+    /** Codes of the decline missing from the table, as `field:code`; absent: none. */
     unmapped?: readonly string[];
   };
   RecoveryNeedsReview: { payment_id: string; rule: string };
@@ -96,50 +96,50 @@ export interface RecoveryEvents {
     payment_id: string;
     state: Exclude<ObligationState, 'open' | 'needs_review'>;
     rule: string;
-    /** Of the newest failure that was reported; `null`: none was. */
+    /** The class of the latest reported failure; `null`: none was reported. */
     class: DeclineClass | null;
-    /** The method that was charged. */
+    /** The charged method. */
     payment_method_id: string | null;
     closed_at: string;
-    /** The payment at the gateway that settled it, where others say which. */
+    /** The gateway's payment that settled it, if the settlement names one. */
     payment_ref: string | null;
-    /** Id of the notice that the customer is to get about it; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
+    /** The id of the notice due to the customer; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
     notice?: string;
   };
   RecoveryOverpaid: {
     payment_id: string;
-    /** The attempt's, or `settled:` and the payment that others collected. */
+    /** The attempt's key, or `settled:` and the external payment. */
     key: string;
     amount: number;
     currency: string;
-    /** By policy it is given back; a `RefundSent` or a `RefundFailed` follows. */
+    /** Whether policy refunds it; a `RefundSent` or a `RefundFailed` follows. */
     refund: boolean;
   };
   RefundSent: {
     payment_id: string;
-    /** Of the success that was given back: the attempt's, or `settled:` and the payment. */
+    /** The refunded success: the attempt's key, or `settled:` and the payment. */
     key: string;
     refund_ref: string;
-    /** What others gave back at the gateway; `null`: Persona gave back a second success. */
+    /** The amount that another system refunded at the gateway; `null`: Persona refunded a second success. */
     by_others: { amount: number; currency: string } | null;
     /** As in `RecoveryClosed`. */
     notice?: string;
-    /** Others gave back a part of what is due: the rest stays due. */
+    /** Another system refunded a part of the due amount; the rest stays due. */
     part?: true;
   };
-  /** Nothing was given back, at once or later on. */
+  /** A refund failed, immediately or later. */
   RefundFailed: {
     payment_id: string;
     key: string;
     reason: string;
-    /** `null`: the gateway began none. */
+    /** `null`: the gateway created none. */
     refund_ref: string | null;
-    /** Which of Persona's own tries it was, from 1; `null`: a refund that others made. */
+    /** The number of Persona's own attempt, from 1; `null`: another system's refund. */
     n: number | null;
-    /** `null`: Persona has nothing to give back for it. */
+    /** `null`: Persona has nothing to refund for it. */
     retry: RefundRetry | null;
   };
-  /** A person asks that a second success be given back, now and then daily: also where policy or time had left it to people. */
+  /** An operator requested the refund of a second success, now and then daily, even if policy or time left it to them. */
   RefundRequested: {
     payment_id: string;
     /** As in `RefundSent`. */

@@ -11,7 +11,7 @@ import { outranksSettlementReview } from './settlement.ts';
 import type { Candidate, Ending, Fact, RecoveryState } from './state.ts';
 import { type AttemptStatus, PAYMENT_NOT_OURS } from './status.ts';
 
-/** What is true after `fact`. @returns a new state; the given one is never changed */
+/** The state after `fact`. @returns a new state; the given one is never modified */
 export function evolve(state: RecoveryState, fact: Fact): RecoveryState {
   return endCascadeIfDone(apply(state, fact));
 }
@@ -114,14 +114,14 @@ function noteFailure(state: RecoveryState, recovery: RecoverySnapshot): Recovery
   );
 }
 
-/** A person is to look at it, as the graph says already. */
+/** An operator has to review it, as already set in the graph. */
 function afterSettlementReview(state: RecoveryState, rule: string, at: number): RecoveryState {
   if (state.closed || state.ending || (state.review && outranksSettlementReview(state.review.rule)))
     return state;
   return { ...state, review: { rule, flagged: true }, stopped_at: state.stopped_at ?? at };
 }
 
-/** Who was paid first stands now. A success of ours that came later is given back: the customer has paid others. */
+/** The first payment counts. A later success of Persona's is refunded: the customer has paid externally. */
 function afterSecondSuccess(state: RecoveryState, ending: Ending): RecoveryState {
   const notices =
     ending.outcome === 'recovered'
@@ -130,7 +130,7 @@ function afterSecondSuccess(state: RecoveryState, ending: Ending): RecoveryState
   return { ...state, ending, rule: ending.rule, notices };
 }
 
-/** The customer has done their part at the gateway; whatever came of it, the gateway's word counts. */
+/** The customer has authenticated at the gateway; the payment's state there decides. */
 function afterAuthentication(
   state: RecoveryState,
   { payment, gateway_ref, at }: Extract<Fact, { fact: 'authenticated' }>,
@@ -150,14 +150,14 @@ function afterAuthentication(
       return { ...state, candidates: prependCandidates([again], state.candidates) };
     }
     case 'processing':
-      // Nothing else is charged until it is known.
+      // Nothing else is charged until its outcome is known.
       return gateway_ref === undefined ? state : stillProcessing({ ...state, lookup_ref: gateway_ref }, at);
     default:
       return state;
   }
 }
 
-/** The attempt since the opening that has the customer authenticate. */
+/** The attempt since the opening that requires authentication. */
 function authenticatingAttempt({ attempts, opened_at }: RecoveryState): AttemptStatus | undefined {
   return attempts.findLast(
     (attempt) => attempt.class === 'AUTH' && Date.parse(attempt.started_at) >= opened_at,
@@ -179,7 +179,7 @@ function afterLookUp(
     case 'processing':
       return done;
     case 'succeeded': {
-      // The customer has completed what an attempt of ours began: whose success it is, the gateway is asked.
+      // The customer has completed an attempt of Persona's; the gateway is queried for the attempt that succeeded.
       const ownAttempt = authenticatingAttempt(state);
       return ownAttempt && !state.ending
         ? { ...done, recheck: recheckNow(ownAttempt.key) }
@@ -193,7 +193,7 @@ function afterLookUp(
   }
 }
 
-/** A bank debit of others takes days: nothing is charged meanwhile, and nothing is given up. */
+/** An external bank debit takes days: nothing is charged meanwhile, and the recovery does not end. */
 function stillProcessing(state: RecoveryState, at: number): RecoveryState {
   const tries = state.processing?.tries ?? 0;
   const wait = state.policy.pending[tries];
@@ -204,7 +204,7 @@ function stillProcessing(state: RecoveryState, at: number): RecoveryState {
   return { ...state, stopped_at, lookup_ref: undefined, processing: undefined, review };
 }
 
-/** So many of the newest events are remembered. */
+/** The number of latest events kept for deduplication. */
 const MAX_HANDLED_EVENTS = 100;
 
 function addMethod(
@@ -222,17 +222,17 @@ function addMethod(
   return { ...state, handled_event_ids, candidates: prependCandidates([added], state.candidates) };
 }
 
-/** A person's word about an attempt that nobody could find out about; `declined` is of class LATER. */
+/** Applies an operator's resolution of an unresolved attempt; `declined` has class LATER. */
 function applyResolution(state: RecoveryState, key: string, result: 'approved' | 'declined'): RecoveryState {
   if (state.unresolved?.key !== key) return state;
   if (result === 'approved') return { ...state, to_record: { key, answer: { result } } };
   const { came_back: gateway_ref } = state.unresolved;
   const endedPayment = gateway_ref === undefined ? {} : ({ gateway_ref, payment_over: true } as const);
-  const answer = { result, codes: { reason: 'resolved by a person' }, ...endedPayment } as const;
+  const answer = { result, codes: { reason: 'resolved by an operator' }, ...endedPayment } as const;
   return { ...state, to_record: { key, answer } };
 }
 
-/** A person wants it tried now: no wait of ours holds, but ceilings, consent and the claim still do. */
+/** An operator requests a retry now: Persona's delays are skipped, but ceilings, consent and the claim still apply. */
 function retryNow(state: RecoveryState, alternatives: string[], at: number): RecoveryState {
   if (state.cancelling) return cancelNow(state, at);
   if (state.closed || state.ending || state.unresolved) return state;
@@ -255,7 +255,7 @@ function unblock({ blocked: _, ...candidate }: Candidate): Candidate {
   return { ...candidate, not_before: 0 };
 }
 
-/** What our own set-up, trouble on the way, or a passing reason stopped: the failed method itself is tried again, too. */
+/** After a configuration, technical or temporary failure the failed method itself is retried, too. */
 function retryOfFailedMethod(state: RecoveryState, listed: ReadonlySet<string>): Candidate[] {
   const { class: failureClass, failed_payment_method_id } = state;
   const mayWork = failureClass === 'CONFIG' || failureClass === 'TECH' || failureClass === 'LATER';

@@ -1,43 +1,43 @@
-/** What an obligation's recovery is to hear of a charge at the gateway, by webhook or by reconciliation. */
+/** Messages to a recovery about a charge at the gateway, from a webhook or the reconciliation. */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { GatewayUpdate } from '../ports.ts';
 import type { ChargeResult } from './messages.ts';
 import type { AttemptState, ObligationState } from './status.ts';
 
-/** What the graph knows of a payment that the gateway speaks of. */
+/** What the graph has of a payment that a gateway update names. */
 export interface KnownPayment {
   payment_id: string;
   customer_id: string;
   state: ObligationState;
   /** The obligation's payment at the gateway. */
   gateway_ref?: string;
-  /** The payment that the report names, and the one that settled the obligation, where others say which. */
+  /** The payment that the report names, and the one that settled the obligation, if named. */
   reported_ref?: string;
   settled_ref?: string;
   gateway_customer_ref?: string;
   /** Persona's own attempts, oldest first. */
   attempts: { key: string; state: AttemptState; class?: DeclineClass; payment_method_id: string }[];
-  /** The method that the news names, if a customer of Persona's holds it. */
+  /** The method that the update names, if it belongs to a known customer. */
   payment_method_id?: string;
-  /** Was this event taken before? */
+  /** Whether this event was received before. */
   received: boolean;
 }
 
 export interface GatewayUpdateMessage {
   message: ChargeResult;
   customer_id: string;
-  /** This event was handed on before, or the graph has what it tells. */
+  /** This event was forwarded before, or the graph already has its content. */
   known: boolean;
   authenticated: boolean;
 }
 
-/** What a recovery is to hear of a charge; `undefined`: none of Persona's business. */
+/** The message to a recovery about a charge; `undefined`: the charge does not concern Persona. */
 export function messageOf(update: GatewayUpdate, payment: KnownPayment): GatewayUpdateMessage | undefined {
   if (isOfOtherCustomer(update, payment)) return undefined;
   const attempt = attemptOf(update, payment);
   const { event_id, gateway_ref, occurred_at, result, codes } = update;
-  // Of another payment for this obligation only its success matters: then the obligation is paid.
+  // An external payment for this obligation is relevant only if it succeeded: then the obligation is paid.
   if (result !== 'approved' && !mayBeOwn(update, payment)) return undefined;
   const message: ChargeResult = {
     ...codes,
@@ -53,14 +53,14 @@ export function messageOf(update: GatewayUpdate, payment: KnownPayment): Gateway
   return { message, customer_id: payment.customer_id, known, authenticated };
 }
 
-/** Is the answer to this very charge still on its way? */
+/** Whether the response to this charge is still pending. */
 export function isInFlight(update: GatewayUpdate, payment: KnownPayment): boolean {
   return !payment.received && attemptOf(update, payment)?.state === 'in_flight';
 }
 
 /**
- * The customer has completed the authentication at the gateway, and the payment is being processed. One that succeeded is
- * sent as `chargeResult` instead, which also starts a run where there is none.
+ * Whether the customer has completed the authentication at the gateway and the payment is processing. A success is sent
+ * as `chargeResult` instead, which also starts a run if there is none.
  */
 function isAuthenticated({ result, gateway_ref }: GatewayUpdate, payment: KnownPayment): boolean {
   const newest = payment.attempts.at(-1);
@@ -69,9 +69,9 @@ function isAuthenticated({ result, gateway_ref }: GatewayUpdate, payment: KnownP
 }
 
 /**
- * Others use the same gateway: a payment of another customer is not the one of that name here. The obligation's own is,
- * also if its customer has another reference by now. A guest's may be: a payment link knows no customer, and whether it
- * paid the obligation is read at the gateway.
+ * Other systems use the same gateway, so another customer's payment may have the same name as this one. The
+ * obligation's own payment always counts, even if its customer has a new reference by now. A guest's payment may count: a
+ * payment link has no customer, and whether it paid the obligation is read at the gateway.
  */
 function isOfOtherCustomer(update: GatewayUpdate, payment: KnownPayment): boolean {
   const { gateway_customer_ref: customer } = update;
@@ -79,7 +79,7 @@ function isOfOtherCustomer(update: GatewayUpdate, payment: KnownPayment): boolea
   return payment.gateway_customer_ref !== undefined && payment.gateway_customer_ref !== customer;
 }
 
-/** The obligation's own payment; or the one that its report names; or one whose creation got no answer. */
+/** Whether it is the obligation's own payment, the one that its report names, or one whose creation got no response. */
 function mayBeOwn({ gateway_ref }: GatewayUpdate, payment: KnownPayment): boolean {
   const { gateway_ref: own, reported_ref } = payment;
   return (
@@ -92,9 +92,9 @@ function mayHaveCreated({ attempts }: KnownPayment): boolean {
 }
 
 /**
- * By the key of its request; what happens later, by itself, has none: then the newest attempt on its method. No attempt of
- * ours was made on a payment of others; and one that is known to have succeeded by another payment has paid twice, which is
- * handled like a second payment of others.
+ * The attempt with the key of the request; without a key, as in later updates, the latest attempt on the method. An
+ * external payment has no attempt of Persona's; and if an attempt known to have succeeded with another payment succeeds
+ * again, that is handled like a second external payment.
  */
 function attemptOf(
   update: GatewayUpdate,
@@ -105,12 +105,12 @@ function attemptOf(
   const isOwn = update.gateway_ref === payment.gateway_ref;
   if (update.result === 'approved' && named?.state === 'approved' && !isOwn) return undefined;
   const isReported = update.gateway_ref === payment.reported_ref;
-  // The reported payment that was not adopted is one of others, also where it was charged with the same method.
+  // A reported payment that was not adopted is external, even if it was charged with the same method.
   if (named || (isReported && !isOwn) || !mayBeOwn(update, payment)) return named;
   return attempts.findLast((attempt) => attempt.payment_method_id === payment_method_id);
 }
 
-/** Does the graph hold it already? Then no run has to begin again for it. A payment succeeds at most once. */
+/** Whether the graph already has it, so that no run has to start for it. A payment succeeds at most once. */
 function isKnown(
   { result, gateway_ref }: GatewayUpdate,
   payment: KnownPayment,

@@ -1,4 +1,4 @@
-/** What other agents send about a payment. The same object over REST, gRPC, Kafka and Temporal signals. */
+/** Messages from other agents about a payment. The same object over REST, gRPC, Kafka and Temporal signals. */
 
 import type { DeclineCodes } from '../decline/codes.ts';
 import type { Network } from '../payment-method.ts';
@@ -37,26 +37,26 @@ export interface PaymentSettled {
   gateway_payment_ref?: string;
 }
 
-/** A charge's outcome as the gateway tells it by webhook, re-read from the gateway before anything is believed. */
+/** A charge's outcome from the gateway's webhook, verified by reading the gateway before it has any effect. */
 export interface ChargeResult extends DeclineCodes {
   event_id: string;
   payment_id: string;
-  /** The attempt's idempotency key, where the news can be traced to one. */
+  /** The attempt's idempotency key, if the update can be traced to one. */
   attempt_key?: string;
-  /** The payment at the gateway: the obligation's own, unless somebody else collects it, too. */
+  /** The gateway's payment: the obligation's own, or an external one. */
   gateway_ref: string;
-  /** RFC 3339; absent: as it is received. */
+  /** RFC 3339; absent: when it is received. */
   occurred_at?: string;
-  /** `cancelled`: of the payment, which takes no more charges. */
+  /** `cancelled`: the payment was cancelled and accepts no more charges. */
   result: 'approved' | 'declined' | 'pending' | 'cancelled';
 }
 
-/** A payment that no attempt of ours was made on, as far as the sender knows, has succeeded. */
+/** Whether a payment succeeded that, as far as the sender knows, has no attempt of Persona's. */
 export function isExternalPayment({ result, attempt_key, gateway_ref }: Partial<ChargeResult>): boolean {
   return result === 'approved' && attempt_key === undefined && typeof gateway_ref === 'string';
 }
 
-/** A person's decision about an attempt that nobody could find out about: update `resolveUnknown`. */
+/** An operator's resolution of an unresolved attempt: update `resolveUnknown`. */
 export interface Resolution {
   attempt_key: string;
   result: 'approved' | 'declined';

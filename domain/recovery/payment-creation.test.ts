@@ -24,41 +24,41 @@ const refs = { gateway_ref: 'pi_1', charge_ref: 'ch_1' };
 test.each<[string, GatewayPayment[], ReturnType<typeof reuseExistingPayment>]>([
   ['nothing', [], undefined],
   ['payments of other obligations', [payment({ payment_id: 'invoice-0' })], undefined],
-  ['a cancelled one', [payment({ state: 'cancelled' })], undefined],
-  ['one that succeeded', [payment()], { result: 'approved', ...refs }],
+  ['a cancelled payment', [payment({ state: 'cancelled' })], undefined],
+  ['a succeeded payment', [payment()], { result: 'approved', ...refs }],
   [
-    'one that another method paid',
+    'a payment with another method',
     [payment({ token: 'pm_b' })],
     { result: 'approved', ...refs, charged_token: 'pm_b' },
   ],
   [
-    'one whose money came back',
+    'a reversed payment',
     [payment({ came_back: 'refunded' })],
     {
       result: 'not_sent',
-      reason: 'payment pi_1 had succeeded before, and is refunded',
+      reason: 'payment pi_1 had succeeded before and is refunded',
       cancelled: { gateway_ref: 'pi_1', came_back: 'refunded' },
     },
   ],
-  ['one that is on its way', [payment({ state: 'processing' })], { result: 'pending', ...refs }],
-  ['one that was declined', [payment({ state: 'payable' })], { confirm: 'pi_1' }],
+  ['a processing payment', [payment({ state: 'processing' })], { result: 'pending', ...refs }],
+  ['a declined payment', [payment({ state: 'payable' })], { confirm: 'pi_1' }],
   [
-    'a declined one and one that succeeded',
+    'a declined and a succeeded payment',
     [payment({ gateway_ref: 'pi_2', state: 'payable' }), payment()],
     { result: 'approved', ...refs },
   ],
-])('with %s at the gateway', (_, payments, instead) => {
+])('the gateway has %s', (_, payments, instead) => {
   expect(reuseExistingPayment(payments, order)).toEqual(instead);
 });
 
-test('one whose money came back is passed over once a person lets it be collected again', () => {
+test('a reversed payment is ignored once an operator allows collection', () => {
   const again = { ...order, collect_again: true } as const;
   expect(reuseExistingPayment([payment({ came_back: 'refunded' })], again)).toBeUndefined();
   expect(reuseExistingPayment([payment()], again)).toMatchObject({ result: 'approved' });
 });
 
 test.each([{ amount: 100 }, { currency: 'EUR' }])(
-  'one of this name with %j is left to a person',
+  'a payment with this payment id and %j is left to an operator',
   (changes) => {
     expect(reuseExistingPayment([payment(changes)], order)).toMatchObject({
       result: 'not_sent',
@@ -67,7 +67,7 @@ test.each([{ amount: 100 }, { currency: 'EUR' }])(
   },
 );
 
-test('one that was withdrawn since it is owed is left to a person, until that person lets it go on', () => {
+test('a payment withdrawn since the opening is left to an operator until collection is allowed', () => {
   const opened_at = Date.UTC(2026, 10, 21);
   const withdrawn = { because: 'duplicate', created_at: opened_at };
   const cancelled = payment({ state: 'cancelled', withdrawn });
@@ -78,10 +78,10 @@ test('one that was withdrawn since it is owed is left to a person, until that pe
     cancelled: { gateway_ref: 'pi_1', because: 'duplicate' },
   });
   expect(reuseExistingPayment([cancelled], { ...owed, collect_again: true })).toBeUndefined();
-  // The gateway's clock may be behind ours; an earlier opening is another matter.
+  // The gateway's clock may lag behind Persona's; a withdrawal before the opening does not count.
   expect(reuseExistingPayment([cancelled], { ...owed, opened_at: opened_at + 20_000 })).toBeDefined();
   expect(reuseExistingPayment([cancelled], { ...owed, opened_at: opened_at + 60_000 })).toBeUndefined();
-  // Another that can still be paid is the one to be paid.
+  // Another payment that can still be paid is confirmed.
   const open = payment({ gateway_ref: 'pi_2', state: 'payable' });
   expect(reuseExistingPayment([cancelled, open], owed)).toEqual({ confirm: 'pi_2' });
 });

@@ -1,23 +1,23 @@
-/** What the gateway has of an obligation whose payment is about to be created (specification: workflows 2). */
+/** Reuses an obligation's existing payment at the gateway instead of creating another (specification: workflows 2). */
 
 import type { ChargeAnswer, ChargeOrder, GatewayPayment } from '../ports.ts';
 import { PAYMENT_NOT_OURS } from './status.ts';
 
-/** How far back a payment is looked for: longer than any recovery lasts, and than any backup is old. */
+/** How far back existing payments are searched: longer than any recovery lasts and any backup's age. */
 export const LOOK_BACK_MS = 90 * 86_400_000;
-/** How far the gateway's clock may be behind ours. */
+/** How far the gateway's clock may lag behind Persona's. */
 const CLOCK_SKEW_MS = 30_000;
 
 /**
- * A graph that was restored from a backup does not know what it created, and a creation whose answer was lost may turn up
- * late. @param payments the customer's, of the last `SEARCH_BEFORE_CLAIM_MS`
- * @returns the answer, without anything being sent; or the payment to `confirm`; `undefined`: create one
+ * Handles a graph that was restored from a backup and lacks payments it created, and a creation whose response was lost.
+ * @param payments the customer's payments of the last `LOOK_BACK_MS`
+ * @returns the result if nothing has to be sent; or the payment to `confirm`; `undefined`: create one
  */
 export function reuseExistingPayment(
   payments: readonly GatewayPayment[],
   order: ChargeOrder,
 ): ChargeAnswer | { confirm: string } | undefined {
-  // The gateway lets nothing succeed on a cancelled one any more: they are looked at where there is no other.
+  // No charge can succeed on a cancelled payment: those are considered only if there is no other.
   const own = payments.filter(
     ({ payment_id, state, came_back }) =>
       payment_id === order.payment_id &&
@@ -32,7 +32,7 @@ export function reuseExistingPayment(
   if (known === undefined) return answerIfWithdrawn(payments, order);
   const { gateway_ref, charge_ref, token } = known;
   if (known.amount !== order.amount || known.currency !== order.currency) {
-    const reason = `payment ${gateway_ref} is known at the gateway under this name with another amount`;
+    const reason = `gateway payment ${gateway_ref} has this payment id with another amount or currency`;
     return { result: 'not_sent', reason, review: PAYMENT_NOT_OURS };
   }
   const refs = { gateway_ref, ...(charge_ref && { charge_ref }) };
@@ -40,7 +40,7 @@ export function reuseExistingPayment(
     case 'succeeded': {
       const { came_back } = known;
       if (came_back !== undefined) {
-        const reason = `payment ${gateway_ref} had succeeded before, and is ${came_back}`;
+        const reason = `payment ${gateway_ref} had succeeded before and is ${came_back}`;
         return { result: 'not_sent', reason, cancelled: { gateway_ref, came_back } };
       }
       const other = token !== undefined && token !== order.token;
@@ -53,7 +53,7 @@ export function reuseExistingPayment(
   }
 }
 
-/** Nobody knew of this payment, and somebody has said of it that the amount is not to be collected: a person decides. */
+/** An unknown payment was cancelled with a reason that forbids collecting the amount: an operator decides. */
 function answerIfWithdrawn(
   payments: readonly GatewayPayment[],
   order: ChargeOrder,

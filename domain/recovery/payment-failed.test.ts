@@ -39,14 +39,14 @@ function fieldsOf(
 }
 
 describe('a PaymentFailed', () => {
-  test('with every field, and with only what is required, is taken as it is', () => {
+  test('with every field, and with only the required ones, is accepted unchanged', () => {
     expect(validatePaymentFailed(full)).toEqual({ ok: true, message: full });
     const least = validatePaymentFailed(failed);
     expect(least).toEqual({ ok: true, message: failed });
     expect(least.ok && Object.keys(least.message)).toEqual(Object.keys(failed));
   });
 
-  test('is brought into one form', () => {
+  test('is normalised', () => {
     const sent = {
       ...full,
       customer_id: ID.toUpperCase(),
@@ -54,7 +54,7 @@ describe('a PaymentFailed', () => {
       occurred_at: '2026-04-18t12:00:00+02:00',
       network: null,
       reason: '',
-      hint: 'nobody knows this field',
+      hint: 'an unknown field',
     };
     const message: Partial<typeof full> = { ...full };
     delete message.network;
@@ -62,7 +62,7 @@ describe('a PaymentFailed', () => {
     expect(validatePaymentFailed(sent)).toEqual({ ok: true, message });
   });
 
-  test('lists every problem at once', () => {
+  test('is refused with all its problems', () => {
     const result = validatePaymentFailed({
       event_id: 'x'.repeat(129),
       payment_id: 'a b',
@@ -93,7 +93,7 @@ describe('a PaymentFailed', () => {
     ]);
   });
 
-  test.each(Object.keys(failed))('needs %s', (field) => {
+  test.each(Object.keys(failed))('requires %s', (field) => {
     for (const missing of [undefined, null, '']) {
       const result = validatePaymentFailed({ ...failed, [field]: missing });
       expect(result).toMatchObject({ ok: false, problems: [{ field, message: 'is required' }] });
@@ -140,7 +140,7 @@ describe('a PaymentFailed', () => {
     ['amount', Number.MAX_SAFE_INTEGER],
     ['occurred_at', '2028-02-29T23:59:59.999Z'],
     ['description', '😀'.repeat(200)],
-  ])('takes %s %j', (field, value) => {
+  ])('accepts %s %j', (field, value) => {
     expect(validatePaymentFailed({ ...full, [field]: value })).toMatchObject({
       ok: true,
       message: { [field]: value },
@@ -154,7 +154,7 @@ describe('a PaymentFailed', () => {
     });
   });
 
-  test('refuses nesting that would overflow whoever serialises it', () => {
+  test('refuses nesting that would overflow a serialiser', () => {
     let nested: unknown = {};
     for (let depth = 0; depth < 20_000; depth += 1) nested = { nested };
     expect(validatePaymentFailed({ ...full, nested })).toMatchObject({ ok: false, type: 'invalid_argument' });
@@ -173,7 +173,7 @@ describe('a card number', () => {
     expect(fieldsOf(result)).toEqual(['reason', 'amount']);
   });
 
-  test('is no matter of ids', () => {
+  test('is not searched for in ids', () => {
     const result = validatePaymentFailed({
       ...full,
       payment_id: '4242424242424242',
@@ -184,13 +184,13 @@ describe('a card number', () => {
 });
 
 describe('a PaymentSettled', () => {
-  test('is taken, with and without its reference', () => {
+  test('is accepted with and without its reference', () => {
     expect(validatePaymentSettled(settled)).toEqual({ ok: true, message: settled });
     const named = { ...settled, gateway_payment_ref: 'pi_1' };
     expect(validatePaymentSettled(named)).toEqual({ ok: true, message: named });
   });
 
-  test('lists every problem at once', () => {
+  test('is refused with all its problems', () => {
     expect(fieldsOf(validatePaymentSettled({ gateway_payment_ref: 7 }))).toEqual([
       'event_id',
       'payment_id',

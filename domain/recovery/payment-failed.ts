@@ -1,4 +1,4 @@
-/** Checks of what other agents report about a payment (specification: interfaces, 'The two objects'; graph, `Obligation`). */
+/** Validation of other agents' reports about a payment (specification: interfaces, 'The two objects'; graph, `Obligation`). */
 
 import type { FieldReader, ValidationFailure, TextRule } from '../validation.ts';
 import { validate, EXTERNAL_ID, PAYMENT_ID, omitUndefined } from '../validation.ts';
@@ -9,17 +9,17 @@ import type { PaymentFailed, PaymentSettled } from './messages.ts';
 const CODE: TextRule = {
   max: 64,
   pattern: /^[^\p{Cc}\p{Cs}]+$/u,
-  requirement: 'be without control characters',
+  requirement: 'not contain control characters',
 };
 const CURRENCY: TextRule = { max: 3, pattern: /^[A-Za-z]{3}$/, requirement: 'be an ISO 4217 currency code' };
-/** Free text of a network or a gateway; only its first words are ever looked at. */
+/** Free text of a network or a gateway. */
 const REASON: TextRule = { max: 1000 };
 /** Shown to the customer. */
-const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
 
 /**
- * The message, its times in UTC, its ids in lower case, its currency in capitals, unknown fields left out; or every
- * problem at once. Whether customer, method and amount fit together, the graph says.
+ * The message with its times in UTC, its ids in lower case and its currency in upper case, without unknown fields, or all
+ * problems. Whether customer, method and amount belong together is checked by the graph.
  */
 export function validatePaymentFailed(
   input: unknown,
@@ -28,7 +28,7 @@ export function validatePaymentFailed(
   return checked.ok ? { ok: true, message: checked.value } : checked;
 }
 
-/** The message of `paymentSettled`, by the same rules. */
+/** Validates the message of `paymentSettled` by the same rules. */
 export function validatePaymentSettled(
   input: unknown,
 ): { ok: true; message: PaymentSettled } | ValidationFailure {

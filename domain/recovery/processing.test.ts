@@ -1,4 +1,4 @@
-/** A payment that the report names and that is still on its way at the gateway: others' bank debit, for days. */
+/** A reported payment that is still processing at the gateway: an external bank debit, for days. */
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
@@ -15,14 +15,15 @@ const lookedUp = (payment: Extract<Fact, { fact: 'looked_up' }>['payment'], at =
 });
 const processing = () => evolve(begin(snapshot({ gateway_payment_ref: 'pi_9' })), lookedUp('processing'));
 
-test('it is read again after an hour, a day, daily, and only then a person is asked; nothing is charged or written', () => {
+test('it is read again after an hour, a day and daily, and only then reviewed; nothing is charged or notified', () => {
   let [state, now]: [RecoveryState, number] = [processing(), NOW];
   const read: number[] = [];
   for (;;) {
     expect(describe(state, now)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
     state = runUntilWait(state, {}, now).state;
     const step = decide(state, now);
-    if (step.do !== 'wait' || step.until === undefined) throw new Error(`it does ${label(step)}`);
+    if (step.do !== 'wait' || step.until === undefined)
+      throw new Error(`expected a wait, got ${label(step)}`);
     now = step.until;
     read.push(now);
     expect(label(decide(state, now))).toBe('look_up');
@@ -33,14 +34,14 @@ test('it is read again after an hour, a day, daily, and only then a person is as
   expect(runUntilWait(state, {}, now).done).toEqual(['review gateway_payment_processing', 'wait for review']);
 });
 
-test('news of it is looked into at once', () => {
+test('a gateway update about it is read immediately', () => {
   const rechecking = evolve(processing(), { fact: 'charge_heard', at: NOW + MINUTE });
   expect(label(decide(rechecking, NOW + MINUTE))).toBe('look_up');
   const paid = evolve(rechecking, lookedUp('succeeded', NOW + MINUTE));
   expect(label(decide(paid, NOW + MINUTE))).toBe('close paid_elsewhere by gateway_payment_succeeded');
 });
 
-test('returned by the bank, it is the recovery’s payment, and the days are not taken from the window', () => {
+test('returned by the bank, it becomes the recovery’s payment, and the days extend the window', () => {
   const state = evolve(processing(), lookedUp('adopted', NOW + 5 * DAY));
   expect(runUntilWait(state, {}, NOW + 5 * DAY).done).toContain('claim a:1');
   expect(state.closes_at).toBe(NOW + 19 * DAY);
@@ -51,6 +52,6 @@ test.each<[Fact, string]>([
   [{ fact: 'settled' }, 'close paid_elsewhere by settled'],
   [{ fact: 'noted', recovery: snapshot({}, 'STOP') }, 'look_up'],
   [{ fact: 'retry_now', alternatives: [], at: NOW }, 'look_up'],
-])('%o does not wait for it', (fact, next) => {
+])('%o takes effect without waiting for it', (fact, next) => {
   expect(label(decide(evolve(processing(), fact), NOW))).toBe(next);
 });

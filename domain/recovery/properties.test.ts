@@ -1,4 +1,4 @@
-/** What must hold of a recovery whatever happens to it, in any order and at any time. */
+/** Properties of a recovery that hold for any events, in any order and at any time. */
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { runScenario } from './simulation-fixtures.ts';
 
 const RUNS = { numRuns: 700 };
 
-test('whatever happens: no circle, no charge in doubt or after the end, and an end that leaves nothing open', () => {
+test('no scenario loops, charges with an unresolved charge or after the end, or ends with anything open', () => {
   fc.assert(
     fc.property(scenarioArbitrary, (scenario) => {
       const { world, last } = runScenario(scenario);
@@ -21,7 +21,7 @@ test('whatever happens: no circle, no charge in doubt or after the end, and an e
         expect([...world.refundsDue], trace).toEqual([]);
         return;
       }
-      // Only a person, or the gateway's word, can go on from here.
+      // Only an operator or a gateway update can continue from here.
       const isUnresolvedAfterEnd = state.closed && state.unresolved !== undefined;
       expect(state.paused || state.review !== undefined || isUnresolvedAfterEnd, trace).toBe(true);
     }),
@@ -29,11 +29,11 @@ test('whatever happens: no circle, no charge in doubt or after the end, and an e
   );
 });
 
-test('whatever happens: one notice for an outcome, and one for the end of the cascade', () => {
+test('every scenario sends at most one notice of the outcome and one of the end of the cascade', () => {
   fc.assert(
     fc.property(scenarioArbitrary, (scenario) => {
       const { world } = runScenario(scenario);
-      // A notice that is asked for again has the same id, and is delivered once.
+      // A repeated notice has the same id and is delivered once.
       const delivered = new Set(world.delivered);
       const count = (...of: string[]) => of.filter((template) => delivered.has(`${template}:1`)).length;
       const trace = world.steps.join('\n');
@@ -44,7 +44,7 @@ test('whatever happens: one notice for an outcome, and one for the end of the ca
   );
 });
 
-test('whatever happens: the customer hears how it ended, and of each refund, though the run was lost before it wrote', () => {
+test('every scenario notifies the customer of the outcome and of each refund, even after lost runs', () => {
   fc.assert(
     fc.property(scenarioArbitrary, (scenario) => {
       const { world } = runScenario(scenario);
@@ -54,11 +54,11 @@ test('whatever happens: the customer hears how it ended, and of each refund, tho
   );
 });
 
-test('whatever happens: at most one charge by itself for each slot of a schedule', () => {
+test('every scenario makes at most one automatic charge per slot of a schedule', () => {
   const { retry } = snapshot().policy;
   fc.assert(
     fc.property(scenarioArbitrary, (scenario) => {
-      // A person may want it sooner.
+      // An operator may request a retry sooner.
       const { world } = runScenario({
         ...scenario,
         messages: scenario.messages.filter(({ what }) => what !== 'retry_now'),
@@ -66,10 +66,10 @@ test('whatever happens: at most one charge by itself for each slot of a schedule
       for (const method of METHODS) {
         const sent = world.charges.filter((one) => one.method === method && one.sent);
         const first = method === 'failed' ? NOW : (world.declinedFirst.get(method) ?? Infinity);
-        // The one after a minute of trouble counts as one: a run that takes over knows it only by its attempt.
+        // The retry a minute after a technical failure counts as a slot: a run that takes over sees only its attempt.
         const slots = [TECH_RETRY_MS, ...retry.LATER, ...retry.TECH].map((wait) => first + wait);
         for (const [index, { at, reason }] of sent.entries()) {
-          // The first try of a method that a ceiling held back has no schedule yet.
+          // The first attempt of a method delayed by a ceiling has no schedule yet.
           if (reason !== 'retry' || first >= at) continue;
           const since = Math.max(first, sent[index - 1]?.at ?? NOW);
           expect(

@@ -1,4 +1,4 @@
-/** Recoveries to play through in tests: a snapshot to begin with, and answers to whatever a recovery asks for. */
+/** Fixtures that run recoveries in tests: an initial snapshot, and responses to each step. */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { ChargeAnswer } from '../ports.ts';
@@ -108,7 +108,7 @@ export function recorded(
 
 export type Outcome = { state: AttemptState; class?: DeclineClass };
 
-/** Plays a recovery to its end or to its first wait, with the given outcome for each charge, and tells what it did. */
+/** Runs a recovery to its end or its first wait, with the given outcome of each charge, and returns its steps. */
 export function runUntilWait(
   state: RecoveryState,
   outcomes: Record<string, Outcome>,
@@ -119,13 +119,13 @@ export function runUntilWait(
   let current = state;
   for (let steps = 0; steps < 100; steps++) {
     const step = decide(current, now);
-    // A note for the graph is nothing that anybody outside sees.
+    // Storing the clock is not visible outside.
     if (step.do !== 'keep_clock') done.push(label(step));
     const fact = factOf(step, outcomes, current, now, found);
     if (!fact) return { done, state: current };
     current = evolve(current, fact);
   }
-  throw new Error(`the recovery goes round in circles: ${done.slice(-6).join(', ')}`);
+  throw new Error(`the recovery loops: ${done.slice(-6).join(', ')}`);
 }
 
 export function label(step: Step): string {
@@ -218,7 +218,12 @@ function factOf(
         payment_open: step.keep_payment,
       };
     case 'find_out':
-      return { fact: 'found_out', key: step.key, found: { result: 'unknown', reason: 'no answer' }, at: now };
+      return {
+        fact: 'found_out',
+        key: step.key,
+        found: { result: 'unknown', reason: 'no response' },
+        at: now,
+      };
     case 'refund':
       return { fact: 'refunded', key: step.key, notify: true };
     case 'cancel_payment':

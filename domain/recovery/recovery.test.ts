@@ -23,12 +23,12 @@ import {
   snapshot,
 } from './recovery-fixtures.ts';
 
-test('a soft decline charges the first alternative, tells the customer and ends', () => {
+test('after a soft decline the first alternative is charged, the customer notified and the recovery ended', () => {
   const { done } = runUntilWait(begin(snapshot()), {});
   expect(done).toEqual(['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']);
 });
 
-test('a declined alternative is followed by the next one, and the customer hears only of the success', () => {
+test('a declined alternative is followed by the next one, and the customer is notified only of the success', () => {
   const { done } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'LATER' } });
   expect(done).toEqual([
     'claim a:1',
@@ -51,11 +51,11 @@ test.each<[DeclineClass, string[]]>([
   ['FIX', ['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']],
   ['AUTH', ['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']],
   ['TECH', ['wait']],
-])('a failure of class %s takes the course of its class', (failureClass, expected) => {
+])('a failure of class %s is handled by the strategy of its class', (failureClass, expected) => {
   expect(runUntilWait(begin(snapshot({}, failureClass)), {}).done).toEqual(expected);
 });
 
-test('TECH tries the failed method once more after a minute, then the cascade', () => {
+test('TECH retries the failed method after a minute, then starts the cascade', () => {
   const state = begin(snapshot({}, 'TECH'));
   expect(decide(state, NOW + TECH_RETRY_MS - 1)).toEqual({ do: 'wait', until: NOW + TECH_RETRY_MS });
   const { done } = runUntilWait(state, { failed: { state: 'declined', class: 'TECH' } }, NOW + TECH_RETRY_MS);
@@ -82,31 +82,31 @@ test.each<[DeclineClass, string]>([
   expect(done).not.toContain('claim b:1');
 });
 
-test('an unknown charge is asked about, and never followed by another card', () => {
+test('an unknown charge is queried at the gateway and never followed by another card', () => {
   const { done, state } = runUntilWait(begin(snapshot()), { a: { state: 'unknown' } });
   expect(done).toEqual(['claim a:1', 'charge a', 'record unknown', 'find_out', 'wait']);
   expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', next: { action: 'poll' } });
 });
 
-test('a pending charge waits for its result; no other method meanwhile', () => {
+test('a pending charge waits for its result, and no other method is charged meanwhile', () => {
   const { done, state } = runUntilWait(begin(snapshot()), { a: { state: 'pending' } });
   expect(done).toEqual(['claim a:1', 'charge a', 'record pending', 'wait']);
   expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + HOUR });
   expect(statusOf(state, NOW)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
 });
 
-test('an alternative that is dead for good only drops out of the cascade', () => {
+test('a permanently dead alternative is only removed from the cascade', () => {
   const { done } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'HARD' } });
   expect(done).toContain('claim b:1');
 });
 
-test('with cascadeOnHard a hard decline goes on to the alternatives', () => {
+test('with cascadeOnHard a hard decline continues with the alternatives', () => {
   const policy = { ...snapshot().policy, cascadeOnHard: true };
   expect(runUntilWait(begin(snapshot({ policy }, 'HARD')), {}).done[0]).toBe('claim a:1');
 });
 
 test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>([
-  ['nobody else to charge', { alternatives: [] }, {}, 'notify no_alternative'],
+  ['no alternative', { alternatives: [] }, {}, 'notify no_alternative'],
   [
     'all declined',
     {},
@@ -114,13 +114,13 @@ test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>(
     'notify all_declined',
   ],
   [
-    'one asks for authentication',
+    'one requires authentication',
     {},
     { a: { state: 'declined', class: 'AUTH' }, b: { state: 'declined', class: 'FIX' } },
     'notify authenticate',
   ],
 ])(
-  'after a cascade without success (%s) the customer is told once and the recovery stays open',
+  'after an unsuccessful cascade (%s) the customer is notified once and the recovery stays open',
   (_, changes, outcomes, notice) => {
     const { done } = runUntilWait(begin(snapshot(changes)), outcomes);
     expect(done.filter((step) => step.startsWith('notify'))).toEqual([notice]);
@@ -128,7 +128,7 @@ test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>(
   },
 );
 
-test('a method that the customer adds is tried at once', () => {
+test('a method that the customer adds is charged immediately', () => {
   const { state } = runUntilWait(begin(snapshot({ alternatives: [] })), {});
   const { done } = runUntilWait(
     evolve(state, { fact: 'method_added', payment_method_id: 'new' }),
@@ -138,25 +138,25 @@ test('a method that the customer adds is tried at once', () => {
   expect(done).toEqual(['claim new:1', 'charge new', 'record approved', 'notify recovered', 'finish']);
 });
 
-test('when the window is over the obligation is exhausted and the customer hears of it', () => {
+test('at the end of the window the obligation is exhausted and the customer is notified', () => {
   const { state } = runUntilWait(begin(snapshot({ alternatives: [] })), {});
   const { done } = runUntilWait(state, {}, NOW + 14 * DAY);
   expect(done).toEqual(['close exhausted by window_over', 'notify recovery_ended', 'finish']);
 });
 
-test('without a window the recovery ends with its first cascade, and with one message', () => {
+test('without a window the recovery ends with its first cascade and with one notice', () => {
   const policy = { ...snapshot().policy, window: 0 };
   const { done } = runUntilWait(begin(snapshot({ alternatives: [], policy, closes_at: NOW })), {});
   expect(done).toEqual(['notify no_alternative', 'close exhausted by window_over', 'finish']);
 });
 
-test('a payment of a customer who is present is never charged again and nobody is written to', () => {
+test('a one-time payment is never charged again, and the customer is not notified', () => {
   const { done } = runUntilWait(begin(snapshot({ kind: 'one_time', gateway_payment_ref: 'pi_9' })), {});
   expect(done).toEqual(['close stopped by not_recurring', 'finish']);
 });
 
 test.each(['unknown', 'pending'] as const)(
-  'a payment reported as %s without a reference waits for a person',
+  'a payment reported as %s without a reference waits for an operator',
   (status) => {
     const failure = { ...snapshot().failure, status };
     expect(runUntilWait(begin(snapshot({ failure })), {}).done).toEqual([
@@ -172,7 +172,7 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string]>([
   ['succeeded', 'close paid_elsewhere by gateway_payment_succeeded'],
   ['processing', 'wait'],
   ['not_ours', 'review gateway_payment_not_ours'],
-])('the reported payment is looked up before anything is charged: %s', (payment, next) => {
+])('the reported payment is read before anything is charged: %s', (payment, next) => {
   const state = begin(snapshot({ gateway_payment_ref: 'pi_9' }));
   expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
   expect(label(decide(evolve(state, { fact: 'looked_up', payment, at: NOW }), NOW))).toBe(next);
@@ -189,32 +189,35 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string, string]>([
   ['succeeded', 'close paid_elsewhere by gateway_payment_succeeded', 'UNKNOWN'],
   ['processing', 'wait', 'UNKNOWN'],
   ['not_ours', 'review gateway_payment_not_ours', 'UNKNOWN'],
-])('a failure that nobody is sure of is looked up, and goes on as what it was: %s', (payment, next, as) => {
-  for (const status of ['declined', 'unknown', 'pending'] as const) {
-    const state = begin(snapshot({ ...unresolvedFailure(status), gateway_payment_ref: 'pi_9' }));
-    expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
-    expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', class: 'UNKNOWN' });
-    const known = evolve(state, { fact: 'looked_up', payment, at: NOW });
-    expect(label(decide(known, NOW))).toBe(next);
-    expect(known.class).toBe(as);
-  }
-});
+])(
+  'a failure with an unknown outcome is read at the gateway and handled by the result: %s',
+  (payment, next, as) => {
+    for (const status of ['declined', 'unknown', 'pending'] as const) {
+      const state = begin(snapshot({ ...unresolvedFailure(status), gateway_payment_ref: 'pi_9' }));
+      expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
+      expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', class: 'UNKNOWN' });
+      const known = evolve(state, { fact: 'looked_up', payment, at: NOW });
+      expect(label(decide(known, NOW))).toBe(next);
+      expect(known.class).toBe(as);
+    }
+  },
+);
 
-test('found not to be paid, it may pass: with nobody else to charge, the failed method is tried again on the schedule', () => {
+test('after a lookup without payment and without alternatives, the failed method is retried on the schedule', () => {
   const named = { ...unresolvedFailure('unknown'), gateway_payment_ref: 'pi_9', alternatives: [] };
   const { done, state } = runUntilWait(begin(snapshot(named)), {});
   expect(done).toEqual(['look_up', 'notify no_alternative', 'wait for method']);
   expect(runUntilWait(state, {}, NOW + DAY).done).toContain('claim failed:1');
 });
 
-test('a run that takes over after the look-up goes on with the cascade', () => {
+test('a run that takes over after the lookup continues with the cascade', () => {
   for (const status of ['declined', 'unknown', 'pending'] as const) {
     const state = begin(snapshot({ ...unresolvedFailure(status), looked_up: true }));
     expect(label(decide(state, NOW))).toBe('claim a:1');
   }
 });
 
-test('STOP heard between claim and charge voids the claim instead of charging', () => {
+test('STOP received between claim and charge voids the claim instead of charging', () => {
   const claimedState = evolve(begin(snapshot()), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
@@ -226,12 +229,12 @@ test('STOP heard between claim and charge voids the claim instead of charging', 
   expect(done).toEqual(['record not_sent', 'close stopped by rule:STOP', 'notify payment_stopped', 'finish']);
 });
 
-test('a newer failure of another class does not change the course', () => {
+test('a newer failure of another class has no effect', () => {
   const state = begin(snapshot());
   expect(evolve(state, { fact: 'noted', recovery: snapshot({}, 'HARD') })).toEqual(state);
 });
 
-test('blocked by another obligation it waits, says so, and goes on when the claim is freed', () => {
+test('a recovery blocked by another obligation waits, reports it, and continues when the claim is freed', () => {
   const state = evolve(begin(snapshot()), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
@@ -244,7 +247,7 @@ test('blocked by another obligation it waits, says so, and goes on when the clai
   expect(label(decide(state, NOW + BLOCKED_RETRY_MS))).toBe('claim a:1');
 });
 
-test('a refused claim passes to the next method; a suspended customer waits', () => {
+test('a refused claim leads to the next method; a suspended customer waits', () => {
   const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
   const refuse = (rule: string) =>
     evolve(begin(snapshot()), {
@@ -257,7 +260,7 @@ test('a refused claim passes to the next method; a suspended customer waits', ()
   expect(label(decide(refuse('customer_suspended'), NOW))).toBe('wait for customer_status');
 });
 
-test('a charge that never left is claimed anew under the next number, later each time', () => {
+test('an unsent charge is claimed again under the next number, with a growing delay', () => {
   let state = begin(snapshot({ alternatives: ['a'] }));
   const waits: number[] = [];
   let now = NOW;
@@ -274,7 +277,7 @@ test('a charge that never left is claimed anew under the next number, later each
     state = evolve(state, { fact: 'attempt_recorded', recorded: recorded('a', n, 'void'), at: now });
     const next = decide(state, now);
     if (next.do !== 'wait' || next.until === undefined)
-      throw new Error(`expected a wait, not ${label(next)}`);
+      throw new Error(`expected a wait, got ${label(next)}`);
     waits.push(next.until - now);
     now = next.until;
   }
@@ -284,7 +287,7 @@ test('a charge that never left is claimed anew under the next number, later each
   }
 });
 
-/** How long after a charge that never left the next claim comes, where these attempts were made before. */
+/** The delay from an unsent charge to the next claim, after these earlier attempts. */
 function waitAfterUnsent(before: AttemptState[], payment_id = 'invoice-1', retry_after_ms?: number): number {
   const attempts = before.map((state, index) => attempt('a', index + 1, state, 'LATER', NOW - DAY));
   const n = attempts.length + 1;
@@ -300,7 +303,7 @@ function waitAfterUnsent(before: AttemptState[], payment_id = 'invoice-1', retry
   return (again?.not_before ?? 0) - NOW;
 }
 
-test('those that fail at one moment do not come back at one moment, and each replay says the same', () => {
+test('charges that fail together do not retry together, and a replay gives the same delays', () => {
   const waits = Array.from({ length: 1_000 }, (_, index) => waitAfterUnsent([], `invoice-${index}`));
   expect(new Set(waits).size).toBeGreaterThan(800);
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(5_000);
@@ -308,19 +311,19 @@ test('those that fail at one moment do not come back at one moment, and each rep
   expect(waitAfterUnsent([], 'invoice-7')).toBe(waits[7]);
 });
 
-test('trouble that is over does not make the next back-off longer; none is longer than an hour', () => {
+test('a past failure does not extend the next back-off, and no back-off exceeds an hour', () => {
   expect(waitAfterUnsent(['void', 'void', 'void', 'declined'])).toBeLessThan(10_000);
   expect(waitAfterUnsent(['declined', 'void', 'void'])).toBeGreaterThanOrEqual(20_000);
   expect(waitAfterUnsent(Array.from({ length: 40 }, () => 'void' as const))).toBeLessThanOrEqual(HOUR);
 });
 
-test('the gateway’s own word on when to come back is obeyed, and spread out, too', () => {
+test('the gateway’s retry-after is respected and spread out', () => {
   const waits = Array.from({ length: 100 }, (_, index) => waitAfterUnsent([], `invoice-${index}`, 60_000));
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(60_000);
   expect(new Set(waits).size).toBeGreaterThan(80);
 });
 
-test('an attempt that found the payment cancelled is followed by another, on purpose only if a person says so', () => {
+test('an attempt on a cancelled payment is followed by another; on a withdrawn one only if an operator allows it', () => {
   const found = (rule: string) => {
     const { attempt: voided, ...rest } = recorded('a', 1, 'void');
     const recordedVoid = { ...rest, attempt: { ...voided, rule } };
@@ -333,18 +336,18 @@ test('an attempt that found the payment cancelled is followed by another, on pur
   expect(label(decide(retried, NOW + HOUR))).toBe('claim a:2');
 });
 
-test('a run that finds an unresolved attempt of an earlier run finds out, once the claim is over, and does not charge', () => {
+test('a run that finds an unresolved attempt of an earlier run resolves it after the claim and does not charge', () => {
   const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
   expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
   expect(decide(state, NOW + 60_000)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
 });
 
-test('a run that takes over leaves out what was tried since the opening', () => {
+test('a run that takes over skips methods attempted since the opening', () => {
   const state = begin(snapshot({ attempts: [attempt('a', 1, 'declined', 'LATER')] }));
   expect(label(decide(state, NOW))).toBe('claim b:1');
 });
 
-test('whatever the classes and outcomes: at most one approval, and nothing is claimed after a doubt or a stop', () => {
+test('for any classes and outcomes there is at most one approval, and no claim after an unresolved charge or a stop', () => {
   const outcome = fc.record({
     state: fc.constantFrom<AttemptState>('approved', 'declined', 'pending', 'unknown'),
     class: fc.constantFrom(...DECLINE_CLASSES),

@@ -1,4 +1,4 @@
-/** What a waiting recovery finds in the graph that no signal has told it. */
+/** Updates a waiting recovery with changes in the graph that no signal reported. */
 
 import { prependCandidates } from './candidates.ts';
 import type { RecoveryRefresh } from './claims.ts';
@@ -9,7 +9,7 @@ import { resumeClock } from './unresolved.ts';
 import type { Candidate, RecoveryState } from './state.ts';
 import { NOTICE_DEADLINE_MS } from './timers.ts';
 
-/** How often a waiting recovery asks again whether a suspended customer may be charged. */
+/** How often a waiting recovery checks whether a suspended customer may be charged again. */
 const SUSPENDED_RETRY_MS = 24 * 3_600_000;
 
 /** @param at epoch milliseconds */
@@ -22,28 +22,28 @@ export function afterRefresh(state: RecoveryState, found: RecoveryRefresh, at: n
 }
 
 /**
- * A suspended customer is neither charged nor written to until somebody reinstates them or the window ends; of an
- * erased one there is nothing left to recover.
+ * A suspended customer is neither charged nor notified until they are reinstated or the window ends; for an erased
+ * customer nothing can be recovered.
  */
 export function afterCustomerStatus(state: RecoveryState, status: string, at: number): RecoveryState {
   if (state.closed || state.ending) return state;
   if (status === 'active') return { ...state, suspended_until: undefined };
   if (status === 'erased') return endRecovery(state, { outcome: 'cancelled', rule: 'customer_erased' });
   const suspended = { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
-  // What stood in the way does so no longer: nothing is claimed now, and the window goes on to its end.
+  // A block no longer matters: nothing is claimed now, and the window runs to its end.
   return state.review || state.unresolved
     ? suspended
     : { ...resumeClock(suspended, at), blocked_until: undefined };
 }
 
-/** Methods that were added, corrected or allowed again since they were last tried. */
+/** Methods that were added, corrected or allowed again since their last attempt. */
 function freshMethods(state: RecoveryState, methods: RecoveryRefresh['methods']): Candidate[] {
   return methods
     .filter(({ payment_method_id, changed_at }) => changed_at > lastTriedAt(state, payment_method_id))
     .map(({ payment_method_id }) => ({ payment_method_id, not_before: 0, reason: 'added' }));
 }
 
-/** Epoch milliseconds; a method that the cascade was to pass over counts as tried at the opening. */
+/** Epoch milliseconds; a method that the cascade skips counts as attempted at the opening. */
 function lastTriedAt(state: RecoveryState, paymentMethodId: string): number {
   const tried = state.attempts
     .filter((attempt) => attempt.payment_method_id === paymentMethodId)

@@ -1,4 +1,4 @@
-/** When a method that declined is tried once more by itself (specification: decline codes, 'same method again'). */
+/** When a declined method is retried automatically (specification: decline codes, 'same method again'). */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { RecoveryPolicy } from '../policy.ts';
@@ -9,19 +9,19 @@ import type { AttemptStatus } from './status.ts';
 /** How far the clock that stamps attempts may lag behind the one that runs the schedules. */
 const CLOCK_SKEW_MS = 60_000;
 
-/** What decides about the next try of a method; times in epoch milliseconds. */
+/** The decline that determines a method's next retry; times in epoch milliseconds. */
 interface Decline {
   payment_method_id: string;
   class: DeclineClass;
   /** When the method first declined in this recovery: the schedule counts from here. */
   first_at: number;
-  /** When it declined last. */
+  /** When it last declined. */
   at: number;
   /** The issuer's advice: it delays the schedule and never shortens it. */
   not_before?: number;
 }
 
-/** The schedule's next slot after the last decline; nothing for a class that waiting does not mend, or at its end. */
+/** The schedule's next slot after the last decline; none for a class that is not retried, or after the last slot. */
 function retryAfter(decline: Decline, { retry }: RecoveryPolicy): Candidate[] {
   const schedule = decline.class === 'LATER' || decline.class === 'TECH' ? retry[decline.class] : [];
   const slot = schedule.map((wait) => decline.first_at + wait).find((at) => at > decline.at);
@@ -31,7 +31,7 @@ function retryAfter(decline: Decline, { retry }: RecoveryPolicy): Candidate[] {
 }
 
 /**
- * After an attempt of ours was declined.
+ * The retry after an attempt of Persona's was declined.
  *
  * @param notBefore the issuer's advice, epoch milliseconds
  * @param at the run's own time: the attempt was stamped by another clock, which may lag behind the slot just used
@@ -56,7 +56,7 @@ export function retryOf(
   );
 }
 
-/** What is left of the schedules where a run begins: of the failed method, and of those that declined since. */
+/** The remaining retries at the start of a run: of the failed method, and of those that declined since. */
 export function retriesOf(recovery: RecoverySnapshot): Candidate[] {
   const { failed_payment_method_id, failure, opened_at, policy } = recovery;
   const declinedByMethod = new Map<string, AttemptStatus>();
@@ -87,7 +87,7 @@ export function retriesOf(recovery: RecoverySnapshot): Candidate[] {
 type Declines = Pick<RecoverySnapshot, 'attempts' | 'opened_at' | 'failed_payment_method_id'>;
 
 function firstDecline(recovery: Declines, paymentMethodId: string): number | undefined {
-  // The failed method's first decline is the one that was reported.
+  // The failed method's first decline is the reported one.
   if (paymentMethodId === recovery.failed_payment_method_id) return recovery.opened_at;
   const first = declinedSince(recovery).find((one) => one.payment_method_id === paymentMethodId);
   return first && declinedAt(first);

@@ -16,7 +16,7 @@ const token = (id: string, card: string | null = 'card', more: Partial<WalletTok
   ...more,
 });
 
-/** A decline of our own, an hour after the opening. */
+/** A decline of Persona's own attempt, an hour after the opening. */
 const declined = (
   id: string,
   declineClass: DeclineClass,
@@ -34,7 +34,7 @@ const declined = (
 const reported = (id: string, at: number, more: Partial<ObligationAttempt> = {}) =>
   declined(id, 'LATER', { source: 'reported', claimed_at: iso(at), ...more });
 
-/** Is the twin refused? It changed an hour before the decline, unless said otherwise. */
+/** Whether the twin is refused. By default it changed an hour before the decline. */
 function refused(attempts: ObligationAttempt[], changed_at = OPENED, wallet = [token('a'), token('twin')]) {
   const otherToken = wallet.find((one) => one.payment_method_id === 'twin') ?? token('twin');
   return isDeclinedCard({ ...otherToken, changed_at }, obligation, attempts, wallet);
@@ -42,7 +42,7 @@ function refused(attempts: ObligationAttempt[], changed_at = OPENED, wallet = [t
 
 describe('a token whose card has declined through another one', () => {
   test.each<DeclineClass>(['FIX', 'AUTH', 'LATER', 'TECH', 'HARD', 'FRAUD', 'STOP', 'CONFIG', 'UNKNOWN'])(
-    '%s: is not tried as it was',
+    '%s: is not charged unchanged',
     (declineClass) => {
       expect(refused([declined('a', declineClass)])).toBe(true);
       expect(refused([declined('a', declineClass)], OPENED + HOUR)).toBe(true);
@@ -58,7 +58,7 @@ describe('a token whose card has declined through another one', () => {
     ['FRAUD', true],
     ['STOP', true],
     ['CONFIG', true],
-  ])('%s: entered anew, refused %s', (declineClass, still) => {
+  ])('%s: refused after it was entered again: %s', (declineClass, still) => {
     expect(refused([declined('a', declineClass)], OPENED + 2 * HOUR)).toBe(still);
   });
 
@@ -67,7 +67,7 @@ describe('a token whose card has declined through another one', () => {
     ['is not active', { status: 'failed' }],
     ['has no consent', { off_session_consent: false }],
     ['has another number', { instrument_fingerprint: 'other' }],
-  ])('it takes the place of the token that would have gone on, where that %s', (_, change) => {
+  ])('it replaces the token with the retry schedule if that %s', (_, change) => {
     const wallet = [token('a', 'card', change), token('twin')];
     expect(refused([declined('a', 'LATER')], OPENED + 2 * HOUR, wallet)).toBe(false);
     expect(refused([declined('a', 'LATER')], OPENED, wallet)).toBe(true);
@@ -77,29 +77,29 @@ describe('a token whose card has declined through another one', () => {
 
 test.each<[string, ObligationAttempt[]]>([
   ['another card', [declined('a', 'LATER', { instrument_fingerprint: 'other' })]],
-  ['a card of which no number is known', [declined('a', 'LATER', { instrument_fingerprint: undefined })]],
-  ['the token itself, last', [declined('a', 'LATER'), declined('twin', 'LATER')]],
+  ['a card with an unknown fingerprint', [declined('a', 'LATER', { instrument_fingerprint: undefined })]],
+  ['the token itself as the last one', [declined('a', 'LATER'), declined('twin', 'LATER')]],
   ['a charge that was never sent', [declined('a', 'LATER', { state: 'void' })]],
-  ['a token that is unknown at the gateway', [declined('a', 'HARD', { rule: 'stripe:resource_missing' })]],
+  ['a token unknown at the gateway', [declined('a', 'HARD', { rule: 'stripe:resource_missing' })]],
   ['an attempt before this opening', [declined('a', 'LATER', { claimed_at: iso(OPENED - HOUR) })]],
   [
-    'a report before the failure that opened it',
+    'a report before the failure that opened the recovery',
     [
       reported('a', OPENED - 2 * HOUR),
       reported('failed', OPENED - HOUR, { instrument_fingerprint: 'other' }),
     ],
   ],
-])('%s does not stand in the way', (_, attempts) => {
+])('%s does not block the token', (_, attempts) => {
   expect(refused(attempts)).toBe(false);
 });
 
-test('the failure that opened it counts, and one that was reported since', () => {
+test('the failure that opened the recovery counts, and so does one reported since', () => {
   const other = { instrument_fingerprint: 'other' };
   expect(refused([reported('failed', OPENED - HOUR)], OPENED - 2 * HOUR)).toBe(true);
   expect(refused([reported('failed', OPENED - HOUR, other), reported('a', OPENED + HOUR)])).toBe(true);
 });
 
-test('a token of which no number is known is no twin', () => {
+test('a token without a fingerprint is not a twin', () => {
   const wallet = [token('a'), token('twin', null)];
   expect(refused([declined('a', 'LATER', { instrument_fingerprint: undefined })], OPENED, wallet)).toBe(
     false,

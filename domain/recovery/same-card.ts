@@ -1,20 +1,20 @@
 /**
- * Another token of a card that has declined is no alternative to it (specification: decline codes, 'What a decline
- * teaches'): the issuer would be asked the same question once more.
+ * Another token of a declined card is no alternative to it (specification: decline codes, 'What a decline teaches'): the
+ * issuer would get the same request again.
  */
 
 import { isTokenOnly } from '../decline/ceilings.ts';
 import type { DeclineClass } from '../decline/classify.ts';
 import type { AttemptState } from './status.ts';
 
-/** Rule of a refused claim: the obligation has met this card already, through another token. */
+/** Rule of a refused claim: the obligation's card has already declined through another token. */
 export const SAME_CARD = 'same_card';
 
 /** An attempt of one obligation, Persona's own or reported. */
 export interface ObligationAttempt {
   source: 'recovery' | 'reported';
   payment_method_id: string;
-  /** The card behind the token when the attempt was made; absent: not known. */
+  /** The token's card at the time of the attempt; absent: unknown. */
   instrument_fingerprint?: string;
   state: AttemptState;
   class?: DeclineClass;
@@ -34,12 +34,11 @@ export interface WalletToken {
 }
 
 /**
- * May this token not be tried because its card has declined through another one? A card may be tried through a token that
- * was added, or whose details changed, after the decline: where new details may mend it (FIX, AUTH), or where the token
- * that would have gone on by its schedule (LATER, TECH) can be charged no more. What is forbidden for ever stays so
- * (`ceilingReached`).
+ * Whether this token must not be charged because its card has declined through another token. A card may be charged
+ * through a token that was added, or whose details changed, after the decline if new details may help (FIX, AUTH), or if
+ * the token with the retry schedule (LATER, TECH) can no longer be charged. A permanent ban remains (`ceilingReached`).
  *
- * @param token.changed_at when it was added or its details changed last, epoch milliseconds
+ * @param token.changed_at when it was added or its details last changed, epoch milliseconds
  * @param attempts of the obligation, in the order of their claims
  */
 export function isDeclinedCard(
@@ -77,7 +76,7 @@ function declinedAt({ resolved_at, claimed_at }: ObligationAttempt): number {
   return Date.parse(resolved_at ?? claimed_at);
 }
 
-/** Can the token still be charged by its schedule, and the same card through it? */
+/** Whether the token can still be charged by its schedule, with the same card. */
 function isStillChargeable(token: WalletToken, card: string): boolean {
   const { status, removed_at, off_session_consent } = token;
   return (
@@ -85,7 +84,7 @@ function isStillChargeable(token: WalletToken, card: string): boolean {
   );
 }
 
-/** From when on an attempt belongs to this opening: the failure that opened it was reported after it happened. */
+/** The time from which an attempt belongs to this opening: the failure was reported after it happened. */
 function openingStart(
   { opened_at, failed_payment_method_id }: { opened_at: string; failed_payment_method_id?: string },
   attempts: readonly ObligationAttempt[],

@@ -1,4 +1,4 @@
-/** Two payments of one obligation: neither made by us once somebody else was paid, nor overlooked when it has happened. */
+/** Second successes: none is caused after an external payment, and none that has happened is missed. */
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
@@ -19,9 +19,9 @@ import {
 } from './recovery-fixtures.ts';
 
 const KEY = keyOf('a', 1);
-const lost = { result: 'unknown', reason: 'no answer' } as const;
+const lost = { result: 'unknown', reason: 'no response' } as const;
 
-/** A charge whose answer was lost: the gateway is to be asked at once. */
+/** A charge whose response was lost: the gateway is queried immediately. */
 function unresolvedCharge(): RecoveryState {
   const charged = begin(snapshot({ alternatives: ['a'], attempts: [attempt('a', 1, 'unknown')] }));
   return evolve(charged, { fact: 'charge_heard', at: NOW });
@@ -32,14 +32,14 @@ const approvedLate = (): Fact[] => [
   { fact: 'attempt_recorded', recorded: { ...recorded('a', 1, 'approved'), overpaid: true }, at: NOW },
 ];
 
-test('with a settlement the obligation is closed before a charge in doubt is asked about, so that it counts as the second', () => {
+test('a settlement closes the obligation before an unresolved charge is queried, so that it counts as the second', () => {
   const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
   expect(decide(settled, NOW)).toMatchObject({ do: 'close', ending: { outcome: 'paid_elsewhere' } });
 });
 
 test.each<[string, Fact]>([
   ['cancelled', { fact: 'cancelled' }],
-  ['stopped by a withdrawn consent', { fact: 'consent_revoked' }],
+  ['stopped by revoked consent', { fact: 'consent_revoked' }],
   ['paused', { fact: 'paused' }],
   ['suspended', { fact: 'customer_status', status: 'suspended', at: NOW }],
 ])('a lost request is not sent again once the recovery is %s', (_, fact) => {
@@ -51,7 +51,7 @@ test.each<[string, Fact]>([
   });
 });
 
-test('a settlement is heard although the recovery is about to end otherwise, and a charge in doubt goes back', () => {
+test('a settlement is processed although the recovery is ending, and an unresolved charge is refunded', () => {
   const cancelled = evolve(unresolvedCharge(), { fact: 'cancelled' });
   const settled = evolve(cancelled, { fact: 'settled', payment_ref: 'pi_2' });
   const { state } = runUntilWait(settled, {});
@@ -60,7 +60,7 @@ test('a settlement is heard although the recovery is about to end otherwise, and
   expect(runUntilWait(paidTwice, {}).done).toContain('refund');
 });
 
-test('news that could not be looked into is not forgotten: the gateway is asked again until it answers', () => {
+test('an update that could not be verified is kept: the gateway is queried again until it responds', () => {
   const paid = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'declined')] } as const;
   const rechecking = evolve(begin(snapshot({ ...paid, attempts: [...paid.attempts] })), {
     fact: 'charge_heard',
@@ -76,7 +76,7 @@ test('news that could not be looked into is not forgotten: the gateway is asked 
   expect(runUntilWait(paidTwice, {}).done).toContain('refund');
 });
 
-test('an open recovery goes on while news waits for the gateway, and asks in between', () => {
+test('an open recovery continues while an update waits for the gateway, and queries in between', () => {
   const { state } = runUntilWait(
     begin(snapshot({ attempts: [attempt('a', 1, 'declined', 'AUTH')], alternatives: [] })),
     {},
@@ -91,7 +91,7 @@ test('an open recovery goes on while news waits for the gateway, and asks in bet
   expect(current.recheck).toBeUndefined();
 });
 
-test('a charge in doubt whose payment succeeded through an earlier attempt is over, and the recovery ends', () => {
+test('an unresolved charge whose payment succeeded through an earlier attempt is void, and the recovery ends', () => {
   const attempts = [attempt('b', 1, 'declined', 'AUTH'), attempt('a', 1, 'unknown')];
   const asked = evolve(begin(snapshot({ attempts })), {
     fact: 'found_out',
@@ -107,7 +107,7 @@ test('a charge in doubt whose payment succeeded through an earlier attempt is ov
   ]);
 });
 
-test('a payment that was settled while a charge was in doubt is still cancelled by a run that takes over', () => {
+test('a payment settled with an unresolved charge is still cancelled by a run that takes over', () => {
   const closedWhileUnresolved = {
     state: 'paid_elsewhere',
     rule: 'settled',
@@ -126,7 +126,7 @@ test('a payment that was settled while a charge was in doubt is still cancelled 
   ]);
 });
 
-test('the time in which a charge was in doubt is not taken from the window when a run takes over', () => {
+test('the time of an unresolved charge extends the window when a run takes over', () => {
   const pending = attempt('a', 1, 'pending');
   const resumed = begin(snapshot({ alternatives: [], attempts: [pending], read_at: NOW + 10 * DAY }));
   const known: Fact[] = [
@@ -136,7 +136,7 @@ test('the time in which a charge was in doubt is not taken from the window when 
   expect(known.reduce(evolve, resumed).closes_at).toBe(NOW + 34 * DAY);
 });
 
-test('a person’s word about a charge in doubt does not overtake a settlement that was heard before', () => {
+test('an operator’s resolution of a charge does not overtake an earlier settlement', () => {
   const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
   const resolved = evolve(settled, { fact: 'resolved_by_person', key: KEY, result: 'approved' });
   expect(runUntilWait(resolved, {}).done.slice(0, 2)).toEqual([
@@ -145,7 +145,7 @@ test('a person’s word about a charge in doubt does not overtake a settlement t
   ]);
 });
 
-test('a settlement by a wrong payment is left to a person, also once the charge in doubt is known not to have paid', () => {
+test('a settlement with a mismatched payment stays under review after the unresolved charge is declined', () => {
   const wrong = evolve(unresolvedCharge(), {
     fact: 'settlement_in_review',
     rule: 'settlement_mismatch',
@@ -167,14 +167,14 @@ test('a settlement by a wrong payment is left to a person, also once the charge 
 
 test.each([
   [
-    'theirs, later',
+    'with the external one later',
     { outcome: 'recovered', rule: 'approved' },
     'settled:pi_2',
     ['recovered', 'refund_issued'],
   ],
-  ['ours, later', { outcome: 'paid_elsewhere', rule: 'settled' }, KEY, ['refund_issued']],
+  ['with Persona’s own one later', { outcome: 'paid_elsewhere', rule: 'settled' }, KEY, ['refund_issued']],
 ] as const)(
-  'of two successes that cross, %s, the customer is notified of what stands, and of the refund',
+  'of two concurrent successes, %s, the customer is notified of the valid one and of the refund',
   (_, ending, key, notices) => {
     const paid: Fact[] = [
       { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: NOW },

@@ -25,13 +25,13 @@ const without = (name: keyof GatewayPayment, changes: Partial<GatewayPayment> = 
 };
 
 test.each<[string, GatewayPayment | undefined, ReturnType<typeof evidenceOf>]>([
-  ['none, or one that the gateway does not know', undefined, 'word'],
+  ['that is not named or is unknown at the gateway', undefined, 'word'],
   ['of this customer, amount and currency', payment(), 'paid'],
   ['that names this obligation', payment({ payment_id: 'invoice-1' }), 'paid'],
   ['that names another obligation', payment({ payment_id: 'invoice-0' }), 'of_another'],
   ['of another customer', payment({ gateway_customer_ref: 'cus_2' }), 'of_another'],
   [
-    'of another customer, under this obligation’s name',
+    'of another customer that names this obligation',
     payment({ gateway_customer_ref: 'cus_2', payment_id: 'invoice-1' }),
     'of_another',
   ],
@@ -56,13 +56,13 @@ test.each<[string, GatewayPayment | undefined, ReturnType<typeof evidenceOf>]>([
   ],
   ['that has not succeeded', payment({ state: 'payable' }), 'not_paid'],
   ['that was refunded since', payment({ came_back: 'refunded' }), 'came_back'],
-  ['that is on its way', payment({ state: 'processing' }), 'not_paid'],
+  ['that is processing', payment({ state: 'processing' }), 'not_paid'],
   ['of the obligation itself', payment({ gateway_ref: 'pi_own', gateway_customer_ref: 'cus_0' }), 'paid'],
-])('a payment %s', (_, named, evidence) => {
+])('the evidence of a payment %s', (_, named, evidence) => {
   expect(evidenceOf(named, expected)).toBe(evidence);
 });
 
-test('of a payment that Persona does not know yet, only the customer can be compared', () => {
+test('for an obligation with an unknown amount only the customer is compared', () => {
   const unknown = { payment_id: 'invoice-1', gateway_customer_ref: 'cus_1' };
   expect(evidenceOf(payment({ amount: 1 }), unknown)).toBe('paid');
   expect(evidenceOf(payment({ gateway_customer_ref: 'cus_2' }), unknown)).toBe('of_another');

@@ -1,4 +1,4 @@
-/** What the payment is worth that a settlement names (specification: workflows 2, `paymentSettled`). */
+/** Evaluates the payment that a settlement names (specification: workflows 2, `paymentSettled`). */
 
 import type { GatewayPayment } from '../ports.ts';
 import { PAYMENT_CAME_BACK, PAYMENT_NOT_CANCELLABLE } from './status.ts';
@@ -7,21 +7,21 @@ import { PAYMENT_CAME_BACK, PAYMENT_NOT_CANCELLABLE } from './status.ts';
 export const SETTLEMENT_MISMATCH = 'settlement_mismatch';
 
 /**
- * Does a review by this rule stay when a settlement leads to another one? It says as much already, or that the obligation
- * is to end. Any other reason may pass, or be mended for many payments at once; the settlement only a person can judge.
+ * Whether a review by this rule remains when a settlement would set another one. It already says as much, or that the
+ * obligation is ending. Any other cause may pass or be fixed for many payments together; a settlement needs an operator.
  */
 export function outranksSettlementReview(rule: string): boolean {
   return [SETTLEMENT_MISMATCH, PAYMENT_CAME_BACK, PAYMENT_NOT_CANCELLABLE].includes(rule);
 }
 
 /**
- * `word`: the reporter's word alone, because it names no payment, or none that our gateway knows. `paid`: the gateway
- * confirms it. `came_back`: it has succeeded, and was refunded, disputed or captured in part since. `not_paid`: the gateway knows the payment, and it has not succeeded. `of_another`: of another customer,
- * amount, currency or obligation.
+ * `word`: only the reporter's claim, because it names no payment, or none that the gateway knows. `paid`: the gateway
+ * confirms it. `came_back`: it succeeded and was refunded, disputed or partly captured since. `not_paid`: the gateway
+ * knows the payment, and it has not succeeded. `of_another`: of another customer, amount, currency or obligation.
  */
 export type SettlementEvidence = 'word' | 'paid' | 'came_back' | 'not_paid' | 'of_another';
 
-/** What an obligation asks of a payment; absent: not known yet. */
+/** The properties that an obligation's payment must have; absent: not known yet. */
 export interface ExpectedPayment {
   payment_id: string;
   /** Minor units. */
@@ -34,10 +34,10 @@ export interface ExpectedPayment {
   opened_at?: string;
 }
 
-/** A payment that was charged so long before the failure was for something else: last month's, of the same amount. */
+/** A payment charged this long before the failure was for something else: last month's, with the same amount. */
 const MAX_CHARGE_AGE_MS = 86_400_000;
 
-/** @param payment as the gateway has it now; `undefined`: none is named, or the gateway does not know it */
+/** @param payment as the gateway has it now; `undefined`: none is named, or it is unknown at the gateway */
 export function evidenceOf(
   payment: GatewayPayment | undefined,
   expected: ExpectedPayment,
@@ -48,7 +48,7 @@ export function evidenceOf(
   return payment.came_back === undefined ? 'paid' : 'came_back';
 }
 
-/** Its customer may have had another reference when it was made. */
+/** Its customer may have had another reference when it was created. */
 function isOwn(payment: GatewayPayment, { gateway_ref }: ExpectedPayment): boolean {
   return payment.gateway_ref === gateway_ref;
 }
@@ -68,7 +68,7 @@ function matchesExpected(payment: GatewayPayment, expected: ExpectedPayment): bo
   );
 }
 
-/** Metadata that name the obligation say more than its age. */
+/** Metadata that names the obligation outweighs the age. */
 function isTooOld({ charged_at }: GatewayPayment, { opened_at }: ExpectedPayment): boolean {
   if (charged_at === undefined || opened_at === undefined) return false;
   return charged_at < Date.parse(opened_at) - MAX_CHARGE_AGE_MS;

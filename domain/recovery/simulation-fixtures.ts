@@ -1,7 +1,7 @@
 /**
- * A random world around one recovery: it answers what the recovery asks for as the dice fall, messages come in between,
- * runs are lost and taken over, and time goes from one of the recovery's timers to the next. In the end somebody sends
- * what the graph says is due.
+ * Simulates a random world around one recovery: it responds to the recovery's steps at random, messages arrive in
+ * between, runs are lost and taken over, and the time advances from one timer of the recovery to the next. In the end a
+ * sweep sends the notices that the graph has as due.
  */
 
 import { expect } from 'vitest';
@@ -17,7 +17,7 @@ import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './recovery-fixtures.ts';
 import { DEFAULT_DRAW, type Scenario, type Draw, type Message } from './arbitrary-fixtures.ts';
 
-/** More steps than this at one moment are a circle. */
+/** More steps than this at the same time are a loop. */
 const MAX_STEPS_AT_ONCE = 60;
 
 interface Charged {
@@ -25,7 +25,7 @@ interface Charged {
   method: string;
   at: number;
   reason: string;
-  /** Did it reach the gateway? */
+  /** Whether it reached the gateway. */
   sent: boolean;
 }
 
@@ -38,7 +38,7 @@ class World {
   lastStep: Step['do'] = 'wait';
   readonly charges: Charged[] = [];
   readonly delivered: string[] = [];
-  /** When each method declined first. */
+  /** When each method first declined. */
   readonly declinedFirst = new Map<string, number>();
   #drawn = 0;
   #obligation: ObligationState = 'open';
@@ -46,32 +46,32 @@ class World {
   #candidate = '';
 
   readonly #draws: readonly Draw[];
-  /** When the dice are used up. */
+  /** The draw once the random ones are used up. */
   readonly #defaultDraw: Draw;
   readonly #opening: RecoverySnapshot;
   #review = '';
   #paused = false;
-  /** The obligation has a payment of its own: the one that the report named, or another in its place. */
+  /** Whether the obligation has its own payment: the reported one or a replacement. */
   #lookedUp = false;
   #notifiedAt: number | undefined;
-  /** Second successes that nobody has given back. */
+  /** Second successes that are not refunded. */
   readonly refundsDue = new Set<string>();
-  /** Somebody else was paid, and this recovery has heard of it before it was paid itself. */
+  /** Whether the recovery received an external payment before it was paid itself. */
   #settled = false;
-  /** The payment at the gateway takes no more charges. */
+  /** Whether the gateway's payment is cancelled. */
   #cancelled = false;
   /** Why it was not cancelled. */
   #refusal: 'processing' | 'unknown' = 'unknown';
-  /** How long a charge was in doubt until somebody knew: the window's clock stood still. */
+  /** How long charges were unresolved, with the clock stopped. */
   #unresolvedMs = 0;
-  /** How long the clock stood still in all the runs, whatever each knew of those before it. */
+  /** How long the clock was stopped over all runs. */
   #stoppedMs = 0;
-  /** The clock as the graph has it. */
+  /** The clock as stored in the graph. */
   #clock: Clock;
   #takenOver = 0;
-  /** What the customer has a right to hear of the end, and of each refund. */
+  /** The notices that the customer must get about the outcome and each refund. */
   readonly owedNotices = new Set<string>();
-  /** What of that the graph knows to be still unsent. */
+  /** Those that the graph has as due. */
   readonly #noticesDue = new Set<string>();
 
   constructor(opening: RecoverySnapshot, draws: readonly Draw[], status: Draw['status']) {
@@ -91,7 +91,7 @@ class World {
     this.state = evolve(this.state, fact);
   }
 
-  /** @returns the step if it waits or is the end */
+  /** @returns the step if it is a wait or the end */
   step(): Step | undefined {
     const step = decide(this.state, this.now);
     this.lastStep = step.do;
@@ -103,14 +103,14 @@ class World {
     return undefined;
   }
 
-  /** Nothing happens until then: epoch milliseconds. */
+  /** Advances the time; `until` in epoch milliseconds. */
   advanceTo(until: number): void {
     expect(until).toBeGreaterThan(this.now);
     if (this.state.stopped_at !== undefined) this.#stoppedMs += until - this.now;
     this.now = until;
   }
 
-  /** Whoever looks for what is due sends it. */
+  /** Sends the due notices. */
   sweep(): void {
     this.delivered.push(...this.#noticesDue);
     this.#noticesDue.clear();
@@ -154,9 +154,9 @@ class World {
         if (unresolvedAttempt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
           return { fact: 'closing_in_doubt', attempt: unresolvedAttempt, at };
         if (step.ending.rule === 'window_over') {
-          // With each run at most two hours are lost.
+          // Each lost run costs at most two hours.
           const stopped = Math.max(this.#stoppedMs, this.#unresolvedMs) - this.#takenOver * 2 * HOUR;
-          expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + stopped);
+          expect(at, 'given up too early').toBeGreaterThanOrEqual(this.#opening.closes_at + stopped);
         }
         const paymentOpen = step.keep_payment || !this.#cancels();
         if (paymentOpen && !step.keep_payment && step.ending.outcome !== 'paid_elsewhere')
@@ -187,7 +187,7 @@ class World {
     }
   }
 
-  /** Does the gateway cancel the payment, or has it? */
+  /** Whether the gateway cancels the payment or already has. */
   #cancels(): boolean {
     const { cancel } = this.draw;
     if (cancel === 'cancelled') this.#cancelled = true;
@@ -197,7 +197,7 @@ class World {
 
   #claim({ candidate, n }: Extract<Step, { do: 'claim' }>): Claim {
     const { payment_method_id } = candidate;
-    expect(this.unresolved(), 'claimed while a charge is in doubt').toEqual([]);
+    expect(this.unresolved(), 'claimed with an unresolved charge').toEqual([]);
     if (isClosed(this.#obligation)) return { result: 'already_paid', obligation: this.#closedAs() };
     if (this.#obligation === 'needs_review') return { result: 'refused', rule: 'under_review' };
     const since = this.now;
@@ -241,14 +241,14 @@ class World {
   }
 
   /**
-   * What never left us is nowhere, and what is nowhere never left us. A request that was lost is sent once more where
-   * that is allowed.
+   * A charge that was never sent is absent at the gateway, and an absent one was never sent. A lost request is sent again
+   * if that is allowed.
    */
   #find({ key, only_read }: Extract<Step, { do: 'find_out' }>): ChargeOutcome {
     const charge = this.charges.find((one) => one.key === key);
     if (!charge && this.#attempts.get(key)?.state === 'void') return answerOf('not_sent');
     const found = answerOf(this.draw.found);
-    // Nothing succeeds on a cancelled payment: had it succeeded before, it could not have been cancelled.
+    // No charge succeeds on a cancelled payment, and a succeeded payment could not have been cancelled.
     if (found.result === 'approved' && this.#cancelled) return answerOf('declined');
     if (found.result === 'absent' && !only_read && this.#obligation === 'open' && this.#isUnresolved(key)) {
       this.#expectChargeAllowed('sent again');
@@ -262,9 +262,9 @@ class World {
 
   #expectChargeAllowed(how: string): void {
     expect(isClosed(this.#obligation), `${how} after the end`).toBe(false);
-    expect(this.state.ending, `${how} though it is to end`).toBeUndefined();
-    expect(this.state.suspended_until, `${how} though suspended`).toBeUndefined();
-    expect(this.state.paused, `${how} though paused`).toBe(false);
+    expect(this.state.ending, `${how} although it is ending`).toBeUndefined();
+    expect(this.state.suspended_until, `${how} although suspended`).toBeUndefined();
+    expect(this.state.paused, `${how} although paused`).toBe(false);
   }
 
   #record(key: string, answer: ChargeAnswer): RecordedAttempt {
@@ -290,7 +290,7 @@ class World {
       state === 'approved' && (this.#obligation === 'recovered' || this.#obligation === 'paid_elsewhere');
     if (overpaid) this.refundsDue.add(key);
     if (state === 'approved' && before.state !== 'approved') {
-      expect(this.#settled && !overpaid, 'a second success passes for the only one').toBe(false);
+      expect(this.#settled && !overpaid, 'a second success is taken for the only one').toBe(false);
     }
     if (state === 'approved' && !overpaid && before.state !== 'approved') {
       this.#obligation = 'recovered';
@@ -371,17 +371,17 @@ class World {
     }
   }
 
-  /** The run is lost with all that it knew, and another one begins with what the graph has. */
+  /** The run is lost with its state, and another one starts from the graph's. */
   takeOver(): void {
     this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} taken over`);
-    // What it heard and had not written down yet is lost with it.
+    // Received messages that are not stored yet are lost with it.
     this.#settled &&= this.#obligation === 'paid_elsewhere';
     this.#takenOver++;
     const { closes_at, stopped_at } = this.#clock;
     const { failure, gateway_payment_ref: named, ...opening } = this.#opening;
     this.state = begin({
       ...opening,
-      // The payment that the report names may have been adopted or not: it is looked up again in the latter case.
+      // If the reported payment was not adopted, it is read again.
       ...(named === undefined ? {} : this.#lookedUp ? { looked_up: true } : { gateway_payment_ref: named }),
       failure: { ...failure, notify_chimera: false },
       state: this.#obligation,
@@ -407,7 +407,7 @@ function isClosed(state: ObligationState): boolean {
   return state !== 'open' && state !== 'needs_review';
 }
 
-/** Lives through a recovery until it ends, or until only a person or a message could go on. */
+/** Runs a recovery until it ends, or until only an operator or a message could continue it. */
 export function runScenario({ failure, alternatives, named, status, draws, messages, lost_after }: Scenario) {
   const ref = named ? { gateway_payment_ref: 'pi_9' } : {};
   const world = new World(snapshot({ alternatives, ...ref }, failure), draws, status);
@@ -417,15 +417,15 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
   let last: Step | undefined;
   try {
     while (turn < 6_000) {
-      // What a charge came to is written down before anything else is heard.
+      // A charge's result is recorded before further messages are received.
       while (!world.state.to_record && inbox[0] && inbox[0].after <= turn) world.receive(inbox.shift()!);
       turn++;
       last = world.step();
       if (world.lastStep === lost_after) world.takeOver();
-      expect(++stepsAtOnce, 'steps at one moment').toBeLessThan(MAX_STEPS_AT_ONCE);
+      expect(++stepsAtOnce, 'steps at the same time').toBeLessThan(MAX_STEPS_AT_ONCE);
       if (last?.do === 'finish') break;
       if (last?.do !== 'wait') continue;
-      // What is still to come may wake it.
+      // A pending message may wake it.
       if (inbox.length > 0) {
         if (last.until === undefined) continue;
       } else if (last.until === undefined) break;
@@ -443,7 +443,7 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
 function answerOf<Result extends ChargeOutcome['result']>(
   result: Result,
 ): Extract<ChargeOutcome, { result: Result }> {
-  const reason = 'no answer';
+  const reason = 'no response';
   const answers: { [R in ChargeOutcome['result']]: Extract<ChargeOutcome, { result: R }> } = {
     approved: { result: 'approved', gateway_ref: 'pi_1' },
     declined: { result: 'declined', codes: {} },

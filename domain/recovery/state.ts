@@ -1,7 +1,7 @@
 /**
- * The recovery of one obligation as a pure state machine: `evolve(state, fact)` says what is true after something
- * happened, `decide(state, now)` what is to be done next. The workflow only carries out what `decide` says and
- * reports back what came of it, so that every rule of the process can be read and tested without Temporal.
+ * The recovery of one obligation as a pure state machine: `evolve(state, fact)` returns the state after a fact,
+ * `decide(state, now)` the next step. The workflow only executes the steps and reports their results as facts, so that
+ * every rule of the process can be read and tested without Temporal.
  */
 
 import type { DeclineClass } from '../decline/classify.ts';
@@ -17,63 +17,63 @@ import type {
 } from './claims.ts';
 import type { AttemptStatus, RecoveryOutcome, RecoveryStatus } from './status.ts';
 
-/** A method that is to be tried. */
+/** A method to be charged. */
 export interface Candidate {
   payment_method_id: string;
-  /** Epoch milliseconds; 0: at once. */
+  /** Epoch milliseconds; 0: immediately. */
   not_before: number;
-  /** Another obligation's attempt in doubt stands on this instrument: others may be tried meanwhile. */
+  /** An unresolved attempt of another obligation is on this card: other methods may be charged meanwhile. */
   blocked?: boolean;
-  /** Its last charge never reached the gateway: it waits for that. */
+  /** Its last charge never reached the gateway; it waits for the gateway. */
   unsent?: boolean;
   reason: 'alternative' | 'same_method' | 'added' | 'authenticated' | 'retry';
 }
 
-/** Outcomes that a run itself brings about by closing the obligation. */
+/** How a run closes the obligation. */
 export interface Ending {
   outcome: Exclude<RecoveryOutcome, 'ignored'>;
   rule: string;
-  /** The payment at the gateway that others were paid by, where they say which. */
+  /** The external payment at the gateway, if it was named. */
   payment_ref?: string;
 }
 
 export interface FraudReport {
-  /** Chimera's deduplication key: the event or attempt that the suspicion comes from. */
+  /** Chimera's deduplication key: the event or attempt that raised the suspicion. */
   event_id: string;
   payment_method_id: string;
   code?: string;
   occurred_at: string;
 }
 
-/** A charge whose outcome nobody knows yet: nothing else may be charged until somebody does. */
+/** A charge whose outcome is not known yet: nothing else may be charged until it is resolved. */
 export interface UnresolvedCharge {
   key: string;
   payment_method_id: string;
   state: 'unknown' | 'pending';
   claimed_at: number;
-  /** The graph still has it in flight: the run that claimed it was lost. */
+  /** Still in flight in the graph: the run that claimed it was lost. */
   in_flight?: true;
-  /** How often the gateway has been asked. */
+  /** How often the gateway has been queried. */
   tries: number;
-  /** When it is asked again; absent: only a person or a late truth can tell. */
+  /** When it is queried again; absent: only an operator or a late gateway update resolves it. */
   next_at?: number;
-  /** Its payment (`pi_…`) has succeeded, and does not hold its whole amount now: a person decides what that means. */
+  /** Its payment (`pi_…`), which succeeded and was reversed: an operator decides. */
   came_back?: string;
-  /** When the gateway first had no payment of this obligation although it had had an hour to arrive. */
+  /** When the gateway first had no payment for this obligation an hour or more after the claim. */
   absent_since?: number;
 }
 
 export interface DueNotice {
   template: PaymentNoticeTemplate;
-  /** Tells several notices of one template apart: part of the notification's id. */
+  /** Distinguishes several notices of one template; part of the notification's id. */
   stage: string;
 }
 
-/** The clock of the window. */
+/** The recovery's clock. */
 export interface Clock {
-  /** When the window ends, if the clock goes on from where it stands: epoch milliseconds, like every time here. */
+  /** When the window ends, as of the last time the clock ran: epoch milliseconds, like every time here. */
   closes_at: number;
-  /** Since when it stands still. */
+  /** Since when it is stopped. */
   stopped_at?: number;
 }
 
@@ -86,56 +86,56 @@ export interface RecoveryState extends Clock {
   failed_payment_method_id: string;
   class: DeclineClass;
   rule: string;
-  /** Epoch milliseconds, like every time in here. */
+  /** Epoch milliseconds, like every time here. */
   opened_at: number;
   policy: RecoveryPolicy;
   attempts: AttemptStatus[];
   candidates: Candidate[];
-  /** The first cascade is over: customers may be written to, and only new methods and due retries are tried. */
+  /** The first cascade is over: the customer may be notified, and only new methods and due retries are charged. */
   cascade_ended: boolean;
-  /** The payment named by the report, to be read before anything is charged. */
+  /** The payment that the report names, to be read before anything is charged. */
   lookup_ref?: string;
-  /** It was being processed when it was read: read again then. */
+  /** The reported payment was processing when it was read; it is read again at `next_at`. */
   processing?: { tries: number; next_at: number };
   /** Claimed and not yet recorded. */
   claim?: ClaimedAttempt;
-  /** What is known of an attempt and not written down yet. */
+  /** An attempt's result that is not recorded yet. */
   to_record?: { key: string; answer: ChargeAnswer };
   unresolved?: UnresolvedCharge;
-  /** An attempt of which something new may be known: asked about at this time, and again until the gateway answers. */
+  /** An attempt that may have a new outcome: the gateway is queried at `next_at`, until it responds. */
   recheck?: { key: string; next_at: number; tries: number };
-  /** Somebody else's unresolved attempt stands in the way; ask again then, or when `claimFreed` comes. */
+  /** Another obligation's unresolved attempt blocks the claim; retried then, or when `claimFreed` arrives. */
   blocked_until?: number;
-  /** The customer is not active; ask again then. */
+  /** The customer is not active; checked again then. */
   suspended_until?: number;
-  /** Only a person or a late truth can go on from here. */
+  /** Only an operator or a late gateway update can continue the recovery. */
   review?: { rule: string; flagged: boolean };
   ending?: Ending;
   closed: boolean;
-  /** Closed while a charge was in doubt: what is left of the payment is cancelled when the doubt is over. */
+  /** Closed with an unresolved charge: the payment is cancelled once the charge is resolved. */
   payment_open?: boolean;
-  /** The gateway did not cancel the payment: asked again then. `processing`: because that may still succeed. */
+  /** The gateway did not cancel the payment: retried at `next_at`. `processing`: because it may still succeed. */
   cancelling?: { processing: boolean; tries: number; next_at: number };
-  /** When the graph was last read as a whole. */
+  /** When the graph was last read completely. */
   read_at: number;
-  /** When the customer was last written to about what is still unpaid. */
+  /** When the customer was last notified of the unpaid obligation. */
   notified_at?: number;
-  /** Stopped by a person: nothing is charged until they say so. */
+  /** Paused by an operator: nothing is charged until the recovery is resumed. */
   paused: boolean;
-  /** The clock as the graph has it: all that a run which takes over knows of it. */
+  /** The clock as stored in the graph, from which a run that takes over continues. */
   stored_clock: Clock;
-  /** The messages that are due, in order. */
+  /** The due notices, in order. */
   notices: DueNotice[];
-  /** Attempts whose money goes back: a second success. */
+  /** Attempts to be refunded: second successes. */
   refunds: string[];
-  /** Events of added methods that were acted on: the same one twice is one. */
+  /** Processed events of added methods, for deduplication. */
   handled_event_ids: string[];
-  /** Suspicions that Chimera has not been told of. */
+  /** Suspicions that are not reported to Chimera yet. */
   fraud_reports: FraudReport[];
 }
 
 export type Fact =
-  /** A newer failure of the open obligation; only STOP and FRAUD change the course. */
+  /** A newer failure of the open obligation; only STOP and FRAUD have an effect. */
   | { fact: 'noted'; recovery: RecoverySnapshot }
   | {
       fact: 'looked_up';
@@ -148,12 +148,12 @@ export type Fact =
   | { fact: 'attempt_recorded'; recorded: RecordedAttempt; at: number; retry_after_ms?: number }
   | { fact: 'flagged_for_review'; at: number }
   | { fact: 'closed'; obligation: ClosedObligation; payment_open: boolean }
-  /** This attempt may have paid it, and the run did not know of it. */
+  /** Closing found an unresolved attempt, unknown to the run, that may have paid the obligation. */
   | { fact: 'closing_in_doubt'; attempt: AttemptStatus; at: number }
-  /** The gateway says that the payment to be cancelled had succeeded. */
+  /** The payment to be cancelled had already succeeded. */
   | { fact: 'already_succeeded'; came_back?: true }
   | { fact: 'payment_cancelled' }
-  /** `ending`: that the obligation was to be closed with; absent: it is closed. */
+  /** `ending`: the ending with which the obligation was to be closed; absent: it is closed. */
   | { fact: 'not_cancelled'; payment: 'processing' | 'unknown'; ending?: Ending; at: number }
   | { fact: 'refunded'; key: string; notify: boolean }
   | { fact: 'clock_kept'; clock: Clock }
@@ -161,7 +161,7 @@ export type Fact =
   | { fact: 'fraud_reported' }
   | { fact: 'reread'; found: RecoveryRefresh; at: number }
   | { fact: 'customer_status'; status: string; at: number }
-  /** The customer says to have authenticated; what the gateway says of the payment. */
+  /** The customer reportedly authenticated; `payment` is the payment's state at the gateway. */
   | {
       fact: 'authenticated';
       payment: GatewayPayment['state'] | 'came_back' | 'none';
@@ -173,23 +173,23 @@ export type Fact =
   | { fact: 'consent_revoked' }
   | { fact: 'fraud_known' }
   | { fact: 'settled'; payment_ref?: string; rule?: string }
-  /** A settlement names a payment that cannot have settled it, or that came back; the graph has it under review. */
+  /** A settlement names a payment that cannot have settled it or was reversed; the graph has set the review. */
   | { fact: 'settlement_in_review'; rule: string; at: number }
-  /** Somebody else was paid, too: `key` is the later of the two successes, and `ending` what is true now. */
+  /** An external payment succeeded too: `key` is the later success, `ending` the resulting ending. */
   | { fact: 'crossed'; key: string; ending: Ending }
-  /** A webhook speaks of a charge: whatever it says, the gateway is asked. */
+  /** A webhook about a charge arrived: the gateway is queried, regardless of its content. */
   | { fact: 'charge_heard'; key?: string; at: number }
   | { fact: 'resolved_by_person'; key: string; result: 'approved' | 'declined' }
   | { fact: 'paused' }
   | { fact: 'resumed' }
-  /** Everything that may be tried is tried now; `alternatives` as the graph has them now. */
+  /** Everything that may be charged is charged now; `alternatives` from the graph's current state. */
   | { fact: 'retry_now'; alternatives: string[]; at: number }
   | { fact: 'cancelled' };
 
-/** What reading the gateway told of an attempt. */
+/** The outcome of an attempt according to the gateway. */
 export type ChargeOutcome =
   | ChargeAnswer
-  /** No payment of this obligation is there, and the request may not be sent again. */
+  /** The gateway has no payment for this obligation, and the request must not be sent again. */
   | { result: 'absent' };
 
 export type Step =
@@ -197,22 +197,22 @@ export type Step =
   | { do: 'claim'; candidate: Candidate; n: number }
   | { do: 'charge'; claim: ClaimedAttempt }
   | { do: 'record'; key: string; answer: ChargeAnswer }
-  /** `only_read`: a request that never arrived is not sent again, because nothing may be charged any more. */
+  /** `only_read`: a request that never arrived is not sent again, because charging is now forbidden. */
   | { do: 'find_out'; key: string; only_read?: true }
-  /** What the graph has that no signal has told. */
+  /** Reads changes from the graph that no signal reported. */
   | { do: 'reread' }
   | { do: 'refund'; key: string }
   | { do: 'report_fraud'; report: FraudReport }
   | { do: 'flag_for_review'; rule: string }
   /**
-   * `keep_payment`: a charge on it is in doubt, so it cannot be cancelled yet. `notice`: what the customer is to hear of
-   * the ending, which is owed from then on whatever becomes of the run.
+   * `keep_payment`: its charge is unresolved, so the payment cannot be cancelled yet. `notice`: the customer's notice about
+   * the ending, due from then on even if the run is lost.
    */
   | { do: 'close'; ending: Ending; keep_payment: boolean; notice?: PaymentNoticeTemplate }
-  /** The graph is told where the window's clock stands. */
+  /** Stores the recovery's clock in the graph. */
   | { do: 'keep_clock'; clock: Clock }
   | { do: 'cancel_payment' }
   | { do: 'notify'; notice: DueNotice }
-  /** `until`: epoch milliseconds; absent: until something is heard. */
+  /** `until`: epoch milliseconds; absent: until a message arrives. */
   | { do: 'wait'; until?: number; for?: NonNullable<RecoveryStatus['waiting_for']> }
   | { do: 'finish' };

@@ -1,4 +1,4 @@
-/** What a recovery looks like from outside: query `status`, `GetRecovery`, REST (specification: workflows, 2). */
+/** A recovery's status for callers: query `status`, `GetRecovery`, REST (specification: workflows, 2). */
 
 import type { DeclineClass } from '../decline/classify.ts';
 
@@ -61,43 +61,43 @@ export interface RecoveryStatus {
   closes_at?: string;
 }
 
-/** Rule of an approved attempt on whose payment the customer paid with a method that no attempt of ours was on. */
+/** Rule of an approved attempt whose payment the customer paid with a method that Persona never attempted. */
 export const PAID_BY_ANOTHER_METHOD = 'paid_by_another_method';
 
-/** Rule of an attempt that never reached the gateway: no connection, 429, no turn, or charging was paused. */
+/** Rule of an attempt that never reached the gateway: no connection, 429, rate limit, or charging was paused. */
 export const NOT_SENT = 'not_sent';
 
-/** Rules of attempts that found the obligation's payment cancelled: the next one creates another in its place. */
+/** Rules of attempts that found the obligation's payment cancelled: the next attempt creates a new one. */
 export const PAYMENT_CANCELLED = 'payment_cancelled';
-/** Whoever cancelled it said that it is not to be collected: a person decides whether it is all the same. */
+/** Cancelled with a reason that forbids collecting the amount: an operator decides. */
 export const PAYMENT_WITHDRAWN = 'payment_withdrawn';
-/** A payment of the obligation's has succeeded and was refunded, disputed or captured in part: a person decides. */
+/** A payment of the obligation succeeded and was refunded, disputed or partly captured: an operator decides. */
 export const PAYMENT_CAME_BACK = 'payment_came_back';
 
-/** A payment at the gateway has the name of the obligation, but not its amount or not its customer. */
+/** A gateway payment names the obligation but has another amount or customer. */
 export const PAYMENT_NOT_OURS = 'gateway_payment_not_ours';
 
-/** Rules of attempts that were not sent because a person has to decide first. */
+/** Rules of attempts that were not sent because an operator has to decide first. */
 const NOT_SENT_FOR_REVIEW: readonly (string | undefined)[] = [
   PAYMENT_WITHDRAWN,
   PAYMENT_CAME_BACK,
   PAYMENT_NOT_OURS,
 ];
 
-/** The rule of the review that such an attempt leads to, if it leads to one. */
+/** The rule of the review that such an attempt causes, if any. */
 export function reviewOfUnsent({ state, rule }: Pick<AttemptStatus, 'state' | 'rule'>): string | undefined {
   return state === 'void' && NOT_SENT_FOR_REVIEW.includes(rule) ? rule : undefined;
 }
 
-/** Is a review about nothing but a charge of which it is not known whether it succeeded? */
+/** Whether a review concerns only an unresolved charge. */
 export function isReviewOfAttempt(rule: string): boolean {
   return rule === 'attempt_unknown' || rule === 'attempt_pending';
 }
 
-/** Rule of a review: the obligation is to end, or has ended, and the gateway does not cancel its payment. */
+/** Rule of a review: the obligation is ending or has ended, and the gateway does not cancel its payment. */
 export const PAYMENT_NOT_CANCELLABLE = 'payment_not_cancellable';
 
-/** The attempt whose own method was charged: the method that people are told of. */
+/** The attempt whose own method was charged: the method named in notices. */
 export function findChargedAttempt<A extends Pick<AttemptStatus, 'state' | 'rule'>>(
   attempts: readonly A[],
 ): A | undefined {

@@ -1,4 +1,4 @@
-/** How a decline class steers a recovery (specification: decline codes, 'Classes'; workflows 2, step 1). */
+/** How a decline class directs a recovery (specification: decline codes, 'Classes'; workflows 2, step 1). */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { RecoverySnapshot } from './claims.ts';
@@ -6,14 +6,14 @@ import { reviewOfUnresolved } from './closing.ts';
 import type { Candidate, RecoveryState } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
-/** Rule: consent was withdrawn by news of another payment of the same method. */
+/** Rule: consent was revoked, as reported with another payment on the same method. */
 export const CONSENT_REVOKED = 'consent_revoked';
-/** Rule of a refused claim: the bank knows of fraud with a method that the obligation was to be paid with. */
+/** Rule of a refused claim: the issuer reports fraud on a method of this recovery. */
 export const FRAUD_KNOWN = 'fraud_known';
-/** `TECH`: the failed method once more after this, before the cascade. */
+/** `TECH`: the failed method is retried once after this delay, before the cascade. */
 export const TECH_RETRY_MS = 60_000;
 
-/** What nobody knew, and what turns out not to be paid, is as good as a decline that may pass. */
+/** The class of an unknown outcome that turns out to be unpaid: like a temporary decline. */
 export const UNPAID_CLASS: DeclineClass = 'LATER';
 
 export function reclassifyUnpaid(state: RecoveryState): RecoveryState {
@@ -46,7 +46,7 @@ export function isStop(declineClass: DeclineClass): boolean {
   return declineClass === 'STOP' || declineClass === 'FRAUD';
 }
 
-/** FRAUD and STOP: nothing is charged on any method any more. */
+/** FRAUD and STOP: no method is charged any more. */
 export function stop(state: RecoveryState, declineClass: DeclineClass, rule: string): RecoveryState {
   return {
     ...state,
@@ -64,7 +64,7 @@ export function alternativesOf(recovery: RecoverySnapshot): Candidate[] {
     .map((id) => ({ payment_method_id: id, not_before: 0, reason: 'alternative' }));
 }
 
-/** Tried since this opening; an attempt that was never sent does not count. */
+/** Whether it was attempted since this opening; an attempt that was never sent does not count. */
 export function wasTried(recovery: RecoverySnapshot, paymentMethodId: string): boolean {
   return recovery.attempts.some(
     (attempt) =>
@@ -74,7 +74,7 @@ export function wasTried(recovery: RecoverySnapshot, paymentMethodId: string): b
   );
 }
 
-/** What Chimera is to hear of a reported failure. */
+/** The reports to Chimera about a reported failure. */
 export function fraudReportsOf({ failure }: RecoverySnapshot): RecoveryState['fraud_reports'] {
   if (!failure.notify_chimera) return [];
   return [
@@ -87,7 +87,7 @@ export function fraudReportsOf({ failure }: RecoverySnapshot): RecoveryState['fr
   ];
 }
 
-/** Nobody knows yet whether it charged. */
+/** Whether the attempt's outcome is not known yet. */
 export function isUnresolved(attempt: AttemptStatus): boolean {
   return attempt.state === 'in_flight' || attempt.state === 'unknown' || attempt.state === 'pending';
 }

@@ -1,4 +1,4 @@
-/** What a run does that takes over from one that was lost: what the graph kept, and nothing twice. */
+/** A run that takes over from a lost one continues from the graph and repeats nothing. */
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
@@ -19,14 +19,14 @@ import {
 
 const declined = { attempts: [attempt('a', 1, 'declined', 'LATER')], alternatives: ['a'] };
 
-test('a second success that was not given back is given back first, and the customer is told', () => {
+test('a second success that is not refunded yet is refunded first, and the customer is notified', () => {
   const paid = { state: 'recovered', rule: 'approved' } as const;
   const { done } = runUntilWait(begin(snapshot({ ...declined, ...paid, refunds_due: ['settled:pi_2'] })), {});
   expect(done).toEqual(['refund', 'notify refund_issued', 'finish']);
 });
 
 test.each(['LATER', 'HARD'] as const)(
-  'who was told of the failure (%s) is not told again, and reminded when it is time',
+  'a customer notified of the failure (%s) is not notified again, but reminded when due',
   (failureClass) => {
     const notified = snapshot({ ...declined, notified_at: NOW + HOUR }, failureClass);
     const again = { state: 'declined', class: 'LATER' } as const;
@@ -36,14 +36,14 @@ test.each(['LATER', 'HARD'] as const)(
   },
 );
 
-test('what a person has paused stays so, and goes on when they say so', () => {
+test('a recovery paused by an operator stays paused until it is resumed', () => {
   const state = begin(snapshot({ paused: true }));
   expect(runUntilWait(state, {}).done).toEqual(['wait']);
   expect(describe(state, NOW)).toMatchObject({ paused: true, state: 'waiting' });
   expect(runUntilWait(evolve(state, { fact: 'resumed' }), {}).done[0]).toBe('claim a:1');
 });
 
-test('a charge that the run did not know of is found out about before anything is closed', () => {
+test('an unresolved charge unknown to the run is resolved before the obligation is closed', () => {
   const { state } = runUntilWait(begin(snapshot({ alternatives: [] }, 'FIX')), {});
   const over = NOW + 14 * DAY;
   expect(decide(state, over)).toMatchObject({ do: 'close', ending: { outcome: 'exhausted' } });
@@ -53,7 +53,7 @@ test('a charge that the run did not know of is found out about before anything i
   expect(describe(closing, over)).toMatchObject({ state: 'unknown', attempts: [unresolvedAttempt] });
 });
 
-test('a doubt that only a person can clear is shown and told of, also after others were paid', () => {
+test('an unresolved charge that needs an operator is shown under review even after an external payment', () => {
   const unresolved = attempt('a', 1, 'unknown');
   const settled = evolve(begin(snapshot({ attempts: [unresolved] })), { fact: 'settled' });
   const { state } = runUntilWait(settled, {}, NOW + HOUR);
@@ -76,7 +76,7 @@ test('a doubt that only a person can clear is shown and told of, also after othe
   });
 });
 
-test('a charge that stands in the way of a claim, and that the run did not know of, is found out about first', () => {
+test('an unresolved charge unknown to the run that blocks a claim is resolved first', () => {
   const state = begin(snapshot());
   const candidate = { payment_method_id: 'b', not_before: 0, reason: 'alternative' } as const;
   const blocked = (own: ReturnType<typeof attempt>) =>
@@ -87,19 +87,19 @@ test('a charge that stands in the way of a claim, and that the run did not know 
       at: NOW,
     });
   expect(decide(blocked(attempt('a', 1, 'unknown')), NOW)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
-  // Still on its way.
+  // Still in flight.
   expect(decide(blocked(attempt('a', 1, 'in_flight')), NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
 });
 
 test.each(['open', 'needs_review'] as const)(
-  'consent that news of another payment withdrew ends it, also where it was %s',
+  'consent revoked through another payment ends it when it was %s',
   (found) => {
     const { done } = runUntilWait(begin(snapshot({ state: found, consent_revoked: true })), {});
     expect(done).toEqual(['close stopped by consent_revoked', 'notify payment_stopped', 'finish']);
   },
 );
 
-test('a claim that a withdrawn consent refuses ends it, though no signal told', () => {
+test('a claim refused for revoked consent ends it, even without a signal', () => {
   const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
   const refused = evolve(begin(snapshot()), {
     fact: 'claim_answered',
@@ -111,7 +111,7 @@ test('a claim that a withdrawn consent refuses ends it, though no signal told', 
 });
 
 test.each(['STOP', 'FRAUD'] as const)(
-  'an obligation under review for another reason that a %s has ended is closed by the run that takes over',
+  'an obligation under review that a %s has ended is closed by the run that takes over',
   (failureClass) => {
     const review = { state: 'needs_review', rule: 'stripe:testmode_decline' } as const;
     const state = begin(snapshot(review, failureClass));
@@ -125,7 +125,7 @@ test('a one-time payment under review is closed by the run that takes over, and 
 });
 
 test.each(['gateway_payment_not_ours', 'payment_came_back'])(
-  'after a review by %s a run that takes over lets a person go on as the lost one would: nothing is looked up again',
+  'after a review by %s a run that takes over does not read the payment again',
   (rule) => {
     const review = { state: 'needs_review', rule, gateway_payment_ref: 'pi_9' } as const;
     const state = begin(snapshot(review, 'FIX'));
@@ -134,7 +134,7 @@ test.each(['gateway_payment_not_ours', 'payment_came_back'])(
   },
 );
 
-test('a review for another reason ends; that of a settlement which met it stays, and nothing is charged', () => {
+test('a review of an attempt ends with it, but a settlement review that joined it remains, and nothing is charged', () => {
   const unknown = snapshot({ alternatives: ['b'], attempts: [attempt('a', 1, 'unknown')] });
   const lost = begin({ ...unknown, state: 'needs_review', rule: 'attempt_unknown' });
   const met = evolve(lost, { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
@@ -148,12 +148,12 @@ test('a review for another reason ends; that of a settlement which met it stays,
 });
 
 test.each(['absent', 'unknown'] as const)(
-  'a charge of a lost run that the gateway calls %s is no longer in flight once its claim is over',
+  'a lost run’s charge that the gateway reports as %s is no longer in flight once its claim is over',
   (result) => {
     const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
-    const found = result === 'absent' ? { result } : { result, reason: 'no answer' };
+    const found = result === 'absent' ? { result } : { result, reason: 'no response' };
     const asked = (at: number) => evolve(state, { fact: 'found_out', key: keyOf('a', 1), found, at });
-    // A webhook may have it asked about earlier: it may still be on its way then.
+    // A webhook may trigger a query earlier, when the charge may still be in transit.
     expect(decide(asked(NOW + MINUTE - 1), NOW + MINUTE)).toMatchObject({ do: 'wait' });
     const over = asked(NOW + MINUTE);
     expect(decide(over, NOW + MINUTE)).toMatchObject({ do: 'record', answer: { result: 'unknown' } });
@@ -168,18 +168,18 @@ test.each(['absent', 'unknown'] as const)(
 );
 
 test.each(['CONFIG', 'UNKNOWN'] as const)(
-  'a charge declined as %s whose run was lost before it asked a person is no reason to try the next card',
+  'a charge declined as %s whose run was lost before the review still leads to the review',
   (declineClass) => {
     const lost = { attempts: [attempt('a', 1, 'declined', declineClass)], alternatives: ['a', 'b'] };
     const { done, state } = runUntilWait(begin(snapshot(lost)), {});
     expect(done).toEqual([`review rule:${declineClass}`, 'wait for review']);
-    // As in the run that was lost, a person lets it go on.
+    // As in the lost run, an operator lets it continue.
     const again = evolve(state, { fact: 'retry_now', alternatives: ['b'], at: NOW });
     expect(runUntilWait(again, {}).done[0]).toBe('claim b:1');
   },
 );
 
-test('what was charged after such a decline, a person has let', () => {
+test('an attempt after such a decline implies that an operator allowed it', () => {
   const first = attempt('a', 1, 'declined', 'CONFIG');
   for (const then of [attempt('b', 1, 'declined', 'LATER'), attempt('b', 1, 'void')]) {
     const { done } = runUntilWait(begin(snapshot({ attempts: [first, then], alternatives: ['c'] })), {});
@@ -187,12 +187,12 @@ test('what was charged after such a decline, a person has let', () => {
   }
 });
 
-test('a decline before the obligation was opened anew holds nothing back', () => {
+test('a decline before the obligation was reopened has no effect', () => {
   const before = attempt('a', 1, 'declined', 'CONFIG', NOW - DAY);
   expect(runUntilWait(begin(snapshot({ attempts: [before] })), {}).done[0]).toBe('claim a:2');
 });
 
-test('STOP and a one-time payment end it, whatever the newest charge was declined for', () => {
+test('STOP and a one-time payment end it, regardless of the latest decline', () => {
   const attempts = [attempt('a', 1, 'declined', 'CONFIG')];
   expect(runUntilWait(begin(snapshot({ attempts }, 'STOP')), {}).done[0]).toMatch(/^close stopped/);
   expect(runUntilWait(begin(snapshot({ attempts, kind: 'one_time' })), {}).done[0]).toBe(

@@ -7,21 +7,21 @@ import type { RecoveryState } from './state.ts';
 import type { AttemptState } from './status.ts';
 import { claimed, DAY, HOUR, keyOf, MINUTE, NOW, recorded, snapshot } from './recovery-fixtures.ts';
 
-/** A recovery that has made one attempt. Only what `hear` looks at. */
+/** A recovery with one attempt; only the fields that `recheckCharge` reads. */
 function recoveryWith(state: AttemptState): RecoveryState {
   const attempt = { n: 1, key: 'k', payment_method_id: 'm', state, started_at: new Date(NOW).toISOString() };
   return { attempts: [attempt] } as unknown as RecoveryState;
 }
 
 test.each(['declined', 'void'] as const)(
-  'news of an attempt that is %s makes the gateway be asked',
+  'an update about an attempt that is %s triggers a query of the gateway',
   (state) => {
     expect(recheckCharge(recoveryWith(state), 'k', NOW).recheck?.key).toBe('k');
     expect(recheckCharge(recoveryWith(state), undefined, NOW).recheck?.key).toBe('k');
   },
 );
 
-test('news of an attempt that is known to have succeeded, or of none, changes nothing', () => {
+test('an update about a succeeded attempt, or about none, changes nothing', () => {
   for (const key of ['k', undefined, 'another']) {
     const state = recoveryWith('approved');
     expect(recheckCharge(state, key, NOW)).toBe(state);
@@ -30,7 +30,7 @@ test('news of an attempt that is known to have succeeded, or of none, changes no
   expect(recheckCharge(declined, 'another', NOW)).toBe(declined);
 });
 
-test('news of an attempt in doubt moves the next look at it to now', () => {
+test('an update about an unresolved attempt moves its next query to now', () => {
   const unresolved = {
     key: 'k',
     payment_method_id: 'm',
@@ -42,19 +42,19 @@ test('news of an attempt in doubt moves the next look at it to now', () => {
   expect(recheckCharge({ ...recoveryWith('unknown'), unresolved }, 'k', NOW).unresolved?.next_at).toBe(NOW);
 });
 
-/** The graph has been told where the clock stands, if that was the next step. */
+/** Stores the clock, if that is the next step. */
 function storeClock(state: RecoveryState, now: number): RecoveryState {
   const step = decide(state, now);
   return step.do === 'keep_clock' ? evolve(state, { fact: 'clock_kept', clock: step.clock }) : state;
 }
 
-test('a charge declined as UNKNOWN is found out about on the ladder, and only then a person is asked', () => {
+test('a charge declined as UNKNOWN is queried on the schedule and only then reviewed', () => {
   const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
   const charging = evolve(begin(snapshot({ alternatives: ['a', 'b'] })), {
     ...{ fact: 'claim_answered', candidate, claim: claimed('a', 1), at: NOW },
   });
   const answer = { result: 'declined', codes: { decline_code: 'duplicate_transaction' } } as const;
-  // As the graph writes it down, at first and after each look at the gateway.
+  // As the graph records it, at first and after each query of the gateway.
   const recordedUnknown = recorded('a', 1, 'unknown', 'UNKNOWN');
   let state = evolve(evolve(charging, { fact: 'charge_answered', answer }), {
     ...{ fact: 'attempt_recorded', recorded: recordedUnknown, at: NOW },
@@ -80,7 +80,7 @@ test('a charge declined as UNKNOWN is found out about on the ladder, and only th
     5 * MINUTE + HOUR + 2 * DAY,
   ]);
   expect(decide(state, now)).toEqual({ do: 'flag_for_review', rule: 'attempt_unknown' });
-  // The truth, however late.
+  // A late result still counts.
   const paid = evolve(state, {
     fact: 'found_out',
     key: keyOf('a', 1),

@@ -1,4 +1,4 @@
-/** Charges whose outcome nobody knows: found out, never assumed (specification: workflows 2, step 4). */
+/** Resolves charges with an unknown outcome, which is never assumed (specification: workflows 2, step 4). */
 
 import type { ChargeAnswer } from '../ports.ts';
 import { cancelNow } from './cancelling.ts';
@@ -9,7 +9,7 @@ import { type AttemptStatus, PAYMENT_CAME_BACK } from './status.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Then the gateway has not answered for about a month. */
+/** About a month without a response from the gateway. */
 const MAX_RECHECKS = 30;
 
 const RUN_LOST: ChargeAnswer = {
@@ -22,7 +22,7 @@ export function markUnresolved(state: RecoveryState, attempt: AttemptStatus, at:
   const kind = attempt.state === 'pending' ? 'pending' : 'unknown';
   const before =
     state.unresolved?.key === attempt.key && state.unresolved.state === kind ? state.unresolved : undefined;
-  // What it was declined with says no more than before: asked again on the next rung.
+  // The decline revealed nothing new: queried again after the next delay.
   const again = before !== undefined && attempt.class === 'UNKNOWN' ? 1 : 0;
   const tries = (before?.tries ?? 0) + again;
   const unresolved: UnresolvedCharge = {
@@ -39,12 +39,12 @@ export function markUnresolved(state: RecoveryState, attempt: AttemptStatus, at:
   return withReviewIfExhausted({ ...state, unresolved, stopped_at: state.stopped_at ?? at });
 }
 
-/** Until its claim is over, a charge that nobody has written down may still be on its way: epoch milliseconds. */
+/** Until its claim expires, a charge without a recorded outcome may still be in transit: epoch milliseconds. */
 function inFlightUntil({ state, started_at }: AttemptStatus): number {
   return state === 'in_flight' ? Date.parse(started_at) + CLAIM_MS : 0;
 }
 
-/** What asking the gateway brought: an outcome to be written down, or one more rung of the ladder. */
+/** Processes the gateway's response: an outcome to be recorded, or another query after the next delay. */
 export function afterResolving(
   state: RecoveryState,
   key: string,
@@ -64,14 +64,14 @@ export function afterResolving(
   return { ...state, to_record: { key, answer: found } };
 }
 
-/** Something new may be known of this attempt: the gateway is asked at once. */
+/** A recheck of an attempt that may have a new outcome: the gateway is queried immediately. */
 export function recheckNow(key: string): NonNullable<RecoveryState['recheck']> {
   return { key, next_at: 0, tries: 0 };
 }
 
 /**
- * About an attempt that was believed to be over only a success that nobody knew of is news. The gateway that does not
- * answer is asked again on the ladder and then daily for weeks: the news comes only once, and may be of money.
+ * For an attempt that counted as resolved, only an unknown success is relevant. If the gateway does not respond, it is
+ * queried again on the policy's schedule and then daily for weeks: the update arrives only once and may concern money.
  */
 function afterRecheck(state: RecoveryState, key: string, found: ChargeOutcome, at: number): RecoveryState {
   const { recheck, policy } = state;
@@ -89,8 +89,8 @@ function afterRecheck(state: RecoveryState, key: string, found: ChargeOutcome, a
 }
 
 /**
- * A success whose money came back is not a payment. Where the obligation was paid otherwise it is the second success all
- * the same, and what it still holds goes back.
+ * A reversed success is not a payment. If the obligation was paid in another way, it is nevertheless the second success,
+ * and the amount it still holds is refunded.
  */
 function countsAsUnpaid(
   { ending }: RecoveryState,
@@ -100,18 +100,18 @@ function countsAsUnpaid(
   return found.came_back !== undefined && !paid;
 }
 
-/** Money of the obligation's that came back: why, and whether it is still owed, only a person can find out. */
+/** Sets the review for a reversal: only an operator can determine its reason and whether the amount is still owed. */
 export function reviewCameBack(state: RecoveryState): RecoveryState {
   if (state.closed || (state.ending && !state.unresolved)) return state;
   const { rule } = state.review ?? {};
-  // A settlement that was contradicted stays with a person, whatever becomes of a charge.
+  // A contradicted settlement stays under review, whatever the outcome of a charge.
   if (rule === PAYMENT_CAME_BACK || rule === SETTLEMENT_MISMATCH) return state;
   return { ...state, review: { rule: PAYMENT_CAME_BACK, flagged: false } };
 }
 
 /**
- * Nothing there counts as 'not charged' only if it was so twice, an hour apart, and both an hour after the claim:
- * a request may be on its way for longer than anybody waits for it.
+ * An absent payment counts as 'not charged' only if it was absent twice, an hour apart, and both an hour after the claim:
+ * a request may be in transit for longer than its timeout.
  */
 function afterAbsence(state: RecoveryState, unresolved: UnresolvedCharge, at: number): RecoveryState {
   if (at < unresolved.claimed_at + HOUR_MS) return stillUnresolved(state, unresolved, at);
@@ -134,7 +134,7 @@ function stillUnresolved(state: RecoveryState, unresolved: UnresolvedCharge, at:
   return withReviewIfExhausted({ ...state, unresolved: next, to_record });
 }
 
-/** Its run was lost before it wrote anything down, and the gateway cannot tell: from now on the graph says so, too. */
+/** Whether its run was lost before recording an outcome that the gateway cannot give either: recorded as unknown now. */
 function isClaimExpired({ in_flight, claimed_at }: UnresolvedCharge, at: number): boolean {
   return in_flight === true && at >= claimed_at + CLAIM_MS;
 }
@@ -149,7 +149,7 @@ function nextTry(
   return wait === undefined ? {} : { next_at: at + wait };
 }
 
-/** Nobody left to ask: a person decides, and a late truth is still heard. */
+/** No more queries are scheduled: an operator decides, and late gateway updates are still processed. */
 function withReviewIfExhausted(state: RecoveryState): RecoveryState {
   const { unresolved, review } = state;
   if (!unresolved || unresolved.next_at !== undefined || review) return state;
@@ -157,8 +157,8 @@ function withReviewIfExhausted(state: RecoveryState): RecoveryState {
 }
 
 /**
- * A webhook speaks of a charge: the gateway is asked at once, whatever the webhook says. Not about a charge that is known
- * to have succeeded: there is nothing better to learn, and most news is of these. @param at epoch milliseconds
+ * A webhook about a charge arrived: the gateway is queried immediately, regardless of its content. Not for a charge known
+ * to have succeeded, which most webhooks are about: nothing better can follow. @param at epoch milliseconds
  */
 export function recheckCharge(state: RecoveryState, key: string | undefined, at: number): RecoveryState {
   if (state.unresolved) return { ...state, unresolved: { ...state.unresolved, next_at: at } };
@@ -171,7 +171,7 @@ export function recheckCharge(state: RecoveryState, key: string | undefined, at:
     : state;
 }
 
-/** The window's clock stood still while nobody could act. @param at epoch milliseconds */
+/** Resumes the recovery's clock and extends the window by the time it was stopped. @param at epoch milliseconds */
 export function resumeClock(state: RecoveryState, at: number): RecoveryState {
   if (state.stopped_at === undefined) return state;
   return { ...state, stopped_at: undefined, closes_at: state.closes_at + Math.max(0, at - state.stopped_at) };

@@ -1,4 +1,4 @@
-/** Charges that never reach the gateway: its breaker is open, it refuses connections, or it has no turn for them. */
+/** Charges that never reach the gateway: its breaker is open, it refuses connections, or the rate limit is reached. */
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
@@ -18,7 +18,7 @@ function voidedBy(rule: string, retry_after_ms?: number) {
   });
 }
 
-test('it waits for the gateway, and comes back when charges may be sent again', () => {
+test('the recovery waits for the gateway and retries when charges may be sent again', () => {
   const state = voidedBy(NOT_SENT, 30_000);
   expect(describe(state, NOW)).toMatchObject({
     state: 'waiting',
@@ -26,7 +26,7 @@ test('it waits for the gateway, and comes back when charges may be sent again', 
     next: { action: 'charge', payment_method_id: 'a' },
   });
   const step = decide(state, NOW);
-  if (step.do !== 'wait' || step.until === undefined) throw new Error(`wants to ${step.do} instead`);
+  if (step.do !== 'wait' || step.until === undefined) throw new Error(`expected a wait, got ${step.do}`);
   expect(step.until).toBeGreaterThanOrEqual(NOW + 30_000);
   expect(decide(state, step.until)).toMatchObject({
     do: 'claim',
@@ -35,11 +35,11 @@ test('it waits for the gateway, and comes back when charges may be sent again', 
   });
 });
 
-test('a payment that was cancelled is no trouble of the gateway', () => {
+test('a cancelled payment does not count as a gateway failure', () => {
   expect(describe(voidedBy(PAYMENT_CANCELLED), NOW)).not.toHaveProperty('waiting_for');
 });
 
-test('claimed again, it waits for whatever stands in the way then', () => {
+test('after another claim it waits for the new reason', () => {
   const state = voidedBy(NOT_SENT);
   const candidate = state.candidates[0]!;
   const at = candidate.not_before;

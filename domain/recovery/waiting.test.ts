@@ -21,7 +21,7 @@ const MINUTE = 60_000;
 const LATER = { state: 'declined', class: 'LATER' } as const;
 const noAlternatives: Partial<RecoverySnapshot> = { alternatives: [] };
 
-/** Lets the time pass, from one timer to the next, and tells what was done on which day. */
+/** Advances the time from one timer to the next, and returns the actions with their days. */
 function runDays(state: RecoveryState, outcomes: Parameters<typeof runUntilWait>[1], days: number) {
   const actions: string[] = [];
   let current = state;
@@ -39,7 +39,7 @@ function runDays(state: RecoveryState, outcomes: Parameters<typeof runUntilWait>
   return actions;
 }
 
-test('a method that may work later is tried again on its schedule, reminders go by their own clock', () => {
+test('a soft-declined method is retried on its schedule, and reminders have their own timers', () => {
   expect(runDays(begin(snapshot(noAlternatives)), { failed: LATER }, 15)).toEqual([
     '0.00 notify no_alternative',
     '1.00 charge failed',
@@ -53,7 +53,7 @@ test('a method that may work later is tried again on its schedule, reminders go 
   ]);
 });
 
-test('trouble at the issuer: once more after a minute, the cascade, then its own schedule', () => {
+test('after a technical decline the method is retried after a minute, then the cascade, then its schedule', () => {
   const tech = {
     failed: { state: 'declined', class: 'TECH' },
     a: { state: 'declined', class: 'FIX' },
@@ -69,7 +69,7 @@ test('trouble at the issuer: once more after a minute, the cascade, then its own
   ]);
 });
 
-test('an alternative that may work later has a schedule of its own, one with wrong details has none', () => {
+test('a soft-declined alternative has its own schedule, one with invalid details has none', () => {
   const { state } = runUntilWait(begin(snapshot()), { a: LATER, b: { state: 'declined', class: 'FIX' } });
   expect(state.candidates.map((one) => `${one.payment_method_id} ${(one.not_before - NOW) / DAY}`)).toEqual([
     'failed 1',
@@ -87,7 +87,7 @@ test("the issuer's advice delays the schedule and never shortens it", () => {
   expect(at(NOW + 2 * DAY)).toBe(2);
 });
 
-test('a run that takes over goes on with the schedules where they stand', () => {
+test('a run that takes over continues the schedules', () => {
   const attempts = [1, 2].map((n) => attempt('failed', n, 'declined', 'LATER', NOW + (2 * n - 1) * DAY));
   const state = begin(snapshot({ ...noAlternatives, attempts, read_at: NOW + 4 * DAY }));
   expect(state.candidates).toEqual([
@@ -108,20 +108,20 @@ test('a clock that lags behind the schedule does not use a slot twice', () => {
   expect(next.candidates.map((one) => one.not_before)).toEqual([NOW + 3 * DAY]);
 });
 
-test('no reminder follows another word to the customer that came later than it was due', () => {
+test('no reminder follows a notice that was sent after the reminder was due', () => {
   const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {}, NOW + 4 * DAY);
   expect(runUntilWait(state, {}, NOW + 5 * DAY).done).not.toContain('notify reminder');
   expect(runUntilWait(state, {}, NOW + 7 * DAY).done).toContain('notify reminder');
 });
 
-test('of reminders that were missed only the last one goes out', () => {
+test('of several missed reminders only the last one is sent', () => {
   const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {});
   const late = runUntilWait(state, {}, NOW + 8 * DAY);
   expect(late.done.filter((step) => step === 'notify reminder')).toHaveLength(1);
   expect(late.state.notified_at).toBe(NOW + 8 * DAY);
 });
 
-test('the status names what comes next: the retry, the reminder, the end', () => {
+test('the status names the next action: retry, reminder or closing', () => {
   const status = (state: RecoveryState, now: number) =>
     statusOf(runUntilWait(state, { failed: LATER }, now).state, now);
   const state = begin(snapshot(noAlternatives));
@@ -154,18 +154,21 @@ test('a waiting recovery reads the graph at least daily: a method whose signal w
 });
 
 test.each<[string, Parameters<typeof snapshot>[1], string, number, boolean]>([
-  ['the failed method as it was', 'FIX', 'failed', NOW - DAY, false],
+  ['the failed method, unchanged', 'FIX', 'failed', NOW - DAY, false],
   ['the failed method, corrected', 'FIX', 'failed', NOW + HOUR, true],
-  ['a method that became eligible without a change of its own', 'FIX', 'other', NOW - DAY, true],
-  ['after a hard decline a method that was there before', 'HARD', 'other', NOW - DAY, false],
-  ['after a hard decline a method that was added since', 'HARD', 'other', NOW + HOUR, true],
-])('what a reading finds is tried if it is news: %s', (_, failureClass, id, changed_at, tried) => {
-  const { state } = runUntilWait(begin(snapshot(noAlternatives, failureClass)), {});
-  const { done } = runUntilWait(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
-  expect(done.includes(`charge ${id}`)).toBe(tried);
-});
+  ['a method that became eligible without a change', 'FIX', 'other', NOW - DAY, true],
+  ['after a hard decline, a method that existed before', 'HARD', 'other', NOW - DAY, false],
+  ['after a hard decline, a method added since', 'HARD', 'other', NOW + HOUR, true],
+])(
+  'a method found by rereading is charged if it is new or changed: %s',
+  (_, failureClass, id, changed_at, tried) => {
+    const { state } = runUntilWait(begin(snapshot(noAlternatives, failureClass)), {});
+    const { done } = runUntilWait(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
+    expect(done.includes(`charge ${id}`)).toBe(tried);
+  },
+);
 
-test('a method that declined since is news only once it has changed again', () => {
+test('a method that declined since is charged only once it has changed again', () => {
   const attempts = [attempt('a', 1, 'declined', 'FIX', NOW + HOUR)];
   const state = begin(snapshot({ ...noAlternatives, attempts }, 'FIX'));
   const found = (changed_at: number) => ({ methods: [{ payment_method_id: 'a', changed_at }] });
@@ -173,7 +176,7 @@ test('a method that declined since is news only once it has changed again', () =
   expect(runUntilWait(state, {}, NOW + DAY, found(NOW + 2 * HOUR)).done).toContain('charge a');
 });
 
-test('what another process closed meanwhile ends the run without a word of its own', () => {
+test('an obligation closed by another process ends the run without a notice', () => {
   const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {});
   const { payment_id, customer_id } = state;
   const closed: ClosedObligation = {
@@ -186,7 +189,7 @@ test('what another process closed meanwhile ends the run without a word of its o
   expect(runUntilWait(state, {}, NOW + DAY, { closed }).done).toEqual(['reread', 'finish']);
 });
 
-test('a suspended customer is neither charged nor written to, until reinstated', () => {
+test('a suspended customer is neither charged nor notified until reinstated', () => {
   const suspended = evolve(begin(snapshot(noAlternatives)), {
     fact: 'customer_status',
     status: 'suspended',
@@ -197,13 +200,13 @@ test('a suspended customer is neither charged nor written to, until reinstated',
   expect(runUntilWait(reinstated, {}, NOW + HOUR).done[0]).toBe('notify no_alternative');
 });
 
-test('a suspension that outlasts the window ends the recovery, without a word', () => {
+test('a suspension that outlasts the window ends the recovery without a notice', () => {
   const suspended = evolve(begin(snapshot()), { fact: 'customer_status', status: 'suspended', at: NOW });
   const { done } = runUntilWait(suspended, {}, NOW + 14 * DAY, { customer_status: 'suspended' });
   expect(done).toEqual(['close exhausted by window_over', 'finish']);
 });
 
-test('a suspension ends the window also of a recovery that another obligation had held up', () => {
+test('the window also ends during a suspension of a recovery blocked by another obligation', () => {
   const blockedState = evolve(begin(snapshot({}, 'FIX')), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
@@ -215,7 +218,7 @@ test('a suspension ends the window also of a recovery that another obligation ha
   expect(label(decide(state, state.closes_at))).toBe('close exhausted by window_over');
 });
 
-test('a charge that is claimed is not sent once the customer is known to be suspended', () => {
+test('a claimed charge is not sent once the customer is suspended', () => {
   const claimedState = evolve(begin(snapshot()), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
@@ -226,7 +229,7 @@ test('a charge that is claimed is not sent once the customer is known to be susp
   expect(runUntilWait(state, {}).done).toEqual(['record not_sent', 'wait for customer_status']);
 });
 
-test('a recovery that is cancelled while nobody can find out about a charge goes on asking a person', () => {
+test('a recovery cancelled with an unresolved charge under review stays under review', () => {
   const unresolvedCharge = {
     key: 'recovery:invoice-1:a:1',
     payment_method_id: 'a',
@@ -247,7 +250,7 @@ test('the recovery of an erased customer is cancelled', () => {
   expect(runUntilWait(erased, {}).done).toEqual(['close cancelled by customer_erased', 'finish']);
 });
 
-test('while another obligation stands in the way the window stands still, and after a day the customer hears', () => {
+test('while blocked by another obligation the clock is stopped, and after a day the customer is notified', () => {
   let state = evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
@@ -268,7 +271,7 @@ test('while another obligation stands in the way the window stands still, and af
   expect(state.closes_at).toBe(NOW + 28 * DAY);
 });
 
-test('a ceiling that lasts for weeks does not keep the customer waiting for a word', () => {
+test('a ceiling that lasts for weeks does not delay the customer’s notice', () => {
   const refused = evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
@@ -279,7 +282,7 @@ test('a ceiling that lasts for weeks does not keep the customer waiting for a wo
   expect(runUntilWait(runUntilWait(refused, {}).state, {}, NOW + 9 * DAY).done).toContain('charge a');
 });
 
-test('an authentication that is complete at the gateway is confirmed, one that has paid is found out', () => {
+test('an authenticated payment is confirmed, and one that has succeeded is resolved', () => {
   const { state } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
   const stepAfter = (payment: 'confirmable' | 'succeeded' | 'payable') =>
     label(decide(evolve(state, { fact: 'authenticated', payment, at: NOW }), NOW));
@@ -288,7 +291,7 @@ test('an authentication that is complete at the gateway is confirmed, one that h
   expect(stepAfter('payable')).toBe('wait for authentication');
 });
 
-/** The next step, when the clock is kept. */
+/** The next step after the clock is stored. */
 function next(state: RecoveryState, now: number): Step {
   const step = decide(state, now);
   return step.do === 'keep_clock'
@@ -296,16 +299,16 @@ function next(state: RecoveryState, now: number): Step {
     : step;
 }
 
-test('while the money that the customer has authenticated is on its way, nothing is charged, and its end is found out', () => {
+test('while an authenticated payment is processing nothing is charged, and its outcome is resolved', () => {
   const { state } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
   const paying = { fact: 'authenticated', payment: 'processing', gateway_ref: 'pi_1', at: NOW } as const;
   const waits = evolve(state, paying);
   expect(next(waits, NOW)).toMatchObject({ do: 'wait', until: NOW + HOUR });
-  // The other method's day has come meanwhile.
+  // The other method's retry is due meanwhile.
   const later = NOW + 2 * DAY;
   const still = evolve(waits, { fact: 'looked_up', payment: 'processing', at: later });
   expect(next(still, later)).toMatchObject({ do: 'wait', until: later + DAY });
-  // The gateway says that it has changed.
+  // A gateway update arrives.
   const changed = evolve(still, { fact: 'charge_heard', at: later });
   expect(decide(changed, later)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_1' });
   const looked = (payment: 'succeeded' | 'adopted') =>
@@ -314,7 +317,7 @@ test('while the money that the customer has authenticated is on its way, nothing
   expect(label(looked('adopted'))).toBe('reread');
 });
 
-test('behind an old unresolved charge on the same card the claim is tried rarely, and at once when it is freed', () => {
+test('behind an old unresolved charge on the same card the claim is retried rarely, and immediately when freed', () => {
   const claim = (since: number) =>
     evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
       fact: 'claim_answered',
@@ -329,7 +332,7 @@ test('behind an old unresolved charge on the same card the claim is tried rarely
   expect(label(decide(evolve(claim(NOW - 9 * DAY), { fact: 'claim_freed' }), NOW))).toBe('claim a:1');
 });
 
-test('a payment that a stopped recovery was told of is adopted first, so that closing cancels it', () => {
+test('the reported payment of a stopped recovery is adopted first, so that closing cancels it', () => {
   const state = begin(snapshot({ gateway_payment_ref: 'pi_9' }, 'STOP'));
   expect(runUntilWait(state, {}).done).toEqual([
     'look_up',
@@ -341,13 +344,13 @@ test('a payment that a stopped recovery was told of is adopted first, so that cl
   expect(label(decide(paid, NOW))).toBe('close paid_elsewhere by gateway_payment_succeeded');
 });
 
-test('retryNow tries what our own fault stopped on the failed method first', () => {
+test('retryNow after a configuration error charges the failed method first', () => {
   const { state } = runUntilWait(begin(snapshot({}, 'CONFIG')), {});
   const now = evolve(state, { fact: 'retry_now', alternatives: ['a'], at: NOW + 5 * MINUTE });
   expect(label(decide(now, NOW + 5 * MINUTE))).toBe('claim failed:1');
 });
 
-test('an instrument that another obligation holds in doubt is passed over, and tried once it is free', () => {
+test('a card blocked by another obligation is skipped and charged once it is free', () => {
   const blockedState = evolve(begin(snapshot({}, 'FIX')), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
@@ -366,7 +369,7 @@ test.each([
   ['unknown', undefined, 'unknown'],
   ['declined', 'FIX', 'charging'],
 ] as const)(
-  'a claim that another run has resolved as %s counts as that outcome',
+  'a claim that another run resolved as %s counts with that outcome',
   (became, declineClass, phase) => {
     const state = evolve(begin(snapshot({}, 'FIX')), {
       fact: 'claim_answered',

@@ -6,7 +6,7 @@ import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 import { sealAddress } from './seal-address.ts';
 
-/** An address with its customer's edge to it, as the graph has it: the streets are sealed. */
+/** An address with its customer's edge to it as stored in the graph: the streets are encrypted. */
 export interface StoredAddress {
   address_id: string;
   type: AddressDetails['type'];
@@ -32,12 +32,12 @@ const READ_ADDRESSES = `
     s.first_shipped AS first_shipped, s.last_shipped AS last_shipped, s.proven AS proven
   ORDER BY is_default DESC, last_shipped DESC, address_id`;
 
-/** Every address of a customer, unproven ones too; defaults first, then the last shipped to. */
+/** All addresses of a customer, including unproven ones; defaults first, then the most recently shipped to. */
 export async function readAddresses(reader: Reader, customerId: string): Promise<StoredAddress[]> {
   return reader.read<StoredAddress>(READ_ADDRESSES, { customer_id: customerId });
 }
 
-/** Opens the streets. */
+/** Decrypts the streets. */
 export function openAddress(stored: StoredAddress, key: DataKey): StoredAddress {
   const open = (field: 'street1' | 'street2', sealed: string) =>
     key.open(sealed, 'Address', stored.address_id, field);
@@ -49,8 +49,8 @@ export function openAddress(stored: StoredAddress, key: DataKey): StoredAddress 
 }
 
 /**
- * The addresses of a locked customer inside a command. Each change appends its event; the customer's proven addresses of
- * one type have exactly one default, and when it leaves, the last one shipped to takes its place.
+ * The addresses of a locked customer within a command. Each change appends its event. A customer's proven addresses of
+ * one type have exactly one default; if it is removed, the one most recently shipped to becomes the default.
  */
 export class AddressBook {
   readonly #tx: CommandTx;
@@ -63,14 +63,14 @@ export class AddressBook {
     this.#addresses = addresses;
   }
 
-  /** @throws PersonaError address_not_found: not this customer's, or not proven to be */
+  /** @throws PersonaError address_not_found: it is not this customer's, or unproven */
   find(addressId: string): Readonly<StoredAddress> {
     const address = this.#addresses.find((candidate) => candidate.address_id === addressId);
     if (address?.proven) return address;
     throw new PersonaError('address_not_found', `customer ${this.#customerId} has no address ${addressId}`);
   }
 
-  /** @returns whether the address is the default of its type now */
+  /** @returns whether the address is now the default of its type */
   add(addressId: string, details: AddressDetails, options: { is_default: boolean }): boolean {
     const { type, is_verified = false } = details;
     const is_default = options.is_default || this.#defaultOf(type) === undefined;
@@ -81,7 +81,7 @@ export class AddressBook {
     return is_default;
   }
 
-  /** Replaces what the address says; it has to be verified anew unless `details` says that it is. */
+  /** Replaces the address's details; if they differ, it becomes unverified unless `details` says otherwise. */
   replace(address: Readonly<StoredAddress>, details: AddressDetails): void {
     const changes = this.#changes(address, details);
     const isChanged = Object.keys(changes).length > 0;
@@ -98,7 +98,7 @@ export class AddressBook {
     if (address.is_verified !== is_verified) this.#update(address, { is_verified });
   }
 
-  /** Makes it the default of its type; `false` gives the place to another, if there is one. */
+  /** Makes the address the default of its type; `false` makes another one the default, if there is one. */
   setDefault(address: Readonly<StoredAddress>, is_default: boolean): void {
     if (address.is_default === is_default) return;
     if (is_default) {

@@ -34,7 +34,7 @@ const defaults = async (customer_id: string) =>
     .filter((entry) => entry.is_default)
     .map((entry) => entry.address_id);
 
-test('the first of each type is the default; another takes its place when it is chosen, or when the default goes', async () => {
+test('the first address of a type is the default until another is chosen, or the default is removed', async () => {
   const customer_id = await newCustomer();
   const first = await add(customer_id);
   const second = await add(customer_id, { street1: '2 Main Street' });
@@ -54,7 +54,7 @@ test('the first of each type is the default; another takes its place when it is 
   expect(await defaults(customer_id)).toHaveLength(2);
 });
 
-test('an address that says something else has to be verified anew; the same words change nothing', async () => {
+test('an address with new details becomes unverified; the same details change nothing', async () => {
   const customer_id = await newCustomer();
   const address = { ...home, is_verified: true };
   const { address_id } = await addAddress(graph, testHeader(), { customer_id, address, by: 'service' });
@@ -71,7 +71,7 @@ test('an address that says something else has to be verified anew; the same word
   });
 });
 
-test('a stale version, another customer’s address and a suspended customer’s wish are refused', async () => {
+test('a stale version, another customer’s address and a suspended customer’s request are refused', async () => {
   const [customer_id, other] = [await newCustomer(), await newCustomer()];
   const address_id = await add(customer_id);
   const ref = { address_id, by, address: home };
@@ -87,7 +87,7 @@ test('a stale version, another customer’s address and a suspended customer’s
   });
 });
 
-test('a login does not spoil an edit; the same command twice is one', async () => {
+test('a login does not make an edit stale, and a repeated command adds one address', async () => {
   const customer_id = await newCustomer();
   const header = testHeader();
   const input = { customer_id, address: home, by };

@@ -15,16 +15,16 @@ interface AddressRef {
   expected_version?: number;
 }
 
-/** `changed`: false, it was so already, and no event was written. `version` is the customer's. */
+/** `changed` is false if there was nothing to change and no event was written. `version` is the customer's. */
 interface EditedAddress {
   changed: boolean;
   version: number;
 }
 
 /**
- * Adds an address. The first one of its type is the default, as is one that asks to be.
- * @param input.address as `readAddress` (domain) gives it
- * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish)
+ * Adds an address. The first of its type becomes the default, as does one with `is_default`.
+ * @param input.address as returned by `readAddress` (domain)
+ * @throws PersonaError customer_not_found, customer_suspended (requested by the customer)
  */
 export async function addAddress(
   graph: Graph,
@@ -42,7 +42,7 @@ export async function addAddress(
 }
 
 /**
- * Replaces what an address says. An address that says something else has to be verified anew.
+ * Replaces an address's details. If they differ, the address has to be verified again.
  * @throws PersonaError customer_not_found, customer_suspended, address_not_found, stale_version
  */
 export async function updateAddress(
@@ -65,7 +65,7 @@ export async function removeAddress(
   return edit(graph, header, 'removeAddress', input, (book, address) => book.remove(address));
 }
 
-/** Runs one change of one address. */
+/** Runs one change of one address as a command. */
 async function edit(
   graph: Graph,
   header: CommandHeader,

@@ -3,7 +3,7 @@ import type { SealedAddress } from '../../domain/events.ts';
 import type { AddressDetails } from '../../domain/onboarding-types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 
-/** Seals what the log must not show of an address. */
+/** Encrypts the fields of an address that the log must not contain in plaintext. */
 export function sealAddress(key: DataKey, addressId: string, details: AddressDetails): SealedAddress {
   const { street1, street2, city, zip_code, state = null, country } = details;
   const seal = (field: string, value: string) => key.seal(value, 'Address', addressId, field);
@@ -17,7 +17,7 @@ export function sealAddress(key: DataKey, addressId: string, details: AddressDet
   };
 }
 
-/** What the node of an address holds open, and the text by which the same address elsewhere is found. */
+/** The fields that the address's node has in plaintext, and the key by which the same address elsewhere is found. */
 export function openSealedAddress(
   key: DataKey,
   addressId: string,

@@ -23,7 +23,7 @@ const ltvOf = async (id: string) =>
   (await graph.read<{ ltv: number }>('MATCH (c:Customer {id: $id}) RETURN c.ltv_minor AS ltv', { id }))[0]
     ?.ltv;
 
-test('each addition counts once, in whatever order and however often its event comes', async () => {
+test('each addition counts once, in any order and however often its event is delivered', async () => {
   const customer_id = await newCustomer(100);
   const events = Array.from({ length: 12 }, (_, n) => ({ id: randomUUID(), add_minor: n }));
   const delivered = [...events, ...events].sort(() => Math.random() - 0.5);
@@ -35,7 +35,7 @@ test('each addition counts once, in whatever order and however often its event c
   });
 });
 
-test('of valuations the newest stays, and additions come on top of it', async () => {
+test('the newest total is kept, and additions are added to it', async () => {
   const customer_id = await newCustomer(0);
   const at = (day: number) => `2026-01-0${day}T00:00:00Z`;
   await adjust(customer_id, { total_minor: 500 }, randomUUID(), at(3));
@@ -49,7 +49,7 @@ test('of valuations the newest stays, and additions come on top of it', async ()
   expect(await ltvOf(customer_id)).toBe(0);
 });
 
-test('no value becomes negative, and a customer exists once', async () => {
+test('negative and fractional amounts are refused, and so is a second customer with the same id', async () => {
   const customer_id = await newCustomer(5);
   for (const change of [{ add_minor: -1 }, { total_minor: -1 }, { add_minor: 0.5 }])
     await expect(adjust(customer_id, change)).rejects.toMatchObject({ type: 'invalid_argument' });

@@ -3,13 +3,13 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 
-/** What an event says of a customer's life-time value: so much more, or what it is as a whole. */
+/** A change of a customer's lifetime value: an addition, or a new total. */
 export type LtvChange = { add_minor: number } | { total_minor: number };
 
 /**
- * Changes a customer's life-time value, once per event of a caller. Additions count in any order; of valuations the
- * newest stays, whatever order they come in.
- * @param header.occurredAt when the value was so
+ * Changes a customer's lifetime value, once per event of a caller. Additions apply in any order; of totals the newest
+ * is kept, in whichever order they arrive.
+ * @param header.occurredAt when the value was determined
  * @param input.event_id the event's id at its caller
  * @throws PersonaError invalid_argument (a negative amount), customer_not_found, idempotency_key_reused
  */
@@ -21,7 +21,7 @@ export async function adjustLtv(
   const { customer_id, event_id, reason, change } = input;
   const [field, amount] = Object.entries(change)[0] ?? ['', Number.NaN];
   if (!Number.isSafeInteger(amount) || amount < 0)
-    throw validationError([{ field, message: 'must be a whole number of minor units, at least 0' }]);
+    throw validationError([{ field, message: 'must be an integer of minor units, at least 0' }]);
   const keyedHeader = { ...header, idempotencyKey: `ltv:${event_id}` };
   return runCommand(graph, keyedHeader, 'adjustLtv', input, async (tx) => {
     const { ltv_minor: before, ltv_observed_at = '' } = await tx.lockCustomer(customer_id);

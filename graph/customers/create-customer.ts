@@ -6,9 +6,9 @@ import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 
 export interface NewCustomer {
-  /** A UUID that nobody has; absent: a new one. */
+  /** An unused UUID; absent: a new one is generated. */
   customer_id?: string;
-  /** In capitals; default `NEW`. */
+  /** In upper case; default `NEW`. */
   segment?: string;
   locale?: string;
   /** Minor units of the reporting currency, at least 0. */
@@ -19,8 +19,8 @@ export interface NewCustomer {
 const EXISTS = 'MATCH (c:Customer {id: $customer_id}) RETURN c.id AS id';
 
 /**
- * A customer without anything that would let others recognise them: an import, an account made by hand. Checkout's way
- * is `onboard`.
+ * Creates a customer without identifiers, methods or devices: for an import, or an account that is created manually.
+ * Checkout uses `onboard`.
  * @throws PersonaError customer_exists
  */
 export async function createCustomer(
@@ -32,7 +32,7 @@ export async function createCustomer(
     const { customer_id = uuidv7(), gateway_customer_ref: reference } = input;
     lockIdentities(tx, [`customer:${customer_id}`]);
     const [known] = await tx.run(EXISTS, { customer_id });
-    if (known) throw new PersonaError('customer_exists', `there is a customer ${customer_id} already`);
+    if (known) throw new PersonaError('customer_exists', `customer ${customer_id} already exists`);
     tx.beginStream('customer', customer_id);
     const sealed =
       reference && tx.keyOf(customer_id).seal(reference, 'Customer', customer_id, 'gateway_customer_ref');

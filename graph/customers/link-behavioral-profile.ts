@@ -10,7 +10,7 @@ const PROFILE_OF = `
   ORDER BY b.last_updated DESC, profile_id LIMIT 1`;
 
 /**
- * Links the baseline that Chimera made for a customer; a newer one takes the place of the older.
+ * Links the baseline that Chimera created for a customer; a newer one replaces the older.
  * @throws PersonaError invalid_argument (the reference is empty), customer_not_found
  */
 export async function linkBehavioralProfile(

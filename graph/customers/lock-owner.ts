@@ -1,11 +1,11 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 
-/** Who asks for a change: the customer, signed in, or a service. */
+/** Who requests a change: the customer, signed in, or a service. */
 export type Requester = 'customer' | 'service';
 
 /**
- * Locks a customer for a change. What a suspended customer asks for is refused.
+ * Locks a customer for a change. A request by a suspended customer is refused.
  * @throws PersonaError customer_not_found, customer_suspended
  */
 export async function lockOwner(

@@ -9,7 +9,7 @@ export interface MatchResolution {
   customer_id: string;
   other_customer_id: string;
   status: 'confirmed' | 'rejected';
-  /** Why; it stands in the event. */
+  /** Recorded in the event. */
   reason: string;
 }
 
@@ -20,9 +20,9 @@ const MATCH = `
   RETURN startNode(match).id AS customer_id, endNode(match).id AS other_customer_id, match.status AS status`;
 
 /**
- * Records what a person decided about a suggestion that two customers are one. It merges nothing; a rejected pair is not
- * suggested again.
- * @throws PersonaError customer_not_found, relationship_not_found, illegal_transition (decided the other way before)
+ * Records an operator's decision about a suggestion that two customers are the same. It merges nothing; a rejected pair
+ * is not suggested again.
+ * @throws PersonaError customer_not_found, relationship_not_found, illegal_transition (already decided the other way)
  */
 export async function resolveIdentityMatch(
   graph: Graph,
@@ -39,8 +39,8 @@ export async function resolveIdentityMatch(
 }
 
 /**
- * The same of two locked customers. Both may have suggested the other: the decision is about the two of them.
- * @returns whether it was open until now
+ * The same for two locked customers. There may be a suggestion in each direction: the decision applies to both.
+ * @returns whether a suggestion was open until now
  */
 export async function resolveSuggestion(
   tx: CommandTx,
@@ -53,12 +53,12 @@ export async function resolveSuggestion(
   if (matches.length === 0) {
     throw new PersonaError(
       'relationship_not_found',
-      `nothing suggests that customers ${customer_id} and ${other_customer_id} are one`,
+      `there is no suggested match of customers ${customer_id} and ${other_customer_id}`,
     );
   }
   const conflicting = matches.find((match) => match.status !== 'suggested' && match.status !== status);
   if (conflicting)
-    throw new PersonaError('illegal_transition', `the match is ${conflicting.status} already, not ${status}`);
+    throw new PersonaError('illegal_transition', `the match is already ${conflicting.status}, not ${status}`);
   const open = matches.filter((match) => match.status === 'suggested');
   for (const match of open) {
     tx.append({

@@ -5,9 +5,9 @@ import type { Graph } from '../graph.ts';
 import { getOpenObligations } from '../recovery/queries.ts';
 
 /**
- * Suspends a customer or lifts the suspension. The status it already has is no change.
- * @param input.reason - whose decision or which rule; it stands in the event
- * @returns also, where it changed, the payments whose open recoveries are to get `customerStatusChanged`
+ * Suspends a customer or lifts the suspension. Setting the current status changes nothing.
+ * @param input.reason - whose decision or which rule; recorded in the event
+ * @returns also, if the status changed, the payments whose open recoveries are to receive `customerStatusChanged`
  * @throws PersonaError customer_not_found
  */
 export async function setCustomerStatus(

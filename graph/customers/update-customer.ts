@@ -18,11 +18,11 @@ import { lockOwner, type Requester } from './lock-owner.ts';
 
 export interface CustomerUpdate {
   customer_id: string;
-  /** `null` takes it away; absent: as it is. */
+  /** `null` removes it; absent: unchanged. */
   locale?: string | null;
-  /** In capitals. */
+  /** In upper case. */
   segment?: string;
-  /** The whole list: what is not in it is taken away, what is new is unverified. Absent: as it is. */
+  /** The complete list: identifiers not in it are removed, new ones are unverified. Absent: unchanged. */
   identifiers?: { type: IdentifierDetails['type']; value: string }[];
   by: Requester;
   /** The profile's `changed_seq`, if it must not have changed since. */
@@ -30,9 +30,9 @@ export interface CustomerUpdate {
 }
 
 /**
- * Changes a customer's profile in one step: language, segment, identifiers.
- * @throws PersonaError invalid_argument, customer_not_found, customer_suspended (a customer's own wish), stale_version,
- * identifier_belongs_to_other_customer
+ * Changes a customer's profile in one command: language, segment, identifiers.
+ * @throws PersonaError invalid_argument, customer_not_found, customer_suspended (requested by the customer),
+ * stale_version, identifier_belongs_to_other_customer
  */
 export async function updateCustomer(
   graph: Graph,
@@ -46,7 +46,7 @@ export async function updateCustomer(
   );
   return runCommand(graph, header, 'updateCustomer', body, async (tx) => {
     if (identifiers !== undefined) {
-      // Also those that are there and may be taken away: onboardings decide by them.
+      // Also the existing ones, which may be removed: onboardings decide by them.
       const presentHashes = (await readIdentifiers(tx, customer_id)).map((entry) => entry.value_hash);
       lockIdentities(tx, [...presentHashes, ...identifiers.flatMap(({ hashes }) => hashes)]);
     }

@@ -12,7 +12,7 @@ const newCustomer = async () => (await createCustomer(graph, testHeader(), {})).
 const link = (customer_id: string, fingerprint: string) =>
   linkDevice(graph, testHeader(), { customer_id, device: { fingerprint, user_agent: 'UA' }, by, policy });
 
-test('a family on one tablet: one device, an edge each', async () => {
+test('customers who share a device have one device node, with an edge each', async () => {
   const fingerprint = randomUUID();
   const family = await Promise.all(Array.from({ length: 5 }, newCustomer));
   const linked = await Promise.all(family.map((id) => link(id, fingerprint)));
@@ -22,7 +22,7 @@ test('a family on one tablet: one device, an edge each', async () => {
   await expect(link(String(family[0]), '0000-0000')).rejects.toMatchObject({ type: 'invalid_argument' });
 });
 
-test('logins count in any order, and the newest one is the last', async () => {
+test('logins count in any order, and last_login is the newest', async () => {
   const customer_id = await newCustomer();
   const { device_id } = await link(await newCustomer(), randomUUID());
   const login = (day: number) =>

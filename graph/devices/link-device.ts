@@ -13,7 +13,7 @@ import { registerDevice, recordSighting } from './sightings.ts';
 
 export interface LinkedDevice {
   device_id: string;
-  /** False: nobody had used the device before. */
+  /** False: the device was not known before. */
   known: boolean;
   login_count: number;
   /** The customer's. */
@@ -26,9 +26,9 @@ const DEVICE_OF = `
   RETURN d.id AS device_id LIMIT 1`;
 
 /**
- * Links a device to a customer by its fingerprint: the device is registered if nobody has used it, and the login is
- * counted. A device may be shared; the others' edges stay as they are.
- * @throws PersonaError invalid_argument (a fingerprint that identifies nothing), customer_not_found, customer_suspended
+ * Links a device to a customer by its fingerprint: an unknown device is registered, and the login is counted. A device
+ * may be shared; other customers' edges do not change.
+ * @throws PersonaError invalid_argument (a blocked fingerprint), customer_not_found, customer_suspended
  */
 export async function linkDevice(
   graph: Graph,
@@ -42,7 +42,9 @@ export async function linkDevice(
 ): Promise<LinkedDevice> {
   const { customer_id, device: details, by, policy } = input;
   if (isBlocked('device_fingerprint', details.fingerprint, policy.onboarding.blockedValues))
-    throw validationError([{ field: 'device.fingerprint', message: 'must identify a device' }]);
+    throw validationError([
+      { field: 'device.fingerprint', message: 'must not be a placeholder or blocked value' },
+    ]);
   return runCommand(graph, header, 'linkDevice', { customer_id, details, by }, async (tx) => {
     const hashes = graph.blindIndex.hashes('fingerprint', details.fingerprint);
     lockIdentities(tx, hashes);
@@ -56,7 +58,7 @@ export async function linkDevice(
 }
 
 /**
- * Counts a login from a device that is known by its id, at the command's `occurredAt`; the first one links it.
+ * Counts a login from a device given by its id, at the command's `occurredAt`; the first one links it.
  * @throws PersonaError customer_not_found, customer_suspended, device_not_found
  */
 export async function recordDeviceLogin(

@@ -14,7 +14,7 @@ const LOGIN = `
   MATCH (c)-[l:LOGGED_IN_FROM]->(d)
   RETURN l.login_count AS login_count, l.last_login AS last_login, l.proven AS proven`;
 
-/** `undefined`: this customer never used that device. */
+/** `undefined`: this customer has never used this device. */
 export async function findLogin(
   tx: CommandTx,
   customerId: string,
@@ -32,9 +32,9 @@ export async function requireLogin(tx: CommandTx, customerId: string, deviceId: 
 }
 
 /**
- * One more login of a locked customer from a device; the first one makes the edge. An older login counts, and moves
- * `last_login` not back; `proven` once is proven for good.
- * @param login the edge as it is; absent: there is none
+ * Records a login of a locked customer from a device; the first one creates the edge. An older login counts, but does
+ * not move `last_login` back; once `proven`, the edge stays proven.
+ * @param login the current edge, if there is one
  */
 export function recordLogin(
   tx: CommandTx,

@@ -3,7 +3,7 @@ import type { DeviceDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CommandTx } from '../command-tx.ts';
 
-/** Begins a device's stream. @returns its id */
+/** Starts a device's stream. @returns its id */
 export function registerDevice(tx: CommandTx, details: DeviceDetails, policy: Pick<Policy, 'trust'>): string {
   const id = uuidv7();
   tx.beginStream('device', id);
@@ -21,7 +21,7 @@ export function registerDevice(tx: CommandTx, details: DeviceDetails, policy: Pi
   return id;
 }
 
-/** Where and with what a locked device was seen last; an older sight changes nothing. */
+/** Records the IP address and user agent of a locked device; an older sighting than the last changes nothing. */
 export function recordSighting(
   tx: CommandTx,
   details: Pick<DeviceDetails, 'ip' | 'user_agent'>,

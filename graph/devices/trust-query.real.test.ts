@@ -26,7 +26,7 @@ const query = trustQuery(
   RETURN ${trusted} AS trusted`,
 );
 
-test('the graph and the rule agree on whom to trust, with a half-life and without', async () => {
+test('the query and the rule agree on which devices are trusted, with a half-life and without', async () => {
   const score = fc.integer({ min: 0, max: 100 }).map((hundredths) => hundredths / 100);
   const device = fc.record({
     score,
@@ -62,14 +62,14 @@ test('the graph and the rule agree on whom to trust, with a half-life and withou
   expect(answers.size).toBe(2);
 });
 
-test('a device whose observation has worn off lends no trust, wherever it is asked', async () => {
+test('a device whose trust score has decayed is not trusted, in any query', async () => {
   const defaultPolicy = readPolicy();
   const wallet = await customerWithCards(graph, defaultPolicy, { cards: 2 });
   const [failed = '', other = ''] = wallet.methods;
   const { customer_id } = wallet;
   const { trusted_devices } = await getCustomerContext(graph, { customer_id, policy: defaultPolicy });
   const device_id = String(trusted_devices[0]?.device_id);
-  // 0.9, observed this moment: 0.7 in a half-life.
+  // 0.9, observed now: 0.7 after one half-life.
   await updateDeviceTrustScore(graph, testHeader(), {
     ...{ device_id, trust_score: 0.9 },
     observed_at: new Date(Date.now() + 1_000).toISOString(),
@@ -110,7 +110,7 @@ test('a device whose observation has worn off lends no trust, wherever it is ask
   expect(await ids(decaying)).not.toContain(other);
 });
 
-test('customers are found by a device that is trusted now', async () => {
+test('customers are found by a device that is currently trusted', async () => {
   const policy = readPolicy();
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
   const brand = randomUUID();

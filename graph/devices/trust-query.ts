@@ -1,6 +1,6 @@
 import type { Policy } from '../../domain/policy.ts';
 
-// `coalesce` keeps the planner from beginning at the index of all trusted devices while the graph is small.
+// `coalesce` keeps the planner from starting at the index of all trusted devices while the graph is small.
 const AS_STORED = 'coalesce(d.trust_score, 0.0) >= $threshold';
 
 const AGE = '$trust_now - d.trust_observed_at.epochMillis';
@@ -10,11 +10,11 @@ const DECAYED = `
     ELSE d.trust_score * ${WEIGHT} + $trust_initial * (1 - ${WEIGHT}) END >= $threshold`;
 
 /**
- * A query that asks whether the device `d` is trusted, in two wordings: policy without a half-life compares the stored
- * score and pays nothing for the other. The rule itself is `isTrusted` of `domain/trust.ts`.
+ * A query with the condition that the device `d` is trusted, in two variants: without a half-life in the policy, it
+ * only compares the stored score. The rule itself is `isTrusted` in `domain/trust.ts`.
  *
- * @param buildQuery - the query around that condition
- * @returns picks the wording for a policy; it takes the parameters of `trustParameters`
+ * @param buildQuery - builds the query around the condition
+ * @returns selects the variant for a policy; the query takes the parameters of `trustParameters`
  */
 export function trustQuery(
   buildQuery: (isTrusted: string) => string,

@@ -18,9 +18,9 @@ const newDevice = async () => String((await login(randomUUID())).device_id);
 const rate = (device_id: string, trust_score: number, observed_at: string, expected_version?: number) =>
   updateDeviceTrustScore(graph, testHeader(), { device_id, trust_score, observed_at, expected_version });
 
-test('a newer observation counts, an older one changes nothing', async () => {
+test('a newer observation is applied, an older one changes nothing', async () => {
   const id = await newDevice();
-  // Nobody had observed it: even an old observation says more than the initial score.
+  // The device was never observed: even an old observation replaces the initial score.
   expect(await rate(id, 0.8, '2020-01-02T00:00:00Z')).toMatchObject({
     applied: true,
     version: 2,
@@ -42,7 +42,7 @@ test('a newer observation counts, an older one changes nothing', async () => {
   });
 });
 
-test('in whatever order observations arrive at once, the newest stays', async () => {
+test('of concurrent observations the newest is kept, in any order', async () => {
   const id = await newDevice();
   const observations = Array.from({ length: 20 }, (_, n) => n).sort(() => Math.random() - 0.5);
   await Promise.all(
@@ -51,7 +51,7 @@ test('in whatever order observations arrive at once, the newest stays', async ()
   expect(await getDevice(graph, { device_id: id })).toMatchObject({ trust_score: 19 / 20 });
 });
 
-test('one event names up to 25 of a shared device’s customers, and how many there are', async () => {
+test('one event lists up to 25 of a shared device’s customers, and their number', async () => {
   const fingerprint = randomUUID();
   const id = String((await login(fingerprint)).device_id);
   for (let n = 0; n < 26; n += 1) await login(fingerprint);

@@ -18,31 +18,31 @@ export interface TrustScoreUpdate {
 
 export interface TrustScoreResult {
   device: { device_id: string; trust_score: number; trust_observed_at?: string; changed_seq: number };
-  /** False: an older observation, and nothing changed. */
+  /** False: the observation is older than the current one, and nothing changed. */
   applied: boolean;
   /** The device's. */
   version: number;
-  /** How many customers log in from it. */
+  /** Number of customers who log in from it. */
   linked_customers: number;
-  /** Up to 25 of them, those whom the change concerns first hand. */
+  /** Up to 25 of them. */
   customer_ids: string[];
 }
 
 const MAX_NAMED_CUSTOMERS = 25;
 
-// Counting one kind of edge of one node reads its degree; a kiosk's hundred thousand customers are not walked.
+// Counting one type of edge of one node reads its degree, without traversing a kiosk's hundred thousand customers.
 const DEVICE_CUSTOMERS = `
   MATCH (d:Device {id: $device_id})
   RETURN COUNT { (d)<-[:LOGGED_IN_FROM]-() } AS linked_customers,
     COLLECT { MATCH (d)<-[:LOGGED_IN_FROM]-(c:Customer) RETURN c.id LIMIT $named } AS customer_ids`;
 
-/** How many customers log in from a device, and up to 25 of them. */
+/** The number of customers who log in from a device, and up to 25 of them. */
 interface DeviceCustomers {
   linked_customers: number;
   customer_ids: string[];
 }
 
-/** Whom a change of a locked device concerns. */
+/** The customers affected by a change of a locked device. */
 export async function readDeviceCustomers(tx: CommandTx, deviceId: string): Promise<DeviceCustomers> {
   const [row] = await tx.run<DeviceCustomers>(DEVICE_CUSTOMERS, {
     device_id: deviceId,
@@ -51,7 +51,7 @@ export async function readDeviceCustomers(tx: CommandTx, deviceId: string): Prom
   return row ?? { linked_customers: 0, customer_ids: [] };
 }
 
-/** May an observation of that moment still change the device's score? */
+/** Whether an observation at this time is not older than the device's current one. */
 export function isNewerObservation(
   device: Pick<DeviceNode, 'trust_observed_at'>,
   observedAt: string,
@@ -81,8 +81,8 @@ export function setTrustScore(
 }
 
 /**
- * Sets a device's trust score, unless a newer observation has been seen. One event in the device's stream, however
- * many customers share it.
+ * Sets a device's trust score, unless a newer observation was applied. It appends one event to the device's stream,
+ * however many customers share it.
  * @throws PersonaError invalid_argument, device_not_found, stale_version
  */
 export async function updateDeviceTrustScore(

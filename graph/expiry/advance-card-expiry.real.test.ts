@@ -33,7 +33,7 @@ async function holderOf(cards = 1): Promise<{ expiring: ExpiringCards; holder: H
   return { expiring, holder: await expiring.createHolder({ cards }) };
 }
 
-/** One step of a card, with so many days left. */
+/** Advances a card, with `daysLeft` days until its last day. */
 function advance(
   expiring: ExpiringCards,
   { customer_id, cards }: Holder,
@@ -60,7 +60,7 @@ const methodOf = async ({ customer_id, cards }: Holder, card = 0) =>
     ({ payment_method_id }) => payment_method_id === cards[card]?.payment_method_id,
   );
 
-test('of many runs at once one decides, and the notice is due under its id', async () => {
+test('of concurrent runs only one makes the notice due', async () => {
   const { expiring, holder } = await holderOf();
   const [{ payment_method_id } = expect.fail()] = holder.cards;
   const steps = await Promise.all(
@@ -79,7 +79,7 @@ test('of many runs at once one decides, and the notice is due under its id', asy
   ]);
 });
 
-test('a card that is another customer’s at the gateway is put aside, and neither charged, noticed nor ended, until it is the customer’s again', async () => {
+test('a card attached to another customer at the gateway is quarantined: not charged, notified or expired until it is the customer’s again', async () => {
   const { expiring, holder } = await holderOf(2);
   const { customer_id, cards } = holder;
   const [{ payment_method_id } = expect.fail(), { payment_method_id: failed } = expect.fail()] = cards;
@@ -115,7 +115,7 @@ test('a card that is another customer’s at the gateway is put aside, and neith
   expect(await alternatives()).toEqual([payment_method_id]);
 });
 
-test('the same run once more gets the first answer', async () => {
+test('a repeated run returns the first result', async () => {
   const { expiring, holder } = await holderOf();
   const first = await advance(expiring, holder, { daysLeft: 20, key: 'same' + expiring.lastDay });
   expect(first).toMatchObject({ result: 'notified', notice: { template: 'card_expiring' } });
@@ -123,10 +123,10 @@ test('the same run once more gets the first answer', async () => {
   expect(await noticesOf(holder.customer_id)).toHaveLength(1);
 });
 
-test('a card goes through its stages to its end, and another takes its place', async () => {
+test('a card passes its stages until it expires, and another card becomes the default', async () => {
   const { expiring, holder } = await holderOf(2);
   const results: string[] = [];
-  // Doubled and late runs, and one whose clock is behind.
+  // Repeated and late runs, and one whose clock is behind.
   for (const daysLeft of [61, 60, 59, 31, 30, 30, 45, 3, 0, 0])
     results.push((await advance(expiring, holder, { daysLeft })).result);
   const nothing = 'nothing';
@@ -155,7 +155,7 @@ test('a card goes through its stages to its end, and another takes its place', a
   });
 });
 
-test('a card that is no default, and seldom used, has no notice and ends without a word', async () => {
+test('a rarely used card that is not the default expires without a notice', async () => {
   const { expiring, holder } = await holderOf(2);
   expect(await advance(expiring, holder, { daysLeft: 20, card: 1 })).toMatchObject({ result: 'nothing' });
   expect(await advance(expiring, holder, { daysLeft: -1, card: 1 })).toEqual({
@@ -167,7 +167,7 @@ test('a card that is no default, and seldom used, has no notice and ends without
 });
 
 test.each([20, -1])(
-  'with %d days left newer details are written down, and nobody hears of it',
+  'with %d days left newer details are recorded, and no notice is due',
   async (daysLeft) => {
     const { expiring, holder } = await holderOf();
     const expiry_year = Number(expiring.lastDay.slice(0, 4)) + 3;
@@ -184,10 +184,10 @@ test.each([20, -1])(
 );
 
 test.each([
-  ['other first', [1, 0], [0]],
+  ['other card first', [1, 0], [0]],
   ['default first', [0, 1], [0]],
 ])(
-  'of two cards that end with one month only the default’s end is noticed: %s',
+  'of two cards that expire in the same month, only the default has a notice: %s',
   async (_, order, noticed) => {
     const { expiring, holder } = await holderOf(2);
     for (const card of order)
@@ -201,7 +201,7 @@ test.each([
   },
 );
 
-test('newer details of a customer who owes something are left to a process that lasts', async () => {
+test('newer details of a customer with open obligations are left to a separate workflow', async () => {
   const { expiring, holder } = await holderOf();
   const { customer_id, cards } = holder;
   const failure = failureOf({ customer_id, methods: cards.map((card) => card.payment_method_id) });
@@ -216,7 +216,7 @@ test('newer details of a customer who owes something are left to a process that 
   expect(await advance(expiring, holder, { daysLeft: 20 })).toMatchObject({ result: 'notified' });
 });
 
-test('details that leave the month as it is are written down, and the notice is due all the same', async () => {
+test('newer details that do not change the expiry are recorded, and the notice is still due', async () => {
   const { expiring, holder } = await holderOf();
   expect(await advance(expiring, holder, { daysLeft: 20, found: { funding: 'debit' } })).toMatchObject({
     result: 'notified',
@@ -224,7 +224,7 @@ test('details that leave the month as it is are written down, and the notice is 
   expect(await methodOf(holder)).toMatchObject({ funding: 'debit' });
 });
 
-test('a card that the gateway has detached leaves the wallet', async () => {
+test('a card that was detached at the gateway is removed from the wallet', async () => {
   const { expiring, holder } = await holderOf();
   const detached = { gateway_customer_ref: undefined };
   expect(await advance(expiring, holder, { daysLeft: 20, found: detached })).toMatchObject({
@@ -234,7 +234,7 @@ test('a card that the gateway has detached leaves the wallet', async () => {
   expect(await noticesOf(holder.customer_id)).toEqual([]);
 });
 
-test('a card that was removed, renewed or ended while the run went on is left alone', async () => {
+test('a card that was removed, renewed or expired during the run does not change', async () => {
   const { expiring, holder } = await holderOf(3);
   const { customer_id, cards } = holder;
   const [removed, renewed] = cards.map(({ payment_method_id }) => ({ customer_id, payment_method_id }));
@@ -250,7 +250,7 @@ test('a card that was removed, renewed or ended while the run went on is left al
   expect(await noticesOf(customer_id)).toMatchObject([{ stage: 'card_expired' }]);
 });
 
-test('suspended customers hear nothing; once they are active again, the next run writes', async () => {
+test('a suspended customer gets no notice; once active again, the next run makes one due', async () => {
   const { expiring, holder } = await holderOf();
   const { customer_id } = holder;
   const status = (status: 'suspended' | 'active') =>
@@ -270,7 +270,7 @@ test('suspended customers hear nothing; once they are active again, the next run
   });
 });
 
-test('a later stage takes the place of a notice that nobody could send', async () => {
+test('the notice of a later stage replaces one that was not sent', async () => {
   const { expiring, holder } = await holderOf();
   const first = (await advance(expiring, holder, { daysLeft: 60 })).notice?.notification_id ?? '';
   const second = (await advance(expiring, holder, { daysLeft: 10 })).notice?.notification_id ?? '';

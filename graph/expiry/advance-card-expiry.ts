@@ -15,31 +15,31 @@ import { getOpenObligations } from '../recovery/queries.ts';
 import { changedDetails } from '../wallet/changed-details.ts';
 import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
 
-/** What became of a card whose month ends. */
+/** The result of one step of an expiring card. */
 export interface CardStep {
   /**
-   * `updated`: the gateway has newer details of it, it left the wallet there, or it was put aside as another customer's; `notified`: a notice is due;
-   * `expired`: its month is over; `nothing`: it was seen to meanwhile, or nobody is to be written to.
+   * `updated`: the gateway has newer details of it, it was detached there, or it was quarantined as another customer's;
+   * `notified`: a notice is due; `expired`: its month is over; `nothing`: handled meanwhile, or no notice is due.
    */
   result: 'updated' | 'notified' | 'expired' | 'nothing';
-  /** It may be charged no more: recoveries want to know. */
+  /** The card may no longer be charged: recoveries are to be signalled. */
   concerns_recoveries: boolean;
   /**
-   * It has newer details, which open recoveries wait for, and nothing was written: a process that lasts is to read them,
-   * write them down and signal those recoveries. Once they are written no scan finds the card again to do that.
+   * The card has newer details, which open recoveries wait for, and nothing was written: a workflow is to read them,
+   * record them and signal those recoveries. Once they are recorded, no scan would find the card again to do that.
    */
   is_to_be_followed?: true;
-  /** What is due from now on until it was sent. */
+  /** The notice that is due until it has been sent. */
   notice?: { notification_id: string; template: CardNoticeTemplate };
 }
 
 /**
- * Takes a card one step towards its end: brings it to what the gateway has read of it, and only if that leaves its month
- * as it is, decides about a notice, or ends it. Whatever is decided stands in the card, so that of several runs, at once
- * or one after the other, one decides.
+ * Advances an expiring card by one step: applies the gateway's current details and, only if its expiry is unchanged,
+ * makes a notice due or expires the card. The decision is recorded on the card, so that of several runs, concurrent or
+ * consecutive, only one decides.
  *
- * @param input.expires_on the last day for which it was found, `YYYY-MM-DD`: with another one it is left alone
- * @param input.found as read at the gateway; no part of what a repeat is compared by
+ * @param input.expires_on the last day with which the scan found it, `YYYY-MM-DD`; if it has changed, nothing is done
+ * @param input.found as read at the gateway; not compared when the command is repeated
  * @throws PersonaError customer_not_found
  */
 export async function advanceCardExpiry(
@@ -58,9 +58,9 @@ export async function advanceCardExpiry(
   return runCommand(graph, header, 'rollCard', { ...ids, expires_on }, async (tx): Promise<CardStep> => {
     const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
     const before = wallet.methods.find((method) => method.payment_method_id === payment_method_id);
-    // Seen to meanwhile: as it is now, another run may find it due again.
+    // Handled meanwhile: in its current state, another run may find it due again.
     if (before?.status !== 'active' || before.expires_on !== expires_on) return withoutReceipt(tx, 'nothing');
-    // It ends with no month of this wallet's, and its customer is not written to about a stranger's.
+    // Another customer's card neither expires in this wallet nor causes a notice to this customer.
     if (isAttachedToOtherCustomer(found, customer.gateway_customer_ref)) {
       const isNewMismatch = wallet.setMismatch(payment_method_id, OTHER_OWNER);
       return {
@@ -69,7 +69,7 @@ export async function advanceCardExpiry(
       };
     }
     if (isQuarantined(before)) wallet.setMismatch(payment_method_id, null);
-    // As it was before its end takes it from it.
+    // Read before expiry clears it.
     const { is_default: wasDefault } = before;
     if (hasNewerDetails(tx, { customer, method: before, found })) {
       const openObligations = await getOpenObligations(tx, customer_id);
@@ -101,7 +101,7 @@ interface ExpiryDecisionInput {
   wasDefault: boolean;
 }
 
-/** Ends the card, or says that its customer is to be written to; `undefined`: there is nothing to do. */
+/** Expires the card, or decides that its customer is to be notified; `undefined`: there is nothing to do. */
 function decide({
   customer,
   wallet,
@@ -114,14 +114,14 @@ function decide({
   | undefined {
   const card = wallet.find(payment_method_id);
   const isActive = card.status === 'active';
-  // Newer details of a card that is over may have ended it by themselves.
+  // Newer details of a card past its expiry may already have set it to `expired`.
   const stage = isActive ? stageOf(expires_on, scan.now, scan.stages) : 'card_expired';
   if (stage === undefined) return undefined;
   const isNew = customer.status === 'active' && isNewStage(expires_on, stage, card.expiry_noticed);
   if (stage === 'card_expired') {
     if (isActive) wallet.changeStatus(payment_method_id, 'expired', 'its month is over');
-    // Of a card that nothing would have been charged on unasked, nobody needs to hear.
-    // One that became the default only because that one ended was none when their month did.
+    // No notice for a card that would not have been charged automatically. A card that became the default only because
+    // another one expired was not the default when the month ended.
     return {
       stage,
       result: 'expired',
@@ -132,19 +132,19 @@ function decide({
   return mustNotify ? { stage, result: 'notified', mustNotify } : undefined;
 }
 
-/** One card is the default when its month ends: a customer who has had a notice of that has had the only one. */
+/** Only one card is the default when a month ends: a customer notified of that expiry gets no second notice. */
 function wasNotifiedOf(wallet: Wallet, expires_on: string): boolean {
   const ended = noticeKey(expires_on, 'card_expired');
   return wallet.methods.some(({ expiry_noticed }) => expiry_noticed === ended);
 }
 
-/** Nothing stands in the card that keeps the same from being decided anew. */
+/** The result is not stored, because nothing recorded on the card prevents a repeat from deciding again. */
 function withoutReceipt(tx: CommandTx, result: CardStep['result']): CardStep {
   tx.discardReceipt();
   return { result, concerns_recoveries: false };
 }
 
-/** Does the gateway have other details of the customer's method? */
+/** Whether the gateway has different details of the customer's method. */
 function hasNewerDetails(
   tx: CommandTx,
   {

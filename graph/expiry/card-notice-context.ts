@@ -2,15 +2,15 @@ import { monthOf } from '../../domain/expiry/calendar.ts';
 import type { NoticeMethod } from '../../domain/ports.ts';
 import type { Reader } from '../graph.ts';
 
-/** What a notice about a card may speak of. */
+/** What the text of a card notice needs. */
 export interface CardNoticeContext {
   payment_method: NoticeMethod;
   /** `YYYY-MM`. */
   expires: string;
 }
 
-// A card that is added again, or renewed, has another month or another notice; one that was taken out of the wallet, or
-// put aside, matters no more.
+// A card that was added again or renewed has another month or another notice; a removed or quarantined one is no longer
+// relevant.
 const READ_CARD = `
   MATCH (p:PaymentMethod {id: $payment_method_id})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
   WHERE p.notice_due = $notification_id AND p.status IN ['active', 'expired'] AND p.removed_at IS NULL
@@ -18,7 +18,7 @@ const READ_CARD = `
     AND (p.status = 'expired') = ($notification_id CONTAINS ':card_expired:')
   RETURN p.brand AS brand, p.last_four AS last_four, p.expires_on AS expires_on`;
 
-/** `undefined`: it is not due any more, or what it says is not true any more. */
+/** `undefined`: the notice is no longer due, or its content is outdated. */
 export async function getCardNoticeContext(
   reader: Reader,
   notice: { payment_method_id: string; notification_id: string },

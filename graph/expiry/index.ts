@@ -1,4 +1,4 @@
-/** Cards whose month ends, and what their customers are to hear of it. */
+/** Expiring cards, and the notices about them. */
 
 export { type CardNoticeContext, getCardNoticeContext } from './card-notice-context.ts';
 export { findCardNoticesDue } from './notices-due.ts';

@@ -1,7 +1,7 @@
 import type { CardNoticeTemplate } from '../../domain/ports.ts';
 import type { Reader } from '../graph.ts';
 
-/** A notice about a card that its customer has not got yet. */
+/** A notice about a card that has not been sent to its customer yet. */
 export interface CardNoticeDue {
   notification_id: string;
   customer_id: string;
@@ -9,8 +9,8 @@ export interface CardNoticeDue {
   template: CardNoticeTemplate;
 }
 
-// By the notice, whose id begins with the card's: one index gives the due ones and their order. Of an erased customer there
-// is nobody to write to.
+// By the notice, whose id starts with the card's id: one index yields the due ones in order. An erased customer cannot
+// be notified.
 const CARD_NOTICES_DUE = `
   MATCH (p:PaymentMethod)
   USING INDEX SEEK p:PaymentMethod(notice_due)
@@ -25,9 +25,9 @@ function templateOf(notificationId: string): CardNoticeTemplate {
 }
 
 /**
- * What customers are still to hear of cards whose month ends. A page, in the order of the notifications' ids.
+ * Due notices about expiring cards: one page, ordered by notification id.
  *
- * @param input.after the last one of the page before, or empty
+ * @param input.after the last one of the previous page, or empty
  */
 export async function findCardNoticesDue(
   reader: Reader,

@@ -42,16 +42,16 @@ import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
 const policy = readPolicy();
 const graph = await testGraph();
 
-/** Two cards, the second is the default; the device's score is 0.9. */
+/** A customer with two cards, the first of which is the default, and a device with the score 0.9. */
 async function suspect() {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
   const [device] = await getDevices(graph, { customer_id });
   const [payment_method_id = '', other = ''] = methods;
   const ids = { case_id: randomUUID(), customer_id, device_id: String(device?.device_id), payment_method_id };
-  // The device was rated a moment ago; clocks of others may run ahead, by ten minutes at most.
+  // The device was rated just now; reported times may be ahead by ten minutes at most.
   const started = Date.now();
   let minutes = 0;
-  /** `minutes`: since the beginning; absent: a minute after the one before. */
+  /** `minutes`: since the start; absent: one minute after the previous report. */
   const report = (
     outcome: FraudOutcomeReport['outcome'],
     change: Partial<FraudOutcomeReport> & { minutes?: number } = {},
@@ -77,7 +77,7 @@ async function suspect() {
   return { ...ids, other, report, decide, now };
 }
 
-test('a confirmed fraud takes everything at once, and a cleared one gives it back', async () => {
+test('confirmed fraud changes card, customer and device, and a cleared case restores them', async () => {
   const { report, now, payment_method_id, other } = await suspect();
   const before = await now();
   expect(before).toMatchObject({
@@ -94,11 +94,11 @@ test('a confirmed fraud takes everything at once, and a cleared one gives it bac
   });
   expect(await now()).toEqual({ method: 'compromised', default: other, customer: 'suspended', score: 0 });
   await report('cleared');
-  // The default passed on to the other card, which may keep it: nobody took it back from there.
+  // The other card became the default and remains so: `cleared` does not change the default.
   expect(await now()).toEqual({ ...before, default: other });
 });
 
-test('what others changed since is not undone', async () => {
+test('changes that were overwritten since are not undone', async () => {
   const { report, decide, now, customer_id, payment_method_id, device_id } = await suspect();
   await report('suspected', { new_trust_score: 0.2 });
   const change = { customer_id, payment_method_id, reason: 'test' };
@@ -113,7 +113,7 @@ test('what others changed since is not undone', async () => {
   expect(await now()).toMatchObject({ method: 'failed', customer: 'suspended', score: 0.4 });
 });
 
-test('what was compromised before the case stays so, whatever the case finds', async () => {
+test('a card that was compromised before the case remains so, whatever the outcome', async () => {
   const { report, now, customer_id, payment_method_id } = await suspect();
   const stolen = { customer_id, payment_method_id, status: 'compromised' as const, reason: 'stolen' };
   await updatePaymentMethodStatus(graph, testHeader(), stolen);
@@ -122,7 +122,7 @@ test('what was compromised before the case stays so, whatever the case finds', a
   expect(await now()).toMatchObject({ method: 'compromised', customer: 'active' });
 });
 
-test('an outcome older than the last one of its case changes nothing; repeats act once', async () => {
+test('an outcome older than the last one of its case changes nothing; a repeated outcome is applied once', async () => {
   const { report, now, case_id, customer_id } = await suspect();
   await report('confirmed_fraud', { minutes: 9 });
   expect(await report('cleared', { minutes: 8 })).toMatchObject({
@@ -138,7 +138,7 @@ test('an outcome older than the last one of its case changes nothing; repeats ac
   expect(await now()).toMatchObject({ method: 'active', customer: 'active', score: 0.9 });
 });
 
-test('a case is one customer’s, and names only what that one has', async () => {
+test('a case belongs to one customer, and names only that customer’s methods', async () => {
   const { report, ...one } = await suspect();
   const other = await suspect();
   await report('challenge_passed', { new_trust_score: 0.8 });
@@ -155,7 +155,7 @@ test('a case is one customer’s, and names only what that one has', async () =>
   expect(await one.now()).toMatchObject({ method: 'active', customer: 'active', score: 0.8 });
 });
 
-test('a suspension returns the recoveries to be signalled, and so does its end', async () => {
+test('a suspension returns the recoveries to signal, and so does lifting it', async () => {
   const { report, customer_id, payment_method_id, other } = await suspect();
   const failure = failureOf({ customer_id, methods: [payment_method_id, other] });
   const opening = { failure, policy, now: Date.now(), claim_first: false };
@@ -167,7 +167,7 @@ test('a suspension returns the recoveries to be signalled, and so does its end',
   expect(await report('cleared')).toMatchObject(cleared);
 });
 
-test('a suspicion waits for a person, whose decision suspends the customer or undoes what the case changed', async () => {
+test('a suspected case is reviewed by an operator, who suspends the customer or undoes the case’s changes', async () => {
   const { report, decide, now, case_id, customer_id } = await suspect();
   const before = await now();
   await report('suspected', { new_trust_score: 0.3 });
@@ -185,13 +185,13 @@ test('a suspicion waits for a person, whose decision suspends the customer or un
     ...{ customer_id, customer_status: 'suspended', outcome: 'suspended_in_review' },
     notice_due: `fraud:${case_id}:account_suspended:1`,
   });
-  // Nothing is decided twice, and our clock says nothing of the order of Chimera's outcomes.
+  // A review is decided once, and Persona's clock does not determine the order of Chimera's outcomes.
   expect(await decide('clear')).toMatchObject({ applied: false, customer_status: 'suspended' });
   expect(await report('cleared')).toMatchObject({ applied: true, customer_status: 'active' });
   expect(await now()).toEqual({ ...before, default: expect.any(String) });
 });
 
-test('a decision of ours takes no place in the order of Chimera’s outcomes', async () => {
+test('a review decision does not affect the order of Chimera’s outcomes', async () => {
   const { report, decide } = await suspect();
   await report('suspected', { minutes: -2 });
   await decide('clear');
@@ -211,7 +211,7 @@ test('a later outcome ends the review, an older one does not', async () => {
   expect(await decide('suspend')).toMatchObject({ applied: false, customer_status: 'active' });
 });
 
-test('what two cases ask for alike is undone once neither does', async () => {
+test('a change that two cases hold is undone once neither holds it', async () => {
   const one = await suspect();
   const { report, now } = one;
   const before = await now();
@@ -220,7 +220,7 @@ test('what two cases ask for alike is undone once neither does', async () => {
   const stillHeld = { method: 'compromised', customer: 'suspended' };
   await report('cleared');
   expect(await now()).toMatchObject(stillHeld);
-  // Confirmed once more, and cleared in the other order.
+  // Confirmed again, and cleared in the other order.
   await report('confirmed_fraud');
   await report('cleared', { case_id: other_case });
   expect(await now()).toMatchObject(stillHeld);
@@ -228,7 +228,7 @@ test('what two cases ask for alike is undone once neither does', async () => {
   expect(await now()).toMatchObject({ method: before.method, customer: 'active' });
 });
 
-test('a fraud that is confirmed after it was cleared suspends anew, and writes to the customer once', async () => {
+test('fraud that is confirmed after it was cleared suspends again, and notifies the customer once', async () => {
   const { report, now, case_id, customer_id } = await suspect();
   await report('confirmed_fraud');
   const { notice_due: notification_id = '' } = await requireFraudCase(graph, case_id);
@@ -254,7 +254,7 @@ test('a card that its customer removed while it was compromised may be added aga
   });
 });
 
-test('what an earlier release wrote when a compromised card was removed is mended by its migration', async () => {
+test('the migration corrects what an earlier release wrote when a compromised card was removed', async () => {
   const { report, customer_id, payment_method_id } = await suspect();
   await report('confirmed_fraud');
   const header = testHeader();
@@ -272,7 +272,7 @@ test('what an earlier release wrote when a compromised card was removed is mende
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
 
-test('a card that its customer removed stays compromised while another case holds it so', async () => {
+test('a card that its customer removed remains compromised while another case holds it', async () => {
   const { report, customer_id, payment_method_id } = await suspect();
   const other_case = randomUUID();
   await report('confirmed_fraud');
@@ -286,7 +286,7 @@ test('a card that its customer removed stays compromised while another case hold
   expect(await status()).toBe('inactive');
 });
 
-test('a card that is suspected while it is being verified stays so, and is verified once that is cleared', async () => {
+test('a card that is suspected during its verification remains failed, and is active once the case is cleared', async () => {
   const { report, customer_id } = await suspect();
   const token = randomToken();
   const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
@@ -305,7 +305,7 @@ test('a card that is suspected while it is being verified stays so, and is verif
   });
 });
 
-test('a new date lifts no suspicion; it is kept for when the suspicion is cleared', async () => {
+test('a new expiry date does not lift a suspicion, and is used once the suspicion is cleared', async () => {
   const { report, now, customer_id, payment_method_id, other } = await suspect();
   const ids = { customer_id, payment_method_id };
   const setExpiry = (expiry_year: number) =>
@@ -314,7 +314,7 @@ test('a new date lifts no suspicion; it is kept for when the suspicion is cleare
     });
   await report('suspected');
   expect(await setExpiry(2061)).toMatchObject({ changed: true, payment_method_status: 'failed' });
-  // Nor does what the gateway has newer, nor a date that is over, after which another one would.
+  // Nor do newer details at the gateway, nor a past date followed by a future one.
   const found = { token: 't', type: 'card', gateway_customer_ref: `cus_${customer_id}` } as const;
   const newer = { ...ids, found: { ...found, expiry_month: 5, expiry_year: 2020 } };
   expect(await followPaymentMethod(graph, testHeader(), newer)).toMatchObject({
@@ -326,7 +326,7 @@ test('a new date lifts no suspicion; it is kept for when the suspicion is cleare
   expect(await now()).toMatchObject({ method: 'active' });
 });
 
-test('a suspected card does not come back by being removed and added again, nor by another token', async () => {
+test('a suspected card is not reactivated by removing and adding it again, nor by another token', async () => {
   const { report, now, decide, customer_id, payment_method_id, other } = await suspect();
   const statusOnceVerified = async (token: string) => {
     const method = { type: 'card', token } as const;
@@ -349,23 +349,26 @@ test('a suspected card does not come back by being removed and added again, nor 
 
 test.each<[string, 'failed' | 'active', { expiry_month: number; expiry_year: number } | undefined]>([
   ['had been declined', 'failed', undefined],
-  ['was over', 'active', { expiry_month: 5, expiry_year: 2020 }],
-])('a card that %s before it was suspected comes back by no new date', async (_, afterwards, pastExpiry) => {
-  const { report, now, customer_id, payment_method_id } = await suspect();
-  const ids = { customer_id, payment_method_id };
-  const setExpiry = (details: { expiry_month: number; expiry_year: number }) =>
-    updatePaymentMethod(graph, testHeader(), { ...ids, by: 'customer', details });
-  if (pastExpiry) await setExpiry(pastExpiry);
-  else await updatePaymentMethodStatus(graph, testHeader(), { ...ids, status: 'failed', reason: 'test' });
-  const { method: before } = await now();
-  await report('suspected');
-  await setExpiry({ expiry_month: 5, expiry_year: 2062 });
-  expect(await now()).toMatchObject({ method: before });
-  await report('cleared');
-  expect(await now()).toMatchObject({ method: afterwards });
-});
+  ['had expired', 'active', { expiry_month: 5, expiry_year: 2020 }],
+])(
+  'a card that %s before it was suspected is not reactivated by a new expiry date',
+  async (_, afterwards, pastExpiry) => {
+    const { report, now, customer_id, payment_method_id } = await suspect();
+    const ids = { customer_id, payment_method_id };
+    const setExpiry = (details: { expiry_month: number; expiry_year: number }) =>
+      updatePaymentMethod(graph, testHeader(), { ...ids, by: 'customer', details });
+    if (pastExpiry) await setExpiry(pastExpiry);
+    else await updatePaymentMethodStatus(graph, testHeader(), { ...ids, status: 'failed', reason: 'test' });
+    const { method: before } = await now();
+    await report('suspected');
+    await setExpiry({ expiry_month: 5, expiry_year: 2062 });
+    expect(await now()).toMatchObject({ method: before });
+    await report('cleared');
+    expect(await now()).toMatchObject({ method: afterwards });
+  },
+);
 
-test('an early warning of the card’s bank outlasts a case that is cleared', async () => {
+test('an early fraud warning by the issuer outlasts a cleared case', async () => {
   const { report, now, customer_id, payment_method_id } = await suspect();
   await report('confirmed_fraud');
   await recordDispute(graph, testHeader(), {
@@ -380,7 +383,7 @@ test('an early warning of the card’s bank outlasts a case that is cleared', as
   expect(await now()).toMatchObject({ method: 'compromised', customer: 'active' });
 });
 
-test('an outcome of the future is refused, and would have made every later one look older', async () => {
+test('an outcome with a future time is refused, because every later one would appear older', async () => {
   const { report } = await suspect();
   await expect(report('cleared', { minutes: 11 })).rejects.toMatchObject({
     type: 'invalid_argument',
@@ -388,7 +391,7 @@ test('an outcome of the future is refused, and would have made every later one l
   });
 });
 
-test('outcomes of many cases at once leave what one after the other would', async () => {
+test('concurrent outcomes of many cases have the same result as consecutive ones', async () => {
   const { report, now, customer_id } = await suspect();
   const cases = Array.from({ length: 8 }, () => randomUUID());
   await Promise.all(cases.map((case_id) => report('confirmed_fraud', { case_id, minutes: 1 })));
@@ -402,10 +405,10 @@ test('outcomes of many cases at once leave what one after the other would', asyn
   expect(changes).toHaveLength(2);
 });
 
-test('a device that hundreds share is rated by one event, and nothing of the others is written or locked', async () => {
+test('a device shared by hundreds is rated by one event, and the other customers are neither written nor locked', async () => {
   const fingerprint = randomUUID();
   const sharers: string[] = [];
-  // All of them meet at the device's lock: as many at once as a busy machine lets through it in time.
+  // All of them contend for the device's lock: as many concurrently as a busy machine can process in time.
   for (let n = 0; n < 300; n += 10)
     sharers.push(
       ...(await Promise.all(
@@ -424,7 +427,7 @@ test('a device that hundreds share is rated by one event, and nothing of the oth
       { others },
     );
   const before = await versions();
-  // Whoever locked the others would wait for this transaction for ever.
+  // A command that locked the other customers would wait for this transaction indefinitely.
   const lockSession = graph.writeSession();
   const transaction = await lockSession.beginTransaction();
   await transaction.run('UNWIND $others AS id MATCH (c:Customer {id: id}) SET c.locked = true', { others });

@@ -14,14 +14,14 @@ import { FraudCase } from './fraud-case.ts';
 import { readCaseChanges } from './case-holds.ts';
 
 export interface FraudResult {
-  /** False: older than what this case has said before, or a decision about a review that is over; nothing changed. */
+  /** False: the outcome is older than the case's last one, or the review was already over; nothing changed. */
   applied: boolean;
   customer_status: 'active' | 'suspended';
-  /** Did this outcome change it? */
+  /** Whether this outcome changed the customer's status. */
   customer_status_changed: boolean;
   /** Methods that may be charged again. */
   restored: string[];
-  /** The payments whose open recoveries are to be told, where the customer's status changed or a method was restored. */
+  /** Payments whose open recoveries are to be signalled, if the customer's status changed or a method was restored. */
   recoveries: string[];
   /** The customer's. */
   version: number;
@@ -38,16 +38,16 @@ interface CaseRow {
   /** `FraudChanges` as JSON. */
   applied: string;
   state: string;
-  /** When the customer was to hear of a suspension by this case. */
+  /** When the notice of a suspension by this case became due. */
   notice_at: string | null;
 }
 
-/** A case with everything that its outcomes may change, read under its locks. */
+/** A case with everything that its outcomes may change, read under lock. */
 export interface LockedCase {
   customer: CustomerNode;
   wallet: Wallet;
   known?: CaseRow;
-  /** What other cases of the customer have changed and not undone. */
+  /** The changes by other cases of the customer that have not been undone. */
   otherCases: FraudChanges[];
 }
 
@@ -74,9 +74,9 @@ export async function lockCase(
 }
 
 /**
- * Applies what Chimera found out about a case of fraud, keeps what was before (specification: workflows, 5), and forgets
- * the message's accepted report. The outcomes of a case count in the order in which they happened; `cleared` undoes what
- * the case did and nobody changed since.
+ * Applies Chimera's outcome of a fraud case, stores the previous values (specification: workflows, 5), and deletes the
+ * message's accepted report. The outcomes of a case count in the order in which they happened; `cleared` undoes the
+ * changes by the case that were not overwritten since.
  * @param header.occurredAt the message's `occurred_at`
  * @throws PersonaError invalid_argument (a score outside 0–1, another customer's case, a time in the future),
  * customer_not_found, device_not_found, payment_method_not_found, idempotency_key_reused
@@ -89,7 +89,7 @@ export async function applyFraudOutcome(
   const { case_id, customer_id, new_trust_score: score, ...report } = message;
   if (score !== undefined && !(score >= 0 && score <= 1))
     throw validationError([{ field: 'new_trust_score', message: 'must be between 0 and 1' }]);
-  // A time far ahead would make every later outcome of the case look older.
+  // A time far in the future would make every later outcome of the case appear older.
   if (Date.parse(header.occurredAt) > graph.now() + CLOCK_SKEW_MS)
     throw validationError([{ field: 'occurred_at', message: 'must not be in the future' }]);
   const command = {
@@ -105,11 +105,11 @@ export async function applyFraudOutcome(
   });
 }
 
-/** What is done to a case, and by which words. */
+/** The outcome or decision that is applied to a case, and its reason. */
 export type CaseChange = Pick<FraudEvents['FraudOutcomeApplied'], 'outcome' | 'reason'> &
   Pick<FraudOutcomeReport, 'device_id' | 'payment_method_id' | 'new_trust_score'>;
 
-/** Applies an outcome, or what was decided in review, to a locked case. */
+/** Applies an outcome, or a review decision, to a locked case. */
 export async function applyCaseChange(
   tx: CommandTx,
   lockedCase: LockedCase & { case_id: string },
@@ -125,7 +125,7 @@ export async function applyCaseChange(
   });
   await applyOutcome(fraudCase, change);
   const customer_status_changed = customer.status !== before;
-  // A case writes to its customer once: a notification has one id (specification: workflows, 8).
+  // A case notifies its customer once: a notification has one id (specification: workflows, 8).
   const suspends = customer_status_changed && customer.status === 'suspended';
   const notice = suspends && !known?.notice_at ? { notice: suspensionNotificationId(case_id) } : {};
   const { changes: applied, restored } = fraudCase;
@@ -159,7 +159,7 @@ const NO_CHANGES: FraudChanges = { devices: [], payment_methods: [], customer: n
 async function applyOutcome(fraudCase: FraudCase, change: CaseChange): Promise<void> {
   const { outcome, device_id, payment_method_id, new_trust_score } = change;
   if (outcome === 'cleared') await fraudCase.undo();
-  // Our clock says nothing of the order of Chimera's observations.
+  // Persona's clock does not determine the order of Chimera's observations.
   if (outcome === 'cleared_in_review') await fraudCase.undo({ keepObservedAt: true });
   const score = new_trust_score ?? (outcome === 'confirmed_fraud' ? 0 : undefined);
   if (device_id !== undefined) await fraudCase.rateDevice(device_id, score);
@@ -167,7 +167,7 @@ async function applyOutcome(fraudCase: FraudCase, change: CaseChange): Promise<v
   if (outcome === 'confirmed_fraud' || outcome === 'suspended_in_review') fraudCase.suspend();
 }
 
-/** What an outcome makes of the method that it names. */
+/** The status that an outcome gives the method that it names. */
 const METHOD_STATUS: Readonly<Record<CaseChange['outcome'], 'failed' | 'compromised' | undefined>> = {
   challenge_passed: undefined,
   challenge_failed: 'failed',

@@ -1,13 +1,13 @@
 import type { FraudChanges } from '../../domain/fraud/events.ts';
 import type { Reader } from '../graph.ts';
 
-// Few: they begin at the index on their customer, whose lock each of them takes.
+// Few rows: the query starts at the index on the customer, whose lock every case takes.
 const CASES = `
   MATCH (f:FraudCase {customer_id: $customer_id})
   WHERE f.case_id <> $except
   RETURN f.applied AS applied`;
 
-/** What the cases of a customer have changed and not undone. @param except a case that is left out */
+/** The changes by a customer's cases that have not been undone. @param except a case to exclude */
 export async function readCaseChanges(
   reader: Reader,
   { customer_id, except = '' }: { customer_id: string; except?: string },
@@ -16,7 +16,7 @@ export async function readCaseChanges(
   return cases.map(({ applied }) => JSON.parse(applied) as FraudChanges);
 }
 
-/** The change by which one of these cases holds a method as it is; `undefined`: none does. */
+/** The change by which one of these cases holds a method in its current status; `undefined`: none does. */
 export function findHold(
   cases: readonly FraudChanges[],
   { payment_method_id, status_seq }: { payment_method_id: string; status_seq: number },
@@ -31,7 +31,7 @@ const IN_REVIEW = `
   WHERE f.state = 'needs_review'
   RETURN f.applied AS applied`;
 
-/** Is one of these methods suspected by a case of the customer's that still awaits a person? */
+/** Whether one of these methods is suspected in a case of the customer that is under review. */
 export async function isUnderReview(
   reader: Reader,
   { customer_id, methods }: { customer_id: string; methods: readonly string[] },

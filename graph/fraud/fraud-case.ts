@@ -9,13 +9,13 @@ import type { Wallet } from '../wallet/wallet.ts';
 import { findHold } from './case-holds.ts';
 
 /**
- * What a case of fraud has changed of a locked customer, and the next outcome's changes. Something that others changed
- * since the case did is no longer the case's to undo. What two cases ask for alike both hold: it is undone once neither
- * does (docs/decisions/0121).
+ * What a fraud case has changed for a locked customer, and the changes by its next outcome. A change that was
+ * overwritten since is not undone by the case. A state that two cases require is held by both, and undone once neither
+ * holds it (docs/decisions/11-fraud-cases.md).
  */
 export class FraudCase {
   readonly changes: FraudChanges;
-  /** Methods that are active again. */
+  /** Methods that became active again. */
   readonly restored: string[] = [];
   readonly #tx: CommandTx;
   readonly #customer: CustomerNode;
@@ -23,7 +23,7 @@ export class FraudCase {
   readonly #otherCases: readonly FraudChanges[];
   readonly #reason: string;
 
-  /** @param scene.others what other cases of the customer have changed and not undone */
+  /** @param context.otherCases the changes by other cases of the customer that have not been undone */
   constructor(
     tx: CommandTx,
     context: {
@@ -43,7 +43,7 @@ export class FraudCase {
   }
 
   /**
-   * @param score absent: the outcome has nothing to say about the device
+   * @param score absent: the outcome does not rate the device
    * @throws PersonaError device_not_found
    */
   async rateDevice(deviceId: string, score: number | undefined): Promise<void> {
@@ -61,8 +61,8 @@ export class FraudCase {
   }
 
   /**
-   * @param status absent: the outcome has nothing to say about the method
-   * @throws PersonaError payment_method_not_found: not this customer's
+   * @param status absent: the outcome does not change the method's status
+   * @throws PersonaError payment_method_not_found: it is not this customer's
    */
   markMethod(paymentMethodId: string, status: 'failed' | 'compromised' | undefined): void {
     const method = this.#wallet.methods.find((candidate) => candidate.payment_method_id === paymentMethodId);
@@ -83,11 +83,11 @@ export class FraudCase {
     if (kind === 'same') {
       if (isOwn) return;
       const hold = findHold(this.#otherCases, method);
-      // Declined before it was suspected, it is held as it is: newer details of the card would bring it back.
+      // Declined before it was suspected: held in that status, because newer card details would reactivate it.
       if (hold === undefined && status !== 'failed') return;
       before = hold?.status ?? currentStatus;
     } else if (kind === 'illegal') {
-      // So is one that was over before: a new date would bring it back.
+      // An expired card is held too: a new expiry date would reactivate it.
       if (currentStatus !== 'expired') return;
     } else {
       this.#wallet.changeStatus(paymentMethodId, status, this.#reason);
@@ -107,9 +107,9 @@ export class FraudCase {
   }
 
   /**
-   * Undoes what this case changed, nothing changed since, and no other case holds; but a card of which the issuer says
-   * that it is dead, or of whose bank an early warning of fraud has come, stays as it is.
-   * @param options.keepObservedAt a device's score counts as observed when the undone one was
+   * Undoes the changes by this case that were not overwritten since and that no other case holds. A card that its
+   * issuer declined as dead, or that has an early fraud warning, is not restored.
+   * @param options.keepObservedAt a restored device score keeps the observation time of the one that is undone
    */
   async undo({ keepObservedAt = false } = {}): Promise<void> {
     const { devices, payment_methods, customer } = this.changes;
@@ -137,19 +137,19 @@ export class FraudCase {
       (candidate) => candidate.payment_method_id === payment_method_id,
     );
     if (method?.status_seq !== seq || findHold(this.#otherCases, method)) return;
-    // What the card's bank has said meanwhile, Chimera does not take back.
+    // Chimera's outcome does not override the card issuer.
     if (hasEarlyWarning(method.disputes) || (await isCardDead(this.#tx, payment_method_id))) return;
-    // What its customer has taken out of the wallet meanwhile is not used again by being cleared, but may be added again.
+    // A method that its customer removed meanwhile is not reactivated when cleared, but may be added again.
     const removed = method.removed_at !== null;
-    // Its verification has come since, and found the case here.
+    // It was verified while the case held it.
     const verified = status === 'unverified' && method.gateway_type !== null;
-    // So has a date on which it is good again.
+    // It was renewed while the case held it.
     const renewed =
       status === 'expired' &&
       method.expires_on !== null &&
       !isExpired(method.expires_on, Date.parse(this.#tx.recordedAt));
     const restoredStatus = removed ? 'inactive' : verified || renewed ? 'active' : status;
-    // Held as it had been before.
+    // The case held it in the status that it had before.
     if (restoredStatus === method.status) return;
     this.#wallet.restoreStatus(payment_method_id, restoredStatus, this.#reason);
     if (restoredStatus === 'active') this.restored.push(payment_method_id);
@@ -178,7 +178,7 @@ const IS_CARD_DEAD = `
   WITH a WHERE a.card_dead AND a.state = 'declined'
   RETURN count(a) > 0 AS dead`;
 
-/** Has the issuer said of the card behind this method that it is lost, stolen or closed? */
+/** Whether the issuer has declined the card of this method as lost, stolen or closed. */
 async function isCardDead(tx: CommandTx, payment_method_id: string): Promise<boolean> {
   const [row] = await tx.run<{ dead: boolean }>(IS_CARD_DEAD, { payment_method_id });
   return row?.dead ?? false;

@@ -15,7 +15,7 @@ async function reportCase(outcome: 'suspected' | 'confirmed_fraud'): Promise<str
   return report.case_id;
 }
 
-test('reviews come the oldest first, each on one page', async () => {
+test('reviews are paged oldest first, each on one page', async () => {
   const cases: string[] = [];
   for (let n = 0; n < 5; n++) cases.push(await reportCase('suspected'));
   const found: string[] = [];
@@ -29,7 +29,7 @@ test('reviews come the oldest first, each on one page', async () => {
   expect(new Set(found).size).toBe(found.length);
 });
 
-test('suspensions that were not told of come page by page; what was decided a moment ago is left to its run', async () => {
+test('due suspension notices are paged; a recent suspension is left to its own run', async () => {
   const cases: string[] = [];
   for (let n = 0; n < 3; n++) cases.push(await reportCase('confirmed_fraud'));
   const all = async (before: number) => {

@@ -4,7 +4,7 @@ import { suspensionNotificationId } from '../../domain/workflow-contracts.ts';
 import type { Reader } from '../graph.ts';
 import type { NoticeDue } from '../recovery/notices-due.ts';
 
-// Of a customer who is gone no command writes anything.
+// No command writes for an erased or merged customer.
 const CASE = `
   MATCH (f:FraudCase {case_id: $case_id})
   MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erased', 'merged']
@@ -18,7 +18,7 @@ interface CaseRow extends Pick<KnownFraudCase, 'customer_id' | 'customer_status'
   notice_due: string | null;
 }
 
-/** A case as it is now; `undefined`: no outcome of it was ever applied, or its customer is gone. */
+/** The current state of a case; `undefined`: no outcome of it was applied, or its customer is erased or merged. */
 export async function getFraudCase(reader: Reader, case_id: string): Promise<KnownFraudCase | undefined> {
   const [row] = await reader.read<CaseRow>(CASE, { case_id });
   if (row === undefined) return undefined;
@@ -51,7 +51,7 @@ export async function findNewestFraudCase(
   return row?.case_id;
 }
 
-/** A suspicion that awaits a person. */
+/** A fraud case under review. */
 export interface FraudReview {
   case_id: string;
   customer_id: string;
@@ -60,7 +60,7 @@ export interface FraudReview {
   since: string;
 }
 
-// With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its properties.
+// With OR instead of CASE the planner seeks twice and sorts all rows; it needs all properties to use the index.
 const REVIEWS = `
   MATCH (f:FraudCase)
   USING INDEX SEEK f:FraudCase(state, review_since, case_id)
@@ -74,8 +74,8 @@ type FraudReviewCursor = Pick<FraudReview, 'since' | 'case_id'>;
 const FIRST_PAGE: FraudReviewCursor = { since: '1970-01-01T00:00:00Z', case_id: '' };
 
 /**
- * Cases that await a person, the oldest first: a page.
- * @param input.after the last one of the page before
+ * Cases under review, oldest first: one page.
+ * @param input.after the last one of the previous page
  */
 export function getFraudReviews(
   reader: Reader,
@@ -85,7 +85,7 @@ export function getFraudReviews(
   return reader.read<FraudReview>(REVIEWS, { after: { since, case_id }, limit });
 }
 
-// Of an erased customer there is nobody to write to, nor a stream to say so in.
+// An erased customer cannot be notified, and has no stream to record it in.
 const NOTICES_DUE = `
   MATCH (f:FraudCase)
   USING INDEX SEEK f:FraudCase(notice_due)
@@ -98,10 +98,10 @@ const NOTICES_DUE = `
 type Row = Pick<NoticeDue, 'customer_id' | 'notification_id' | 'due_since'> & { case_id: string };
 
 /**
- * Customers who are still to hear that they were suspended: a page, in the order of cases.
+ * Due notices of suspensions: one page, ordered by case.
  *
- * @param input.after the last case of the page before, or empty
- * @param input.before epoch milliseconds: what was decided later is left to its own run
+ * @param input.after the last case of the previous page, or empty
+ * @param input.before epoch milliseconds: later suspensions are left to their own workflow run
  * @returns `last`: the page's last case; absent: there are no more pages
  */
 export async function findSuspensionNoticesDue(

@@ -1,4 +1,4 @@
-/** Suspicions that wait for a person: what is decided about them, and that somebody was reminded. */
+/** Fraud cases under review: decisions about them, and reminders. */
 
 import type { FraudEvents } from '../../domain/fraud/events.ts';
 import type { ReviewDecision } from '../../domain/fraud/messages.ts';
@@ -14,8 +14,8 @@ const OUTCOMES: Readonly<Record<ReviewDecision['decision'], FraudEvents['FraudOu
   };
 
 /**
- * Carries out what was decided about a suspicion: `suspend` suspends the customer, `clear` undoes what the case changed.
- * A case that does not await a person any more stays as it is: a later outcome has ended the review.
+ * Applies a review decision: `suspend` suspends the customer, `clear` undoes the changes by the case. A case that is no
+ * longer under review does not change: a later outcome has ended the review.
  * @throws PersonaError fraud_case_not_found, customer_not_found (erased)
  */
 export async function decideFraudReview(
@@ -32,7 +32,7 @@ export async function decideFraudReview(
 }
 
 /**
- * Writes down that operations were reminded of a case that awaits a person.
+ * Records that the operators were reminded of a case under review.
  * @throws PersonaError fraud_case_not_found, customer_not_found (erased)
  */
 export async function remindOfFraudReview(

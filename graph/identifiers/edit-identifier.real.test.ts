@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import type { EventType } from '../../domain/events.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
   onboardingRequest,
@@ -38,7 +39,7 @@ const identifiersOf = async (customer_id: string) =>
     is_verified,
   }));
 
-test('an identifier is one customer’s, whatever its spelling, until it is taken away', async () => {
+test('an identifier belongs to one customer, in any spelling, until it is removed', async () => {
   const [first, second] = [await newCustomer(), await newCustomer()];
   const email = randomEmail();
   const { identifier_id } = await add(first, email.toUpperCase());
@@ -54,14 +55,14 @@ test('an identifier is one customer’s, whatever its spelling, until it is take
   ).rejects.toMatchObject({ type: 'identifier_not_found' });
 });
 
-test('two who want the same number at once: one gets it', async () => {
+test('of customers who add the same number concurrently, one gets it', async () => {
   const phone = randomPhone();
   const customers = await Promise.all(Array.from({ length: 6 }, newCustomer));
   const results = await Promise.allSettled(customers.map((id) => add(id, phone, 'phone_number')));
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
 });
 
-test('what came in by an unverified identifier becomes the customer’s own when it is verified', async () => {
+test('what was onboarded through an unverified identifier becomes proven when it is verified', async () => {
   const customer_id = await newCustomer();
   const value = randomEmail();
   const { identifier_id } = await add(customer_id, value);
@@ -91,7 +92,7 @@ test('what came in by an unverified identifier becomes the customer’s own when
   expect(await verifyDigitalIdentifier(graph, testHeader(), again)).toMatchObject({ changed: false });
 });
 
-test('what waited for an identifier that is taken away stays unproven', async () => {
+test('what was onboarded through an identifier that is removed remains unproven', async () => {
   const customer_id = await newCustomer();
   const value = randomEmail();
   const { identifier_id } = await add(customer_id, value);
@@ -106,7 +107,7 @@ test('what waited for an identifier that is taken away stays unproven', async ()
   expect(await getPaymentMethods(graph, { customer_id })).toEqual([]);
 });
 
-test('a profile’s list of identifiers is replaced as a whole, or not at all', async () => {
+test('a profile’s list of identifiers is replaced completely or not at all', async () => {
   const [customer_id, other] = [await newCustomer(), await newCustomer()];
   const [kept, gone, fresh, foreign] = [randomEmail(), randomPhone(), randomPhone(), randomEmail()];
   const { identifier_id } = await add(customer_id, kept);
@@ -141,7 +142,7 @@ test('a profile’s list of identifiers is replaced as a whole, or not at all', 
   expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ locale: 'de' });
 });
 
-test('a phone number without its country code is the same one everywhere the policy names a country', async () => {
+test('a phone number without its country code is normalised to the policy’s region in every command and query', async () => {
   const german = { ...policy, onboarding: { ...policy.onboarding, phoneRegion: 'DE' } };
   const number = randomPhone();
   const local = { type: 'phone_number', value: number.replace('+49', '0'), policy: german } as const;
@@ -155,16 +156,26 @@ test('a phone number without its country code is the same one everywhere the pol
 });
 
 type Ids = { customer_id: string; identifier_id: string };
-// What each does at the moment in which an onboarding brings the same e-mail.
-test.each<[string, (ids: Ids) => Promise<unknown>]>([
-  ['taken away', (ids) => removeDigitalIdentifier(graph, testHeader(), { ...ids, by })],
+// Each edit runs concurrently with an onboarding that has the same e-mail address.
+test.each<[string, EventType, (ids: Ids) => Promise<unknown>]>([
+  [
+    'removed',
+    'DigitalIdentifierRemoved',
+    (ids) => removeDigitalIdentifier(graph, testHeader(), { ...ids, by }),
+  ],
   [
     'replaced',
+    'DigitalIdentifierRemoved',
     ({ customer_id }) => updateCustomer(graph, testHeader(), { customer_id, identifiers: [], by, policy }),
   ],
-  ['verified', (ids) => verifyDigitalIdentifier(graph, testHeader(), { ...ids, by })],
   [
-    'verified by hand',
+    'verified',
+    'DigitalIdentifierVerified',
+    (ids) => verifyDigitalIdentifier(graph, testHeader(), { ...ids, by }),
+  ],
+  [
+    'verified manually',
+    'DigitalIdentifierVerified',
     ({ identifier_id: id }) =>
       updateNodeProperty(graph, testHeader(), {
         label: 'DigitalIdentifier',
@@ -173,33 +184,37 @@ test.each<[string, (ids: Ids) => Promise<unknown>]>([
         value: 'true',
       }),
   ],
-])('an identifier that is brought while it is %s proves what it proves once, or nothing', async (_, edit) => {
-  const before = await Promise.all(
-    Array.from({ length: 12 }, async () => {
-      const [customer_id, value] = [await newCustomer(), randomEmail()];
-      return { value, customer_id, identifier_id: (await add(customer_id, value)).identifier_id };
-    }),
-  );
-  await Promise.all(
-    before.flatMap(({ value, ...ids }, index) => {
-      const identifier = { type: 'email', value, is_verified: index % 2 === 0 } as const;
-      const request = onboardingRequest({
-        digital_identifiers: [identifier],
-        ...(index % 2 === 0 ? { customer_id: ids.customer_id } : {}),
-        payment_method_details: { type: 'card', token: randomToken() },
-      });
-      return [edit(ids), onboard(graph, testHeader(), { request, policy })];
-    }),
-  );
-  for (const { customer_id } of before) {
-    const [row] = await graph.read<{ types: string[] }>(
-      `MATCH (e:PersonaEvent {stream_id: $customer_id}) WITH e ORDER BY e.seq
-       RETURN [type IN collect(e.type) WHERE type STARTS WITH 'DigitalIdentifier'] AS types`,
-      { customer_id },
+])(
+  'an identifier that is onboarded while it is %s is verified at most once, and never after its removal',
+  async (_, edited, edit) => {
+    const before = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const [customer_id, value] = [await newCustomer(), randomEmail()];
+        return { value, customer_id, identifier_id: (await add(customer_id, value)).identifier_id };
+      }),
     );
-    const types = row?.types ?? [];
-    expect(types.filter((type) => type === 'DigitalIdentifierVerified').length).toBeLessThanOrEqual(1);
-    const gone = types.indexOf('DigitalIdentifierRemoved');
-    if (gone >= 0) expect(types.slice(gone)).not.toContain('DigitalIdentifierVerified');
-  }
-});
+    await Promise.all(
+      before.flatMap(({ value, ...ids }, index) => {
+        const identifier = { type: 'email', value, is_verified: index % 2 === 0 } as const;
+        const request = onboardingRequest({
+          digital_identifiers: [identifier],
+          ...(index % 2 === 0 ? { customer_id: ids.customer_id } : {}),
+          payment_method_details: { type: 'card', token: randomToken() },
+        });
+        return [edit(ids), onboard(graph, testHeader(), { request, policy })];
+      }),
+    );
+    for (const { customer_id } of before) {
+      const [row] = await graph.read<{ types: string[] }>(
+        `MATCH (e:PersonaEvent {stream_id: $customer_id}) WITH e ORDER BY e.seq
+       RETURN [type IN collect(e.type) WHERE type STARTS WITH 'DigitalIdentifier'] AS types`,
+        { customer_id },
+      );
+      const types = row?.types ?? [];
+      expect(types).toEqual(expect.arrayContaining(['DigitalIdentifierAdded', edited]));
+      expect(types.filter((type) => type === 'DigitalIdentifierVerified').length).toBeLessThanOrEqual(1);
+      const gone = types.indexOf('DigitalIdentifierRemoved');
+      if (gone >= 0) expect(types.slice(gone)).not.toContain('DigitalIdentifierVerified');
+    }
+  },
+);

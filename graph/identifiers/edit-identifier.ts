@@ -26,15 +26,16 @@ interface IdentifierRef {
   expected_version?: number;
 }
 
-/** `changed`: false, it was so already, and no event was written. `version` is the customer's. */
+/** `changed` is false if there was nothing to change and no event was written. `version` is the customer's. */
 interface EditedIdentifier {
   changed: boolean;
   version: number;
 }
 
 /**
- * Links an e-mail address or a phone number to a customer, unverified. One that the customer has already stays as it is.
- * @throws PersonaError invalid_argument (malformed, or identifying nobody), customer_not_found, customer_suspended,
+ * Links an e-mail address or a phone number to a customer, unverified. One that the customer already has does not
+ * change.
+ * @throws PersonaError invalid_argument (malformed, or a blocked value), customer_not_found, customer_suspended,
  * identifier_belongs_to_other_customer
  */
 export async function addDigitalIdentifier(
@@ -63,7 +64,7 @@ export async function addDigitalIdentifier(
 }
 
 /**
- * Says that the customer has proven an identifier to be theirs. What came in by it is theirs from now on.
+ * Marks an identifier as verified by its customer. Everything that was onboarded through it becomes proven.
  * @throws PersonaError customer_not_found, identifier_not_found, stale_version
  */
 export async function verifyDigitalIdentifier(
@@ -77,7 +78,7 @@ export async function verifyDigitalIdentifier(
 }
 
 /**
- * Takes an identifier away from its customer: the number changed hands. Others may have it from now on.
+ * Removes an identifier from its customer, for example when a number has a new owner. Others may then add it.
  * @throws PersonaError customer_not_found, customer_suspended, identifier_not_found, stale_version
  */
 export async function removeDigitalIdentifier(

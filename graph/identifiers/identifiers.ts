@@ -10,14 +10,14 @@ import type { Reader } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
-/** An identifier in the one form under which it is compared. */
+/** An identifier in the normalised form in which it is compared. */
 export interface NormalisedIdentifier {
   type: IdentifierDetails['type'];
   value: string;
   hashes: string[];
 }
 
-/** An identifier as the graph has it: the value sealed. */
+/** An identifier as stored in the graph: the value is encrypted. */
 export interface StoredIdentifier {
   identifier_id: string;
   type: IdentifierDetails['type'];
@@ -28,8 +28,8 @@ export interface StoredIdentifier {
 }
 
 /**
- * @param field names it in the error
- * @throws PersonaError invalid_argument, also for a value that identifies nobody
+ * @param field the field's name in the error
+ * @throws PersonaError invalid_argument, also for a placeholder or blocked value
  */
 export function parseIdentifier(
   { type, value }: Pick<IdentifierDetails, 'type' | 'value'>,
@@ -39,7 +39,7 @@ export function parseIdentifier(
   const normalised = normaliseIdentifier(type, value, policy.onboarding.phoneRegion);
   if (!normalised.ok) throw validationError([{ field, message: normalised.problem }]);
   if (isBlocked(type, normalised.value, policy.onboarding.blockedValues))
-    throw validationError([{ field, message: 'must identify a person' }]);
+    throw validationError([{ field, message: 'must not be a placeholder or blocked value' }]);
   return { type, value: normalised.value, hashes: blindIndex.hashes(type, normalised.value) };
 }
 
@@ -49,7 +49,7 @@ const READ_IDENTIFIERS = `
     i.is_verified AS is_verified, h.linked_at AS linked_at
   ORDER BY linked_at, identifier_id`;
 
-/** A customer's identifiers, the oldest first. */
+/** A customer's identifiers, oldest first. */
 export async function readIdentifiers(reader: Reader, customerId: string): Promise<StoredIdentifier[]> {
   return reader.read<StoredIdentifier>(READ_IDENTIFIERS, { customer_id: customerId });
 }
@@ -61,7 +61,7 @@ const HOLDER = `
 
 /**
  * Links an identifier to a locked customer, under the lock of its hashes.
- * @returns its id; the present one, if the customer has it already
+ * @returns its id; the existing one if the customer already has it
  * @throws PersonaError identifier_belongs_to_other_customer
  */
 export async function linkIdentifier(
@@ -111,8 +111,8 @@ const HASHES_OF = `
   RETURN i.value_hash AS value_hash`;
 
 /**
- * The first lock of whoever verifies an identifier or takes it away. An onboarding that brings it decides by it before
- * it locks the customer: without this it would prove something by an identifier that is gone.
+ * The first lock of a command that verifies or removes an identifier. An onboarding with that identifier decides by it
+ * before it locks the customer: without this lock it could rely on an identifier that has been removed.
  */
 export async function lockIdentifier(tx: CommandTx, identifierId: string): Promise<void> {
   const rows = await tx.run<{ value_hash: string }>(HASHES_OF, { identifier_id: identifierId });
@@ -122,7 +122,7 @@ export async function lockIdentifier(tx: CommandTx, identifierId: string): Promi
   );
 }
 
-/** What came by it while nobody had verified it becomes the customer's own, and may be the default. */
+/** What was onboarded through the unverified identifier becomes proven, and may become the default. */
 export async function markVerified(tx: CommandTx, customerId: string, identifierId: string): Promise<void> {
   const wallet = await openWallet(tx, customerId);
   tx.append({

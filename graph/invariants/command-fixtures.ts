@@ -1,4 +1,4 @@
-/** Commands as data, for clients that send them all at once to the same few customers. */
+/** Commands as data, for clients that send them concurrently to the same few customers. */
 
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
@@ -20,7 +20,7 @@ import {
 
 const CUSTOMERS = 3;
 const TOKENS = 4;
-/** Many clients on few things: that is where they meet. */
+/** Many clients on few objects, so that they conflict. */
 const pool = {
   customer: fc.nat(CUSTOMERS - 1),
   token: fc.nat(TOKENS - 1),
@@ -35,7 +35,7 @@ const { customer, token, email, device, payment, event, yes } = pool;
 const status = fc.constantFrom('active', 'failed', 'expired', 'inactive', 'compromised');
 const answer = fc.constantFrom('approved', 'declined', 'unknown', 'not_sent', 'cancelled', 'withdrawn');
 
-/** One command of a client. Its numbers name the world's customers, tokens and so on; `at` is its moment. */
+/** One command of a client. Its numbers are indexes of the world's customers, tokens and so on. */
 export const action = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('addMethod'), customer, token, yes }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('verify'), customer, token, yes }) },
@@ -71,25 +71,25 @@ export const action = fc.oneof(
 );
 export type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
 
-/** What the actions are about, and what is known of it so far. Payments and events belong to a customer each. */
+/** What the actions are about, and what is known of it so far. Each payment and event belongs to one customer. */
 export interface World {
   customers: string[];
   tokens: string[];
   emails: string[];
   devices: string[];
   payments: string[];
-  /** What the commands have answered: by customer the methods' ids, by `customer/email` the identifier's. */
+  /** What the commands have returned: the methods' ids by customer, the identifiers' ids by `customer/email`. */
   methods: Map<string, Set<string>>;
   identifiers: Map<string, string>;
   /** The charges that may have been sent. */
   claims: { payment_id: string; payment_method_id: string; key: string }[];
-  /** The second card of each customer: one plastic. */
+  /** The second card of each customer: the same card. */
   sharedCard: ReadonlySet<string>;
-  /** Its charges whose outcome nobody knows: from the answer that says so until somebody sends more. */
+  /** Its unresolved charges: from the result that says so until another outcome is sent. */
   unresolved: Set<string>;
-  /** Of which somebody has sent more than that nobody knows. */
+  /** The charges for which another outcome than unknown has been sent. */
   resolved: Set<string>;
-  /** What was claimed for the plastic while another payment's charge was in doubt all the time. */
+  /** What was claimed for the shared card while another payment's charge was unresolved throughout. */
   claimedWhileUnresolved: string[];
 }
 
@@ -128,7 +128,7 @@ export async function newWorld(graph: Graph, policy: Policy): Promise<World> {
   return world;
 }
 
-/** One customer's charge of the plastic has been sent, and nobody knows what became of it. */
+/** One customer's charge of the shared card has been sent, and its outcome is unknown. */
 async function createUnresolvedCharge(graph: Graph, policy: Policy, world: World): Promise<void> {
   const [payment_id = ''] = world.payments;
   const [payment_method_id = ''] = world.sharedCard;
@@ -140,12 +140,12 @@ async function createUnresolvedCharge(graph: Graph, policy: Policy, world: World
   world.unresolved.add(key);
 }
 
-/** A payment, as an event of LTV, belongs to one customer. */
+/** A payment, like an LTV event, belongs to one customer. */
 export const ownerOfNumber = (world: World, number: number) => world.customers[number % CUSTOMERS] as string;
 
 const EXPIRES = { expiry_month: 12, expiry_year: 2050 };
 
-/** The command of an action, to be sent as often as one likes; `undefined`: it speaks of what is not there yet. */
+/** The command of an action, which may be sent repeatedly; `undefined`: it refers to what does not exist yet. */
 export function prepare(
   graph: Graph,
   policy: Policy,
@@ -280,7 +280,7 @@ export function prepare(
         const claim = await claimAttempt(graph, header, { ...input, now });
         if (claim.result !== 'claimed') return claim;
         world.claims.push({ payment_id, payment_method_id, key });
-        // What was claimed before the doubt is told of again.
+        // A claim that was made before is returned again.
         const isNew = claim.attempt.claimed_at === now;
         if (isNew && blocking.some((other) => world.unresolved.has(other)))
           world.claimedWhileUnresolved.push(key);
@@ -304,7 +304,7 @@ export function prepare(
     }
     case 'close': {
       const payment_id = String(world.payments[item.payment]);
-      // As a settlement does at any moment; an unpaid end is the run's alone, which waits for every outcome.
+      // As a settlement does at any time; only the run closes an obligation unpaid, after every outcome is known.
       const end = { outcome: 'paid_elsewhere', rule: 'test' } as const;
       return () => closeRecovery(graph, header, { payment_id, ...end });
     }

@@ -1,7 +1,7 @@
 /**
- * The graph's invariants (specification: graph, 1–8), attacked by many clients who send commands to the same few customers
- * at once, each again and again. Afterwards models in memory must agree with the graph: the log's (`persona verify`: 1, 3,
- * 4, 8), and those below. `PERSONA_PROPERTY_RUNS` asks for more than the usual runs.
+ * The graph's invariants (specification: graph, 1–8), tested by many clients that send commands to the same few
+ * customers concurrently and repeatedly. Afterwards models in memory must agree with the graph: the log's
+ * (`persona verify`: 1, 3, 4, 8), and those below. `PERSONA_PROPERTY_RUNS` sets the number of runs.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -19,7 +19,7 @@ import { verifyStreams } from '../replay/verify.ts';
 import { type Action, action, newWorld, ownerOfNumber, prepare, type World } from './command-fixtures.ts';
 
 const defaultPolicy = readPolicy();
-// Nothing here is about trust: more claims get through, and meet.
+// Trust is not tested here: without it more claims succeed, and conflict.
 const policy = { ...defaultPolicy, recovery: { ...defaultPolicy.recovery, requireTrustedDevice: false } };
 const RUNS = Number(process.env.PERSONA_PROPERTY_RUNS ?? 8);
 
@@ -31,7 +31,7 @@ afterAll(async () => {
   await verifyAndClose(graph);
 });
 
-/** One action as it was sent, with what came back. */
+/** One action as it was sent, with its result. */
 interface Sent {
   action: Action;
   header: CommandHeader;
@@ -39,7 +39,7 @@ interface Sent {
   answer?: unknown;
 }
 
-/** Every command is sent again, at once or when it is over: the answer is the same, or it is decided anew. */
+/** Every command is sent again, concurrently and afterwards: the result is the same, or is determined again. */
 async function sendTwice(world: World, sent: Sent): Promise<void> {
   const command = prepare(graph, policy, world, sent);
   if (command === undefined) return;
@@ -52,13 +52,13 @@ async function sendTwice(world: World, sent: Sent): Promise<void> {
   const [first, second] = await Promise.all([attempt(), attempt()]);
   sent.answer = first ?? second;
   const third = await attempt();
-  // Invariant 5. A refusal is decided anew.
+  // Invariant 5. A refusal is determined again.
   if (answersCurrentState(sent)) return;
   if (first !== undefined && second !== undefined) expect(second).toEqual(first);
   if (sent.answer !== undefined) expect(third).toEqual(sent.answer);
 }
 
-/** What a claim, a settlement and an older failure answer is the state as it is now: nothing was written. */
+/** A claim, a settlement and an older failure return the current state: nothing was written. */
 function answersCurrentState({ action: { do: name }, answer }: Sent): boolean {
   if (name !== 'fail') return name === 'claim' || name === 'settle';
   const result = (answer as { opening: Opening } | undefined)?.opening.result;
@@ -67,7 +67,7 @@ function answersCurrentState({ action: { do: name }, answer }: Sent): boolean {
 
 const START = Date.parse('2026-01-01T00:00:00Z');
 
-test('whatever many clients do to the same customers at once, every invariant holds', async () => {
+test('every invariant holds while many clients change the same customers concurrently', async () => {
   let tick = 0;
   const clients = fc.array(fc.array(action, { minLength: 6, maxLength: 12, size: 'max' }), {
     minLength: 4,
@@ -78,7 +78,7 @@ test('whatever many clients do to the same customers at once, every invariant ho
     const all: Sent[][] = plans.map((plan) =>
       plan.map((item) => {
         tick += 1;
-        // Observations come in any order: each has its own moment.
+        // Observations arrive in any order: each has its own time.
         const occurredAt = new Date(START + ((tick * 7_919) % 10_007) * 1000).toISOString();
         return { action: item, header: testHeader({ occurredAt, idempotencyKey: randomUUID() }) };
       }),
@@ -113,7 +113,7 @@ async function checkInvariants(world: World, sent: readonly Sent[]): Promise<voi
   await checkSharedCard(world);
 }
 
-/** Invariant 2: what a command wrote stands in the streams of those whom it named, and nowhere else. */
+/** Invariant 2: what a command wrote is in the streams that it named, and nowhere else. */
 function checkOwnership(world: World, sent: readonly Sent[], logs: ReadonlyMap<string, StoredEvent[]>): void {
   for (const { action: item, header, answer } of sent) {
     const touched = [...logs].flatMap(([id, log]) =>
@@ -138,7 +138,7 @@ const HOLDERS = `
   MATCH (i:DigitalIdentifier {type: 'email'})<-[:HAS_DIGITAL_IDENTIFIER]-(c:Customer) WHERE i.value_hash IN $emails
   RETURN i.value_hash AS what, count(DISTINCT c) AS holders`;
 
-/** A token and an identifier belong to one customer, whoever asked for them at the same moment. */
+/** A token and an identifier belong to one customer, even if several requested them concurrently. */
 async function checkUniqueness(world: World): Promise<void> {
   const rows = await graph.read<{ what: string; holders: number }>(HOLDERS, {
     tokens: world.tokens.map((value) => graph.blindIndex.hash('token', value)),
@@ -192,13 +192,13 @@ const FOREIGN_CHARGES = `
   WHERE c.id <> a.customer_id
   RETURN a.key AS key`;
 
-/** One plastic at several customers: a charge in doubt blocks it for all, and nobody is charged for another. */
+/** One card at several customers: an unresolved charge blocks it for all, and no customer is charged for another. */
 async function checkSharedCard(world: World): Promise<void> {
   expect(world.claimedWhileUnresolved).toEqual([]);
   expect(await graph.read(FOREIGN_CHARGES, { customers: world.customers })).toEqual([]);
 }
 
-/** Invariant 7: at no moment of the log is there a second charge under way, or one for what is paid or closed. */
+/** Invariant 7: at no point of the log is there a second charge in flight, or one for a paid or closed obligation. */
 function checkClaims(log: readonly StoredEvent[]): void {
   const states = new Map<string, { payment: string; state: string }>();
   const closed = new Set<string>();

@@ -7,7 +7,7 @@ import type { CommandTx } from '../command-tx.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { KnownState, KnownAddress } from './known-state.ts';
 
-/** A new address, or one more shipment to a known one. */
+/** Adds a new address, or records another shipment to a known one. */
 export function writeAddress(
   tx: CommandTx,
   context: { customerId: string; incoming: IncomingRequest; known: KnownState; recognition: Recognition },
@@ -60,7 +60,7 @@ function isSameAddress(known: KnownAddress, details: AddressDetails, key: DataKe
   );
 }
 
-/** Spelling in capitals or with other spaces does not make another address. */
+/** Case and whitespace do not make a different address. */
 function isSameText(a: string, b: string): boolean {
   const normalise = (text: string) => text.trim().replace(/\s+/g, ' ').toLocaleLowerCase('en');
   return normalise(a) === normalise(b);

@@ -14,7 +14,7 @@ interface OnboardingContext {
   recognition: Recognition;
 }
 
-/** A new customer, or what a proven request raises of a known one: an unproven one changes nothing of it. */
+/** Creates a customer, or upgrades a known one from a proven request; an unproven request does not change it. */
 export function writeCustomer(
   tx: CommandTx,
   { customerId, incoming, known, recognition }: OnboardingContext,
@@ -59,9 +59,9 @@ export function writeCustomer(
 }
 
 /**
- * Links identifiers that nobody has. One that another customer has stays there: it was a suggestion. With an unproven
- * recognition nothing is linked, or a stranger's address would receive this customer's notices.
- * @returns which ones were left out
+ * Links identifiers that no customer has. One that belongs to another customer is not moved: it led to a suggestion.
+ * With an unproven recognition none is linked, or a stranger's address would receive this customer's notices.
+ * @returns warnings about those that were not linked
  */
 export function writeIdentifiers(
   tx: CommandTx,
@@ -93,7 +93,7 @@ export function writeIdentifiers(
   return { warnings: [...warnings] };
 }
 
-/** Suggestions that were never made before: one that was rejected does not come back. */
+/** Records suggestions that were never made before: a rejected one is not suggested again. */
 export function writeSuggestions(
   tx: CommandTx,
   { customerId, known, recognition }: Omit<OnboardingContext, 'incoming'>,

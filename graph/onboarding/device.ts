@@ -7,8 +7,8 @@ import type { IncomingRequest } from './incoming-request.ts';
 import type { KnownState } from './known-state.ts';
 
 /**
- * The device in its own stream, and this customer's login in the customer's.
- * @returns the device's id; null: none came, or one that identifies nobody
+ * Writes the device to its own stream, and this customer's login to the customer's stream.
+ * @returns the device's id; null: the request has none, or its fingerprint is blocked
  */
 export function writeDevice(
   tx: CommandTx,

@@ -3,24 +3,24 @@ import type { CommandTx } from '../command-tx.ts';
 import type { TokenHolder } from '../wallet/upsert-wallet-method.ts';
 import type { IncomingRequest, IncomingIdentifier } from './incoming-request.ts';
 
-/** Whom the request points to, and what of it is there already. */
+/** The customers that the request's data points to, and what of it already exists. */
 export interface LookupResult {
   evidence: Evidence;
-  /** The customer id of the request belongs to somebody who was erased or merged. */
+  /** The request's customer id belongs to an erased or merged customer. */
   isGivenCustomerGone: boolean;
-  /** Every identifier of the request with who has it, also where it is no evidence. */
+  /** Every identifier of the request with its holders, also if it is no evidence. */
   holdersByIdentifier: Map<IncomingIdentifier, IdentifierMatch[]>;
-  /** Those that somebody had who was erased or merged. */
+  /** Identifiers of erased or merged customers. */
   taken: ReadonlySet<IncomingIdentifier | undefined>;
   deviceId?: string;
   tokenHolder?: TokenHolder;
 }
 
-/** So many customers of a known device are suggested; it may have more. */
+/** Maximum number of a known device's customers that are suggested. */
 const DEVICE_SUGGESTIONS = 5;
 
-// One statement, because each costs the driver as long as the server. The device's degree is read without walking its
-// edges; a device of too many customers is not walked at all.
+// One statement, because each takes the driver as long as the server. The device's degree is read without traversing
+// its edges; a device with too many customers is not traversed at all.
 const LOOKUP = `
   CALL () {
     OPTIONAL MATCH (c:Customer {id: $customer_id})
@@ -67,7 +67,7 @@ interface LookupRow {
   token_holder: TokenHolder | null;
 }
 
-/** Looks everything up at once; the identities are locked, so it stays true until the end of the transaction. */
+/** Looks everything up in one statement; the identities are locked, so the result holds until the transaction ends. */
 export async function findEvidence(
   tx: CommandTx,
   incoming: IncomingRequest,
@@ -82,7 +82,7 @@ export async function findEvidence(
     device_limit: deviceLimit,
     suggestions: DEVICE_SUGGESTIONS,
   });
-  if (row === undefined) throw new Error('the look-up always gives one row');
+  if (row === undefined) throw new Error('the lookup must return one row');
   const { holders, device, given_status: status } = row;
   const holdersByIdentifier = new Map(
     incoming.identifiers.map((identifier, position): [IncomingIdentifier, IdentifierMatch[]] => {
@@ -98,7 +98,7 @@ export async function findEvidence(
       ];
     }),
   );
-  // Whoever is erased or merged is never attached to, and what they had is nobody's to take.
+  // Nothing is linked to an erased or merged customer, and their identifiers are not available to others.
   const taken = holders.filter((row) => !row.is_here).map((row) => incoming.identifiers[row.position]);
   const isCurrent = status === 'active' || status === 'suspended';
   return {

@@ -10,7 +10,7 @@ import { tokenHashes } from '../wallet/token-hash.ts';
 
 export interface IncomingIdentifier {
   type: 'email' | 'phone_number';
-  /** In the one form under which it is compared. */
+  /** In the normalised form in which it is compared. */
   value: string;
   is_verified: boolean;
   hashes: string[];
@@ -24,13 +24,13 @@ export interface IncomingRequest {
   tokenHashes: string[];
   /** Minor units of the reporting currency. */
   ltvMinor?: number;
-  /** What was left out, and why. */
+  /** What was ignored, and why. */
   warnings: string[];
 }
 
 /**
- * Normalises what a request brings and leaves out what identifies nobody.
- * @throws PersonaError invalid_argument, with every problem at once
+ * Normalises a request's identifiers, device and amounts, and ignores blocked values.
+ * @throws PersonaError invalid_argument, with all problems
  */
 export function normaliseRequest(
   request: OnboardingRequest,

@@ -13,7 +13,7 @@ const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) 
   sendOnboarding(graph, change, changed);
 
 describe('the payment method', () => {
-  test('of another customer is never linked; the onboarding succeeds without it', async () => {
+  test('is not linked if it belongs to another customer; the onboarding succeeds without it', async () => {
     const token = randomToken();
     const owner = await onboardWith({ payment_method_details: card(token) });
     const other = await onboardWith({ payment_method_details: card(token) });
@@ -26,7 +26,7 @@ describe('the payment method', () => {
     expect(rows).toEqual([{ id: owner.customer_id }]);
   });
 
-  test('is nobody’s as long as it is one of the gateway’s test methods', async () => {
+  test('may be added by several customers if its token is one of the gateway’s test tokens', async () => {
     const answers = await Promise.all(
       Array.from({ length: 5 }, () => onboardWith({ payment_method_details: card('pm_card_visa') })),
     );
@@ -39,7 +39,7 @@ describe('the payment method', () => {
     }
   });
 
-  test('brought by twenty strangers at once has one owner', async () => {
+  test('has one owner if twenty customers add it concurrently', async () => {
     const token = randomToken();
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => onboardWith({ payment_method_details: card(token) })),
@@ -48,7 +48,7 @@ describe('the payment method', () => {
     expect(answers.filter((answer) => answer.warnings.length === 1)).toHaveLength(19);
   });
 
-  test('known already is used once more, and an older use does not move its last one back', async () => {
+  test('is used again if it is known, and an older use does not move last_used back', async () => {
     const [token, customer_id] = [randomToken(), randomUUID()];
     const first = await onboardWith({
       customer_id,
@@ -69,7 +69,7 @@ describe('the payment method', () => {
     expect(edge).toEqual({ uses: 2, last: '2026-05-05T00:00:00.000Z', consent: true });
   });
 
-  test('put aside before comes back under its id, and waits for the gateway again', async () => {
+  test('keeps its id if it was inactive, and has to be verified by the gateway again', async () => {
     const [token, customer_id] = [randomToken(), randomUUID()];
     const first = await onboardWith({
       customer_id,
@@ -91,7 +91,7 @@ describe('the payment method', () => {
     ]);
   });
 
-  test('compromised stays so', async () => {
+  test('remains compromised', async () => {
     const [token, customer_id] = [randomToken(), randomUUID()];
     const { payment_method_id } = await onboardWith({ customer_id, payment_method_details: card(token) });
     await updatePaymentMethodStatus(graph, testHeader(), {
@@ -106,7 +106,7 @@ describe('the payment method', () => {
   });
 });
 
-test('the same address again is one more shipment, in whatever spelling', async () => {
+test('the same address in any spelling is recorded as another shipment', async () => {
   const customer_id = randomUUID();
   const address = { street1: 'Main St 1', city: 'Boston', state: 'MA', zip_code: '02101', country: 'US' };
   await onboardWith({ customer_id, address_details: { ...address, type: 'shipping' } });
@@ -128,7 +128,7 @@ test('the same address again is one more shipment, in whatever spelling', async 
   ]);
 });
 
-test('a known device keeps its score and shows where it was seen last', async () => {
+test('a known device keeps its score and records its latest sighting', async () => {
   const fingerprint = randomUUID();
   const first = await onboardWith({
     device_details: { fingerprint, user_agent: 'A' },

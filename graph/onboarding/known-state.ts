@@ -19,22 +19,22 @@ export interface KnownAddress {
   proven: boolean;
 }
 
-/** What is there already of the customer and the device, read under their locks. */
+/** The existing state of the customer and the device, read under their locks. */
 export interface KnownState {
   /** Absent: a new customer. */
   customer?: CustomerNode;
   device?: DeviceNode;
   /** This customer's edge to this device. */
   login?: Login;
-  /** Empty where nothing of the request can change it. */
+  /** Empty if nothing in the request can change it. */
   wallet: Wallet;
   /** The customer's addresses of the request's type. */
   addresses: KnownAddress[];
-  /** Whom the customer was suggested to be, or not to be, before; read where somebody is suggested now. */
+  /** Customers of earlier suggestions, whatever their status; only read if the request leads to a suggestion. */
   suggestedBefore: string[];
 }
 
-// A suggestion's edge locks the customer at its other end: in the order of ids, like every customer's lock.
+// A suggestion's edge locks the customer at its other end: in order of ids, like every customer lock.
 const LOCK_CUSTOMERS = `
   UNWIND $ids AS id
   MATCH (c:Customer {id: id})
@@ -96,7 +96,7 @@ export async function readKnownState(
   };
 }
 
-/** By a method that came along, or by an identifier that may now be verified, and proves what came by it before. */
+/** With a payment method, or with an identifier that may be verified now, so that what it led to becomes proven. */
 function mayChangeWallet(
   { request, identifiers }: IncomingRequest,
   { holdersByIdentifier }: LookupResult,

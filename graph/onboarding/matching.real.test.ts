@@ -42,7 +42,7 @@ const suggestionsOf = (customerId: string) =>
   );
 
 describe('recognition', () => {
-  test('by an identifier verified on both sides is proven', async () => {
+  test('by an identifier that is verified at the customer and by the sender is proven', async () => {
     const own = email(undefined, true);
     const first = await onboardWith({ digital_identifiers: [own] });
     const second = await onboardWith({ digital_identifiers: [own, phone()], payment_method_details: card() });
@@ -58,8 +58,8 @@ describe('recognition', () => {
 
   test.each([
     ['unverified at the customer', false, true],
-    ['unverified at the sender', true, false],
-    ['unverified on both sides', false, false],
+    ['unverified by the sender', true, false],
+    ['unverified by both', false, false],
   ])('by an identifier %s links nothing as proven', async (_, known, claimed) => {
     const value = randomEmail();
     const first = await onboardWith({ digital_identifiers: [email(value, known)] });
@@ -86,7 +86,7 @@ describe('recognition', () => {
       payment_method_status: 'unverified',
       warnings: ['phone_number_not_linked'],
     });
-    // Active at the gateway, and still not the customer's: no default, not shown, no trust.
+    // Active at the gateway, but unproven: not the default, not in the wallet, and the device is not trusted.
     const verified = await verify(customer_id, String(second.payment_method_id), token);
     expect(verified).toMatchObject({ payment_method_status: 'active', is_default: false });
     expect(await getPaymentMethods(graph, { customer_id })).toEqual([]);
@@ -103,7 +103,7 @@ describe('recognition', () => {
     expect(edge).toEqual({ proven: false, consent: false });
   });
 
-  test('what came through an unverified identifier is proven once the identifier is', async () => {
+  test('what was onboarded through an unverified identifier becomes proven once it is verified', async () => {
     const value = randomEmail();
     const { customer_id } = await onboardWith({ digital_identifiers: [email(value)] });
     const token = randomToken();
@@ -122,7 +122,7 @@ describe('recognition', () => {
     expect(await eventTypesOf(customer_id)).toContain('DigitalIdentifierVerified');
   });
 
-  test('what came through an unverified identifier can be given no consent, by whomever', async () => {
+  test('a card that was onboarded through an unverified identifier cannot get consent from any caller', async () => {
     const value = randomEmail();
     const { customer_id } = await onboardWith({ digital_identifiers: [email(value)] });
     const token = randomToken();
@@ -145,12 +145,12 @@ describe('recognition', () => {
         value: 'true',
       }),
     ).rejects.toMatchObject({ type: 'illegal_transition' });
-    // Verified later, the card is in the wallet, and is charged for nobody.
+    // Once the identifier is verified, the card is in the wallet, but without consent.
     await onboardWith({ customer_id, digital_identifiers: [email(value, true)] });
     expect(await getPaymentMethods(graph, { customer_id })).toMatchObject([{ off_session_consent: false }]);
   });
 
-  test('two identifiers of two customers never merge them: the verified one wins', async () => {
+  test('identifiers of two customers do not merge them: the verified identifier decides', async () => {
     const [ownMail, ownPhone] = [email(), phone(undefined, true)];
     const a = await onboardWith({ digital_identifiers: [ownMail], occurred_at: '2020-01-01T00:00:00Z' });
     const b = await onboardWith({ digital_identifiers: [ownPhone] });
@@ -163,13 +163,13 @@ describe('recognition', () => {
     expect(await suggestionsOf(b.customer_id)).toEqual([
       { id: a.customer_id, score: 0.6, evidence: ['email'], status: 'suggested' },
     ]);
-    // The suggestion is made once, and changes nothing of the other customer.
+    // The suggestion is made once, and does not change the other customer.
     await onboardWith({ digital_identifiers: [ownMail, ownPhone] });
     expect(await suggestionsOf(b.customer_id)).toHaveLength(1);
     expect(await eventTypesOf(a.customer_id)).toEqual(['CustomerCreated', 'DigitalIdentifierAdded']);
   });
 
-  test('of two unverified ones the older wins', async () => {
+  test('of two unverified identifiers the older decides', async () => {
     const [ownMail, ownPhone] = [email(), phone()];
     await onboardWith({ digital_identifiers: [ownPhone], occurred_at: '2026-02-02T00:00:00Z' });
     const older = await onboardWith({ digital_identifiers: [ownMail], occurred_at: '2026-02-01T00:00:00Z' });
@@ -179,7 +179,7 @@ describe('recognition', () => {
     });
   });
 
-  test('by device is a suggestion by default, and a link by policy', async () => {
+  test('by device leads to a suggestion by default, and to a link by policy', async () => {
     const fingerprint = randomUUID();
     const first = await onboardWith({ device_details: device(fingerprint) });
     const second = await onboardWith({ device_details: device(fingerprint), payment_method_details: card() });
@@ -204,7 +204,7 @@ describe('recognition', () => {
     expect(await getPaymentMethods(graph, { customer_id: second.customer_id })).toHaveLength(1);
   });
 
-  test('a device of more customers than the policy allows says nothing', async () => {
+  test('a device with more customers than the policy allows is no evidence', async () => {
     const fingerprint = randomUUID();
     const limited: Policy = {
       ...policy,
@@ -216,12 +216,12 @@ describe('recognition', () => {
     }
   });
 
-  test('an identifier of more customers than the policy allows says nothing', async () => {
+  test('an identifier with more customers than the policy allows is no evidence', async () => {
     const own = email();
     const first = await onboardWith({ digital_identifiers: [own] });
     const other = await onboardWith({});
     excludeFromVerification(graph, first.customer_id, other.customer_id);
-    // As an import may leave it: the commands never link one value twice.
+    // As an import may write it: the commands never link one value twice.
     const session = graph.writeSession();
     await session.run(
       `MATCH (:Customer {id: $first})-[h:HAS_DIGITAL_IDENTIFIER]->(i) MATCH (o:Customer {id: $other})
@@ -236,7 +236,7 @@ describe('recognition', () => {
     });
   });
 
-  test('blocked values identify nobody', async () => {
+  test('blocked values are ignored', async () => {
     const blocked = {
       digital_identifiers: [email('test@shop.example', true), phone('+49000000000', true)],
       device_details: device('null'),
@@ -248,7 +248,7 @@ describe('recognition', () => {
     expect((await getCustomerProfile(graph, second)).identifiers).toEqual([]);
   });
 
-  test('a suspended customer stays suspended', async () => {
+  test('a suspended customer remains suspended', async () => {
     const own = email(undefined, true);
     const { customer_id } = await onboardWith({ digital_identifiers: [own] });
     await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
@@ -256,7 +256,7 @@ describe('recognition', () => {
     expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ status: 'suspended' });
   });
 
-  test('never lowers segment or value, and sets what is missing', async () => {
+  test('never lowers the segment or lifetime value, and sets a missing locale', async () => {
     const own = email(undefined, true);
     const { customer_id } = await onboardWith({
       digital_identifiers: [own],

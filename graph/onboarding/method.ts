@@ -7,12 +7,12 @@ import type { IncomingRequest } from './incoming-request.ts';
 import type { KnownState } from './known-state.ts';
 
 interface WrittenMethod {
-  /** Absent: none came, or it belongs to another customer. */
+  /** Absent: the request has none, or it belongs to another customer. */
   linked?: { payment_method_id: string; payment_method_status: PaymentMethodStatus };
   warnings: string[];
 }
 
-/** Puts the request's payment method into the wallet, unless another customer holds its token. */
+/** Adds the request's payment method to the wallet, unless its token belongs to another customer. */
 export function writeMethod(
   tx: CommandTx,
   context: {

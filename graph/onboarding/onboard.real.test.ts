@@ -23,7 +23,7 @@ const eventTypesOf = (streamId: string) => readEventTypes(graph, streamId);
 const blindKey = (id: string) => ({ id, key: randomBytes(32) });
 
 describe('a new customer', () => {
-  test('is written whole, in one go', async () => {
+  test('is written completely in one command', async () => {
     const occurred_at = '2026-03-04T05:06:07.000Z';
     const token = randomToken();
     const answer = await onboardWith({
@@ -113,7 +113,7 @@ describe('a new customer', () => {
     });
   });
 
-  test('takes the id that the request gives', async () => {
+  test('gets the id in the request', async () => {
     const customer_id = randomUUID();
     expect(await onboardWith({ customer_id })).toMatchObject({
       customer_id,
@@ -127,21 +127,21 @@ describe('a new customer', () => {
     });
   });
 
-  test('is one, however many connections bring the same person at once', async () => {
+  test('is created once if the same person onboards over many connections concurrently', async () => {
     const identifiers = [email(), phone()];
     const fingerprint = randomUUID();
     const token = randomToken();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         onboardWith({
-          // Every request brings something that another one brings, none brings the same.
+          // Every request shares some data with another one, and none are equal.
           digital_identifiers: [identifiers[n % 2] ?? email(), ...(n % 5 === 0 ? identifiers : [])],
           device_details: device(fingerprint),
           ...(n % 3 === 0 ? { payment_method_details: card(token) } : {}),
         }),
       ),
     );
-    // E-mail and phone meet in the first request that brings both; before it, either could be a customer of its own.
+    // The first request with both e-mail and phone connects them; before it, each could belong to a separate customer.
     const customers = new Set(answers.map((answer) => answer.customer_id));
     expect(customers.size).toBeLessThanOrEqual(2);
 
@@ -156,7 +156,7 @@ describe('a new customer', () => {
     expect(same.filter((answer) => answer.created)).toHaveLength(1);
   });
 
-  test('is one while the blind index changes its key, and some processes write with the old one', async () => {
+  test('is created once during a change of the blind index key, while some processes write with the old one', async () => {
     const [a, b] = [blindKey('a'), blindKey('b')];
     const { keyRing } = graph;
     const graphs = await Promise.all(
@@ -178,13 +178,13 @@ describe('a new customer', () => {
     await Promise.all(graphs.map((each) => verifyAndClose(each)));
   });
 
-  test('is one for twenty connections that bring nothing but the same given id', async () => {
+  test('is created once by twenty concurrent requests with only the same customer id', async () => {
     const customer_id = randomUUID();
     const answers = await Promise.all(Array.from({ length: 20 }, () => onboardWith({ customer_id })));
     expect(answers.filter((answer) => answer.created)).toHaveLength(1);
   });
 
-  test('is refused with every problem named, and nothing is written', async () => {
+  test('is refused with all problems, and nothing is written', async () => {
     const request = onboardingRequest({
       digital_identifiers: [email('nobody@-'), phone('12')],
       customer_metadata: { ltv: '1.234' },
@@ -201,7 +201,7 @@ describe('a new customer', () => {
 });
 
 describe('the same request', () => {
-  test('gives the first answer, also with another time; another body under its id is refused', async () => {
+  test('returns the first result, even with a different time; a different body under its id is refused', async () => {
     const request = onboardingRequest({ digital_identifiers: [email()], payment_method_details: card() });
     const header = testHeader({ idempotencyKey: request.transaction_id });
     const first = await onboard(graph, header, { request, policy });

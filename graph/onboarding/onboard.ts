@@ -18,14 +18,14 @@ import { normaliseRequest } from './incoming-request.ts';
 import { readKnownState } from './known-state.ts';
 import { writeMethod } from './method.ts';
 
-/** The answer, with the keyed hash of the request that it answers. */
+/** The result, with the keyed hash of its request. */
 export type OnboardedCustomer = OnboardingResult & { request_hash: string };
 
 /**
- * Recognises the person that checkout has met, or takes in a new customer, and writes everything that came along, in
- * one transaction (specification: workflows, 1). The same person over many connections at once is one customer:
- * whoever brings the same identifier, device or token waits.
- * @param input.request - as `validateOnboarding` gives it
+ * Recognises the customer of a checkout request, or creates a new one, and writes everything in the request in one
+ * transaction (specification: workflows, 1). Concurrent requests of the same person lead to one customer: those with
+ * the same identifier, device or token wait for each other.
+ * @param input.request - as returned by `validateOnboarding`
  * @throws PersonaError invalid_argument, customer_not_found (the given customer was erased), idempotency_key_reused
  */
 export async function onboard(

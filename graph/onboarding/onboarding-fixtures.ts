@@ -1,4 +1,4 @@
-/** Onboardings as the tests of this folder send them. */
+/** Onboarding requests for the tests in this folder. */
 
 import { randomUUID } from 'node:crypto';
 import { PersonaError } from '../../domain/errors.ts';
@@ -17,7 +17,7 @@ import { onboard } from './onboard.ts';
 
 export const policy = readPolicy();
 
-/** Under its transaction's id, as the workflow sends it, and again where too many met for the machine's speed. */
+/** Onboards under the transaction's id, as the workflow does, and retries if contention is too high for the machine. */
 export async function sendOnboarding(
   graph: Graph,
   change: Partial<OnboardingRequest> = {},
@@ -66,7 +66,7 @@ export function recordAttached(graph: Graph, customer_id: string, payment_method
   });
 }
 
-/** The types of a stream's events, in their order. */
+/** The types of a stream's events, in order. */
 export async function readEventTypes(graph: Graph, streamId: string): Promise<string[]> {
   const rows = await graph.read<{ type: string }>(
     'MATCH (e:PersonaEvent {stream_id: $id}) RETURN e.type AS type ORDER BY e.seq',

@@ -1,4 +1,4 @@
-/** Whom onboarding recognises: stories of people who share things, on a real graph. */
+/** Recognition of customers who share devices and identifiers, on a real graph. */
 
 import { randomInt, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -59,8 +59,8 @@ const walletOf = async (customer_id: string) =>
   (await getPaymentMethods(graph, { customer_id })).map((method) => method.payment_method_id);
 const ids = (answers: { customer_id: string }[]) => new Set(answers.map((answer) => answer.customer_id));
 
-describe('a family on one tablet', () => {
-  test('is as many customers as it has members, each with an own wallet', async () => {
+describe('a shared tablet', () => {
+  test('leads to separate customers, each with their own wallet', async () => {
     const tablet = { device_details: { fingerprint: randomUUID(), trust_score: 0.9 } };
     const people = Array.from({ length: 4 }, () => ({
       ...tablet,
@@ -74,11 +74,11 @@ describe('a family on one tablet', () => {
     for (const [n, { customer_id, payment_method_id }] of first.entries()) {
       expect(await walletOf(customer_id)).toEqual([payment_method_id]);
       expect(await suggestionsOf(customer_id)).toHaveLength(n);
-      // The tablet is trusted for whoever used it; that it is shared makes nobody somebody else.
+      // The tablet is trusted for each of its users; sharing it does not merge customers.
       const context = await getCustomerContext(graph, { customer_id, policy: defaultPolicy });
       expect(context.trusted_devices).toHaveLength(1);
     }
-    // The next time each is known by the own e-mail, and nobody is suggested again.
+    // Next time each is recognised by their own e-mail address, and no customer is suggested again.
     for (const [n, person] of people.entries()) {
       const again = await onboardWith({ ...person, payment_method_details: undefined });
       expect(again).toMatchObject({
@@ -91,7 +91,7 @@ describe('a family on one tablet', () => {
     );
   });
 
-  test('whose guest brings no identifier is attached to the last user by policy, and proves nothing', async () => {
+  test('links a guest without identifiers to its last user by policy, unproven', async () => {
     const fingerprint = randomUUID();
     const tablet = { device_details: { fingerprint } };
     await onboardWith({ ...tablet, digital_identifiers: [email(true)], occurred_at: '2026-01-01T00:00:00Z' });
@@ -112,7 +112,7 @@ describe('a family on one tablet', () => {
   });
 });
 
-test('an in-store tablet says who 25 customers may be, and of 50 nothing more', async () => {
+test('an in-store tablet leads to at most five suggestions, and to none beyond the policy’s limit', async () => {
   const fingerprint = randomUUID();
   const suggested: number[] = [];
   const answers = [];
@@ -127,7 +127,7 @@ test('an in-store tablet says who 25 customers may be, and of 50 nothing more', 
   }
   expect(ids(answers).size).toBe(50);
   const { device: limit } = defaultPolicy.onboarding.limits;
-  // At most five are named; beyond the limit the device is no evidence at all, by `attach` neither.
+  // At most five are suggested; beyond the limit the device is no evidence, not even with `attach`.
   expect(suggested).toEqual(Array.from({ length: 50 }, (_, n) => (n <= limit ? Math.min(n, 5) : 0)));
   expect(await onboardWith({ device_details: { fingerprint } }, attachPolicy)).toMatchObject({
     created: true,
@@ -139,8 +139,8 @@ test('an in-store tablet says who 25 customers may be, and of 50 nothing more', 
   expect(device).toEqual({ version: 1 });
 });
 
-describe('a phone number that changed hands', () => {
-  test('brings the new owner’s card into nobody’s wallet', async () => {
+describe('a phone number with a new owner', () => {
+  test('does not add the new owner’s card to any wallet', async () => {
     const number = randomPhone();
     const before = await onboardWith({
       digital_identifiers: [email(true), phone(true, number)],
@@ -161,7 +161,7 @@ describe('a phone number that changed hands', () => {
     const { identifiers } = await getCustomerProfile(graph, before);
     expect(identifiers.map((identifier) => identifier.value)).not.toContain(own.value);
 
-    // By the e-mail alone this is a customer of its own, and stays so with the number.
+    // With the e-mail address alone this is a separate customer, and remains so when the number is added.
     const alone = await onboardWith({ digital_identifiers: [own] });
     expect(alone).toMatchObject({ created: true, match: { proven: true } });
     const both = await onboardWith({ digital_identifiers: [phone(true, number), own] });
@@ -172,7 +172,7 @@ describe('a phone number that changed hands', () => {
     });
   });
 
-  test('and is said without proof gives the new owner’s card to nobody either', async () => {
+  test('does not add the new owner’s card to any wallet if it is sent unverified', async () => {
     const number = randomPhone();
     const before = await onboardWith({ digital_identifiers: [phone(true, number)] });
     await onboardWith({ digital_identifiers: [phone(false, number)], payment_method_details: card() });
@@ -180,8 +180,8 @@ describe('a phone number that changed hands', () => {
   });
 });
 
-describe('the same person at the same moment', () => {
-  test('over sixty connections of three processes is one customer with everything that came', async () => {
+describe('concurrent requests of the same person', () => {
+  test('over sixty connections of three processes lead to one customer with all the data', async () => {
     const processes = await Promise.all(
       Array.from({ length: 3 }, () =>
         openTestGraph({ keyRing: graph.keyRing, blindIndex: graph.blindIndex }),
@@ -228,14 +228,14 @@ describe('the same person at the same moment', () => {
     expect(await verifyCustomer(graph, customer_id)).toEqual([]);
   });
 
-  test('known by different things in each request: nobody is lost, nothing is linked twice', async () => {
+  test('with different identifiers in each request link no identifier twice', async () => {
     const [mail, number] = [email(true), phone(true)];
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, n) =>
         onboardWith({ digital_identifiers: [[mail], [number], [mail, number]][n % 3] }),
       ),
     );
-    // Whoever came first with one of them alone is a customer; the other's is then a suggestion, never a merge.
+    // The first request with only one of them creates a customer; the other is then suggested, never merged.
     expect(ids(answers).size).toBeLessThanOrEqual(2);
     const rows = await graph.read<{ holders: number }>(
       `MATCH (c:Customer)-[:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier) WHERE c.id IN $ids
@@ -250,39 +250,45 @@ describe('the same person at the same moment', () => {
 describe('two identifiers of two customers', () => {
   test.each([
     ['the verified one', [email(), phone(true)], 1],
-    ['of two verified ones the older', [email(true), phone(true)], 0],
-    ['of two unverified ones the older', [email(), phone()], 0],
-  ] as const)('%s wins; the other customer is suggested and not touched', async (_, identifiers, winner) => {
-    const owners = [];
-    for (const [n, identifier] of identifiers.entries()) {
-      owners.push(
-        await onboardWith({
-          digital_identifiers: [identifier],
-          payment_method_details: card(),
-          occurred_at: `2026-01-0${n + 1}T00:00:00Z`,
-        }),
-      );
-    }
-    const [won, lost] = [owners[winner], owners[1 - winner]];
-    const before = await getCustomerContext(graph, {
-      customer_id: String(lost?.customer_id),
-      policy: defaultPolicy,
-    });
-    const both = await onboardWith({ digital_identifiers: [...identifiers], payment_method_details: card() });
-    expect(both).toMatchObject({
-      customer_id: won?.customer_id,
-      created: false,
-      match: { suggested_customer_ids: [lost?.customer_id] },
-    });
-    expect(await suggestionsOf(both.customer_id)).toMatchObject([{ id: lost?.customer_id }]);
-    const after = await getCustomerContext(graph, {
-      customer_id: String(lost?.customer_id),
-      policy: defaultPolicy,
-    });
-    expect({ ...after, as_of: '' }).toEqual({ ...before, as_of: '' });
-  });
+    ['the older of two verified ones', [email(true), phone(true)], 0],
+    ['the older of two unverified ones', [email(), phone()], 0],
+  ] as const)(
+    '%s decides; the other customer is suggested and does not change',
+    async (_, identifiers, winner) => {
+      const owners = [];
+      for (const [n, identifier] of identifiers.entries()) {
+        owners.push(
+          await onboardWith({
+            digital_identifiers: [identifier],
+            payment_method_details: card(),
+            occurred_at: `2026-01-0${n + 1}T00:00:00Z`,
+          }),
+        );
+      }
+      const [won, lost] = [owners[winner], owners[1 - winner]];
+      const before = await getCustomerContext(graph, {
+        customer_id: String(lost?.customer_id),
+        policy: defaultPolicy,
+      });
+      const both = await onboardWith({
+        digital_identifiers: [...identifiers],
+        payment_method_details: card(),
+      });
+      expect(both).toMatchObject({
+        customer_id: won?.customer_id,
+        created: false,
+        match: { suggested_customer_ids: [lost?.customer_id] },
+      });
+      expect(await suggestionsOf(both.customer_id)).toMatchObject([{ id: lost?.customer_id }]);
+      const after = await getCustomerContext(graph, {
+        customer_id: String(lost?.customer_id),
+        policy: defaultPolicy,
+      });
+      expect({ ...after, as_of: '' }).toEqual({ ...before, as_of: '' });
+    },
+  );
 
-  test('and a customer id that names a third: both are suggested', async () => {
+  test('and the customer id of a third lead to two suggestions', async () => {
     const [mail, number] = [email(true), phone()];
     const a = await onboardWith({ digital_identifiers: [mail] });
     const b = await onboardWith({ digital_identifiers: [number] });
@@ -297,30 +303,33 @@ describe('two identifiers of two customers', () => {
   });
 });
 
-describe('who is gone', () => {
-  test.each(['erased', 'merged'])('(%s) is never attached to, by whatever comes', async (status) => {
-    const [mail, fingerprint] = [email(true), randomUUID()];
-    const gone = await onboardWith({ digital_identifiers: [mail], device_details: { fingerprint } });
-    excludeFromVerification(graph, gone.customer_id);
-    await runCypher(graph, 'MATCH (c:Customer {id: $id}) SET c.status = $status', {
-      id: gone.customer_id,
-      status,
-    });
-    await expect(onboardWith({ customer_id: gone.customer_id })).rejects.toMatchObject({
-      type: 'customer_not_found',
-    });
-    const byDevice = await onboardWith({ device_details: { fingerprint } }, attachPolicy);
-    expect(byDevice).toMatchObject({ created: true, match: { rule: 'none', suggested_customer_ids: [] } });
-    const byMail = await onboardWith({ digital_identifiers: [mail], payment_method_details: card() });
-    expect(byMail).toMatchObject({
-      created: true,
-      match: { rule: 'none' },
-      warnings: ['email_belongs_to_other_customer'],
-    });
-    expect(byMail.customer_id).not.toBe(gone.customer_id);
-  });
+describe('customers who are not active', () => {
+  test.each(['erased', 'merged'])(
+    'a customer who was %s is never recognised, by any data',
+    async (status) => {
+      const [mail, fingerprint] = [email(true), randomUUID()];
+      const gone = await onboardWith({ digital_identifiers: [mail], device_details: { fingerprint } });
+      excludeFromVerification(graph, gone.customer_id);
+      await runCypher(graph, 'MATCH (c:Customer {id: $id}) SET c.status = $status', {
+        id: gone.customer_id,
+        status,
+      });
+      await expect(onboardWith({ customer_id: gone.customer_id })).rejects.toMatchObject({
+        type: 'customer_not_found',
+      });
+      const byDevice = await onboardWith({ device_details: { fingerprint } }, attachPolicy);
+      expect(byDevice).toMatchObject({ created: true, match: { rule: 'none', suggested_customer_ids: [] } });
+      const byMail = await onboardWith({ digital_identifiers: [mail], payment_method_details: card() });
+      expect(byMail).toMatchObject({
+        created: true,
+        match: { rule: 'none' },
+        warnings: ['email_belongs_to_other_customer'],
+      });
+      expect(byMail.customer_id).not.toBe(gone.customer_id);
+    },
+  );
 
-  test('a suspended one is recognised, and stays suspended', async () => {
+  test('a suspended customer is recognised, and remains suspended', async () => {
     const mail = email(true);
     const { customer_id } = await onboardWith({ digital_identifiers: [mail] });
     await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
@@ -332,11 +341,11 @@ describe('who is gone', () => {
   });
 });
 
-describe('part of a request', () => {
+describe('partial requests', () => {
   test.each<[string, Partial<OnboardingRequest>, object]>([
-    ['nothing but the transaction', {}, {}],
+    ['only the transaction', {}, {}],
     [
-      'a wallet of the gateway’s and no device',
+      'a digital wallet without a device',
       { payment_method_details: { type: 'digital_wallet', token: randomToken() } },
       { payment_method_status: 'unverified' },
     ],
@@ -345,13 +354,13 @@ describe('part of a request', () => {
       { payment_method_details: { type: 'bank_account', token: randomToken() } },
       { payment_method_status: 'unverified' },
     ],
-    ['a device alone', { device_details: { fingerprint: randomUUID() } }, { device_id: expect.any(String) }],
+    ['only a device', { device_details: { fingerprint: randomUUID() } }, { device_id: expect.any(String) }],
     [
-      'three e-mails and two numbers',
+      'three e-mail addresses and two phone numbers',
       { digital_identifiers: [email(), email(), email(), phone(), phone()] },
       {},
     ],
-  ])('is taken as it is: %s', async (_, change, expected) => {
+  ])('are accepted: %s', async (_, change, expected) => {
     const answer = await onboardWith(change);
     expect(answer).toMatchObject({
       created: true,
@@ -365,7 +374,7 @@ describe('part of a request', () => {
     expect(await verifyCustomer(graph, customer_id)).toEqual([]);
   });
 
-  test('one of several identifiers is enough to be known by, and the rest is added', async () => {
+  test('with one known identifier are enough for recognition, and the other identifiers are added', async () => {
     const [first, second, third] = [email(true), email(true), phone(true)];
     const { customer_id } = await onboardWith({ digital_identifiers: [first] });
     expect(await onboardWith({ digital_identifiers: [second, third, first] })).toMatchObject({ customer_id });
@@ -380,22 +389,28 @@ const address = (country: string) => ({
 
 test.each<[string, 'email' | 'phone_number', Spelling, Spelling, Partial<OnboardingRequest>]>([
   [
-    'in capitals, its domain in Unicode',
+    'in upper case with a Unicode domain',
     'email',
     (n) => `K.${n}@Bücher.EXAMPLE `,
     (n) => `k.${n}@xn--bcher-kva.example`,
     {},
   ],
   [
-    'of composed characters',
+    'with decomposed characters',
     'email',
     (n) => `rene\u0301${n}@shop.example`,
     (n) => `ren\u00e9${n}@shop.example`,
     {},
   ],
   ['without its country code', 'phone_number', (n) => `(415) ${n}`, (n) => `+1 415-${n}`, address('US')],
-  ['with the country of the policy', 'phone_number', (n) => `(0151) 2${n}`, (n) => `+491512${n}`, {}],
-])('an identifier written %s is the same one', async (_, type, one, other, change) => {
+  [
+    'without its country code, in the policy’s region',
+    'phone_number',
+    (n) => `(0151) 2${n}`,
+    (n) => `+491512${n}`,
+    {},
+  ],
+])('an identifier written %s is recognised as the same', async (_, type, one, other, change) => {
   const policy = { ...defaultPolicy, onboarding: { ...defaultPolicy.onboarding, phoneRegion: 'DE' } };
   const digits = `2${String(randomInt(1_000_000)).padStart(6, '0')}`;
   const first = await onboardWith({ digital_identifiers: [{ type, value: one(digits) }], ...change }, policy);

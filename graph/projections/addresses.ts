@@ -18,7 +18,7 @@ export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' |
     derived: ({ data }, secrets) => ({ place: addressProperties(data.address_id, data, secrets) }),
   },
 
-  // Only what the event names is changed, on the node and on the edge.
+  // Only the properties in the event are changed, on the node and on the edge.
   AddressUpdated: {
     cypher: `
       MATCH (a:Address {id: $data.address_id})
@@ -39,7 +39,7 @@ export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' |
   AddressRemoved: { cypher: 'MATCH (a:Address {id: $data.address_id}) DETACH DELETE a' },
 };
 
-/** The properties that say where it is: as the node holds them. */
+/** The location properties as stored on the node. */
 function addressProperties(id: string, place: SealedAddress, { key, blindIndex }: ProjectionSecrets) {
   const { street1, street2, state, country } = place;
   const { city, zip_code, key: text } = openSealedAddress(key, id, place);

@@ -56,7 +56,7 @@ export const customerProjections: Projections<CustomerEventType> = {
         c.updated_at = datetime($recorded_at)`,
   },
 
-  // customer_id stands on the edge for its index: the newest devices of one customer without walking all of them.
+  // The edge has customer_id for its index: it yields a customer's newest devices without traversing all of them.
   DeviceLinked: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})

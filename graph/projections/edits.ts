@@ -11,7 +11,7 @@ export const editProjections: Projections<EditEventType> = {
       CREATE (p)-[:USED_ON {first_use: datetime($occurred_at), last_use: datetime($occurred_at)}]->(d)`,
   },
 
-  // The ends that the edge does not have are null, and match nothing.
+  // Ends that this type of edge does not have are null, and match nothing.
   RelationshipAttributeChanged: {
     cypher: `
       OPTIONAL MATCH (p:PaymentMethod {id: $held_id})
@@ -34,7 +34,7 @@ export const editProjections: Projections<EditEventType> = {
     }),
   },
 
-  // A time that is set is no plain value; one that is taken away is null like any other.
+  // A time is set as a datetime; a removed one is null like any other property.
   NodePropertyChanged: {
     cypher: `
       OPTIONAL MATCH (o:Obligation {payment_id: $payment_id})

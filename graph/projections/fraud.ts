@@ -3,7 +3,7 @@ import { FRAUD_OUTCOMES } from '../../domain/fraud/messages.ts';
 import type { Projections } from './projection.ts';
 
 export const fraudProjections: Projections<keyof FraudEvents> = {
-  // What is decided in review does not count in the order of Chimera's outcomes: its clock is not ours.
+  // A review decision does not affect the order of Chimera's outcomes, whose times are from Chimera's clock.
   FraudOutcomeApplied: {
     cypher: `
       MERGE (f:FraudCase {case_id: $data.case_id})

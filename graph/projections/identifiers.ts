@@ -5,7 +5,7 @@ type IdentifierEventType =
   | 'DigitalIdentifierVerified'
   | 'DigitalIdentifierRemoved';
 
-// The profile shows them: each of these changes it.
+// Identifiers are part of the profile: each of these events changes it.
 export const identifierProjections: Projections<IdentifierEventType> = {
   DigitalIdentifierAdded: {
     cypher: `
@@ -24,7 +24,7 @@ export const identifierProjections: Projections<IdentifierEventType> = {
     }),
   },
 
-  // What was linked through it while it was unverified becomes the customer's own.
+  // What was linked through the unverified identifier becomes proven.
   DigitalIdentifierVerified: {
     cypher: `
       MATCH (i:DigitalIdentifier {id: $data.identifier_id})
@@ -37,7 +37,7 @@ export const identifierProjections: Projections<IdentifierEventType> = {
       SET e.proven = true, e.awaits_identifier_id = null`,
   },
 
-  // What waits for it waits for nothing any more, and stays unproven until the customer claims it.
+  // What awaited the identifier's verification no longer does, and remains unproven until the customer claims it.
   DigitalIdentifierRemoved: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})

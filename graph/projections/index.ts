@@ -8,7 +8,7 @@ import type { Projections } from './projection.ts';
 import { recoveryProjections } from './recovery.ts';
 import { walletProjections } from './wallet.ts';
 
-/** Every event type and its one projection: a family of events is registered by one line here. */
+/** The projection of every event type; a family of events is registered in one line. */
 export const PROJECTIONS: Projections = {
   ...customerProjections,
   ...addressProjections,

@@ -2,20 +2,20 @@ import type { EventData, RecordedEvent } from '../../domain/events.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { DataKey } from '../../security/data-key.ts';
 
-/** What a projection may open and compute: the stream's own key and the blind index. */
+/** What a projection may decrypt and hash with: the stream's data key and the blind index. */
 export interface ProjectionSecrets {
   readonly key: DataKey;
   readonly blindIndex: BlindIndex;
 }
 
 /**
- * How one type of event changes the graph: the only writer of what it tells of, so that a replay of the log gives the
- * same graph. The Cypher gets `$stream_id`, `$seq`, `$occurred_at`, `$recorded_at`, `$data` (the event's data) and
- * what `derived` adds. `null`: the event changes nothing but its stream's version.
+ * How one type of event changes the graph. Projections are the only writers of the state in events, so that a replay of
+ * the log yields the same graph. The Cypher gets `$stream_id`, `$seq`, `$occurred_at`, `$recorded_at`, `$data` (the
+ * event's data) and what `derived` adds. `null`: the event changes only its stream's version.
  */
 export type Projection<T extends keyof EventData> = null | {
   readonly cypher: string;
-  /** What the data holds only sealed and the node holds open or hashed. */
+  /** Values that are encrypted in the event's data, and in plaintext or hashed on the node. */
   derived?(event: RecordedEvent<T>, secrets: ProjectionSecrets): Record<string, unknown>;
 };
 

@@ -3,7 +3,8 @@ import { overpaymentId, refundId } from '../../domain/workflow-contracts.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { Projections } from './projection.ts';
 
-// An empty list is no property: the sweep looks for those that have one. What is due again after a failure comes last.
+// An empty list is stored as no property, because the sweep finds obligations that have one. A refund that is due again
+// after a failure is last in the list.
 const REFUND_LISTS = `
   MATCH (o:Obligation {payment_id: $data.payment_id})
   WITH o, [key IN coalesce(o.refunds_due, []) WHERE key <> $data.key] AS due,
@@ -13,7 +14,7 @@ const MERGE_REFUND = `
   MERGE (r:Refund {id: $refund_id})
   ON CREATE SET r.refund_ref = $data.refund_ref, r.payment_id = $data.payment_id, r.customer_id = $stream_id, r.key = $data.key`;
 
-// Persona's own, or the last part of what others gave back.
+// A refund by Persona or at the gateway; after a partial one (`part`) the rest remains due.
 const REFUND_SENT = `${REFUND_LISTS}
   SET o.refunds_due = CASE WHEN $data.part THEN o.refunds_due WHEN size(due) > 0 THEN due END,
     o.refunds_failed = CASE WHEN $data.part THEN o.refunds_failed WHEN size(failed) > 0 THEN failed END,
@@ -49,8 +50,8 @@ const REFUND_REQUESTED = `${REFUND_LISTS}
   MATCH (x:Overpayment {id: $overpayment_id})
   SET x.refund_owed = true, x.refund_failing_since = null, x.next_refund_at = null`;
 
-// What is due no more, or never was, costs a look. It is about a payment or about a card. A try that is under way when the
-// notice is withdrawn keeps its lease.
+// A notice is about a payment, a fraud case or a card; one that is no longer due there changes nothing. If a notice is
+// withdrawn while it is being sent, the send keeps its lease.
 const NOTICE_DONE = `
   OPTIONAL MATCH (o:Obligation {payment_id: $data.payment_id})
   WHERE $data.notification_id IN o.notices_due
@@ -80,8 +81,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         reported_ref: $data.reported_ref, changed_seq: $seq})`,
   },
 
-  // The payment at the gateway was cancelled when the obligation was closed: the next attempt creates a new one. What is
-  // owed is new where a settlement has closed it in advance.
+  // The payment at the gateway was cancelled when the obligation was closed: the next attempt creates a new one. The
+  // amount is set if a settlement closed the obligation before any failure was reported.
   RecoveryReopened: {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
@@ -107,7 +108,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         claim_deadline: datetime($data.claim_deadline)})`,
   },
 
-  // A reported failure and an attempt that a ceiling forbids arrive already resolved; of others the claim stands there.
+  // A reported failure, and an attempt that a ceiling forbids, are already resolved; for others the claim exists.
   RecoveryAttempted: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
@@ -127,7 +128,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
           THEN datetime($data.attempted_at) ELSE o.last_failure_at END`,
   },
 
-  // Closed, with a charge in doubt that a person must decide about: it stays closed.
+  // A closed obligation with an unresolved charge that an operator must resolve remains closed.
   RecoveryNeedsReview: {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
@@ -135,8 +136,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         o.rule = CASE WHEN o.closed_at IS NULL THEN $data.rule ELSE o.rule END, o.changed_seq = $seq`,
   },
 
-  // MERGE: a settlement may come before any failure, and then the closed obligation is the first that is known of it.
-  // What the customer was to hear of another ending before this one is not true any more.
+  // MERGE, because a settlement may arrive before any failure, and then creates the obligation as closed. Due notices
+  // about an earlier end of the recovery are dropped, because they are outdated.
   RecoveryClosed: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
@@ -149,7 +150,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
       MERGE (c)-[:OWES]->(o)`,
   },
 
-  // A second success that others brought about is no attempt of ours.
+  // A second success by an external payment has no attempt.
   RecoveryOverpaid: {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
@@ -176,7 +177,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   },
 };
 
-/** The nodes that an event about a second success speaks of. */
+/** The ids of the nodes that an event about a second success or a refund changes. */
 function refundIds({ data }: { data: { payment_id: string; key: string; refund_ref?: string | null } }) {
   const { payment_id, key, refund_ref = null } = data;
   return {

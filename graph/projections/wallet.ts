@@ -16,9 +16,9 @@ type WalletEventType =
   | 'ExpiryNoticeDue';
 
 /**
- * What was tried before the number of a card was known belongs to it once it is known, and not to a number that takes its
- * place later. `p` is the method, as it was before.
- * @param number the parameter with the number that is known from now on
+ * Assigns attempts from before a method's card key was known to that card, and not to a card that replaces it later.
+ * `p` is the method before the change.
+ * @param number the parameter with the card key that is known from now on
  */
 const joinAttempts = (number: string) => `
   CALL (p) {
@@ -27,7 +27,7 @@ const joinAttempts = (number: string) => `
   }`;
 
 export const walletProjections: Projections<WalletEventType> = {
-  // MERGE, because the customer's own removed method comes back under its old id. Its consent starts anew.
+  // MERGE, because a removed method that its customer adds again keeps its id. Its consent is set anew.
   PaymentMethodAdded: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
@@ -109,8 +109,8 @@ export const walletProjections: Projections<WalletEventType> = {
       SET p.status = $data.new_status, p.status_seq = $seq, p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
   },
 
-  // A compromised one stays compromised: nothing that its customer does makes it usable again, and the case that made it
-  // so can still take that back.
+  // A compromised method remains compromised: nothing its customer does makes it usable again, and the fraud case can
+  // still undo it.
   PaymentMethodRemoved: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
@@ -135,8 +135,8 @@ export const walletProjections: Projections<WalletEventType> = {
       SET u.last_use = CASE WHEN u.last_use > datetime($occurred_at) THEN u.last_use ELSE datetime($occurred_at) END`,
   },
 
-  // Each method that the event names looks different afterwards, and gets a new changed_seq. A rule that sets another
-  // default later leaves standing when and by whom one was chosen last.
+  // Each method that the event names counts as changed, and gets a new changed_seq. A rule that later sets another
+  // default does not change when and by whom one was last chosen.
   DefaultPaymentMethodChanged: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
@@ -170,7 +170,7 @@ export const walletProjections: Projections<WalletEventType> = {
         h.disputed = any(one IN disputes WHERE one ENDS WITH ':open' OR one ENDS WITH ':lost'),
         p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
   },
-  // A notice that is still due speaks of an earlier stage, or of another month: this one says all of it.
+  // Replaces a notice that is still due, which is about an earlier stage or another month.
   ExpiryNoticeDue: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})

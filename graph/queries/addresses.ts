@@ -6,7 +6,7 @@ import { dataKeyOf } from '../key-store.ts';
 import { withoutNulls } from '../values.ts';
 import { getGatewayCustomer } from './payment-methods.ts';
 
-/** An address as the API shows it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
+/** An address as the API returns it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
 export interface Address extends AddressDetails {
   address_id: string;
   is_verified: boolean;
@@ -17,7 +17,7 @@ export interface Address extends AddressDetails {
 }
 
 /**
- * A customer's addresses: what is proven to be theirs, defaults first, then the last shipped to.
+ * A customer's proven addresses: defaults first, then the most recently shipped to.
  * @throws PersonaError customer_not_found
  */
 export async function getAddresses(graph: Graph, input: { customer_id: string }): Promise<Address[]> {
@@ -31,7 +31,7 @@ export async function getAddresses(graph: Graph, input: { customer_id: string })
   return stored.filter(({ proven }) => proven).map((address) => toAddress(openAddress(address, key)));
 }
 
-/** @throws PersonaError customer_not_found, address_not_found, also for another customer's and an unproven one */
+/** @throws PersonaError customer_not_found, address_not_found, also if it is another customer's or unproven */
 export async function getAddress(
   graph: Graph,
   input: { customer_id: string; address_id: string },

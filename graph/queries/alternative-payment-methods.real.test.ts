@@ -10,7 +10,7 @@ const graph = await testGraph();
 const NOW = Date.parse('2026-06-15T06:00:00Z');
 const THRESHOLD = 0.7;
 
-/** The first value, so that the rule leaves something over; each of the others often enough. */
+/** Mostly the first value, so that the rule accepts some methods; each of the others often enough. */
 const mostly = <T>(usual: T, ...others: T[]) =>
   fc.oneof(
     { weight: 5, arbitrary: fc.constant(usual) },
@@ -21,16 +21,16 @@ const method = fc.record({
   status: mostly('active', 'failed', 'inactive', 'unverified', 'expired', 'compromised'),
   proven: mostly(true, false),
   consent: mostly(true, false),
-  /** Around the day on which a card is over everywhere. */
+  /** Around the day on which a card has expired everywhere. */
   expires_on: mostly<string | null>('2031-12-31', null, '2026-06-13', '2026-06-14', '2026-06-15'),
-  /** Few enough to make ties. */
+  /** Few enough to cause ties. */
   last_used: fc.constantFrom(
     '2026-06-01T00:00:00.000Z',
     '2026-06-02T00:00:00.000Z',
     '2026-06-03T00:00:00.000Z',
   ),
   removed: mostly(false, true),
-  /** Few enough that some are tokens of one card. */
+  /** Few enough that some methods are tokens of one card. */
   number: mostly<string | null>(null, 'a', 'b', 'c'),
   used_on: fc.subarray([0, 1, 2, 3]),
 });
@@ -40,7 +40,7 @@ const device = fc.record({
   own: mostly('proven', 'unproven', 'none'),
   stranger: fc.constantFrom('proven', 'none'),
 });
-/** On the card of the method, or, where its number is not known, on the method itself; perhaps at another customer. */
+/** On the method's card or, without a card key, on the method itself; the attempt may be another customer's. */
 const decline = fc.record({
   method: fc.nat(7),
   on: fc.constantFrom('method', 'number'),
@@ -89,7 +89,7 @@ const KINDS = {
   dead_void: { state: 'void', rule: 'mastercard:43', network: 'mastercard', card_dead: true },
 } as const;
 
-/** The rule as the specification writes it, by going through everything. */
+/** The rule as specified, by brute force. */
 function oracle(
   { methods, devices, declines, failed, requireTrustedDevice }: World,
   ids: string[],
@@ -141,7 +141,7 @@ async function ask(w: World): Promise<{ answer: string[]; ids: string[] }> {
     declines: w.declines.map(({ method: at, on, kind }) => {
       const index = at % w.methods.length;
       const number = numberOf(w.methods[index]?.number ?? null);
-      // An attempt of the token from when it had another number.
+      // An attempt from when the token had another card key.
       const before = number === null ? null : randomUUID();
       const one = on === 'number' && number !== null;
       return {
@@ -163,7 +163,7 @@ async function ask(w: World): Promise<{ answer: string[]; ids: string[] }> {
   return { answer, ids };
 }
 
-test('on random graphs the alternatives and their order are those of the rule', async () => {
+test('on random graphs the alternatives and their order follow the rule', async () => {
   let found = 0;
   await fc.assert(
     fc.asyncProperty(world, async (w) => {
@@ -173,6 +173,6 @@ test('on random graphs the alternatives and their order are those of the rule', 
     }),
     { numRuns: 120 },
   );
-  // The graphs are such that the rule leaves something over.
+  // The rule accepts some methods in these graphs.
   expect(found).toBeGreaterThan(50);
 });

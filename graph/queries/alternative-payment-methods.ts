@@ -5,8 +5,8 @@ import { trustQuery, trustParameters } from '../devices/trust-query.ts';
 import type { Reader } from '../graph.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 
-// `trusted_device` sits in the pattern, not behind OPTIONAL: the blueprint's optional match filters nothing.
-// Its device goes without a label: by its index on scores, a planner would begin at every trusted device there is.
+// The trusted device is a condition in EXISTS and not in an OPTIONAL MATCH as in the blueprint, which filters nothing.
+// The device has no label here: with one, the planner could start at the index of all trusted devices.
 const alternativesQuery = trustQuery(
   (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
@@ -35,18 +35,19 @@ const alternativesQuery = trustQuery(
 
 interface AlternativeRow {
   payment_method_id: string;
-  /** It is another token of the card that failed. */
+  /** The method is another token of the card that failed. */
   is_failed_card: boolean;
-  /** What its card has declined. */
+  /** The declines of its card. */
   declines: PastOutcome[];
 }
 
 const HOUR = 3_600_000;
 
 /**
- * The methods that may be charged in place of the failed one, in the order in which to try them (specification: graph,
- * `getAlternativePaymentMethods`): active, proven, with consent, not disputed, not another customer's at the gateway, not expired, used on a trusted device; not the
- * failed card through another token, nor a card that its history forbids for ever; the last used first.
+ * The methods that may be charged instead of the failed one, in the order in which to try them (specification: graph,
+ * `getAlternativePaymentMethods`): active, proven, with consent, not disputed, not another customer's at the gateway,
+ * not expired, used on a trusted device; not another token of the failed card, nor a card that its history forbids
+ * permanently; most recently used first.
  * @param input.now - epoch milliseconds
  * @returns their ids
  */
@@ -65,7 +66,7 @@ export async function getAlternativePaymentMethods(
     require_trusted_device: input.policy.recovery.requireTrustedDevice,
     ...trustParameters(input.policy.trust, input.now),
     other_owner: OTHER_OWNER,
-    // A card is good until its last day is over everywhere on earth, at UTC−12.
+    // A card is valid until its last day is over everywhere on earth, at UTC−12.
     today: new Date(input.now - 12 * HOUR).toISOString().slice(0, 10),
   });
   return rows

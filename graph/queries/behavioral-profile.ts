@@ -4,7 +4,7 @@ const AWAITS_PROFILE = `
   MATCH (c:Customer {id: $customer_id}) WHERE c.status IN ['active', 'suspended']
   RETURN NOT EXISTS { (c)-[:HAS_BEHAVIORAL_PROFILE]->(:BehavioralProfile) } AS awaits`;
 
-/** Is Chimera still to make a baseline of this customer? Not of one who was erased or merged meanwhile. */
+/** Whether Chimera is still to create a baseline for this customer; false for an erased or merged one. */
 export async function awaitsBehavioralProfile(
   graph: Graph,
   input: { customer_id: string },

@@ -36,7 +36,7 @@ const login = async (customer_id: string, trust_score: number, occurred_at: stri
 };
 const write = (cypher: string, parameters: Record<string, unknown>) => runCypher(graph, cypher, parameters);
 
-test('names the trusted devices of the newest logins, and lost trust shows at once', async () => {
+test('lists the trusted devices of the newest logins, and reflects lost trust immediately', async () => {
   const customer_id = randomUUID();
   const old = await login(customer_id, 0.9, '2026-01-01T00:00:00.000Z');
   await login(customer_id, 0.69, '2026-01-02T00:00:00.000Z');
@@ -58,7 +58,7 @@ test('names the trusted devices of the newest logins, and lost trust shows at on
   expect((await getCustomerContext(graph, { customer_id, policy: narrow })).trusted_devices).toEqual([]);
 });
 
-test('counts what is proven and there, and says who is a VIP', async () => {
+test('counts what is proven and not removed, and identifies VIPs', async () => {
   const customer_id = randomUUID();
   const token = randomToken();
   const request = onboardingRequest({
@@ -103,7 +103,7 @@ test('counts what is proven and there, and says who is a VIP', async () => {
   });
 });
 
-/** What Neo4j touches for one context. */
+/** The number of Neo4j's database hits for one context. */
 async function accessesFor(customer_id: string): Promise<number> {
   const { summary } = await write(`PROFILE ${customerContextQuery(policy.trust)}`, {
     customer_id,
@@ -128,7 +128,7 @@ const MANY_CUSTOMERS = `
   CREATE (c)-[:LOGGED_IN_FROM {customer_id: c.id, proven: true, login_count: 1,
     first_login: datetime(), last_login: datetime()}]->(d)`;
 
-test('costs the same with 250 and with 5000 devices, and on a device that 3000 customers share', async () => {
+test('costs the same with 250 and with 5000 devices, and with a device that 3000 customers share', async () => {
   const [few, many, shared] = [randomUUID(), randomUUID(), randomUUID()];
   for (const customer_id of [few, many]) {
     await onboard(graph, testHeader(), { request: onboardingRequest({ customer_id }), policy });

@@ -5,7 +5,7 @@ import { trustQuery, trustParameters } from '../devices/trust-query.ts';
 import type { Graph } from '../graph.ts';
 import { withoutNulls } from '../values.ts';
 
-/** What an agent wants to know before it routes a transaction. Only what is proven and not removed counts. */
+/** What an agent needs before it routes a transaction. Only proven data that was not removed counts. */
 export interface CustomerContext {
   customer_id: string;
   is_vip: boolean;
@@ -24,10 +24,10 @@ export interface CustomerContext {
 }
 
 /**
- * One round trip. The index on the login edge gives the newest devices of this customer in order, so that neither all
- * devices that the customer ever had nor the other customers of a shared device are walked. Fifty devices travel as
- * three lists and their times as numbers: as maps with DateTimes they cost more than all the rest, at both ends. What a
- * login leads to is a device: asking each for its label would read its node once more.
+ * One round trip. The index on the login edge yields this customer's newest devices in order, so that neither all of
+ * the customer's devices nor the other customers of a shared device are traversed. Fifty devices are returned as three
+ * lists with times as numbers: as maps with DateTimes they would cost more than the rest of the query, at both ends.
+ * The target of a login is always a device: checking its label would read the node once more.
  */
 export const customerContextQuery = trustQuery(
   (isTrusted) => `
@@ -54,7 +54,7 @@ export const customerContextQuery = trustQuery(
     } AS verified_shipping_address_count`,
 );
 
-/** What the query gives: of one trusted device the id, the score and the last login (epoch milliseconds) are each in a list. */
+/** The query's row: ids, scores and last logins (epoch milliseconds) of the trusted devices, each in a list. */
 interface CustomerContextRow extends Omit<CustomerContext, 'is_vip' | 'as_of' | 'trusted_devices'> {
   device_ids: string[];
   trust_scores: number[];
@@ -62,7 +62,7 @@ interface CustomerContextRow extends Omit<CustomerContext, 'is_vip' | 'as_of' | 
 }
 
 /**
- * @param input.anywhere of a cluster, ask any member, which may not have heard of the newest yet
+ * @param input.anywhere in a cluster, read from any member, which may not have the latest commands yet
  * @throws PersonaError customer_not_found, graph_unavailable
  */
 export async function getCustomerContext(

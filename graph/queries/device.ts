@@ -5,7 +5,7 @@ import { withoutNulls } from '../values.ts';
 export interface Device {
   device_id: string;
   trust_score: number;
-  /** RFC 3339; absent: never observed. */
+  /** RFC 3339; absent if never observed. */
   trust_observed_at?: string;
   version: number;
   changed_seq: number;

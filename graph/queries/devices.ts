@@ -6,7 +6,7 @@ import { getGatewayCustomer } from './payment-methods.ts';
 export interface CustomerDevice {
   device_id: string;
   trust_score: number;
-  /** Absent: never observed. */
+  /** Absent if never observed. */
   trust_observed_at?: string;
   login_count: number;
   first_login: string;
@@ -25,12 +25,12 @@ const DEVICES = `
     l.first_login AS first_login, l.last_login AS last_login, d.changed_seq AS changed_seq
   ORDER BY l.last_login DESC, device_id LIMIT $limit`;
 
-/** More than anybody looks at. */
+/** More devices than any caller needs. */
 const ALL = 1_000;
 
 /**
- * The devices that a customer is proven to have used, the last one first.
- * @param input.before the last one of the page before
+ * The devices with a customer's proven logins, most recent login first.
+ * @param input.before the last one of the previous page
  * @throws PersonaError customer_not_found
  */
 export async function getDevices(

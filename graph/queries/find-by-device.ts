@@ -2,18 +2,18 @@ import { isBlocked } from '../../domain/blocked-values.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Graph } from '../graph.ts';
 
-/** Who logs in from a device. */
+/** The customers who log in from a device. */
 export interface DeviceUsers {
   device_id: string;
-  /** How many there are; `customers` may be fewer. */
+  /** The total number; `customers` may list fewer. */
   linked_customers: number;
   customers: { customer_id: string; last_login: string; proven: boolean }[];
 }
 
-/** A kiosk has a hundred thousand: nobody looks at more than these. */
+/** A kiosk has a hundred thousand customers: no caller needs more than these. */
 const MAX_CUSTOMERS = 100;
 
-// The degree is read, not walked.
+// The degree is read without traversing the edges.
 const USERS = `
   UNWIND $hashes AS hash
   MATCH (d:Device {fingerprint_hash: hash})
@@ -26,9 +26,9 @@ const USERS = `
   LIMIT 1`;
 
 /**
- * The customers who use the device of this fingerprint, at most 100 of them, in no order. A fingerprint that identifies
- * nothing belongs to nobody.
- * @returns `undefined`: nobody has used such a device
+ * The customers who use the device with this fingerprint, at most 100 of them, in no particular order. A blocked
+ * fingerprint matches no device.
+ * @returns `undefined`: the device is unknown
  */
 export async function findCustomersByDeviceFingerprint(
   graph: Graph,

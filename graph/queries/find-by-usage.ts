@@ -2,29 +2,32 @@ import type { Policy } from '../../domain/policy.ts';
 import { trustQuery, trustParameters } from '../devices/trust-query.ts';
 import type { Reader } from '../graph.ts';
 
-/** Which customers are meant; what is absent is not asked. */
+/** The conditions of a search for customers; absent ones do not apply. */
 export interface Usage {
   /** They used a method of this brand, in any of its usual spellings. */
   brand?: string;
-  /** They used a method on a device that is trusted by this policy at `now` (epoch milliseconds): their own login from it is proven. */
+  /**
+   * They used a method on a device from which their own login is proven, and which is trusted by this policy at `now`
+   * (epoch milliseconds).
+   */
   trusted?: Policy['trust'] & { now: number };
-  /** They used a method on a device whose user agent contains this text, whatever its capitals. */
+  /** They used a method on a device whose user agent contains this text, ignoring case. */
   user_agent?: string;
-  /** They shipped there: as the address has it (`NY`), in any of its usual spellings. */
+  /** They shipped there: as in the address (`NY`), in any of its usual spellings. */
   state?: string;
   /** ISO 3166-1 alpha-2. */
   country?: string;
-  /** RFC 3339: they shipped there since; where no place is asked, they used the method or device since. */
+  /** RFC 3339: they shipped there since then; without a place, they used the method or device since then. */
   since?: string;
 }
 
 /** Where a page ended; opaque to callers. */
 export interface UsageCursor {
-  /** At which of the conditions the search begins: the later pages' as the first one's, or they would repeat customers. */
+  /** The condition at which the search starts: the same for all pages, or later ones would repeat customers. */
   start: UsageStart;
-  /** The spelling that was being looked for. */
+  /** The spelling that the page ended in. */
   spelling: string;
-  /** The last node that was looked at there. */
+  /** The last node that was read there. */
   id: string;
 }
 
@@ -34,9 +37,10 @@ interface FoundCustomer {
   status: string;
 }
 
-// What an edge of a customer's leads to has no label here: with one, the planner of a small graph walks that label's index instead.
+// The targets of a customer's edges have no label here: with one, the planner would scan that label's index in a small
+// graph.
 
-/** Is what an edge `held` of `c` leads to, the method `method`, the one that is asked for? */
+/** The condition that `method`, the target of the edge `held` of `c`, matches the search. */
 const isUsed = (held: string, method: string, isTrusted: string) => `
   ${held}.proven AND ($brands IS NULL OR ${method}.brand IN $brands)
   AND ($asks_shipping OR $since IS NULL OR ${held}.last_used >= datetime($since))
@@ -60,11 +64,11 @@ const CUSTOMER_COLUMNS = 'c.id AS customer_id, c.segment AS segment, c.status AS
 const IS_CURRENT_CUSTOMER = "c.status IN ['active', 'suspended']";
 
 /**
- * The searches by where they begin: at the condition that leaves the fewest nodes. Each walks an index in the order of ids and stops
- * when the page is full, and counts a customer at the first of its nodes that fits, so that no page repeats one.
+ * The searches by the condition at which they start, the one with the fewest nodes. Each walks an index in order of
+ * ids, stops when the page is full, and counts a customer at its first matching node, so that no page repeats one.
  */
 const SEARCHES = {
-  // One of fifty or so: the most selective, as long as a place is asked.
+  // One of about fifty: the most selective condition if there is a place.
   state: trustQuery(
     (isTrusted) => `
     MATCH (a:Address)
@@ -93,7 +97,7 @@ const SEARCHES = {
       AND ${HAS_SHIPPED}
     RETURN p.id AS place, ${CUSTOMER_COLUMNS} ORDER BY p.brand, p.id LIMIT $limit`,
   ),
-  // A user agent or a trust score fits many devices, and a country most addresses: they are asked customer by customer.
+  // A user agent or a trust score matches many devices, and a country most addresses: checked customer by customer.
   customer: trustQuery(
     (isTrusted) => `
     MATCH (c:Customer)
@@ -108,10 +112,10 @@ export function isUsageStart(start: string | undefined): start is UsageStart {
   return start !== undefined && Object.hasOwn(SEARCHES, start);
 }
 
-/** So few methods of a brand are looked at, all of them, in milliseconds. */
+/** Up to this number, all methods of a brand are read within milliseconds. */
 const COUNT_LIMIT = 1_000;
 
-// Read from the indexes alone, and no further than to what is many.
+// Read from the indexes alone, and only up to the limit.
 const COUNT = `
   CALL () {
     MATCH (p:PaymentMethod)
@@ -128,10 +132,10 @@ const COUNT = `
   RETURN methods, addresses`;
 
 /**
- * The customers who used what is asked and shipped to where is asked: every condition is optional, all that are given
- * have to hold (specification: graph, 'Commands and queries').
- * @param input.after where the page before ended
- * @returns at most `limit` customers, in no order that means anything; `next`: there may be more
+ * The customers who match all given conditions; every condition is optional (specification: graph, 'Commands and
+ * queries').
+ * @param input.after where the previous page ended
+ * @returns at most `limit` customers, in no particular order; `next`: there may be more
  */
 export async function findCustomersByUsage(
   reader: Reader,
@@ -161,7 +165,7 @@ export async function findCustomersByUsage(
   return { customers };
 }
 
-/** At the state, one of fifty or so; at the brand if hardly anybody has it. */
+/** Starts at the state, one of about fifty, or at the brand if it is rare. */
 async function chooseStart(reader: Reader, { state, brand }: Usage): Promise<UsageStart> {
   if (state === undefined) return brand === undefined ? 'customer' : 'brand';
   if (brand === undefined) return 'state';
@@ -173,7 +177,7 @@ async function chooseStart(reader: Reader, { state, brand }: Usage): Promise<Usa
   return found !== undefined && found.methods < found.addresses ? 'brand' : 'state';
 }
 
-/** An index finds a text as it was written; who wrote it had one of these habits. */
+/** An index finds a text only in its exact spelling; these are the usual ones. */
 function spellingsOf(text: string): string[] {
   const lower = text.toLowerCase();
   const capital = lower.charAt(0).toUpperCase() + lower.slice(1);

@@ -1,7 +1,7 @@
 import type { Reader } from '../graph.ts';
 import { getCustomer } from './customer.ts';
 
-/** What two customers share: by the id of the device, or of the asked customer's own method or address. */
+/** What two customers share: the id is the device's, or that of the given customer's method or address. */
 export interface Connection {
   kind: 'device' | 'instrument' | 'address';
   id: string;
@@ -12,10 +12,11 @@ export interface ConnectedCustomer {
   evidence: Connection[];
 }
 
-/** What many share says nothing about any two of them, and walking it would take long. */
+/** Limits the number of devices that are traversed. */
 const MAX_DEVICES_WALKED = 1_000;
 
-// Proven or not: what is hidden is what is asked for. A crowd's device, card or address is left out before it is walked.
+// Proven or not, because hidden links are what the search is for. A device, card or address that more than `$crowd`
+// customers share says nothing about any two of them, and is excluded before it is traversed.
 const CONNECTED = `
   MATCH (c:Customer {id: $customer_id})
   CALL (c) {
@@ -50,9 +51,9 @@ const CONNECTED = `
   ORDER BY size(evidence) DESC, customer_id LIMIT $limit`;
 
 /**
- * Other customers who share a device, a card's plastic or an address with one: the hidden links that fraud work asks
- * for, never a reason to merge. Those who share the most come first.
- * @param input.crowd what more customers than this share is no link
+ * Other customers who share a device, a card or an address with a customer: hidden links for fraud investigations,
+ * never a reason to merge. Those with the most in common are first.
+ * @param input.crowd what more customers than this share is not a link
  * @throws PersonaError customer_not_found
  */
 export async function findConnectedCustomers(

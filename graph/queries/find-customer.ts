@@ -12,7 +12,7 @@ const OWNER = `
   RETURN c.id AS customer_id, i.is_verified AS is_verified ORDER BY h.linked_at, customer_id LIMIT 1`;
 
 /**
- * Who has this e-mail address or phone number? A blocked value belongs to nobody.
+ * The customer with this e-mail address or phone number. A blocked value matches no customer.
  * @throws PersonaError invalid_argument
  */
 export async function findCustomerByDigitalId(

@@ -15,7 +15,7 @@ export interface DigitalIdentifier {
 }
 
 /**
- * A customer's e-mail addresses and phone numbers, the oldest first.
+ * A customer's e-mail addresses and phone numbers, oldest first.
  * @throws PersonaError customer_not_found
  */
 export async function getDigitalIdentifiers(

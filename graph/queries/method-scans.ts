@@ -1,4 +1,4 @@
-/** Payment methods of all customers, page after page, in the order of an index: a million of them take bounded memory. */
+/** Scans of all customers' payment methods, by page and in index order: a million of them take bounded memory. */
 
 import type { CustomerStatus } from '../../domain/events.ts';
 import { horizon } from '../../domain/expiry/calendar.ts';
@@ -10,7 +10,7 @@ export interface ScannedMethod {
   payment_method_id: string;
   customer_id: string;
   status: PaymentMethodStatus;
-  /** `YYYY-MM-DD`; null for what does not expire. */
+  /** `YYYY-MM-DD`; null if the method does not expire. */
   expires_on: string | null;
   is_default: boolean;
   use_count: number;
@@ -22,7 +22,7 @@ const METHOD_COLUMNS = `
   p.id AS payment_method_id, c.id AS customer_id, p.status AS status, p.expires_on AS expires_on,
   h.is_default AS is_default, h.use_count AS use_count, h.last_used AS last_used`;
 
-// In the order of ids, which is an index's: about every second method is a default, so nothing is sorted or wasted.
+// In order of ids, which is index order, so nothing is sorted. About every second method is a default: few are skipped.
 const DEFAULTS = `
   MATCH (p:PaymentMethod) WHERE p.id > $after
   MATCH (p)<-[h:HAS_PAYMENT_METHOD {is_default: true}]-(c:Customer)
@@ -30,7 +30,7 @@ const DEFAULTS = `
 
 /**
  * Every customer's default method.
- * @param input.after the last id of the page before
+ * @param input.after the last id of the previous page
  */
 export async function getAllDefaultPaymentMethods(
   reader: Reader,
@@ -39,17 +39,17 @@ export async function getAllDefaultPaymentMethods(
   return reader.read<ScannedMethod>(DEFAULTS, { limit: input.limit, after: input.after ?? '' });
 }
 
-/** An active card whose last day has come near, or is over. */
+/** An active card whose last day is near or over. */
 export interface ExpiringCard {
   payment_method_id: string;
   /** `YYYY-MM-DD`. */
   expires_on: string;
-  /** `null`: nobody has it any more. */
+  /** `null`: it belongs to no customer any more. */
   customer_id: string | null;
   customer_status: CustomerStatus | null;
-  /** Is it the default, or used often and lately, and proven to be the customer's? */
+  /** Whether it is proven, and the default or used often and recently. */
   qualifies: boolean | null;
-  /** As `noticeKey` gives it. */
+  /** As returned by `noticeKey`. */
   noticed: string | null;
 }
 
@@ -59,16 +59,16 @@ export interface ExpiryCursor {
   payment_method_id: string;
 }
 
-// Cards end on one day of each month. Equal on two keys and after a place on the third, a page begins where the last one
-// ended; over all days at once it would walk again through each of a month's cards that are done.
+// Cards expire on one day of each month. With equality on two keys and a range on the third, a page starts where the
+// previous one ended; over all days together it would walk again through all cards of the month that are done.
 const NEXT_DAY = `
   MATCH (p:PaymentMethod)
   USING INDEX SEEK p:PaymentMethod(status, expires_on, id)
   WHERE p.status = 'active' AND p.expires_on > date($after) AND p.expires_on <= date($to) AND p.id >= ''
   RETURN p.expires_on AS day ORDER BY p.status, p.expires_on LIMIT 1`;
 
-// Cut before anything else is read: a page costs a page, however few of its cards matter. Of a card whose notice was
-// decided on nothing more is read.
+// Limited before anything else is read: a page costs the same, however few of its cards qualify. Nothing more is read
+// of a card whose notice was already decided.
 const EXPIRING = `
   MATCH (p:PaymentMethod)
   USING INDEX SEEK p:PaymentMethod(status, expires_on, id)
@@ -87,19 +87,19 @@ const EXPIRING = `
 
 interface Page {
   scanned: number;
-  /** The last id; `null`: there was none. */
+  /** The last id; `null`: the page is empty. */
   last: string | null;
   cards: Omit<ExpiringCard, 'expires_on'>[];
 }
 
-/** Before the first day of any card. */
+/** Before the last day of any card. */
 const FIRST_DAY = '0001-01-01';
 
 /**
- * The active cards that are near their end, those that end first first, but for those of which the notice of their stage
- * was decided on.
- * @param input.after where the page before ended
- * @returns `scanned`: how many the page has with those; `next`: where it ends; absent: there are no more
+ * The active cards that expire soon, in order of their last day, without those whose notice for their stage was already
+ * decided.
+ * @param input.after where the previous page ended
+ * @returns `scanned`: the number of cards including those; `next`: where the page ends, absent if there are no more
  */
 export async function getExpiringPaymentMethods(
   reader: Reader,

@@ -9,13 +9,13 @@ export interface NoticeRecipient {
   channel: 'email' | 'sms';
 }
 
-/** Whom to write to about a customer's payments, and in which language. */
+/** Where to send notices to a customer, and in which language. */
 export interface NoticeRecipients {
   status: CustomerStatus;
   locale?: string;
-  /** The newest verified e-mail, else the newest unverified one; without any the phone by the same rule. */
+  /** The newest verified e-mail address, else the newest unverified one; without one, the phone number by this rule. */
   usual?: NoticeRecipient;
-  /** The same of verified ones alone: for what a stranger must not read. */
+  /** The same with verified identifiers only: for notices that a stranger must not read. */
   verified?: NoticeRecipient;
 }
 
@@ -42,7 +42,7 @@ interface RecipientsRow {
   verified: IdentifierRow | null;
 }
 
-/** `undefined`: there is no such customer (any more). */
+/** `undefined`: the customer does not exist, or was erased. */
 export async function getNoticeRecipients(
   graph: Graph,
   input: { customer_id: string },

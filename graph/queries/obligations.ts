@@ -11,9 +11,9 @@ const OBLIGATIONS = `
   RETURN properties(o) AS obligation LIMIT $limit`;
 
 /**
- * What a customer owes or owed, the newest first, with what was settled before any failure was heard of.
+ * A customer's open and closed obligations, newest first, including those settled before any failure was reported.
  * @param input.states only these; absent: all
- * @param input.before the last one of the page before
+ * @param input.before the last one of the previous page
  * @throws PersonaError customer_not_found
  */
 export async function getObligations(

@@ -7,7 +7,7 @@ import { withoutNulls } from '../values.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import { readWallet } from '../wallet/wallet.ts';
 
-/** A payment method as the API shows it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
+/** A payment method as the API returns it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
 export interface PaymentMethod {
   payment_method_id: string;
   type: PaymentMethodType;
@@ -27,7 +27,7 @@ export interface PaymentMethod {
 const READ_CUSTOMER = 'MATCH (c:Customer {id: $customer_id}) RETURN c.status AS status';
 
 /**
- * A customer's wallet: what is proven to be theirs and not removed, the default first, then the last used.
+ * A customer's wallet: proven methods that were not removed, the default first, then the most recently used.
  * @throws PersonaError customer_not_found
  */
 export async function getPaymentMethods(
@@ -44,7 +44,7 @@ export async function getPaymentMethods(
   return wallet.filter(isVisible).map(toPaymentMethod);
 }
 
-/** @throws PersonaError payment_method_not_found, also for another customer's, a removed or an unproven one */
+/** @throws PersonaError payment_method_not_found, also if it is another customer's, removed or unproven */
 export async function getPaymentMethod(
   graph: Graph,
   input: { customer_id: string; payment_method_id: string },
@@ -90,7 +90,7 @@ const READ_REFERENCE = `
   RETURN c.gateway_customer_ref AS gateway_customer_ref, c.status AS status, c.version AS version`;
 
 /**
- * Who the customer is at the gateway, if it is known there.
+ * The customer's reference at the gateway, if it has one.
  * @throws PersonaError customer_not_found
  */
 export async function getGatewayCustomer(
@@ -109,7 +109,7 @@ export async function getGatewayCustomer(
 
 const KNOWN_CUSTOMER = 'MATCH (c:Customer {id: $id}) RETURN c.id AS id';
 
-/** Is this the id of anybody who is or was a customer of ours? Others give their customers ids, too. */
+/** Whether this is the id of a current or former customer. Other systems have customer ids, too. */
 export async function isCustomer(reader: Reader, id: string): Promise<boolean> {
   return (await reader.read(KNOWN_CUSTOMER, { id })).length > 0;
 }

@@ -33,7 +33,7 @@ const graph = await testGraph();
 
 const onboardWith = (change: Partial<OnboardingRequest>) =>
   onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
-/** A word that no other run's data has. */
+/** A text that is in no other run's data. */
 const randomWord = () => randomUUID().replaceAll('-', '');
 const addressIn = (state: string, street1 = randomWord()) => ({
   street1,
@@ -52,7 +52,7 @@ interface Person {
   shipped?: string;
 }
 
-/** Somebody who used a card on a device and had something shipped. */
+/** A customer who used a card on a device and had something shipped. */
 async function person({ brand, agent = 'iPhone', score = 0.9, state, shipped }: Person): Promise<string> {
   const onboarded = await onboardWith({
     occurred_at: shipped ?? '2026-03-01T00:00:00Z',
@@ -67,7 +67,7 @@ async function person({ brand, agent = 'iPhone', score = 0.9, state, shipped }: 
   return onboarded.customer_id;
 }
 
-/** All pages, two at a time, so that paging is tried as well. */
+/** All results, in pages of two, to test paging as well. */
 async function search(usage: Usage): Promise<string[]> {
   const found: string[] = [];
   for (let after: Parameters<typeof findCustomersByUsage>[1]['after']; ; ) {
@@ -78,7 +78,7 @@ async function search(usage: Usage): Promise<string[]> {
   }
 }
 
-test('who used an Amex on a trusted iPhone and shipped to New York in the last six months?', async () => {
+test('finds who used an Amex on a trusted iPhone and shipped to New York in the last six months', async () => {
   const [brand, state] = [`Amex${randomWord()}`, `NY${randomWord()}`];
   const wanted = await Promise.all([
     person({ brand, state }),
@@ -114,12 +114,12 @@ test('who used an Amex on a trusted iPhone and shipped to New York in the last s
   expect(await without('trusted', 'user_agent')).toEqual(
     [nonMatching.otherAgent, nonMatching.untrusted].sort(),
   );
-  // Without a place the time is the use's.
+  // Without a place, `since` applies to the use.
   expect(await without('state')).toEqual([nonMatching.elsewhere]);
   expect(await without('state', 'country')).toEqual([nonMatching.elsewhere, nonMatching.nowhere].sort());
 });
 
-test('a customer with several cards and addresses that fit is found once', async () => {
+test('a customer with several matching cards and addresses is found once', async () => {
   const [brand, state] = [randomWord(), `ny${randomWord()}`];
   const customer_id = await person({ brand, state });
   for (const spelling of [state, state.toUpperCase()])
@@ -134,7 +134,7 @@ test('a customer with several cards and addresses that fit is found once', async
   expect(await search({ brand, user_agent: randomWord() })).toEqual([]);
 });
 
-test('begins where fewer are, finds the same there, and goes on there on the next page', async () => {
+test('the search starts at the rarer condition, with the same result, and later pages continue there', async () => {
   const [rare, common, state] = [randomWord(), randomWord(), randomWord()];
   const people = [
     ...Array.from({ length: 3 }, () => person({ brand: rare, state })),
@@ -151,7 +151,7 @@ test('begins where fewer are, finds the same there, and goes on there on the nex
   expect((await search({ brand: common, state })).sort()).toEqual(ids.slice(3, 7).sort());
 });
 
-test('what is not proven to be the customer’s finds nobody', async () => {
+test('unproven data finds no customer', async () => {
   const [brand, state, value] = [randomWord(), randomWord(), randomEmail()];
   await onboardWith({ digital_identifiers: [{ type: 'email', value }] });
   const unproven = await onboardWith({
@@ -164,9 +164,9 @@ test('what is not proven to be the customer’s finds nobody', async () => {
   expect(await search({ state })).toEqual([]);
 });
 
-test('hidden links: a shared device, plastic or address, with the evidence, the strongest first', async () => {
+test('customers who share a device, card or address are found with the evidence, strongest first', async () => {
   const [fingerprint, street] = [randomUUID(), randomWord()];
-  const cardFingerprint = `plastic-${randomWord()}`;
+  const cardFingerprint = `card-${randomWord()}`;
   const one = await customerWithCards(graph, policy, { cards: 1, fingerprints: [cardFingerprint] });
   const two = await customerWithCards(graph, policy, { cards: 1, fingerprints: [cardFingerprint] });
   const device_details = { fingerprint };
@@ -199,7 +199,7 @@ test('hidden links: a shared device, plastic or address, with the evidence, the 
   expect(alone).toEqual([]);
 });
 
-test('a device tells who uses it, a few of many', async () => {
+test('a device’s customers are found, up to a limit', async () => {
   const fingerprint = randomUUID();
   const [first, second] = [
     await onboardWith({ device_details: { fingerprint } }),
@@ -216,8 +216,8 @@ test('a device tells who uses it, a few of many', async () => {
   expect(await findCustomersByDeviceFingerprint(graph, { fingerprint: '0000', policy })).toBeUndefined();
 });
 
-test('cards that expire are found once each, page after page, with whom they matter to', async () => {
-  // A month of the far future that no other test's cards expire in, of a year without a 29th of February.
+test('expiring cards are found once each, page by page, with their customers', async () => {
+  // A month in the far future in which no other test's cards expire, of a year without a 29 February.
   const year = 2101 + 4 * Math.floor(Math.random() * 22);
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 3 });
   for (const payment_method_id of methods)
@@ -266,7 +266,7 @@ test('cards that expire are found once each, page after page, with whom they mat
   await removePaymentMethod(graph, testHeader(), removal);
   expect(idsOf(await scan(1))).toEqual(methods.filter((id) => id !== second).toSorted());
 
-  // Of the default the notice of this stage is decided on: it is counted, and nothing more is read of it.
+  // The default's notice for this stage is already decided: it is counted, and nothing more is read of it.
   const [first = '', , third = ''] = methods;
   const token = (await getPaymentMethodToken(graph, { customer_id, payment_method_id: first })).reveal();
   const expires_on = `${year}-02-28`;
@@ -282,17 +282,17 @@ test('cards that expire are found once each, page after page, with whom they mat
   expect(idsOf((await read(later)).found)).toEqual([first, third].toSorted());
 });
 
-test('the scan of defaults gives each customer’s one', async () => {
+test('the scan of defaults returns each customer’s default', async () => {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
   const [wanted = ''] = methods;
-  // From just before it: the whole graph is everybody's.
+  // From just before it, because the scan covers all customers of the graph.
   const page = await getAllDefaultPaymentMethods(graph, { limit: 1, after: wanted.slice(0, -1) });
   expect(page).toMatchObject([
     { payment_method_id: wanted, customer_id, is_default: true, status: 'active' },
   ]);
 });
 
-test('a customer’s own properties, identifiers, devices and debts', async () => {
+test('a customer’s properties, identifiers, devices and obligations are read', async () => {
   const email = randomEmail();
   const wallet = await customerWithCards(graph, policy, { cards: 1, email });
   const { customer_id } = wallet;
@@ -325,7 +325,7 @@ test('a customer’s own properties, identifiers, devices and debts', async () =
   await Promise.all(refused);
 });
 
-test('devices come page after page, the last one first, and lost trust shows at once', async () => {
+test('devices are paged, most recent login first, and reflect lost trust immediately', async () => {
   const { customer_id } = await onboardWith({});
   for (const day of [1, 2, 3])
     await onboardWith({

@@ -9,8 +9,9 @@ const ANY_KEYS = `
   RETURN c.customer_id AS customer_id, d.device_id AS device_id, i.value_hash AS hash`;
 
 /**
- * Do the configured keys fit what the graph holds? Looks at one of each kind: all were written with the same rings.
- * @returns why not; empty: they fit, or there is nothing yet that they would have to open
+ * Checks that the configured keys can read the graph's data. One node of each kind is enough, because all were written
+ * with the same rings.
+ * @returns the reasons why not; empty if they can, or there is no data yet
  * @throws PersonaError graph_unavailable
  */
 export async function findKeyProblems(graph: Graph): Promise<string[]> {
@@ -27,7 +28,7 @@ export async function findKeyProblems(graph: Graph): Promise<string[]> {
     ...(hash === null || hasBlindKey(graph, hash)
       ? []
       : [
-          `PERSONA_BLIND_KEYS lacks the key ${hash.slice(0, hash.lastIndexOf(':'))}, under which e-mails are found`,
+          `PERSONA_BLIND_KEYS lacks the key ${hash.slice(0, hash.lastIndexOf(':'))}, with which stored identifiers are hashed`,
         ]),
   ];
 }
@@ -42,7 +43,7 @@ async function keyProblem(graph: Graph, label: KeyOwner['label'], id: string | n
   }
 }
 
-/** A hash says which key made it. */
+/** A hash contains the id of its key. */
 function hasBlindKey(graph: Graph, hash: string): boolean {
   const id = hash.slice(0, hash.lastIndexOf(':'));
   return graph.blindIndex.hashes('email', '').some((own) => own.startsWith(`${id}:`));

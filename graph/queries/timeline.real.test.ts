@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => verifyAndClose(graph));
 
-test('every event of the stream has its place, the newest first, page by page', async () => {
+test('every event of the stream is listed, newest first and by page', async () => {
   const { customer_id } = history;
   const all = await getTimeline(graph, { customer_id, limit: 1000 });
   expect(all.length).toBeGreaterThan(30);
@@ -26,18 +26,18 @@ test('every event of the stream has its place, the newest first, page by page', 
     occurred_at: expect.any(String),
     text: 'Your account was created.',
   });
-  // The method goes by what is known of it today, also where the event was written before that.
+  // A method is named by its current details, also if the event is older than those.
   expect(all.map(({ text }) => text)).toContain('Visa ending in 4242 was added.');
 });
 
-test('no sentence names what may not be named', async () => {
+test('no text reveals what customers must not see', async () => {
   for (const customer_id of [history.customer_id, history.stranger_id]) {
     const text = JSON.stringify(await getTimeline(graph, { customer_id, limit: 1000 }));
     expect(text).not.toMatch(/fraud|stolen|suspic|undefined|null|\[object|s1:|insufficient/i);
   }
 });
 
-test('a customer that does not exist has no timeline', async () => {
+test('an unknown customer has no timeline', async () => {
   await expect(getTimeline(graph, { customer_id: randomUUID(), limit: 1 })).rejects.toMatchObject({
     type: 'customer_not_found',
   });

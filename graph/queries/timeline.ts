@@ -2,10 +2,10 @@ import { PersonaError } from '../../domain/errors.ts';
 import { describeEvent, type MethodName } from '../../domain/timeline.ts';
 import type { Reader } from '../graph.ts';
 
-/** One event of a customer's stream, in words that the customer may read (specification: interfaces, 'Shapes'). */
+/** One event of a customer's stream, described for the customer (specification: interfaces, 'Shapes'). */
 export interface TimelineEntry {
   seq: number;
-  /** The event's type, `Masked` where it may not be told. */
+  /** The event's type, or `Masked` if the customer must not see it. */
   type: string;
   /** RFC 3339. */
   occurred_at: string;
@@ -28,9 +28,9 @@ interface TimelineRow {
 }
 
 /**
- * A customer's own events, the newest first.
+ * A customer's events, newest first.
  * @param input.before - only events with a smaller `seq`
- * @throws PersonaError customer_not_found, also for an erased one
+ * @throws PersonaError customer_not_found, also if the customer is erased
  */
 export async function getTimeline(
   reader: Reader,

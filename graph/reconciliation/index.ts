@@ -1,4 +1,4 @@
-/** The comparison with the gateway: what it reads, corrects and remembers. */
+/** The reconciliation with the gateway: what it reads, repairs and stores. */
 
 export {
   type FoundMismatch,

@@ -1,4 +1,4 @@
-/** What a person has to look at: a method that the gateway has differently, in a way that no rule may correct. */
+/** Mismatches for an operator: methods that differ at the gateway in a way that no rule may correct. */
 
 import { type Mismatch, UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
@@ -6,9 +6,9 @@ import type { Graph, Reader } from '../graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
 /**
- * Writes down what the gateway says of a method that a person has to look at, or that there is nothing any more (`null`).
+ * Records a method's mismatch with the gateway for an operator, or that there is none any more (`null`).
  *
- * @returns whether it was not known
+ * @returns whether it is new
  * @throws PersonaError customer_not_found
  */
 export function recordMismatch(
@@ -29,9 +29,9 @@ export function recordMismatch(
 const FIND_OF_WALLET = 'MATCH (c:Customer {id: $customer_id}) RETURN c.gateway_mismatch AS mismatch';
 
 /**
- * The same of a customer whose wallet lacks what is attached at the gateway.
+ * The same for a customer whose wallet lacks a method that is attached at the gateway.
  *
- * @returns whether it was not known
+ * @returns whether it is new
  * @throws PersonaError customer_not_found
  */
 export function recordWalletMismatch(
@@ -64,7 +64,10 @@ const PAGE = `
   RETURN p.id AS payment_method_id, c.id AS customer_id, p.gateway_mismatch AS mismatch
   ORDER BY p.gateway_mismatch, p.id LIMIT $limit`;
 
-/** Methods with one kind of mismatch: a page, in the order of their ids. @param input.after the last one of the page before, or empty */
+/**
+ * Methods with one kind of mismatch: one page, ordered by id.
+ * @param input.after the last one of the previous page, or empty
+ */
 export function getMismatches(
   reader: Reader,
   input: { mismatch: Mismatch; after: string; limit: number },
@@ -79,7 +82,10 @@ const WALLETS = `
   RETURN c.id AS customer_id
   ORDER BY c.gateway_mismatch, c.id LIMIT $limit`;
 
-/** Customers with methods at the gateway that no wallet has: a page, in the order of ids. @param input.after the last one of the page before, or empty */
+/**
+ * Customers with methods at the gateway that their wallets lack: one page, ordered by id.
+ * @param input.after the last one of the previous page, or empty
+ */
 export function getWalletMismatches(
   reader: Reader,
   input: { after: string; limit: number },

@@ -1,4 +1,4 @@
-/** How far the comparison with the gateway has come: it outlives Temporal's data. Exempt from the event log, like receipts. */
+/** The progress of the reconciliation, which outlives Temporal's data. Exempt from the event log, like receipts. */
 
 import type { Pass } from '../../domain/reconciliation/pace.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
@@ -11,13 +11,13 @@ const WRITE = `
   SET r.began_at = $began_at, r.after = $after, r.done = $done, r.until = $until`;
 const READ_UNTIL = 'MATCH (r:Reconciliation {id: $id}) RETURN r.until AS until';
 
-/** `undefined`: none has begun. */
+/** `undefined`: none has started. */
 export async function getPass(reader: Reader): Promise<Pass | undefined> {
   const [pass] = await reader.read<Pass>(READ, { id: 'wallets' });
   return pass;
 }
 
-/** Until when charges have been compared, epoch milliseconds; `undefined`: never. */
+/** The time until which charges have been compared, epoch milliseconds; `undefined`: never. */
 export async function getComparedUntil(reader: Reader): Promise<number | undefined> {
   const [row] = await reader.read<{ until: number }>(READ_UNTIL, { id: 'charges' });
   return row?.until;
@@ -38,7 +38,7 @@ export interface PendingCharge {
   made_at: number;
 }
 
-// By their ids, which begin alike: the constraint's index finds them.
+// Found by the common prefix of their ids, with the constraint's index.
 const PENDING = 'pending:';
 const SAVE_PENDING = 'MERGE (r:Reconciliation {id: $id}) SET r.made_at = $made_at';
 const READ_PENDING = `
@@ -46,12 +46,12 @@ const READ_PENDING = `
   RETURN substring(r.id, size($prefix)) AS charge_ref, r.made_at AS made_at ORDER BY made_at, charge_ref LIMIT $limit`;
 const DELETE_PENDING = 'MATCH (r:Reconciliation {id: $id}) DELETE r';
 
-/** The oldest first. */
+/** Oldest first. */
 export function getPendingCharges(reader: Reader, input: { limit: number }): Promise<PendingCharge[]> {
   return reader.read<PendingCharge>(READ_PENDING, { prefix: PENDING, ...input });
 }
 
-/** To be looked at again: by its creation no later comparison finds it. */
+/** Stores a charge to be compared again: a later comparison by creation time would not find it. */
 export async function savePendingCharge(
   graph: Graph,
   header: CommandHeader,

@@ -1,4 +1,4 @@
-/** Repairs invariants that no command breaks: someone has changed the graph by other means, or a bug did (graph, invariants 1 and 3). */
+/** Repairs invariants that no command breaks, but a bug or a change by other means does (graph, invariants 1 and 3). */
 
 import type { StreamKind } from '../../domain/events.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
@@ -6,7 +6,7 @@ import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
-// An index on two properties is used only where both are asked for: hence seq.
+// An index on two properties is used only if both are in the condition: hence seq.
 const LAST_SEQ = `
   MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0
   RETURN e.seq AS seq ORDER BY e.stream_id DESC, e.seq DESC LIMIT 1`;
@@ -16,7 +16,8 @@ const SET_VERSION: Readonly<Record<StreamKind, string>> = {
 };
 
 /**
- * Gives a stream's node the version that its log says. No event: the version is not told of by events, it counts them.
+ * Sets the version of a stream's node to the `seq` of its last event. It appends no event, because the version counts
+ * events.
  *
  * @returns whether it was wrong
  * @throws PersonaError customer_not_found, device_not_found
@@ -37,9 +38,9 @@ export function repairVersion(
 }
 
 /**
- * Gives a wallet the default that it has to have, and no other one.
+ * Sets the default that a wallet must have, and no other.
  *
- * @returns whether it had another, or none, or several
+ * @returns whether the wallet had a different one, none or several
  * @throws PersonaError customer_not_found
  */
 export function repairDefault(

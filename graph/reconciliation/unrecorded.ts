@@ -1,4 +1,4 @@
-/** Does the graph hold what the gateway's lists tell of refunds and disputes? */
+/** Finds refunds and disputes in the gateway's lists that the graph has not recorded. */
 
 import { type CardHolder, findCardHolders } from '../wallet/record-dispute.ts';
 import type { GatewayDispute } from '../../domain/ports.ts';
@@ -9,8 +9,8 @@ import { readRefundHistory } from '../recovery/refund-history.ts';
 import { readWallet } from '../wallet/wallet.ts';
 
 /**
- * The obligation of a refund that the graph does not know as it stands; `undefined`: it knows it, or the charge is none
- * of Persona's.
+ * The obligation of a refund whose current state the graph has not recorded; `undefined`: it has, or the charge is not
+ * Persona's.
  */
 export async function findUnrecordedRefund(
   graph: Graph,
@@ -26,8 +26,8 @@ export async function findUnrecordedRefund(
 }
 
 /**
- * Who was charged, of a dispute that their wallet does not have as it stands; `undefined`: it has, or the card is in no
- * wallet here.
+ * The charged customer of a dispute whose current state the wallet has not recorded; `undefined`: it has, or the card
+ * is in no wallet.
  */
 export async function findUnrecordedDispute(
   graph: Graph,

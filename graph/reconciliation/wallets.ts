@@ -1,4 +1,4 @@
-/** Wallets as the reconciliation reads them: customer by customer, in the order of ids, whatever has happened to them. */
+/** Wallets as the reconciliation reads them: customer by customer, ordered by id. */
 
 import type { StoredMethod } from '../../domain/reconciliation/methods.ts';
 import type { UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
@@ -8,15 +8,15 @@ import { tokenHashes } from '../wallet/token-hash.ts';
 
 export interface CustomerToReconcile {
   customer_id: string;
-  /** `null`: the gateway has never heard of the customer. */
+  /** `null`: the gateway does not know the customer. */
   gateway_customer_ref: string | null;
-  /** Is the version the `seq` of the last event (graph, invariant 3)? */
+  /** Whether the version is the `seq` of the last event (graph, invariant 3). */
   is_version_right: boolean;
-  /** What an earlier comparison has found of the wallet as a whole. */
+  /** The mismatch of the whole wallet that an earlier reconciliation found. */
   mismatch: typeof UNKNOWN_HERE | null;
 }
 
-/** Two look-ups at a key, however long the stream is. */
+/** Two lookups by key, however long the stream is. */
 const isVersionRight = (node: string) => `
   EXISTS { MATCH (:PersonaEvent {stream_id: ${node}.id, seq: ${node}.version}) }
   AND NOT EXISTS { MATCH (:PersonaEvent {stream_id: ${node}.id, seq: ${node}.version + 1}) }`;
@@ -27,7 +27,7 @@ const CUSTOMERS = `
     ${isVersionRight('c')} AS is_version_right, c.gateway_mismatch AS mismatch
   ORDER BY c.id LIMIT $limit`;
 
-/** @param input.after the last customer of the page before, or empty */
+/** @param input.after the last customer of the previous page, or empty */
 export function getCustomersToReconcile(
   reader: Reader,
   input: { after: string; limit: number },
@@ -37,17 +37,17 @@ export function getCustomersToReconcile(
 
 const COUNT = 'MATCH (c:Customer) RETURN count(c) AS customers';
 
-/** How many customers there are; Neo4j keeps the number. */
+/** The number of customers, which Neo4j maintains. */
 export async function countCustomers(reader: Reader): Promise<number> {
   const [row] = await reader.read<{ customers: number }>(COUNT);
   return row?.customers ?? 0;
 }
 
-/** A method of a wallet, also one that was removed. */
+/** A method of a wallet, including removed ones. */
 export interface WalletEntry extends StoredMethod, Omit<DefaultCandidate, 'gateway_mismatch'> {
   token_hash: string;
   removed_at: string | null;
-  /** When it was last changed, or added. */
+  /** When it was last changed or added. */
   updated_at: string;
 }
 
@@ -70,7 +70,7 @@ const DEVICES = `
   RETURN d.id AS device_id, ${isVersionRight('d')} AS is_version_right
   ORDER BY d.id LIMIT $limit`;
 
-/** @param input.after the last device of the page before, or empty */
+/** @param input.after the last device of the previous page, or empty */
 export function getDevicesToReconcile(
   reader: Reader,
   input: { after: string; limit: number },
@@ -78,7 +78,7 @@ export function getDevicesToReconcile(
   return reader.read(DEVICES, input);
 }
 
-/** @returns finds the entry of a token */
+/** @returns a function that finds the entry for a token */
 export function entriesByToken(
   { blindIndex }: Pick<Graph, 'blindIndex'>,
   entries: readonly WalletEntry[],

@@ -1,4 +1,4 @@
-/** Messages that an edge has accepted, and the transactions that forget them (specification: workflows, 2). */
+/** Reports that an edge has accepted, and the transactions that delete them (specification: workflows, 2). */
 
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ const settle = (settlement: PaymentSettled, key: string = randomUUID()) =>
     evidence: 'paid',
   });
 
-test('a report is sealed, stands in no log, and is the same one however often it is accepted', async () => {
+test('a report is sealed, appears in no log, and is stored once however often it is accepted', async () => {
   const wallet = await customerWithCards(graph, policy);
   const message = failureOf(wallet, { description: 'Magazine for Ms Known' });
   const events = await log(wallet);
@@ -61,7 +61,7 @@ test('a report is sealed, stands in no log, and is the same one however often it
   ).toEqual([]);
 });
 
-test('one event may be reported in several kinds, and each is forgotten by itself', async () => {
+test('one event may have reports of several kinds, each deleted separately', async () => {
   const wallet = await customerWithCards(graph, policy);
   const event_id = randomUUID();
   const failure = failureOf(wallet, { event_id });
@@ -74,7 +74,7 @@ test('one event may be reported in several kinds, and each is forgotten by itsel
   expect(await storedKinds(payment_id)).toEqual(['charge_result', 'payment_settled']);
 });
 
-test('whatever a failure comes to, the transaction that decides it forgets the report', async () => {
+test('the transaction that decides on a failure deletes its report, whatever the decision', async () => {
   const wallet = await customerWithCards(graph, policy);
   const ended = failureOf(wallet);
   await opened(ended);
@@ -105,7 +105,7 @@ test('whatever a failure comes to, the transaction that decides it forgets the r
   }
 });
 
-test('a report that comes again is forgotten, also where the first answer is remembered or refuses it', async () => {
+test('a repeated report is deleted, whether the receipt of the first one answers or refuses it', async () => {
   const wallet = await customerWithCards(graph, policy);
   const message = failureOf(wallet);
   const key = randomUUID();
@@ -146,7 +146,7 @@ test('a command that fails leaves the report', async () => {
   expect(await storedKinds(message.payment_id)).toEqual([]);
 });
 
-test('a settlement is forgotten with what it brings about, and stays while its obligation is open', async () => {
+test('a settlement report is deleted with its effects, and stays while its obligation is open', async () => {
   const wallet = await customerWithCards(graph, policy);
   const early = settlementOf({ ...wallet, payment_id: `invoice-${randomUUID()}` });
   await store({ kind: 'payment_settled', message: early }, wallet);
@@ -177,13 +177,13 @@ test('a settlement is forgotten with what it brings about, and stays while its o
   expect(await storedKinds(owed.payment_id)).toEqual([]);
 });
 
-describe('what says that others were paid keeps the next charge back until it is acted on', () => {
+describe('a report of an external payment blocks the next charge until it is processed', () => {
   const update = { event_id: randomUUID(), gateway_ref: `pi_${randomUUID()}` };
   const messages = {
     'a settlement': (owed: PaymentFailed) => ({
       ...{ kind: 'payment_settled', message: settlementOf(owed) },
     }),
-    'the success of a payment of others': ({ payment_id }: PaymentFailed) => ({
+    'the success of an external payment': ({ payment_id }: PaymentFailed) => ({
       ...{ kind: 'charge_result', message: { ...update, payment_id, result: 'approved' } },
     }),
   } as const satisfies Record<string, (owed: PaymentFailed) => Report>;
@@ -204,7 +204,7 @@ describe('what says that others were paid keeps the next charge back until it is
     expect(await claim(payment_id, method)).toMatchObject({ result: 'claimed' });
   });
 
-  test('the opening by a failure that comes after it claims nothing', async () => {
+  test('a later failure opens the obligation without a claim', async () => {
     const wallet = await customerWithCards(graph, policy);
     const owed = failureOf(wallet);
     await store({ kind: 'payment_settled', message: settlementOf(owed) }, wallet);
@@ -214,7 +214,7 @@ describe('what says that others were paid keeps the next charge back until it is
     });
   });
 
-  test('but not news of a charge of ours', async () => {
+  test('a report on Persona’s own charge does not block the next one', async () => {
     const wallet = await customerWithCards(graph, policy);
     const owed = failureOf(wallet);
     await opened(owed);

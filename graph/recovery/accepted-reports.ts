@@ -1,6 +1,6 @@
 /**
- * Messages that an edge has accepted (specification: workflows, 2, 'An accepted message is never forgotten'): written
- * before its process is signalled, and forgotten by the transaction that records them. Exempt from the event log, like
+ * Reports that an edge has accepted (specification: workflows, 2, 'An accepted message is never forgotten'): stored
+ * before their process is signalled, deleted by the transaction that records them. Exempt from the event log, like
  * receipts.
  */
 
@@ -17,24 +17,24 @@ import type { CommandTx } from '../command-tx.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { dataKeyOf, type Sender } from '../key-store.ts';
 
-// A report that is there already is the same one, from an edge that got no further.
+// An existing report is the same one, stored by an edge whose request did not complete.
 const ACCEPT = `
   MERGE (r:AcceptedReport {kind: $kind, event_id: $event_id})
   ON CREATE SET r.payment_id = $payment_id, r.case_id = $case_id, r.customer_id = $customer_id, r.body = $body, r.says_paid = $says_paid, r.at = datetime($at)`;
 
-// Another payment's, or another case's, report under the same event id is another report.
+// The same event id at another payment, or another case, identifies another report.
 const DELETE_REPORT = `
   MATCH (r:AcceptedReport {kind: $kind, event_id: $event_id})
   WHERE coalesce(r.payment_id, r.case_id) = coalesce($payment_id, $case_id)
   DELETE r`;
 
-/** Where the body of a report belongs: it opens nowhere else. */
+/** The field to which the sealed body of a report is bound: it cannot be decrypted as any other field. */
 export const sealedFieldOf = ({ kind, event_id }: ReportId) =>
   ['AcceptedReport', `${kind}:${event_id}`, 'body'] as const;
 
 /**
- * Writes an accepted message down, sealed with its customer's key.
- * @throws PersonaError customer_not_found where there is no key to seal it with
+ * Stores an accepted message, sealed with its customer's key.
+ * @throws PersonaError customer_not_found if the customer has no key
  */
 export async function acceptReport(tx: CommandTx, report: Report, customer_id: string): Promise<void> {
   const { kind, message } = report;
@@ -46,7 +46,7 @@ export async function acceptReport(tx: CommandTx, report: Report, customer_id: s
   tx.send(ACCEPT, { ...ids, body, says_paid: reportsExternalPayment(report), at: tx.recordedAt });
 }
 
-/** By others: a success of an attempt of ours is no reason to keep it from being recorded. */
+/** External payments only: a success of Persona's own attempt must not keep that attempt from being recorded. */
 function reportsExternalPayment({ kind, message }: Report): boolean {
   if (kind === 'charge_result') return isExternalPayment(message);
   return kind === 'payment_settled';
@@ -58,8 +58,8 @@ const READ_EXTERNAL_PAYMENT = `
   RETURN min(r.at).epochMillis AS since`;
 
 /**
- * Since when an accepted report, which no transaction has recorded yet, says that others were paid for this obligation:
- * epoch milliseconds. Its run may be lost, or still be cancelling the payment.
+ * When the first accepted report of an external payment for this obligation, not yet recorded by a transaction,
+ * arrived: epoch milliseconds. Its run may be lost, or may still be cancelling the payment.
  */
 export async function externalPaymentReportedAt(
   reader: Reader,
@@ -69,7 +69,7 @@ export async function externalPaymentReportedAt(
   return row?.since ?? undefined;
 }
 
-/** The same in a transaction of its own, for an edge that remembers its message only after it was handed on. */
+/** The same in its own transaction, for an edge that stores its message only after forwarding it. */
 export async function storeReport(
   graph: Graph,
   header: Pick<CommandHeader, 'caller' | 'correlationId' | 'occurredAt'>,
@@ -88,7 +88,7 @@ function deleteReport(sender: Sender, { kind, event_id }: ReportId, about: Repor
   sender.send(DELETE_REPORT, { kind, event_id, ...subjectParameters(about) });
 }
 
-/** As parameters: `null` for what it is not about. */
+/** As query parameters: `null` for the id that the report does not have. */
 function subjectParameters({ payment_id, case_id }: ReportSubject): {
   payment_id: string | null;
   case_id: string | null;
@@ -96,7 +96,10 @@ function subjectParameters({ payment_id, case_id }: ReportSubject): {
   return { payment_id: payment_id ?? null, case_id: case_id ?? null };
 }
 
-/** Forgets reports of a payment, or of a fraud case, whose messages have been acted on, or refused. One that is not there is forgotten. */
+/**
+ * Deletes reports of a payment, or of a fraud case, whose messages have been processed or refused. A missing report
+ * counts as deleted.
+ */
 export async function clearReports(
   graph: Graph,
   header: CommandHeader,
@@ -109,10 +112,10 @@ export async function clearReports(
 }
 
 /**
- * Runs the command that records a message, and forgets the message's report with what it writes. Where the command was
- * carried out before, or refuses the message for good, the report that came again is forgotten on its own.
+ * Runs the command that records a message and deletes the message's report in the same transaction. If the command was
+ * executed before, or refuses the message permanently, the repeated report is deleted separately.
  *
- * @param isRecorded `false`: the graph does not hold yet what the message says, and its report stays
+ * @param isRecorded `false`: the graph does not hold what the message says yet, so its report stays
  */
 export async function runReportCommand<T>(
   graph: Graph,

@@ -1,4 +1,4 @@
-/** What a decline means, and what it does to the wallet, in the transaction that writes it down. */
+/** What a decline means and how it changes the wallet, in the transaction that records it. */
 
 import { classify, type DeclineDecision } from '../../domain/decline/classify.ts';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
@@ -10,17 +10,17 @@ import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { Wallet, WalletMethod } from '../wallet/wallet.ts';
 
 export interface FailureDecision extends DeclineDecision {
-  /** The network whose rules the decline falls under: as reported, else the method's. */
+  /** The network whose rules apply to the decline: the reported one, else the method's. */
   network: string | null;
 }
 
-/** A failure that somebody else reports. One whose outcome is not known is not a decline yet. */
+/** Classifies a failure that another system reports. With an unknown outcome it is not a decline yet. */
 export function classifyFailure(failure: PaymentFailed, method: Readonly<WalletMethod>): FailureDecision {
   const { network = method.network ?? undefined } = failure;
   return decisionOf({ ...failure, ...(network ? { network } : {}) }, method, Date.parse(failure.occurred_at));
 }
 
-/** What the gateway answered to a charge of ours. @param at epoch milliseconds */
+/** Classifies the gateway's response to one of Persona's charges. @param at epoch milliseconds */
 export function classifyAnswer(
   codes: DeclineCodes,
   method: Readonly<WalletMethod>,
@@ -36,8 +36,8 @@ function decisionOf(codes: DeclineCodes, method: Readonly<WalletMethod>, at: num
 }
 
 /**
- * A withdrawn consent is void where the customer has consented anew to the method since. What stops one payment alone
- * (`R0`) is never void. @param at - RFC 3339, of the decline
+ * A withdrawal of consent is void if the customer has consented to the method again since. A decline that stops only
+ * one payment (`R0`) is never void. @param at - RFC 3339, of the decline
  */
 export function withRenewedConsent(
   decision: FailureDecision,
@@ -52,7 +52,7 @@ export function withRenewedConsent(
   return { ...rest, class: 'LATER' };
 }
 
-/** What an event of a decline says besides: that the card is dead, codes that the table does not have; nothing, mostly. */
+/** Optional details of a decline's event: that the card is dead, and codes missing from the table. */
 export function declineDetails(
   decision: DeclineDecision | undefined,
 ): Pick<RecoveryEvents['RecoveryAttempted'], 'card_dead' | 'unmapped'> {
@@ -63,9 +63,9 @@ export function declineDetails(
 }
 
 /**
- * Applies what the decline's class does to the method; a change that the method's status does not allow is left out. One
- * that its customer has removed learns it as well: a stolen card does not come back with the next use of its token, nor
- * does a consent that was revoked.
+ * Applies the effects of the decline's class to the method, skipping a change that the method's status does not allow.
+ * A method that its customer has removed is updated as well: the next use of its token must bring back neither a stolen
+ * card nor a revoked consent.
  */
 export function applyDecline(
   wallet: Wallet,

@@ -1,17 +1,17 @@
 /**
- * Which obligation waits for which attempt (`BLOCKED_BY`), so that the end of the attempt wakes those alone. Exempt from
- * the event log (specification: graph, invariant 4): every claim finds it out anew.
+ * Which obligation waits for which attempt (`BLOCKED_BY`), so that resolving the attempt wakes only those. Exempt from
+ * the event log (specification: graph, invariant 4): every claim determines it again.
  */
 
 import type { CommandTx } from '../command-tx.ts';
 import { type AttemptNode, UNRESOLVED } from './records.ts';
 
-/** So many are woken; any more ask again by themselves. */
+/** At most this many are woken; the others retry on their own. */
 const MAX_UNBLOCKED = 1_000;
 
-// The attempt may be another customer's, whose lock this transaction does not hold: whoever records its outcome locks it,
-// too, and so either finds this edge or has resolved the attempt before it is written. Edges to attempts that are resolved
-// by now go, so that an obligation has few of them.
+// The attempt may belong to another customer, whose lock this transaction does not hold. Recording its outcome locks
+// the attempt as well, so it either finds this edge or has resolved the attempt before the edge is written. Edges to
+// attempts that have been resolved are deleted, so that an obligation has few of them.
 const BLOCK = `
   MATCH (a:ChargeAttempt {key: $key})
   SET a.locked = true
@@ -26,8 +26,8 @@ const BLOCK = `
   RETURN true AS stored`;
 
 /**
- * Keeps that an obligation waits for an attempt. The lock on the attempt is the last one that a command takes.
- * @param what - as in a claim's answer
+ * Records that an obligation waits for an attempt. The lock on the attempt is the last one that a command takes.
+ * @param what - as in the result of a claim
  * @returns false: the attempt has been resolved since it was read
  */
 export async function recordBlockedBy(
@@ -48,8 +48,8 @@ const BLOCKED = `
   RETURN o.payment_id AS payment_id ORDER BY payment_id LIMIT ${MAX_UNBLOCKED}`;
 
 /**
- * The open obligations, also of other customers who hold the same card, that an attempt stands in the way of no longer.
- * @param input.resolved false: it is in doubt from now on, and blocks its own card but not its customer
+ * The open obligations, including those of other customers with the same card, that an attempt no longer blocks.
+ * @param input.resolved false: its outcome is unknown from now on; it blocks its card, but no longer its customer
  */
 export async function unblockedBy(
   tx: CommandTx,

@@ -1,12 +1,12 @@
-/** A card as the graph knows it: by its number's fingerprint, through whichever token and customer. */
+/** A card as the graph knows it: by the fingerprint of its number, across tokens and customers. */
 
 import { trustQuery } from '../devices/trust-query.ts';
 import type { AttemptNode } from './records.ts';
 
 /**
- * Every attempt `a` on the card behind the method `p`, ours and reported: of its number, and those of the method itself
- * of which no number is known. A method with another number than before has another history.
- * The index on number and time is used only where both are asked for.
+ * Every attempt `a` on the card behind the method `p`, own and reported: those with its number, and those of the method
+ * itself whose number is not known. A method whose number has changed has a new history.
+ * The index on number and time is used only if the statement names both.
  */
 export const ATTEMPTS_ON_CARD = `
   CALL (p) {
@@ -16,7 +16,7 @@ export const ATTEMPTS_ON_CARD = `
     WHERE a.claimed_at IS NOT NULL RETURN a
   }`;
 
-/** Is the card behind the method `p` compromised, under any token, of whichever customer? */
+/** Whether the card behind the method `p` is compromised, under any token of any customer. */
 export const IS_COMPROMISED = `
     EXISTS {
       MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
@@ -44,13 +44,13 @@ export const readCardQuery = trustQuery(
 );
 
 export interface CardRow {
-  /** When the method was added or its details or status changed last, epoch milliseconds. */
+  /** When the method was added, or its details or status last changed, epoch milliseconds. */
   changed_at: number;
   on_trusted_device: boolean;
-  /** Do other customers hold the same card? */
+  /** Whether other customers hold the same card. */
   shared: boolean;
-  /** Is it compromised under any token, of whichever customer? */
+  /** Whether it is compromised under any token of any customer. */
   compromised: boolean;
-  /** Every attempt on this card, whichever token and customer it came through. */
+  /** Every attempt on this card, across tokens and customers. */
   history: AttemptNode[];
 }

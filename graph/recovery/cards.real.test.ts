@@ -1,4 +1,4 @@
-/** What a decline teaches belongs to the card: to its number, through whichever token and customer it is met. */
+/** What a decline establishes holds for the card, that is, its number, across tokens and customers. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -21,7 +21,7 @@ import { recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, claim, open, opened, record } = await recoveryCommands();
 
-/** Forbids the card for ever, and leaves a method that newer details bring back. */
+/** Forbids the card permanently, but leaves a method that newer details make active again. */
 const EXPIRED_FOR_EVER = { decline_code: 'expired_card', advice_code: 'do_not_try_again' };
 const NEVER = 'never_again:advice:do_not_try_again';
 const LATER_DATE = { expiry_month: 12, expiry_year: 2060 };
@@ -43,7 +43,7 @@ const verify = (ids: MethodIds, found: Found) =>
 const update = (ids: MethodIds, details: Found) =>
   updatePaymentMethod(graph, testHeader(), { ...ids, details, by: 'customer' });
 
-/** Every way in which a fingerprint becomes known, or another one. */
+/** Every way in which a method's fingerprint becomes known or changes. */
 const WAYS: [string, (ids: MethodIds, found: Found) => Promise<unknown>][] = [
   ['followed at the gateway', follow],
   ['verified', verify],
@@ -62,11 +62,11 @@ const failed = (wallet: TestWallet, index: number, codes: Partial<PaymentFailed>
     ...{ decline_code: undefined, ...codes },
   });
 
-/** What a claim of this method says for a new obligation that failed on the wallet's first one. */
+/** The result of claiming this method for a new obligation that failed on the wallet's first one. */
 async function claimOf(wallet: TestWallet, index: number) {
   const { payment_id } = await opened(failureOf(wallet));
   const answer = await claim(payment_id, wallet.methods[index] as string);
-  // The next obligation's claim is not to wait for this one's charge.
+  // The next obligation's claim must not wait for this one's charge.
   if (answer.result === 'claimed')
     await record(payment_id, wallet.methods[index] as string, { result: 'not_sent', reason: 'test' });
   return answer;
@@ -83,7 +83,7 @@ const attemptsOf = ({ payment_method_id }: MethodIds) =>
   );
 
 test.each(WAYS)(
-  'a card whose new number is %s begins anew; the old number stays forbidden',
+  'a card whose new number is %s has a new history; the old number stays forbidden',
   async (_, learn) => {
     const [old, replaced] = [randomUUID(), randomUUID()];
     const customer = await holder(old);
@@ -97,7 +97,7 @@ test.each(WAYS)(
   },
 );
 
-test('the ceilings of a new number begin anew', async () => {
+test('a new number starts with new ceilings', async () => {
   const customer = await holder(randomUUID(), 'mastercard');
   for (let decline = 1; decline <= 10; decline++)
     await open(failed(customer, 1, { decline_code: 'insufficient_funds' }));
@@ -109,7 +109,7 @@ test('the ceilings of a new number begin anew', async () => {
   expect(await claimOf(customer, 1)).toMatchObject({ result: 'claimed' });
 });
 
-test('a charge in doubt blocks its token, also once that has another number', async () => {
+test('an unresolved charge blocks its token, also after the token has another number', async () => {
   const customer = await holder(randomUUID());
   const { payment_id } = await opened(failureOf(customer));
   await claim(payment_id, customer.methods[1] as string);
@@ -125,11 +125,11 @@ test('a charge in doubt blocks its token, also once that has another number', as
 test.each([
   ...WAYS,
   [
-    'told when the card is added again',
+    'supplied when the card is added again',
     async (ids: MethodIds, { instrument_fingerprint }: Found) => {
       const token = randomToken();
       const method = { type: 'card' as const, token };
-      // The token by which it comes back must be known.
+      // The token with which it is added again must be known.
       await verify(ids, { token });
       await removePaymentMethod(graph, testHeader(), { ...ids, by: 'customer' });
       const { customer_id } = ids;
@@ -150,7 +150,7 @@ test.each([
   expect(await claimOf(await holder(number), 1)).toMatchObject({ result: 'refused', rule: NEVER });
   const cards = (await attemptsOf(nth(customer, 1))).map(({ card }) => card);
   expect(cards).toEqual([number, number]);
-  // A later number does not take them along.
+  // They stay with that number when the method gets another one.
   await follow(nth(customer, 1), { instrument_fingerprint: randomUUID() });
   expect((await attemptsOf(nth(customer, 1))).map(({ card }) => card)).toEqual(cards);
   expect(await verifyCustomer(graph, customer.customer_id)).toEqual([]);
@@ -186,7 +186,7 @@ test.each([
   },
 );
 
-test('an opinion, and details that can be corrected, forbid no other token', async () => {
+test('a suspicion, or details that can be corrected, forbid no other token', async () => {
   const number = randomUUID();
   const fingerprints = ['', number, number];
   const customer = await customerWithCards(graph, policy, { network: 'mastercard', fingerprints });
@@ -195,7 +195,7 @@ test('an opinion, and details that can be corrected, forbid no other token', asy
   expect(await claimOf(customer, 2)).toMatchObject({ result: 'claimed' });
 });
 
-test('a decline of our own charge forbids the card as well, until it turns out to have succeeded', async () => {
+test('a decline of Persona’s charge forbids the card as well, until the charge turns out to have succeeded', async () => {
   const number = randomUUID();
   const customer = await holder(number, 'mastercard');
   const other = await holder(number, 'mastercard');
@@ -209,7 +209,7 @@ test('a decline of our own charge forbids the card as well, until it turns out t
   expect(await claimOf(other, 1)).toMatchObject({ result: 'claimed' });
 });
 
-test('a request that never arrived is not sent again on a card that is dead by now', async () => {
+test('a request that never arrived is not sent again on a card that is dead meanwhile', async () => {
   const number = randomUUID();
   const customer = await holder(number, 'mastercard');
   const [, payment_method_id] = customer.methods as [string, string];

@@ -11,8 +11,8 @@ import type { AttemptNode, ObligationNode } from './records.ts';
 const ISSUER_ADVICE = 'issuer_advice';
 
 /**
- * What the networks' rules and the issuer's advice have against another attempt on a card now.
- * @param history every attempt on the card, ours and reported, over all its tokens
+ * The network rule or issuer's advice that forbids another attempt on a card now.
+ * @param history every attempt on the card, own and reported, across all its tokens
  * @param now epoch milliseconds
  */
 export function ceilingOn(
@@ -36,7 +36,7 @@ export function ceilingOn(
   return advised !== undefined && advised > now ? { rule: ISSUER_ADVICE, until: advised } : undefined;
 }
 
-/** The attempts on a card as the rules of ceilings see them. */
+/** The attempts on a card in the form that the rules of ceilings take. */
 export function pastAttempts(history: readonly AttemptNode[]): PastAttempt[] {
   return history.map((attempt) => ({
     ...attempt,
@@ -44,7 +44,7 @@ export function pastAttempts(history: readonly AttemptNode[]): PastAttempt[] {
   }));
 }
 
-/** Was this attempt never made because a ceiling or an advice stood in its way? */
+/** Whether this attempt was never sent because a ceiling or the issuer's advice forbade it. */
 export function wasForbidden({ state, rule }: AttemptNode): boolean {
   return state === 'void' && rule !== undefined && (rule === ISSUER_ADVICE || isCeilingRule(rule));
 }

@@ -1,4 +1,4 @@
-/** What a charge looks at last, after its claim and right before it is sent. */
+/** What is checked last, after the claim and immediately before a charge is sent. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -23,7 +23,7 @@ interface Ids {
   payment_method_id: string;
 }
 
-/** A charge that is claimed and was not sent yet. */
+/** A charge that is claimed and not sent yet. */
 async function claimed(instrument_fingerprint = `fp_${randomUUID()}`) {
   const details = [{}, { instrument_fingerprint }];
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2, details });
@@ -56,16 +56,16 @@ test.each<[string, string, (ids: Ids) => Promise<unknown>]>([
       setOffSessionConsent(graph, testHeader(), { ...ids, off_session_consent: false, source: 'customer' }),
   ],
   [
-    'a charge on the method is contested',
-    'a charge on the method is contested',
+    'a charge on the method is disputed',
+    'a charge on the method is disputed',
     ({ customer_id, payment_method_id }) =>
       recordDispute(graph, testHeader(), {
         holder: { customer_id, payment_method_id, charged: true },
         dispute: { dispute_ref: `du_${randomUUID()}`, reason: 'product_not_received', state: 'open' },
       }),
   ],
-  ['the method is suspected', 'the method is failed', setMethodStatus('failed')],
-  ['the method is put aside', 'the method is inactive', setMethodStatus('inactive')],
+  ['the method has failed', 'the method is failed', setMethodStatus('failed')],
+  ['the method is inactive', 'the method is inactive', setMethodStatus('inactive')],
   ['the method is compromised', 'the method is compromised', setMethodStatus('compromised')],
   [
     'the customer is suspended',
@@ -73,13 +73,13 @@ test.each<[string, string, (ids: Ids) => Promise<unknown>]>([
     ({ customer_id }) =>
       setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' }),
   ],
-])('a claimed charge is not sent any more once %s', async (_, reason, change) => {
+])('a claimed charge is no longer sent once %s', async (_, reason, change) => {
   const { forbidden, ...ids } = await claimed();
   await change(ids);
   expect(await forbidden()).toBe(reason);
 });
 
-test('nor once the card is compromised at another customer', async () => {
+test('a claimed charge is no longer sent once the card is compromised at another customer', async () => {
   const card = `fp_${randomUUID()}`;
   const details = [{ instrument_fingerprint: card }];
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1, details });

@@ -37,7 +37,7 @@ interface OrderRow extends RailDetails {
   off_session_consent: boolean;
   disputed: boolean;
   gateway_mismatch: Mismatch | null;
-  /** Under any token, of whichever customer. */
+  /** Under any token of any customer. */
   compromised: boolean;
   claimed_at: string;
   claim_deadline: string;
@@ -54,11 +54,11 @@ interface OrderRow extends RailDetails {
 }
 
 /**
- * Everything that a charge sends, read at the last moment before it is sent: tokens never stand in a workflow's history.
+ * Everything that a charge sends, read immediately before it is sent: tokens never appear in a workflow's history.
  * @param key the attempt's key
- * @param payment_id whose attempt it must be; absent: whichever it is of
+ * @param payment_id the payment that the attempt must belong to; absent: any
  * @throws PersonaError recovery_not_found (no attempt, or another payment's), graph_unavailable, internal (the customer
- *   has no reference at the gateway)
+ *   has no reference at the gateway, or no data key)
  */
 export async function getChargeOrder(
   graph: Graph,
@@ -68,17 +68,17 @@ export async function getChargeOrder(
   claimed_at: number;
   claim_deadline: number;
   payment_method_id: string;
-  /** Why it must not be sent any more, although it was claimed: what has become of customer or method since. */
+  /** Why it must no longer be sent although it was claimed: how the customer or the method has changed since. */
   forbidden?: string;
   charge: ChargeOrder;
 }> {
   const [row] = await graph.read<OrderRow>(READ_ORDER, { key, payment_id: payment_id ?? null });
   if (!row) {
     const whose = payment_id === undefined ? '' : ` for payment ${payment_id}`;
-    throw new PersonaError('recovery_not_found', `no attempt was ever claimed${whose} under the key ${key}`);
+    throw new PersonaError('recovery_not_found', `there is no attempt${whose} with the key ${key}`);
   }
   if (row.gateway_customer_ref === null) {
-    throw new PersonaError('internal', `customer ${row.customer_id} is not known at the gateway`);
+    throw new PersonaError('internal', `customer ${row.customer_id} has no reference at the gateway`);
   }
   const owner = { label: 'CustomerKey', id: row.customer_id } as const;
   const wrapped = await graph.keyStore.read(graph, owner);
@@ -111,28 +111,28 @@ export async function getChargeOrder(
   };
 }
 
-/** A claim holds for a minute, and within it a customer may remove the method, or fraud be found. */
+/** A claim is valid for one minute, during which the customer may remove the method or fraud may be detected. */
 function forbiddenBy(row: OrderRow): { forbidden?: string } {
   const { customer_status, method_status, removed, off_session_consent, disputed, compromised } = row;
   if (customer_status !== 'active') return { forbidden: `the customer is ${customer_status}` };
   if (removed) return { forbidden: 'the method has been removed' };
   if (method_status !== 'active') return { forbidden: `the method is ${method_status}` };
   if (!off_session_consent) return { forbidden: 'the consent to charge the method has been withdrawn' };
-  if (disputed) return { forbidden: 'a charge on the method is contested' };
-  if (isQuarantined(row)) return { forbidden: 'the method is another customer’s at the gateway' };
+  if (disputed) return { forbidden: 'a charge on the method is disputed' };
+  if (isQuarantined(row)) return { forbidden: 'the method belongs to another customer at the gateway' };
   return compromised ? { forbidden: 'the card is compromised' } : {};
 }
 
-/** An attempt whose outcome is not known, with all that is needed to find it out. */
+/** An attempt whose outcome is not known, with everything needed to resolve it. */
 export interface UnresolvedCharge {
   query: ChargeQuery;
   order: ChargeOrder;
-  /** May the same request be sent once more? Only as long as everything about it still stands. */
+  /** Whether the same request may be sent again: only while the method may still be charged for the obligation. */
   eligible: boolean;
 }
 
 /**
- * Reads an attempt to find out about it.
+ * Reads an attempt in order to resolve it.
  *
  * @param input.now epoch milliseconds
  * @throws PersonaError recovery_not_found, graph_unavailable, internal

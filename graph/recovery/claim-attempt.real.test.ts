@@ -23,7 +23,7 @@ import {
 
 const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
-test('only claimed is remembered: in flight it is claimed again, afterwards resolved', async () => {
+test('only a claim is stored: repeated, it returns claimed while in flight, and resolved afterwards', async () => {
   const customer = await customerWithCards(graph, policy);
   const third = customer.methods[2] as string;
   const { payment_id } = await opened(failureOf(customer));
@@ -37,7 +37,7 @@ test('only claimed is remembered: in flight it is claimed again, afterwards reso
   });
 });
 
-test('of forty claims of one obligation at once, exactly one charge may happen', async () => {
+test('of forty concurrent claims of one obligation, exactly one may charge', async () => {
   const customer = await customerWithCards(graph, policy);
   const [, second, third] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));
@@ -49,7 +49,7 @@ test('of forty claims of one obligation at once, exactly one charge may happen',
   expect(sortedResults(claims).filter((result) => result !== 'claimed')).toEqual(Array(20).fill('blocked'));
 });
 
-test('two obligations of one customer at once: one is charged, the other waits and is told who stands in the way', async () => {
+test('of two concurrent obligations of one customer, one is charged and the other waits, knowing what blocks it', async () => {
   const customer = await customerWithCards(graph, policy);
   const [, second, third] = customer.methods as [string, string, string];
   const one = await opened(failureOf(customer));
@@ -64,7 +64,7 @@ test('two obligations of one customer at once: one is charged, the other waits a
   expect(await claim(loser.payment_id, winner === one ? second : third)).toMatchObject({ result: 'claimed' });
 });
 
-test('who holds the same card is woken when a charge on it is known, and not before', async () => {
+test('an obligation with the same card is woken when a charge on it is resolved, and not before', async () => {
   const fingerprint = randomUUID();
   const holders = await Promise.all(
     [1, 2].map(() => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] })),
@@ -82,7 +82,7 @@ test('who holds the same card is woken when a charge on it is known, and not bef
   expect(await claim(waiting.payment_id, same)).toMatchObject({ result: 'claimed' });
 });
 
-test('those are woken that asked and were blocked, of whichever customer, and each by what blocked it last', async () => {
+test('only obligations whose claim was blocked are woken, of any customer, each by what blocked it last', async () => {
   const fingerprint = randomUUID();
   const holder = () => customerWithCards(graph, policy, { fingerprints: ['', '', fingerprint] });
   const [one, other, idle] = (await Promise.all([holder(), holder(), holder()])) as [
@@ -93,7 +93,7 @@ test('those are woken that asked and were blocked, of whichever customer, and ea
   const [, second, card] = one.methods as [string, string, string];
   const charged = await opened(failureOf(one));
   const [blocked, cancelled] = [await opened(failureOf(one)), await opened(failureOf(one))];
-  // Neither of these has asked for anything.
+  // Neither of these has claimed anything.
   await opened(failureOf(one));
   await opened(failureOf(idle));
   const waiting = await opened(failureOf(other));
@@ -103,18 +103,18 @@ test('those are woken that asked and were blocked, of whichever customer, and ea
   await close(cancelled.payment_id, { outcome: 'cancelled', rule: 'test' });
   const otherCard = String(other.methods[2]);
   expect(await claim(waiting.payment_id, otherCard)).toMatchObject({ result: 'blocked', what: 'instrument' });
-  // In doubt, it keeps its customer waiting no longer, but everyone who holds the card.
+  // Once unknown, it no longer blocks its customer, but every obligation with its card.
   const unknown = { result: 'unknown', reason: 'timeout' } as const;
   expect((await record(charged.payment_id, card, unknown)).unblocked).toEqual([blocked.payment_id]);
   expect(await claim(blocked.payment_id, card)).toMatchObject({ result: 'blocked', what: 'instrument' });
   const { unblocked } = await record(charged.payment_id, card, notSent);
   expect(unblocked).toEqual([blocked.payment_id, waiting.payment_id].sort());
-  // By the next charge it was not blocked, and is not woken by its end.
+  // It was not blocked by the next charge, and so is not woken when that ends.
   expect(await claim(blocked.payment_id, card)).toMatchObject({ result: 'claimed' });
   expect((await record(blocked.payment_id, card, notSent)).unblocked).toEqual([]);
 });
 
-test('a claim that meets the end of what blocks it is not left behind: blocked, it is woken', async () => {
+test('a claim that is blocked while the blocking attempt is being resolved is woken', async () => {
   const fingerprint = randomUUID();
   const [one, other] = (await Promise.all(
     [1, 2].map(() => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] })),
@@ -133,7 +133,7 @@ test('a claim that meets the end of what blocks it is not left behind: blocked, 
   }
 });
 
-test('a doubtful charge blocks its own obligation and its own card, nothing else; a reviewed one too', async () => {
+test('an unresolved charge blocks only its obligation and its card, also under review', async () => {
   const fingerprint = randomUUID();
   const customer = await customerWithCards(graph, policy, { fingerprints: ['', '', fingerprint] });
   const otherCustomer = await customerWithCards(graph, policy, { fingerprints: ['', '', fingerprint] });
@@ -168,7 +168,7 @@ test('an attempt in flight past its deadline counts as unknown: it no longer blo
   expect(await claim(two.payment_id, second, 1, Date.now() + 61_000)).toMatchObject({ result: 'claimed' });
 });
 
-test('an attempt that was never sent counts for nothing: the next claim takes the next number', async () => {
+test('an attempt that was never sent does not count: the next claim takes the next number', async () => {
   const customer = await customerWithCards(graph, policy);
   const third = customer.methods[2] as string;
   const { payment_id } = await opened(failureOf(customer));
@@ -180,13 +180,13 @@ test('an attempt that was never sent counts for nothing: the next claim takes th
 
 test.each<[string, (customer: TestWallet, method: string) => Promise<unknown>, string]>([
   [
-    'the customer is suspended',
+    'suspension of the customer',
     ({ customer_id }) =>
       setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' }),
     'customer_suspended',
   ],
   [
-    'consent is withdrawn',
+    'withdrawal of consent',
     ({ customer_id }, payment_method_id) =>
       setOffSessionConsent(graph, testHeader(), {
         customer_id,
@@ -197,7 +197,7 @@ test.each<[string, (customer: TestWallet, method: string) => Promise<unknown>, s
     'no_consent',
   ],
   [
-    'the method is deactivated',
+    'deactivation of the method',
     ({ customer_id }, payment_method_id) =>
       updatePaymentMethodStatus(graph, testHeader(), {
         customer_id,
@@ -208,7 +208,7 @@ test.each<[string, (customer: TestWallet, method: string) => Promise<unknown>, s
     'method_inactive',
   ],
   [
-    'the device has lost its trust',
+    'loss of the device’s trust',
     async ({ customer_id }) => {
       const [row] = await graph.read<{ id: string }>(
         'MATCH (:Customer {id: $id})-[:LOGGED_IN_FROM]->(d) RETURN d.id AS id',
@@ -234,7 +234,7 @@ test.each<[string, (customer: TestWallet, method: string) => Promise<unknown>, s
   expect((await log(customer)).map((event) => event.type)).not.toContain('ChargeClaimed');
 });
 
-test('another customer’s card can never be claimed', async () => {
+test('another customer’s card cannot be claimed', async () => {
   const customer = await customerWithCards(graph, policy, { cards: 1 });
   const other = await customerWithCards(graph, policy, { cards: 1 });
   const { payment_id } = await opened(failureOf(customer));
@@ -244,7 +244,7 @@ test('another customer’s card can never be claimed', async () => {
   });
 });
 
-test('what a network forbids for ever is never claimed again, on whichever token and obligation', async () => {
+test('a card that a network forbids permanently is never claimed again, on any token or obligation', async () => {
   const fingerprint = randomUUID();
   const customer = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] });
   const again = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] });
@@ -255,7 +255,7 @@ test('what a network forbids for ever is never claimed again, on whichever token
   const other = await opened(failureOf(again));
   const refused = await claim(other.payment_id, again.methods[1] as string);
   const rule = 'never_again:visa:14';
-  // A decision, not an error: it stands in the log, and the next claim takes the next number.
+  // A decision, not an error: it is logged, and the next claim takes the next number.
   expect(refused).toMatchObject({ result: 'refused', rule, attempt: { n: 1, state: 'void', rule } });
   expect(await claim(other.payment_id, again.methods[1] as string)).toEqual(refused);
   const recordedAttempts = (await log(again)).filter(({ type }) => type === 'RecoveryAttempted');
@@ -268,7 +268,7 @@ test('what a network forbids for ever is never claimed again, on whichever token
 /** Mastercard: 10 consecutive declines in 24 hours. */
 const DECLINES_IN_A_DAY = 10;
 
-test('the last place that a ceiling leaves is given once, however often several holders of one plastic claim it at once', async () => {
+test('the last attempt that a ceiling allows is claimed once, however many holders of the card claim it concurrently', async () => {
   const fingerprints = ['', randomUUID()];
   const wallets = await Promise.all(
     [1, 2, 3].map(() => customerWithCards(graph, policy, { cards: 2, network: 'mastercard', fingerprints })),
@@ -289,7 +289,7 @@ test('the last place that a ceiling leaves is given once, however often several 
     const claims = await race();
     expect(sortedResults(claims), `round ${round}`).toEqual(['blocked', 'blocked', 'claimed']);
     const winner = holders[claims.findIndex(({ result }) => result === 'claimed')]!;
-    // It never arrived, so the place is free again.
+    // It never arrived, so the attempt is available again.
     if (round < 40) await record(winner.payment_id, winner.card, notSent, winner.n++);
     else await record(winner.payment_id, winner.card, declined('insufficient_funds'), winner.n++);
   }
@@ -298,7 +298,7 @@ test('the last place that a ceiling leaves is given once, however often several 
   }
 });
 
-test('only plastic that somebody else holds, too, is locked: an ordinary claim asks nothing more', async () => {
+test('only a card that another customer holds as well is locked: an ordinary claim takes no such lock', async () => {
   const fingerprint = randomUUID();
   const alone = await customerWithCards(graph, policy, {
     cards: 3,
@@ -316,7 +316,7 @@ test('only plastic that somebody else holds, too, is locked: an ordinary claim a
   expect(locks()).toHaveLength(1);
 });
 
-test('a method that is not proven to be the customer’s cannot make the real one pay', async () => {
+test('a method that is not proven to be the customer’s cannot make the real customer pay', async () => {
   const email = `victim.${randomUUID()}@shop.example`;
   const victim = await customerWithCards(graph, policy, { email });
   const otherCustomer = onboardingRequest({

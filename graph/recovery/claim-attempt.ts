@@ -1,6 +1,6 @@
 /**
- * The claim comes before the charge (specification: graph, invariant 7): whoever holds it may charge once, and nobody
- * else may charge this obligation, this customer or this card until it is resolved.
+ * The claim precedes the charge (specification: graph, invariant 7): its holder may charge once. Until the attempt is
+ * resolved no other process may charge this obligation or this card, nor, while it is in flight, this customer.
  */
 
 import { isQuarantined } from '../../domain/reconciliation/mismatches.ts';
@@ -46,7 +46,7 @@ export interface ClaimInput {
 }
 
 /**
- * Claims one attempt. Only `claimed` is remembered, by the attempt itself; every other answer is decided anew at the
+ * Claims one attempt. Only `claimed` is stored, as the attempt itself; every other result is determined again by the
  * next call.
  * @throws PersonaError recovery_not_found
  */
@@ -68,7 +68,7 @@ const READ_UNRESOLVED = `
   WHERE a.state IN $unresolved AND a.payment_id <> $payment_id
   RETURN properties(a) AS attempt ORDER BY a.claimed_at, a.key`;
 
-/** What a claim is decided by; all of it was read under the customer's lock. */
+/** What a claim is decided by, all of it read under the customer's lock. */
 export interface ClaimContext extends ClaimInput {
   obligation: ObligationNode;
   attempts: readonly AttemptNode[];
@@ -81,7 +81,7 @@ export async function claimUnderLock(tx: CommandTx, input: ClaimContext): Promis
   const { obligation, attempts, customer, now } = input;
   const own = attempts.find((attempt) => attempt.key === input.key);
   if (own?.state === 'in_flight') return claimedResult(own, input.n);
-  // What a ceiling forbade is judged again: the answer may have been lost, and says until when.
+  // A ceiling's refusal is determined again: the first result, which says until when, may have been lost.
   if (own && !wasForbidden(own)) return { result: 'resolved', attempt: attemptStatus(own) };
 
   const closed = refusalByObligation(obligation, attempts);
@@ -112,12 +112,12 @@ export async function claimUnderLock(tx: CommandTx, input: ClaimContext): Promis
   if (ceiling)
     return { result: 'refused', ...ceiling, attempt: appendForbidden(tx, input, method, ceiling.rule, own) };
   if (own) return { result: 'resolved', attempt: attemptStatus(own) };
-  // What the card's own history forbids says more, and for how long.
+  // Checked after the ceilings, whose refusal is more specific and says until when.
   if (compromised) return { result: 'refused', rule: 'card_compromised' };
   if (externallyPaidSince !== undefined)
     return { result: 'blocked', by: input.payment_id, since: externallyPaidSince, what: 'report' };
   const inFlight = otherUnresolved.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
-  // A charge in doubt also blocks the token that it was made with, whatever number that has by now.
+  // An unresolved charge also blocks the token that it was made with, even if the token's card number has changed.
   const unresolvedOnCard =
     history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt)) ??
     otherUnresolved.map(({ attempt }) => attempt).find((attempt) => isUnresolvedOn(method, attempt));
@@ -125,14 +125,14 @@ export async function claimUnderLock(tx: CommandTx, input: ClaimContext): Promis
   if (by === undefined) return appendClaim(tx, input, method);
   const what = inFlight ? 'customer' : 'instrument';
   const isBlocked = await recordBlockedBy(tx, { payment_id: input.payment_id, by, what });
-  // Resolved since it was read, by a command that another customer's lock was enough for: it stands in the way no longer.
+  // Not blocked: resolved since it was read, by a command that holds only another customer's lock.
   return isBlocked ? blockedBy(by, what) : claimUnderLock(tx, input);
 }
 
 /**
- * The card as it stands. Claims of plastic that other customers hold, too, have no customer in common, and so take a
- * lock in common: otherwise two at once would both find the last place that a ceiling leaves. It is the last lock that a
- * command takes, and nobody takes two of them, so nobody who holds one waits for anybody.
+ * Reads the card's current state. Claims of a card that several customers hold share no customer's lock, so they lock
+ * the card: otherwise two concurrent claims would both get the last attempt that a ceiling allows. A command takes at
+ * most one such lock, and after it only the lock on a blocking attempt, so commands cannot deadlock on it.
  */
 async function readCard(
   tx: CommandTx,
@@ -164,7 +164,7 @@ function refusalByObligation(
     : { result: 'refused', rule: 'obligation_closed', obligation: closed };
 }
 
-/** Why a method may not be charged for an obligation now. */
+/** The rule by which a method must not be charged for an obligation now; `undefined`: it may be. */
 export function refusalByMethod(
   method: Readonly<WalletMethod>,
   onTrustedDevice: boolean,
@@ -172,7 +172,7 @@ export function refusalByMethod(
 ): string | undefined {
   if (obligation.amount === undefined || obligation.currency === undefined) return 'amount_unknown';
   if (method.removed_at !== null) return 'method_not_in_wallet';
-  // The gateway would refuse the request itself, and that ends a cascade.
+  // The gateway would reject the request as invalid, which ends a cascade.
   if (!supportsCurrency(method, obligation.currency)) return 'currency_not_supported';
   if (method.status !== 'active') return `method_${method.status}`;
   if (method.expires_on !== null && isExpired(method.expires_on, now)) return 'method_expired';
@@ -180,7 +180,8 @@ export function refusalByMethod(
   if (method.disputed) return 'method_disputed';
   if (isQuarantined(method)) return 'method_of_other_customer';
   if (!method.off_session_consent) return 'no_consent';
-  // The failed method's own retry continues what was set up with it; what the signed-in customer added needs no device.
+  // A retry on the failed method continues what was set up with it; a method that the signed-in customer added needs no
+  // device.
   const needsDevice =
     policy.recovery.requireTrustedDevice &&
     method.added_by !== 'customer' &&
@@ -188,7 +189,7 @@ export function refusalByMethod(
   return needsDevice && !onTrustedDevice ? 'no_trusted_device' : undefined;
 }
 
-/** An attempt in flight blocks the whole customer for its seconds; past its deadline it counts as unknown. */
+/** An attempt in flight blocks the whole customer until its deadline; after that it counts as unknown. */
 function isInFlight(attempt: AttemptNode, now: number): boolean {
   return attempt.state === 'in_flight' && Date.parse(attempt.claim_deadline ?? attempt.claimed_at) > now;
 }
@@ -229,7 +230,7 @@ function appendClaim(tx: CommandTx, input: ClaimContext, method: Readonly<Wallet
   };
 }
 
-/** A ceiling reached is a decision: it stands in the log with its rule, as an attempt that was never sent. */
+/** A refusal by a ceiling is a decision: it is logged with its rule, as an attempt that was never sent. */
 function appendForbidden(
   tx: CommandTx,
   input: ClaimContext,

@@ -1,4 +1,4 @@
-/** Where the clock of a recovery's window stands is known to a run that takes over, and to whoever asks. */
+/** The state of a recovery's clock is known to a run that takes over, and to queries. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
@@ -32,7 +32,7 @@ async function resumed(payment_id: string) {
   return opening.recovery;
 }
 
-test('a window whose clock stood still ends later, and a run that takes over knows since when it stands', async () => {
+test('a window whose clock was stopped ends later, and a run that takes over knows since when it is stopped', async () => {
   const { payment_id, customer_id } = await claimedObligation(graph, policy);
   const { closes_at } = await resumed(payment_id);
   const store = (clock: { closes_at: string; stopped_at?: string }) =>
@@ -54,7 +54,7 @@ test('a window whose clock stood still ends later, and a run that takes over kno
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
 
-test('where nothing changes, or it is closed, nothing is written; what begins anew has a window of its own', async () => {
+test('an unchanged clock or a closed obligation writes nothing; a reopened obligation has a new window', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
   const { closes_at } = await resumed(payment_id);

@@ -5,10 +5,10 @@ import { lockObligation } from './read-obligation.ts';
 import { isClosed } from './records.ts';
 
 /**
- * Keeps where the clock of a recovery's window stands: a run that takes over knows it then, and a notice names the day.
- * Of one that is closed it stays as it was.
+ * Stores the state of a recovery's clock, for a run that takes over and for notices that name the day. The clock of a
+ * closed obligation is left unchanged.
  *
- * @param input.closes_at when the window ends if the clock goes on, and `stopped_at` since when it stands still: RFC 3339
+ * @param input.closes_at when the window ends if the clock runs on, and `stopped_at` since when it is stopped: RFC 3339
  * @throws PersonaError recovery_not_found
  */
 export function storeClock(

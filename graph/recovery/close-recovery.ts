@@ -20,9 +20,9 @@ import {
 } from './records.ts';
 
 /**
- * Closes an obligation. One that is closed already stays as it is: what was decided first stands. While a charge is in
- * doubt only somebody else's payment closes it: whatever the caller knows, the payment may have been made.
- * @param notice what the customer is to hear of it: due until it is sent or given up
+ * Closes an obligation. A closed one is left unchanged: the first outcome counts. While a charge is unresolved, only an
+ * external payment closes the obligation: whatever the caller knows, the charge may have succeeded.
+ * @param notice the notice to the customer about it: due until it is sent or given up
  * @throws PersonaError recovery_not_found
  */
 export function closeRecovery(
@@ -56,7 +56,7 @@ export function closeRecovery(
   });
 }
 
-/** What the customer has heard of the failure already, under the same id, nobody sends again. */
+/** A notice of failure that was already delivered or given up, under the same id, is not due again. */
 async function noticeDue(
   tx: CommandTx,
   obligation: ObligationNode,
@@ -68,8 +68,8 @@ async function noticeDue(
 }
 
 /**
- * Hands an obligation to a person. One that is closed stays so: what remains is a charge in doubt. Of one that is under
- * review already nothing is written.
+ * Puts an obligation under review by an operator. A closed one stays closed: what remains is an unresolved charge. If
+ * it is under review already, nothing is written.
  * @throws PersonaError recovery_not_found
  */
 export function flagForReview(
@@ -90,7 +90,7 @@ export function flagForReview(
 }
 
 /**
- * Takes an obligation back from review: a person lets it go on. One that is not under review stays as it is.
+ * Ends the review of an obligation: an operator lets it continue. One that is not under review is left unchanged.
  * @throws PersonaError recovery_not_found
  */
 export function endReview(graph: Graph, header: CommandHeader, input: { payment_id: string }): Promise<void> {
@@ -103,13 +103,13 @@ export function endReview(graph: Graph, header: CommandHeader, input: { payment_
   });
 }
 
-/** A person has looked at the payment that came back, or was withdrawn: it does not stand in the way of another one any more. */
+/** An operator has reviewed the reversed or withdrawn payment: it no longer prevents another one. */
 export function allowCollectingAgain(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
   const data = { label: 'Obligation', id: payment_id, property: 'collect_again', value: true } as const;
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
 }
 
-/** The doubt or the fault that a person was asked about is over. */
+/** Sets an obligation back to open: the unresolved charge or the fault that an operator had to review is over. */
 export function liftReview(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
   const data = { label: 'Obligation', id: payment_id, property: 'state', value: 'open' } as const;
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
@@ -124,7 +124,10 @@ const OTHER_OBLIGATION = `
   WITH o WHERE o.payment_id <> $payment_id
   RETURN o.payment_id AS payment_id LIMIT 1`;
 
-/** Is the payment at the gateway another obligation's own, or what others were paid for it by? One charge must not pay two, nor be given back for another. */
+/**
+ * Whether the payment at the gateway is another obligation's own, or an external payment for one. One charge must
+ * neither pay two obligations nor be refunded for another.
+ */
 export async function belongsToOtherObligation(
   tx: CommandTx,
   payment: { customer_id: string; payment_id: string; gateway_ref: string },
@@ -133,10 +136,10 @@ export async function belongsToOtherObligation(
 }
 
 /**
- * Makes the payment that a report named the obligation's one payment at the gateway, unless it is another obligation's
- * already: one charge must not pay two.
+ * Makes the payment that a report named the obligation's one payment at the gateway, unless it already belongs to
+ * another obligation: one charge must not pay two.
  *
- * @returns whether it is this obligation's now
+ * @returns whether it belongs to this obligation now
  * @throws PersonaError recovery_not_found
  */
 export function adoptGatewayPayment(

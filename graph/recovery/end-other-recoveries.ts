@@ -9,9 +9,9 @@ const OTHER_RECOVERIES = `
   RETURN o.payment_id AS payment_id ORDER BY payment_id`;
 
 /**
- * Marks the customer's other recoveries that a withdrawn consent ends too: those that failed on the same method
- * (specification: decline codes, 'What a decline teaches is kept'). Nothing is claimed for them any more, whether or not
- * their runs hear of it; each run ends its own.
+ * Marks the customer's other recoveries that a withdrawn consent also ends: those that failed on the same method
+ * (specification: decline codes, 'What a decline teaches is kept'). Nothing is claimed for them any more, whether or
+ * not their runs are signalled; each run ends its own recovery.
  */
 export async function endOtherRecoveries(
   tx: CommandTx,

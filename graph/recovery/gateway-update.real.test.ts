@@ -22,7 +22,7 @@ const gatewayUpdate = (change: Partial<GatewayUpdate>): GatewayUpdate => ({
   ...change,
 });
 
-test("the news' own name of the payment leads to the obligation and its attempts", async () => {
+test("an update's payment id leads to the obligation and its attempts", async () => {
   const { payment_id, key, payment_method_id, customer_id } = await attempted();
   expect(await findKnownPayment(graph, gatewayUpdate({ payment_id }))).toEqual({
     payment_id,
@@ -34,7 +34,7 @@ test("the news' own name of the payment leads to the obligation and its attempts
   });
 });
 
-test('without that name the reference does, of the payment that Persona made, adopted, or was told of', async () => {
+test('without a payment id, the reference of the payment that was created, adopted or reported leads there', async () => {
   const gateway_ref = `pi_${randomUUID()}`;
   const { payment_id, key } = await attempted();
   const answer = { result: 'unknown', gateway_ref, reason: 'lost' } as const;
@@ -61,7 +61,7 @@ test('without that name the reference does, of the payment that Persona made, ad
   });
 });
 
-test('the name goes before the reference', async () => {
+test('the payment id takes precedence over the reference', async () => {
   const one = await attempted();
   const other = { ...(await attempted()), gateway_ref: `pi_${randomUUID()}` };
   await adoptGatewayPayment(graph, testHeader(), {
@@ -75,12 +75,12 @@ test('the name goes before the reference', async () => {
   expect(found?.payment_id).toBe(one.payment_id);
 });
 
-test('nobody else has to do with a payment that no obligation knows', async () => {
+test('a payment that belongs to no obligation is not found', async () => {
   expect(await findKnownPayment(graph, gatewayUpdate({}))).toBeUndefined();
   expect(await findKnownPayment(graph, gatewayUpdate({ payment_id: randomUUID() }))).toBeUndefined();
 });
 
-test('the method that the news names is found by its token', async () => {
+test('the method that an update names is found by its token', async () => {
   const { payment_id, customer_id } = await attempted();
   const token = randomToken();
   const method = { type: 'card' as const, token };
@@ -93,7 +93,7 @@ test('the method that the news names is found by its token', async () => {
   ).not.toHaveProperty('payment_method_id');
 });
 
-test('an event is received once it was remembered, also twice', async () => {
+test('an event counts as received once it is recorded, also if recorded twice', async () => {
   const { payment_id } = await attempted();
   const update = gatewayUpdate({ payment_id });
   const header = testHeader();
@@ -103,7 +103,7 @@ test('an event is received once it was remembered, also twice', async () => {
   expect(await findKnownPayment(graph, gatewayUpdate({ payment_id }))).toMatchObject({ received: false });
 });
 
-test('nothing is walked through to find it', async () => {
+test('finding the payment scans nothing', async () => {
   const { graph: recorded, statements } = recordingGraph(graph);
   await findKnownPayment(recorded, gatewayUpdate({ payment_id: randomUUID(), token: randomToken() }));
   const [[cypher, parameters] = ['', {}]] = [...statements];

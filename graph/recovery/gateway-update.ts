@@ -27,7 +27,7 @@ const FIND = `
     received: ${RECEIVED}
   } AS payment`;
 
-/** `undefined`: no obligation has to do with that payment. */
+/** `undefined`: the payment belongs to no obligation. */
 export async function findKnownPayment(
   graph: Graph,
   update: GatewayUpdate,

@@ -9,7 +9,7 @@ export interface ObligationInReview {
   opened_at: string;
 }
 
-// While there are few, the planner would read all that is under review and sort it.
+// With few rows the planner would otherwise read everything under review and sort it.
 const PAGE = `
   MATCH (o:Obligation)
   USING INDEX SEEK o:Obligation(state, rule, payment_id)
@@ -19,8 +19,8 @@ const PAGE = `
   ORDER BY o.state, o.rule, o.payment_id LIMIT $limit`;
 
 /**
- * Obligations that wait for a person by this rule: a page, in the order of their payments.
- * @param input.after the last one of the page before, or empty
+ * Obligations that wait for an operator by this rule: a page, ordered by payment id.
+ * @param input.after the last payment of the previous page, or empty
  */
 export function getInReview(
   reader: Reader,
@@ -35,7 +35,7 @@ const COUNT = `
   WHERE o.state = 'needs_review' AND o.rule = $rule AND o.payment_id > ''
   RETURN count(o) AS found`;
 
-/** How many obligations wait for a person by this rule. */
+/** How many obligations wait for an operator by this rule. */
 export async function countInReview(reader: Reader, rule: string): Promise<number> {
   const [row] = await reader.read<{ found: number }>(COUNT, { rule });
   return row?.found ?? 0;

@@ -1,4 +1,4 @@
-/** Reports that are older than what was applied, or too old to act on: what they teach holds all the same. */
+/** Reports that are older than what was applied, or too old to act on: their permanent effects still apply. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -56,7 +56,7 @@ test('a card that is reported stolen late is compromised, and the open recovery 
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ status: 'compromised' });
 });
 
-test('too late to open anything, a revoked consent is learnt and ends the other recoveries of that card', async () => {
+test('a revocation too old to open a recovery is applied, and ends the other recoveries of that card', async () => {
   const customer = await customerWithCards(graph, policy);
   const other = await opened(failureOf(customer));
   const stale = failureOf(customer, { network: 'visa', network_code: 'R1', occurred_at: ago(20 * DAY) });
@@ -71,7 +71,7 @@ test('too late to open anything, a revoked consent is learnt and ends the other 
   expect(await verifyCustomer(graph, customer.customer_id)).toEqual([]);
 });
 
-test('a card that is never to be tried again is forbidden however late that is reported; the recovery goes on', async () => {
+test('a card that must never be tried again is forbidden however late that is reported; the recovery continues', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   const { payment_id } = await opened(failure);
@@ -90,7 +90,7 @@ test('a card that is never to be tried again is forbidden however late that is r
   expect(await claim(payment_id, second)).toMatchObject({ result: 'claimed' });
 });
 
-test('an older failure that teaches nothing changes nothing', async () => {
+test('an older failure without permanent effects changes nothing', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   await open(failure);
@@ -99,7 +99,7 @@ test('an older failure that teaches nothing changes nothing', async () => {
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ status: 'active' });
 });
 
-test('a withdrawn consent is void where the customer has consented anew since', async () => {
+test('a withdrawal of consent is void if the customer has consented again since', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer, { occurred_at: ago(30 * MINUTE) });
   const { payment_id } = await opened(failure);
@@ -117,7 +117,7 @@ test('a withdrawn consent is void where the customer has consented anew since', 
     recovery: { failure: { class: 'LATER' } },
   });
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ off_session_consent: true });
-  // After that consent it counts, and what stops one payment alone is never void.
+  // A withdrawal after that consent counts, and a decline that stops only one payment is never void.
   const stopped = { network: 'visa', network_code: 'R0', occurred_at: ago(15 * MINUTE) } as const;
   expect(await open(anotherReport(failure, stopped))).toMatchObject({
     recovery: { failure: { class: 'STOP' } },
@@ -128,7 +128,7 @@ test('a withdrawn consent is void where the customer has consented anew since', 
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ off_session_consent: false });
 });
 
-test('a consent that a service gave since does not make a withdrawal void', async () => {
+test('a later consent given by a service does not make a withdrawal void', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   await open(failure);
@@ -139,7 +139,7 @@ test('a consent that a service gave since does not make a withdrawal void', asyn
   expect(await open(stop)).toMatchObject({ result: 'noted', recovery: { failure: { class: 'STOP' } } });
 });
 
-test('a payment that was stopped before anything opened it is not recovered', async () => {
+test('a payment that was stopped before it was opened is not recovered', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   const stop = anotherReport(failure, { network: 'visa', network_code: 'R0', occurred_at: ago(20 * DAY) });

@@ -1,4 +1,4 @@
-/** Methods of every type in one wallet: each is charged as what it is, and only in a currency that it takes. */
+/** Methods of every type in one wallet: each is charged by its own type, and only in a currency that it supports. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';

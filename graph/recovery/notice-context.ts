@@ -4,7 +4,7 @@ import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
 import { PAID_BY_ANOTHER_METHOD } from '../../domain/recovery/status.ts';
 import type { Graph } from '../graph.ts';
 
-// A refund's notification is named after its attempt; anything else speaks of the charge that paid the obligation.
+// The id of a refund's notice names its attempt; every other notice is about the charge that paid the obligation.
 const READ_CONTEXT = `
   MATCH (o:Obligation {payment_id: $payment_id})
   MATCH (c:Customer {id: o.customer_id})
@@ -40,15 +40,15 @@ interface ContextRow {
   swapped: boolean | null;
 }
 
-/** What a notice about an obligation may speak of. */
+/** What a notice about an obligation may mention. */
 export interface NoticeContext {
-  /** The obligation ended on a suspicion: nobody but a verified address may hear of it. */
+  /** The obligation ended on suspicion of fraud: its notices go only to a verified address. */
   suspicious: boolean;
   /** Minor units. */
   amount: number;
   currency: string;
   description?: string;
-  /** RFC 3339; absent when nothing will be charged any more. */
+  /** RFC 3339; absent once nothing will be charged any more. */
   closes_at?: string;
   failed_method: NoticeMethod;
   charged_method?: NoticeMethod;
@@ -56,7 +56,7 @@ export interface NoticeContext {
   new_default?: NoticeMethod;
 }
 
-/** Notices that speak of the attempt that was declined in that way, where it was not the first failure. */
+/** Notices about the attempt that was declined with this class, if that was not the first failure. */
 const DECLINE_CLASS_OF: Partial<Record<NoticeTemplate, DeclineClass>> = {
   payment_declined_update_card: 'FRAUD',
   payment_stopped: 'STOP',
@@ -98,7 +98,9 @@ const REFUND_OWED = `
   RETURN any(key IN coalesce(o.refunds_due, []) + coalesce(o.refunds_failed, [])
     WHERE $notification_id ENDS WITH ':refund_issued:' + key) AS owed`;
 
-/** Is the refund that a notice is about still, or again, to be made? It may have failed since the notice was due. */
+/**
+ * Whether the refund that a notice is about is still owed, or owed again because it failed after the notice was due.
+ */
 export async function isRefundOwed(
   graph: Graph,
   about: { payment_id: string; notification_id: string },
@@ -107,7 +109,7 @@ export async function isRefundOwed(
   return row?.owed === true;
 }
 
-/** The gateway does not always say what a method is; a notice says something all the same. */
+/** The gateway does not always report a method's details; a notice needs a text all the same. */
 function noticeMethod({ brand, last_four }: PartialMethod): NoticeMethod {
   return { brand: brand ?? 'payment method', last_four: last_four ?? '' };
 }

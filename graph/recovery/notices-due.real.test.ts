@@ -1,4 +1,4 @@
-/** What a customer is to hear of how a recovery ended stands in the graph until they have heard it, whatever became of the run. */
+/** The notice about the end of a recovery stays due in the graph until it is sent, even if the run is lost. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ChargeAnswer, GatewayRefund, PaymentNoticeTemplate } from '../../domain/ports.ts';
@@ -29,9 +29,9 @@ beforeAll(async () => {
 });
 afterAll(() => verifyAndClose(graph));
 
-/** Of that payment, as the sweep finds it a while later. */
+/** The notices of that payment as the sweep finds them later. */
 async function dueOf(payment_id: string, before = Date.now() + MINUTE) {
-  // The page that begins with it.
+  // The page that starts with it.
   const after = payment_id.slice(0, -1);
   const { due } = await findNoticesDue(graph, { after, limit: 100, before });
   return due.filter((notice) => notice.payment_id === payment_id);
@@ -52,7 +52,7 @@ const finish = (notice: { notification_id: string; customer_id: string; payment_
     channel: 'email',
   });
 
-test('that it was recovered is due from the commit of the success until it is sent', async () => {
+test('the notice of a recovery is due from the commit of the success until it is sent', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   expect(await dueOf(payment_id)).toEqual([]);
   await record(approved);
@@ -61,9 +61,9 @@ test('that it was recovered is due from the commit of the success until it is se
   expect(await dueOf(payment_id)).toEqual([
     { notification_id, payment_id, customer_id, template: 'recovered', due_since: Date.parse(closed_at) },
   ]);
-  // Its own run is at it.
+  // Its own run still takes care of it.
   expect(await dueOf(payment_id, Date.parse(closed_at))).toEqual([]);
-  // Another opening's, or another template's, is not this one.
+  // A notice about another opening is a different one.
   const other = recoveryNotificationId(payment_id, Date.parse(opened_at) - 1, 'recovered');
   await finish({ notification_id: other, customer_id, payment_id });
   expect(await templates(payment_id)).toEqual(['recovered']);
@@ -72,7 +72,7 @@ test('that it was recovered is due from the commit of the success until it is se
   expect(await getObligation(graph, payment_id)).not.toHaveProperty('notices_due');
 });
 
-test('what was given up is not due any more', async () => {
+test('a notice that was given up is no longer due', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record(approved);
   const [{ due_since: _, ...notice } = expect.fail('nothing is due')] = await dueOf(payment_id);
@@ -85,14 +85,17 @@ test.each([
   ['stopped', 'payment_stopped'],
   ['exhausted', 'recovery_ended'],
   ['cancelled', undefined],
-] as const)('an obligation that is %s has due what its run says: %s', async (outcome, notice) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record(declined);
-  await closeWith(payment_id, outcome, notice);
-  expect(await templates(payment_id)).toEqual(notice ? [notice] : []);
-});
+] as const)(
+  'an obligation that ends %s has the notice due that its run names: %s',
+  async (outcome, notice) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record(declined);
+    await closeWith(payment_id, outcome, notice);
+    expect(await templates(payment_id)).toEqual(notice ? [notice] : []);
+  },
+);
 
-test('what the customer has heard of the failure already is not due at the end', async () => {
+test('a notice of failure that was already sent is not due at the end', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record(declined);
   const { opened_at } = await getObligation(graph, payment_id);
@@ -101,11 +104,11 @@ test('what the customer has heard of the failure already is not due at the end',
   const sender = testHeader({ caller: NOTICES_CALLER });
   await finishNotice(graph, sender, { notification_id, customer_id, payment_id, template, channel: 'email' });
   await closeWith(payment_id, 'stopped', template);
-  // It is never sent again, so nothing would ever say that it is done.
+  // It is never sent again, so nothing would ever end it.
   expect(await dueOf(payment_id)).toEqual([]);
 });
 
-test('a refund is told of, too, once, beside the end', async () => {
+test('the customer is notified of a refund once, in addition to the end', async () => {
   const { payment_id, customer_id, record, settle } = await claimedObligation(graph, policy);
   await record(approved);
   await settle(Date.now() + 1_000, `pi_of_others_${payment_id}`);
@@ -132,7 +135,7 @@ test('a refund is told of, too, once, beside the end', async () => {
   expect(await templates(payment_id)).toEqual(['recovered']);
 });
 
-test('a refund that has failed before anybody was told of it is not told of', async () => {
+test('the customer is not notified of a refund that failed before its notice was sent', async () => {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   await record(approved);
   const gateway_ref = `pi_of_others_${payment_id}`;
@@ -149,28 +152,28 @@ test('a refund that has failed before anybody was told of it is not told of', as
   const refund = { ...byHand, refund_ref: 're_1', attempt_key: key } as const;
   const follow = (...refunds: GatewayRefund[]) =>
     followRefunds(graph, testHeader(), { now: Date.now(), payment_id, gateway_ref, refunds });
-  // What a person tried in vain says nothing of ours.
+  // An operator's failed refund says nothing about Persona's.
   await follow({ ...refund, state: 'refunded' }, { ...byHand, state: 'failed' });
   expect(await templates(payment_id)).toEqual(['recovered', 'refund_issued']);
   await follow({ ...refund, state: 'failed' });
   expect(await templates(payment_id)).toEqual(['recovered']);
-  // The next try succeeds, and so there is something to notify the customer of after all.
+  // The next try succeeds, so the customer is notified after all.
   const again = { now: Date.now() + 25 * 60 * MINUTE, n: 2, payment_id, key };
   const sent = await recordRefund(graph, testHeader(), { ...again, result: { refund_ref: 're_3' } });
   expect(sent).toMatchObject({ refunded: true, notice: expect.any(String) });
   expect(await templates(payment_id)).toEqual(['recovered', 'refund_issued']);
 });
 
-test('of two endings only the one that is true is told of', async () => {
+test('of two endings the customer is notified only of the true one', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record(declined);
   await closeWith(payment_id, 'exhausted', 'recovery_ended');
-  // The decline was not the last word.
+  // The decline was not final.
   await record(approved);
   expect(await templates(payment_id)).toEqual(['recovered']);
 });
 
-test('a success of ours that has to go back is not told of as the one that counts', async () => {
+test('the customer is not notified of a recovery by a success that has to be refunded', async () => {
   const { payment_id, key, record, settle } = await claimedObligation(graph, policy);
   await record(approved);
   await settle(Date.now() - 60_000, `pi_of_others_${payment_id}`);
@@ -186,7 +189,7 @@ test('a success of ours that has to go back is not told of as the one that count
   expect(await templates(payment_id)).toEqual(['refund_issued']);
 });
 
-test('a recovery that begins anew does not tell that it had ended', async () => {
+test('a reopened recovery no longer has a notice of its end due', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record(declined);
   await closeWith(payment_id, 'exhausted', 'recovery_ended');
@@ -200,7 +203,7 @@ test('a recovery that begins anew does not tell that it had ended', async () => 
   expect(await getObligation(graph, payment_id)).not.toHaveProperty('notices_due');
 });
 
-test('a page has so many payments and says where the next one begins', async () => {
+test('a page has at most the given number of payments and says where the next one starts', async () => {
   const owed: string[] = [];
   for (let made = 0; made < 3; made++) {
     const { payment_id, record } = await claimedObligation(graph, policy);

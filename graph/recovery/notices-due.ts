@@ -1,14 +1,14 @@
 import { type NoticeInput, templateOf } from '../../domain/workflow-contracts.ts';
 import type { Reader } from '../graph.ts';
 
-/** A notice that a customer has not got yet. */
+/** A notice that a customer has not received yet. */
 export type NoticeDue = NoticeInput & {
-  /** When that happened which it tells of: epoch milliseconds. */
+  /** When the obligation was closed: epoch milliseconds. */
   due_since: number;
 };
 
-// Few are due; whoever walked all payments in the order of their ids would find the same, much later.
-// Of an erased customer there is nobody to write to, nor a stream to say so in.
+// Few are due: the index on them is far shorter than the one on ids that the order suggests.
+// An erased customer cannot be written to, and has no stream in which to record it.
 const NOTICES_DUE = `
   MATCH (o:Obligation)
   USING INDEX o:Obligation(notices_due)
@@ -26,10 +26,10 @@ interface Row {
 }
 
 /**
- * What customers are still to hear of recoveries that ended, and of refunds. A page, in the order of payments' ids.
+ * Notices still due about recoveries that ended, and about refunds. A page, ordered by payment id.
  *
- * @param input.after the last payment of the page before, or empty
- * @param input.before epoch milliseconds: what ended later is left to its own run
+ * @param input.after the last payment of the previous page, or empty
+ * @param input.before epoch milliseconds: recoveries that ended later are left to their own run
  * @returns `last`: the page's last payment; absent: there are no more pages
  */
 export async function findNoticesDue(

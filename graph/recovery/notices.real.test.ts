@@ -11,7 +11,7 @@ const sender = () => testHeader({ caller: NOTICES_CALLER });
 const start = (notification_id: string, try_id: string, now: number) =>
   leaseNotice(graph, sender(), { notification_id, try_id, now, limit: LIMIT });
 
-test('of many tries at once one holds the lease; when it left no word, one of the next many does', async () => {
+test('of many concurrent tries one gets the lease; if it never reports an outcome, one of the next does', async () => {
   const id = randomUUID();
   const startAll = (round: string, now: number) =>
     Promise.all(Array.from({ length: 10 }, (_, n) => start(id, `${round}:${n}`, now)));
@@ -21,7 +21,7 @@ test('of many tries at once one holds the lease; when it left no word, one of th
   expect((await startAll('three', LIMIT)).sort()).toEqual(['again', ...rest]);
 });
 
-test('only the try that holds the lease gives it up, and the next one is a first one again', async () => {
+test('only the try that holds the lease releases it, and the next try counts as the first again', async () => {
   const id = randomUUID();
   expect(await start(id, 'one', 0)).toBe('first');
   expect(await start(id, 'one', 1)).toBe('first');
@@ -31,7 +31,7 @@ test('only the try that holds the lease gives it up, and the next one is a first
   expect(await start(id, 'two', 1)).toBe('first');
 });
 
-test('what has ended is not started, however long ago a try began', async () => {
+test('a notice that has ended is not started again, however long ago a try started', async () => {
   const { payment_id, customer_id } = await claimedObligation(graph, readPolicy());
   const [sent, failed] = [randomUUID(), randomUUID()];
   const about = { payment_id, customer_id, template: 'no_alternative', channel: 'email' };

@@ -1,4 +1,4 @@
-/** What the graph remembers of a notice: while a try is under way its lease, afterwards how it ended. */
+/** What the graph stores of a notice: its lease while a try is in progress, then its outcome. */
 
 import type { NoticeState } from '../../domain/notices/state.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
@@ -8,29 +8,29 @@ import type { CommandTx } from '../command-tx.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { noticeId, type ObligationNode } from './records.ts';
 
-/** In whose name notices are remembered, whichever workflow sends them. */
+/** The caller under which notices are recorded, whichever workflow sends them. */
 export const NOTICES_CALLER = 'notices';
 
 export type NoticeResult = 'delivered' | 'undeliverable';
 
-/** How a try to deliver a notice may begin. */
+/** Whether and how a try to deliver a notice may start. */
 export type NoticeLease =
-  /** No try of it is known. */
+  /** No earlier try is known. */
   | 'first'
-  /** A try began and left no word of how it ended: the receiver may have it. */
+  /** An earlier try started and never reported its outcome: the recipient may have the notice. */
   | 'again'
-  /** Another try is under way; a later one learns what came of it. */
+  /** Another try is in progress; a later one learns its outcome. */
   | 'under_way'
   /** It has ended already. */
   | NoticeResult;
 
 export interface NoticeTry {
   notification_id: string;
-  /** What tells this try from others. */
+  /** Distinguishes this try from others. */
   try_id: string;
 }
 
-/** A withdrawn notice has not ended: it may be due again. */
+/** A withdrawn notice has not ended: it may become due again. */
 const RESULTS: Readonly<Partial<Record<string, NoticeResult>>> = {
   sent: 'delivered',
   failed: 'undeliverable',
@@ -38,7 +38,7 @@ const RESULTS: Readonly<Partial<Record<string, NoticeResult>>> = {
 
 const READ_STATE = 'MATCH (n:Notice {notification_id: $notification_id}) RETURN n.state AS state';
 
-/** How it ended; `undefined`: it did not yet. */
+/** How it ended; `undefined`: it has not ended yet. */
 export async function getNoticeResult(
   reader: Reader,
   notification_id: string,
@@ -53,7 +53,7 @@ const NOTIFIED = `
   WHERE n.ended_at IS NOT NULL
   RETURN n.ended_at.epochMillis AS at ORDER BY at LIMIT 1`;
 
-/** When the customer was written to about a failure that is not made good yet, if they were since this opening: epoch milliseconds. */
+/** When the customer was first notified, since this opening, that the payment had failed: epoch milliseconds. */
 export async function notifiedOfFailureAt(
   reader: Reader,
   obligation: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
@@ -63,7 +63,7 @@ export async function notifiedOfFailureAt(
   return row?.at;
 }
 
-// The write that locks the notice comes first: what is compared is what the lock's last holder left.
+// The write that locks the notice comes first, so that the comparison reads what the lock's last holder wrote.
 const LEASE = `
   MERGE (n:Notice {notification_id: $notification_id})
   SET n.locked = true
@@ -78,8 +78,8 @@ const LEASE = `
   RETURN start`;
 
 /**
- * Leases a notice to a try that is about to deliver it. Of several at once only one is told to go ahead.
- * @param input.limit after how many milliseconds a try that did not tell how it ended is over all the same
+ * Leases a notice to a try that is about to deliver it. Of several concurrent tries only one may proceed.
+ * @param input.limit milliseconds after which a try that has not reported its outcome counts as ended
  */
 export function leaseNotice(
   graph: Graph,
@@ -100,12 +100,12 @@ const RELEASE = `
   WITH n WHERE n.lease_holder = $try_id
   REMOVE n.lease_holder, n.leased_at`;
 
-/** Takes back a start: the notice was certainly not delivered, and the next try is a first one again. */
+/** Releases the lease: the notice was certainly not delivered, and the next try counts as the first again. */
 export function releaseNotice(graph: Graph, header: CommandHeader, input: NoticeTry): Promise<void> {
   return changeLease(graph, header, 'releaseNotice', input, async (tx) => tx.send(RELEASE, { ...input }));
 }
 
-/** A lease has no event and no receipt: it says itself whose it is (specification: graph, invariant 4). */
+/** A lease has no event and no receipt: it names its holder itself (specification: graph, invariant 4). */
 function changeLease<T>(
   graph: Graph,
   header: CommandHeader,
@@ -130,11 +130,11 @@ export interface NoticeEnd {
   payment_method_id?: string;
   template: string;
   channel: string | null;
-  /** Why it was given up; absent when it was handed over. */
+  /** Why it was given up; absent if it was sent. */
   failure?: string;
 }
 
-/** Writes down how a notice ended. The first end stands. @returns that one */
+/** Records the outcome of a notice. The first outcome counts. @returns that outcome */
 export async function finishNotice(
   graph: Graph,
   header: CommandHeader,

@@ -11,7 +11,7 @@ import { declined, recoveryCommands } from './recovery-fixtures.ts';
 const MINUTE = 60_000;
 const { graph, policy, open, close } = await recoveryCommands();
 
-/** An obligation that a charge of ours has paid just now. */
+/** An obligation that Persona's charge has just paid. */
 function recovered() {
   return attempted({ result: 'approved', charge_ref: 'ch_1' });
 }
@@ -22,7 +22,7 @@ async function attempted(answer: ChargeAnswer) {
   return { ...obligation, paid: Date.now() };
 }
 
-test('a settlement after our own success names the later payment, once; the obligation stays recovered', async () => {
+test('a settlement after Persona’s success is the second success, once; the obligation stays recovered', async () => {
   const { payment_id, customer_id, paid, settle } = await recovered();
   const externalPaymentRef = `pi_${randomUUID()}`;
   expect(await settle(paid + MINUTE, externalPaymentRef)).toMatchObject({
@@ -35,7 +35,7 @@ test('a settlement after our own success names the later payment, once; the obli
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
 
-test('a settlement before our own success makes ours the second one, and the payment theirs', async () => {
+test('a settlement before Persona’s success makes that the second one; the obligation counts as paid elsewhere', async () => {
   const { payment_id, customer_id, key, paid, settle } = await recovered();
   expect(await settle(paid - MINUTE, `pi_${randomUUID()}`)).toMatchObject({
     result: 'unchanged',
@@ -47,7 +47,7 @@ test('a settlement before our own success makes ours the second one, and the pay
 });
 
 test.each([
-  ['by our own payment', (payment_id: string) => ({ ref: `pi_${payment_id}`, evidence: 'paid' as const })],
+  ['by its own payment', (payment_id: string) => ({ ref: `pi_${payment_id}`, evidence: 'paid' as const })],
   ['that names no payment', () => ({ ref: undefined, evidence: 'word' as const })],
   [
     'by a payment that has not succeeded',
@@ -63,7 +63,7 @@ test.each([
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
 
-test('a settlement by the payment that our open attempts were made on is news of ours, and closes nothing', async () => {
+test('a settlement by the payment on which Persona’s attempts were made closes nothing', async () => {
   const { settle, payment_id, customer_id } = await attempted({
     result: 'declined',
     gateway_ref: `pi_${randomUUID()}`,
@@ -75,7 +75,7 @@ test('a settlement by the payment that our open attempts were made on is news of
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
 
-test('a settlement that names the payment of another obligation is no second success: that one is not given back', async () => {
+test('a settlement that names the payment of another obligation is no second success, and is not refunded', async () => {
   const [one, other] = [await recovered(), await recovered()];
   const { gateway_ref } = await getObligation(graph, other.payment_id);
   expect(await one.settle(one.paid + MINUTE, gateway_ref)).toMatchObject({
@@ -86,7 +86,7 @@ test('a settlement that names the payment of another obligation is no second suc
 });
 
 test.each(['exhausted', 'cancelled', 'stopped'] as const)(
-  'an obligation that ended %s is paid elsewhere once others were paid, and no newer failure opens it',
+  'an obligation that ended %s is paid elsewhere after an external payment, and no newer failure opens it',
   async (outcome) => {
     const owed = await attempted(declined('insufficient_funds'));
     const { payment_id, customer_id, settle } = owed;

@@ -29,16 +29,19 @@ export interface SettlementInput {
 }
 
 /**
- * What a settlement means to a run that knows nothing of the payment yet: an unknown one is closed in advance, one that
- * was given up is closed anew as paid elsewhere, one that is paid says how it ended, an open one is handed over as it
- * stands (`unchanged`), to be closed by its run, unless it is the obligation's own payment that the settlement names
- * (`own`): then the run asks the gateway about it. One that names a payment which cannot have settled the obligation, or
- * which came back, hands it to a person (`review`). One that crosses our own success, or another settlement, is a second
- * one, written down with the later of the two; only what the gateway confirms is refunded.
+ * Applies a settlement for a run that knows nothing of the payment yet:
+ * - An unknown payment is closed in advance.
+ * - A payment that was given up is closed again, as paid elsewhere.
+ * - A paid one returns how it ended.
+ * - An open one is returned `unchanged`, to be closed by its run; if the settlement names the obligation's own payment
+ *   (`own`), the run queries the gateway about it first.
+ * - An open one whose settlement names a payment that cannot have settled it, or that was reversed, goes to `review`.
+ * - A settlement of a payment that was paid already, by Persona or by another settlement, is a second success, recorded
+ *   for the later of the two; only what the gateway confirms is refunded.
  *
- * @param input.evidence what the gateway says of the payment that the settlement names
- * @param input.rule the rule that an obligation is closed by
- * @param input.first_unpaid the gateway says that the payment which paid the obligation before holds no money
+ * @param input.evidence what the gateway reports about the payment that the settlement names
+ * @param input.rule the rule under which an obligation is closed
+ * @param input.first_unpaid the gateway reports that the payment which first paid the obligation holds no money
  */
 export function openFromSettlement(
   graph: Graph,
@@ -60,7 +63,7 @@ export function openFromSettlement(
     }
     if (known.obligation.customer_id !== settlement.customer_id) {
       tx.discardReceipt();
-      const problems = [{ field: 'customer_id', message: 'is not the customer who owes this payment' }];
+      const problems = [{ field: 'customer_id', message: 'must be the customer who owes this payment' }];
       return { result: 'refused', type: 'obligation_mismatch', problems };
     }
     const own = isOwnPayment(known, settlement);
@@ -82,7 +85,7 @@ export function openFromSettlement(
   });
 }
 
-/** What was read at the gateway, unless the payment is another obligation's, which the graph alone may know. */
+/** The evidence read at the gateway, unless the payment is another obligation's, which only the graph may know. */
 async function evidenceUnderLock(tx: CommandTx, input: SettlementInput): Promise<SettlementEvidence> {
   const { settlement, evidence = 'word' } = input;
   const { customer_id, payment_id, gateway_payment_ref: gateway_ref } = settlement;
@@ -92,7 +95,7 @@ async function evidenceUnderLock(tx: CommandTx, input: SettlementInput): Promise
     : evidence;
 }
 
-/** Nothing is charged and nothing is refunded until a person has looked; also if this run is lost now. */
+/** Nothing is charged or refunded until an operator has reviewed it, even if this run is lost now. */
 async function holdForReview(
   tx: CommandTx,
   { obligation, attempts }: ObligationWithAttempts,
@@ -102,7 +105,7 @@ async function holdForReview(
   const isHeldAlready = state === 'needs_review' && outranksSettlementReview(obligation.rule);
   if (isHeldAlready) tx.discardReceipt();
   else {
-    // Another reason may pass, or be mended for many at once; this one only a person resolves.
+    // Other reasons may pass, or be fixed for many obligations together; this one only an operator resolves.
     const data = { payment_id, rule };
     tx.append({ stream: 'customer', stream_id: customer_id, type: 'RecoveryNeedsReview', data });
   }
@@ -111,25 +114,25 @@ async function holdForReview(
   return { result: 'unchanged', recovery: await resumedSnapshot(tx, updated, policy, now), review: rule };
 }
 
-/** Of a payment that Persona does not know, nothing is closed on the strength of one that cannot have paid it. */
+/** A payment unknown to Persona is not closed on the strength of a gateway payment that cannot have paid it. */
 function refuseSettlement(tx: CommandTx, evidence: 'of_another' | 'not_paid'): Opening {
   tx.discardReceipt();
   const message =
     evidence === 'of_another'
-      ? 'must be a payment of this customer and of this obligation'
-      : 'must be a payment that has succeeded';
+      ? 'must be a payment of this customer for this obligation'
+      : 'must be a successful payment';
   const problems = [{ field: 'gateway_payment_ref', message }];
   return { result: 'refused', type: 'obligation_mismatch', problems };
 }
 
-/** An open obligation is closed by its run: until then the settlement stands nowhere else than in its report. */
+/** An open obligation is closed by its run: until then only the report holds the settlement. */
 function isRecorded(opening: Opening): boolean {
   if (!('recovery' in opening) || opening.review !== undefined) return true;
   const { state } = opening.recovery;
   return state !== 'open' && state !== 'needs_review';
 }
 
-/** Of the payment that our attempts were made on: without any, nobody can take it for a second success. */
+/** Whether it names the payment of Persona's attempts; without attempts it cannot be mistaken for a second success. */
 function isOwnPayment({ obligation, attempts }: ObligationWithAttempts, settlement: PaymentSettled): boolean {
   return (
     settlement.gateway_payment_ref !== undefined &&
@@ -138,16 +141,16 @@ function isOwnPayment({ obligation, attempts }: ObligationWithAttempts, settleme
   );
 }
 
-/** May the settlement speak of another payment than the one that paid the obligation? */
+/** Whether the settlement may be about a payment other than the one that paid the obligation. */
 function namesOtherPayment(
   { obligation, attempts }: ObligationWithAttempts,
   { gateway_payment_ref: namedRef }: PaymentSettled,
 ): boolean {
   const { state, gateway_ref } = obligation;
   if (namedRef === undefined) return false;
-  // An attempt's success is recorded as that attempt's; an adopted payment that no attempt was made on has none.
+  // The success of an attempt is recorded with the attempt; an adopted payment without attempts has no such record.
   if (namedRef === gateway_ref && attempts.some(({ source }) => source === 'recovery')) return false;
-  // Some name the charge instead of its payment.
+  // Some systems name the charge instead of its payment.
   if (attempts.some((attempt) => attempt.gateway_ref === namedRef)) return false;
   if (state === 'recovered') return true;
   const externalPayment =
@@ -155,7 +158,7 @@ function namesOtherPayment(
   return externalPayment !== undefined && namedRef !== externalPayment;
 }
 
-/** The payment that others were paid by, where anybody has said which. */
+/** The external payment that paid the obligation, if it is known. */
 function externalPaymentRef({ settled_ref, rule, gateway_ref }: ObligationNode): string | undefined {
   return settled_ref ?? (rule === 'gateway_payment_succeeded' ? gateway_ref : undefined);
 }
@@ -164,7 +167,7 @@ const KNOWN_OVERPAYMENT = `
   MATCH (x:Overpayment {customer_id: $customer_id, key: $key})
   RETURN x.id AS id LIMIT 1`;
 
-/** It was paid, and somebody was paid once more: by another payment, as the settlement names it. */
+/** Whether it was paid already and the settlement names another payment, not yet recorded as a second success. */
 async function isSecondSuccess(
   tx: CommandTx,
   known: ObligationWithAttempts,
@@ -177,8 +180,9 @@ async function isSecondSuccess(
 }
 
 /**
- * The later of the two is the one too many: theirs, or, where they were paid first, our own. What only the reporter says
- * is for people to look at: a charge of ours that has succeeded is never refunded for it.
+ * The later of the two is the second success: the external payment, or Persona's charge if the external payment was
+ * first. A payment that only the reporter asserts is left to operators: Persona's successful charge is never refunded
+ * because of it.
  */
 async function recordOverpayment(
   tx: CommandTx,
@@ -226,14 +230,14 @@ async function lockOrRefuse(tx: CommandTx, customerId: string): Promise<Opening 
   }
 }
 
-/** Closed unpaid: a newer failure would open it again. */
+/** Closed unpaid. */
 function isGivenUp({ state }: ObligationNode): boolean {
   return state === 'exhausted' || state === 'cancelled' || state === 'stopped';
 }
 
 /**
- * In advance, or after it was given up. Closed in any case: what was paid once and came back must not be collected by a
- * late report without a person.
+ * In advance, or after it was given up. It is closed in any case: a payment that was made and reversed must not be
+ * collected again because of a late report, without an operator.
  */
 function closeAsPaidElsewhere(
   tx: CommandTx,

@@ -10,7 +10,7 @@ import { approved, recoveryCommands } from './recovery-fixtures.ts';
 const DAY = 86_400_000;
 const { graph, policy, claim, open, openWithEnded, opened, record, wallet, log } = await recoveryCommands();
 
-test('a failure opens the obligation, is written down as an attempt of others, and claims the newest alternative', async () => {
+test('a failure opens the obligation, is recorded as a reported attempt, and claims the newest alternative', async () => {
   const customer = await customerWithCards(graph, policy);
   const [failed, second, third] = customer.methods as [string, string, string];
   const failure = failureOf(customer);
@@ -60,7 +60,7 @@ test('a duplicate, an older and a stale failure change nothing', async () => {
   expect(await log(customer)).toEqual(before);
 });
 
-test('a newer failure of an open obligation is written down and acts on its method', async () => {
+test('a newer failure of an open obligation is recorded and changes its method', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   await open(failure);
@@ -115,7 +115,7 @@ test.each<[string, string, string, boolean]>([
   expect(row).toEqual({ status, consent });
 });
 
-test('a report from the future is refused: it would make every true one look older', async () => {
+test('a report from the future is refused: it would make every genuine one look older', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer, { occurred_at: new Date(Date.now() + DAY).toISOString() });
   expect(await open(failure)).toMatchObject({ result: 'refused', problems: [{ field: 'occurred_at' }] });
@@ -130,7 +130,7 @@ test('a consent withdrawn for the merchant ends the customer’s other recoverie
     failureOf(customer, { network: 'visa', network_code: 'R1' }),
   );
   expect(endedRecoveries).toEqual([same.payment_id]);
-  // Also if its run is lost and never hears of it.
+  // Also if its run is lost and never signalled.
   expect(await claim(same.payment_id, customer.methods[2] as string)).toEqual({
     result: 'refused',
     rule: 'consent_revoked',
@@ -140,7 +140,7 @@ test('a consent withdrawn for the merchant ends the customer’s other recoverie
   expect(resumed).toMatchObject({ recovery: { state: 'open', consent_revoked: true } });
 });
 
-test('what a report teaches about its method counts also after the payment was recovered', async () => {
+test('the effects of a report on its method apply also after the payment was recovered', async () => {
   const customer = await customerWithCards(graph, policy);
   const third = customer.methods[2] as string;
   const failure = failureOf(customer);
@@ -155,7 +155,7 @@ test('what a report teaches about its method counts also after the payment was r
   expect(row).toEqual({ status: 'compromised' });
 });
 
-test('a settlement of an unknown payment closes it in advance: a failure that comes later charges nothing', async () => {
+test('a settlement of an unknown payment closes it in advance: a later failure charges nothing', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   const { payment_id, customer_id } = failure;
@@ -169,7 +169,7 @@ test('a settlement of an unknown payment closes it in advance: a failure that co
   expect(settled).toMatchObject({ result: 'closed', obligation: { outcome: 'paid_elsewhere' } });
   expect(await getRecovery(graph, payment_id)).toBeUndefined();
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere' } };
-  // It happened before the settlement, and is heard of after it.
+  // It happened before the settlement, and is reported after it.
   expect(await open(failure, { claim_first: true })).toMatchObject(closed);
   expect(await getRecovery(graph, payment_id)).toMatchObject({
     ...{ state: 'done', outcome: 'paid_elsewhere', rule: 'settled', class: 'LATER', attempts: [] },

@@ -41,17 +41,17 @@ export interface OpenedRecovery {
   /** The customer's other recoveries that the failure ends. */
   endedRecoveries: string[];
   /**
-   * The payment that has closed the obligation in advance, when its amount was not known. Nothing was written: the
-   * gateway is to be asked about it, and the same to be called with what it says.
+   * The payment that closed the obligation in advance, when its amount was not known. Nothing was written: the caller
+   * has to query the gateway about it and call again with the evidence.
    */
   unconfirmed?: string;
 }
 
 /**
- * Writes a reported failure down and opens, reopens or leaves alone its obligation (specification: workflows, 2).
- * A duplicate changes nothing, an older or a stale failure only what it teaches for ever; a closed obligation says how it
- * ended. One that was closed in advance, by a payment that cannot have settled what the failure says is owed, is a
- * person's to judge.
+ * Records a reported failure, and opens, reopens or leaves unchanged its obligation (specification: workflows, 2). A
+ * duplicate changes nothing; of an older or stale failure only its permanent effects apply; a closed obligation returns
+ * how it ended. One that was closed in advance, by a payment that cannot have settled what the failure says is owed,
+ * goes to review.
  */
 export function openRecovery(
   graph: Graph,
@@ -59,7 +59,8 @@ export function openRecovery(
   input: OpenRecoveryInput,
 ): Promise<OpenedRecovery> {
   const { failure } = input;
-  // A run that began with a report may hear it again and then claims nothing at once: it is the same report all the same.
+  // A run may receive the report it started with again and then does not claim: the body is the report alone, so that
+  // both are the same command.
   const report = { kind: 'payment_failed', message: failure } as const;
   const isRecorded = ({ unconfirmed }: OpenedRecovery) => unconfirmed === undefined;
   const command = { name: 'openRecovery', body: { failure }, report, isRecorded };
@@ -90,19 +91,19 @@ async function decideOpening(context: OpeningContext, relevance: ReportRelevance
   }
   if (relevance === 'none') return leaveUnchanged(context, known);
   if (!isClosed(known.obligation)) {
-    // Of an older report only what ends the recovery changes its course.
+    // An older report changes the course of the recovery only if it ends it.
     return relevance === 'all' || isStop(decision.class)
       ? recordNewFailure(context, known, relevance)
       : recordLateFailure(context, known);
   }
   const mayReopen = known.obligation.state === 'exhausted' || known.obligation.state === 'cancelled';
   if (relevance === 'all' && (mayReopen || isContradicted(context))) return openOrReopen(context, 'reopened');
-  // Nothing can be recovered any more, but what the report teaches about its method counts.
+  // There is nothing left to recover, but what the report says about its method still applies.
   writeReport(context, relevance);
   return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
 }
 
-/** Nothing was written, so nothing is remembered: the same report is judged anew. */
+/** Nothing was written, so there is no receipt: the same report is evaluated again. */
 function ignore(tx: CommandTx): Opening {
   tx.discardReceipt();
   return { result: 'ignored' };
@@ -135,7 +136,7 @@ async function openOrReopen(context: OpeningContext, result: 'opened' | 'reopene
       data: contradicted ? { ...common, ...owed } : common,
     });
   writeReport(context, 'all');
-  // A STOP of this very payment may have come before what opens it, too old to open anything by itself.
+  // A STOP of this payment may have arrived before the report that opens it, too old to open it by itself.
   const stopped = stoppingDecline(attempts);
   const failure = stopped ? failureFromAttempt(stopped) : failureFromReport(context);
   if (contradicted) {
@@ -178,21 +179,21 @@ async function recordNewFailure(
   if (!hasFailure(obligation))
     throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
   writeReport(context, relevance);
-  // One that stops it and is not closed yet decides, also for a run that begins with this report.
+  // An earlier STOP that has not been acted on yet decides, also for a run that starts with this report.
   const stopped = isStop(context.decision.class) ? undefined : stoppingDecline(attempts);
   const failure = stopped ? failureFromAttempt(stopped) : failureFromReport(context);
   const found = { obligation, attempts, failure };
   return { result: 'noted', recovery: await takenOverSnapshot(tx, found, input.policy, input.now) };
 }
 
-/** Written down for what it teaches; the recovery goes on as it is. */
+/** Recorded for its permanent effects only; the recovery continues unchanged. */
 async function recordLateFailure(context: OpeningContext, known: ObligationWithAttempts): Promise<Opening> {
   const { tx, input } = context;
   writeReport(context, 'lesson');
   return { result: 'unchanged', recovery: await resumedSnapshot(tx, known, input.policy, input.now) };
 }
 
-/** The state as it is: for a run that finds an obligation that another run has left. */
+/** The current state, for a run that finds an obligation that another run has left. */
 async function leaveUnchanged(
   { tx, input }: OpeningContext,
   known: ObligationWithAttempts,
@@ -204,7 +205,7 @@ async function leaveUnchanged(
   return { result: 'unchanged', recovery: await resumedSnapshot(tx, known, input.policy, input.now) };
 }
 
-/** The claim that the recovery's own rules ask for first; asking them here saves a round through Temporal. */
+/** The claim that the recovery's own rules decide on first; deciding it here saves a round trip through Temporal. */
 async function claimFirst(
   { tx, input, customer, wallet }: OpeningContext,
   obligation: FailedObligation,

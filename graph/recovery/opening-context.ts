@@ -1,4 +1,4 @@
-/** What a reported failure meets in the graph, and what it is good for there. */
+/** The state of the graph in which a reported failure is decided, and how relevant the report is to it. */
 
 import { isPermanent } from '../../domain/decline/effects.ts';
 import { PersonaError } from '../../domain/errors.ts';
@@ -20,9 +20,9 @@ export interface OpenRecoveryInput {
   policy: Policy;
   /** Epoch milliseconds. */
   now: number;
-  /** Claim the first alternative in the same transaction, if one is due at once. */
+  /** Claim the first alternative in the same transaction, if one is due immediately. */
   claim_first: boolean;
-  /** What the gateway says, now that it is known what is owed, of the payment that closed the obligation in advance. */
+  /** The gateway's evidence, once the amount is known, on the payment that closed the obligation in advance. */
   evidence?: SettlementEvidence;
 }
 
@@ -37,7 +37,7 @@ export interface OpeningContext {
   /** The method that failed; it may have been removed from the wallet since. */
   method: Readonly<WalletMethod>;
   known?: ObligationWithAttempts;
-  /** Of this payment, own and reported ones, oldest first; a report may stand there before the obligation does. */
+  /** Of this payment, own and reported ones, oldest first; a report may be stored before the obligation is. */
   attempts: readonly AttemptNode[];
   decision: FailureDecision;
 }
@@ -61,14 +61,15 @@ export async function loadOpeningContext(
   const refusal = refusalOf(failure, wallet.methods, known?.obligation, input.now);
   if (refusal) return refuse(tx, refusal.type, refusal.problem.field, refusal.problem.message);
   const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
-  if (!method) throw new Error(`method ${failure.payment_method_id} was there a moment ago`);
+  if (!method)
+    throw new Error(`method ${failure.payment_method_id} is missing from the wallet that was checked`);
   const decision = withRenewedConsent(classifyFailure(failure, method), method, failure.occurred_at);
   return { tx, input, customer, wallet, method, ...(known ? { known } : {}), attempts, decision };
 }
 
 /**
- * What a report is good for. `lesson`: it is older than what was applied, or too old to act on, but what it says of the card
- * or of the consent holds all the same (specification: workflows 2).
+ * How much of a report applies. `lesson`: it is older than what was applied, or too old to act on, but what it says
+ * about the card or the consent still holds (specification: workflows 2).
  */
 export type ReportRelevance = 'none' | 'lesson' | 'all';
 
@@ -80,20 +81,20 @@ export function relevanceOf({ input, known, attempts, decision }: OpeningContext
   return isPermanent(decision) ? 'lesson' : 'none';
 }
 
-/** The payment that a settlement names which came before any failure. */
+/** The payment named by a settlement that arrived before any failure. */
 export function advancePaymentRef({ known }: OpeningContext): string | undefined {
   return known && !hasFailure(known.obligation) ? known.obligation.settled_ref : undefined;
 }
 
-/** Does the gateway say that the payment by which it was closed in advance cannot have settled what is owed? */
+/** Whether the gateway reports that the payment which closed it in advance cannot have settled what is owed. */
 export function isContradicted(context: OpeningContext): boolean {
   const { evidence } = context.input;
   return advancePaymentRef(context) !== undefined && (evidence === 'of_another' || evidence === 'not_paid');
 }
 
 /**
- * Newer than what is applied. So is the first failure of a payment that a settlement has closed in advance, although it
- * lies before the settlement, as it nearly always does.
+ * Newer than what was applied. The first failure of a payment that a settlement closed in advance counts as newer,
+ * although it nearly always occurred before the settlement.
  */
 function isNewer({ obligation, attempts }: ObligationWithAttempts, failure: PaymentFailed): boolean {
   const applied = obligation.last_failure_at ?? newestReport(attempts)?.claimed_at;

@@ -5,8 +5,7 @@ import { lockObligation } from './read-obligation.ts';
 import { isClosed } from './records.ts';
 
 /**
- * Keeps that a person has stopped a recovery, or lets it go on: a run that takes over knows it then. One that is closed
- * stays as it is.
+ * Stores that an operator has paused or resumed a recovery, for a run that takes over. A closed one is left unchanged.
  * @throws PersonaError recovery_not_found
  */
 export function setRecoveryPaused(

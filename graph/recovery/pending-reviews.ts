@@ -1,6 +1,6 @@
 import type { Reader } from '../graph.ts';
 
-/** An obligation that waits for a person; with `attempt_key` for one who says what became of that charge. */
+/** An obligation that waits for an operator; with `attempt_key`: for the resolution of that charge. */
 export interface PendingReview {
   payment_id: string;
   customer_id: string;
@@ -13,7 +13,7 @@ export interface PendingReview {
   attempt_key: string | null;
 }
 
-/** The last one of the page before. */
+/** The last entry of the previous page. */
 export type ReviewCursor = Pick<PendingReview, 'rule' | 'payment_id'>;
 
 const FIRST: ReviewCursor = { rule: '', payment_id: '' };
@@ -24,7 +24,8 @@ const UNRESOLVED_KEY = `
     RETURN a.key ORDER BY a.claimed_at LIMIT 1
   })`;
 
-// With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its properties.
+// With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its
+// properties.
 const IN_REVIEW = `
   MATCH (o:Obligation)
   USING INDEX SEEK o:Obligation(state, rule, payment_id)
@@ -34,7 +35,7 @@ const IN_REVIEW = `
   RETURN o.payment_id AS payment_id, o.customer_id AS customer_id, o.rule AS rule, o.amount AS amount,
     o.currency AS currency, toString(o.opened_at) AS opened_at, ${UNRESOLVED_KEY} AS attempt_key`;
 
-/** Obligations under review, by rule and payment: a page. */
+/** A page of the obligations under review, ordered by rule and payment id. */
 export function getPendingReviews(
   reader: Reader,
   { after = FIRST, limit }: { after?: ReviewCursor; limit: number },
@@ -43,7 +44,7 @@ export function getPendingReviews(
   return reader.read<PendingReview>(IN_REVIEW, { after: { rule, payment_id }, limit });
 }
 
-// Few: those in doubt, by the index on their state.
+// Few are unresolved: they are found by the index on their state.
 const UNRESOLVED_OF_CLOSED = `
   MATCH (a:ChargeAttempt)
   USING INDEX SEEK a:ChargeAttempt(state)
@@ -55,11 +56,11 @@ const UNRESOLVED_OF_CLOSED = `
     o.currency AS currency, toString(o.opened_at) AS opened_at, a.key AS attempt_key`;
 
 /**
- * Charges in doubt whose obligation is closed, others having paid it: it stays closed, and a person says what became of
- * them. A page, in the order of their keys.
+ * Unresolved charges whose obligation was closed by an external payment: it stays closed, and an operator resolves
+ * them. A page, ordered by key.
  *
- * @param input.after the key of the last one of the page before, or empty
- * @param input.asked since when (epoch milliseconds) the gateway is not asked any more, by the attempt's state
+ * @param input.after the last key of the previous page, or empty
+ * @param input.asked epoch milliseconds by the attempt's state: for older attempts the gateway is no longer queried
  */
 export function getUnresolvedChargesOfClosed(
   reader: Reader,

@@ -26,7 +26,7 @@ export async function getObligation(
   return { ...obligation, ...(row?.ref ? { gateway_customer_ref: row.ref } : {}) };
 }
 
-/** `undefined`: nobody ever spoke of this payment. */
+/** `undefined`: no message ever named this payment, or only failures too old to open an obligation. */
 export async function findObligation(reader: Reader, paymentId: string): Promise<ObligationNode | undefined> {
   return (await find(reader, paymentId))?.obligation;
 }
@@ -36,7 +36,7 @@ const OPEN_OBLIGATIONS = `
   WHERE o.state IN ['open', 'needs_review']
   RETURN o.payment_id AS payment_id ORDER BY payment_id`;
 
-/** The payments that a customer still owes: whose recoveries want to hear of a new method. */
+/** The payments that a customer still owes: their recoveries are signalled about a new method. */
 export async function getOpenObligations(reader: Reader, customerId: string): Promise<string[]> {
   const rows = await reader.read<{ payment_id: string }>(OPEN_OBLIGATIONS, { customer_id: customerId });
   return rows.map((row) => row.payment_id);
@@ -47,7 +47,7 @@ const IN_FLIGHT = `
   WHERE a.payment_method_id = $payment_method_id
   RETURN a.key AS key LIMIT 1`;
 
-/** The key of a charge of ours that is on its way on this method; `undefined`: none. */
+/** The key of Persona's charge in flight on this method; `undefined`: none. */
 export async function findChargeInFlight(
   reader: Reader,
   ids: { customer_id: string; payment_method_id: string },
@@ -57,8 +57,8 @@ export async function findChargeInFlight(
 }
 
 /**
- * The recovery of a payment as the graph alone knows it: also after its workflow is gone. `undefined`: nobody ever
- * reported a failure of this payment.
+ * The recovery of a payment, read from the graph alone, so also after its workflow is gone. `undefined`: no failure of
+ * this payment was ever reported.
  */
 export async function getRecovery(reader: Reader, paymentId: string): Promise<RecoveryStatus | undefined> {
   const found = await find(reader, paymentId);
@@ -75,7 +75,10 @@ const RECOVERIES = `
   RETURN properties(o) AS obligation,
     COLLECT { MATCH (a:ChargeAttempt {payment_id: o.payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
 
-/** A customer's recoveries, newest first; a payment of which no failure was ever reported is none. @param input.before the last one of the page before */
+/**
+ * A customer's recoveries, newest first; a payment of which no failure was ever reported has none.
+ * @param input.before the last recovery of the previous page
+ */
 export async function getRecoveries(
   reader: Reader,
   input: { customer_id: string; limit: number; before?: { opened_at: string; payment_id: string } },
@@ -87,7 +90,7 @@ export async function getRecoveries(
 
 function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoveryStatus | undefined {
   const report = newestReport(attempts);
-  // Of what was settled before its failure was heard of, the report alone says what had failed.
+  // If the settlement arrived before the failure, only the report says what had failed.
   const {
     failed_payment_method_id = report?.payment_method_id,
     amount = report?.amount,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { CommandTx } from '../command-tx.ts';
 import { lockObligation } from './read-obligation.ts';
 
-/** A transaction that tells what was asked of it, in order. */
+/** A transaction that records the calls made on it, in order. */
 function recordingTx(rows: (cypher: string) => unknown[]): { tx: CommandTx; calls: string[] } {
   const calls: string[] = [];
   const tx = {
@@ -15,7 +15,7 @@ function recordingTx(rows: (cypher: string) => unknown[]): { tx: CommandTx; call
   return { tx: tx as unknown as CommandTx, calls };
 }
 
-test('before its lock nothing is read of an obligation but whose it is', async () => {
+test('only the owner of an obligation is read before the lock', async () => {
   const { tx, calls } = recordingTx(() => [{ customer_id: 'c-1', obligation: {}, attempts: [] }]);
   await lockObligation(tx, 'invoice-1');
   const [owner, lock, all] = calls;
@@ -25,7 +25,7 @@ test('before its lock nothing is read of an obligation but whose it is', async (
   expect(all).toContain('ChargeAttempt');
 });
 
-test('nobody is locked for a payment that nobody knows', async () => {
+test('no customer is locked for an unknown payment', async () => {
   const { tx, calls } = recordingTx(() => []);
   await expect(lockObligation(tx, 'invoice-1')).rejects.toMatchObject({ type: 'recovery_not_found' });
   expect(calls).toHaveLength(1);

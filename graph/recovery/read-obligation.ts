@@ -16,7 +16,9 @@ const READ_PAYMENT = `
   RETURN properties(o) AS obligation,
     COLLECT { MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
 
-/** The obligation, if there is one, and every attempt: a report that is too old to open one leaves an attempt alone. */
+/**
+ * The obligation, if there is one, and every attempt: a report too old to open an obligation leaves only an attempt.
+ */
 export async function findPayment(
   reader: Reader,
   paymentId: string,
@@ -47,8 +49,8 @@ export async function requireObligation(reader: Reader, paymentId: string): Prom
 const READ_OWNER = 'MATCH (o:Obligation {payment_id: $payment_id}) RETURN o.customer_id AS customer_id';
 
 /**
- * Locks the customer who owes a payment. Nothing but who that is is read before: whatever else is decided by belongs
- * under the lock.
+ * Locks the customer who owes a payment. Only the customer's id is read before the lock: everything that a decision
+ * depends on is read under it.
  * @throws PersonaError recovery_not_found
  */
 export async function lockOwner(tx: CommandTx, paymentId: string): Promise<CustomerNode> {

@@ -15,7 +15,7 @@ import { approved, declined, recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, open, opened, claim, record, wallet, log } = await recoveryCommands();
 
-test('an approval pays the obligation, makes the charged card the default and frees the others', async () => {
+test('an approval pays the obligation, makes the charged card the default and unblocks the others', async () => {
   const customer = await customerWithCards(graph, policy);
   const [failed, second, third] = customer.methods as [string, string, string];
   await setDefaultPaymentMethod(graph, testHeader(), {
@@ -67,7 +67,7 @@ test('a default that the customer has chosen meanwhile stays', async () => {
   expect((await wallet(customer))[second]).toMatchObject({ is_default: true });
 });
 
-test('a default that was chosen meanwhile counts also when a rule has replaced it since', async () => {
+test('a default that was chosen meanwhile counts even if a rule has replaced it since', async () => {
   const customer = await customerWithCards(graph, policy, { cards: 4 });
   const [failed, second, third, fourth] = customer.methods as [string, string, string, string];
   const { customer_id } = customer;
@@ -84,7 +84,7 @@ test('a default that was chosen meanwhile counts also when a rule has replaced i
   expect((await wallet(customer))[fourth]).toMatchObject({ is_default: true });
 });
 
-test('the default’s place is taken when the failed card lost it by this very failure', async () => {
+test('the charged card becomes the default if the failed card lost that place by this failure', async () => {
   const customer = await customerWithCards(graph, policy, { cards: 3 });
   const [failed, second, third] = customer.methods as [string, string, string];
   const { customer_id } = customer;
@@ -101,7 +101,7 @@ test('the default’s place is taken when the failed card lost it by this very f
   expect((await wallet(customer))[second]).toMatchObject({ is_default: true });
 });
 
-test('whatever is known for certain is not made doubtful again, and recording twice writes once', async () => {
+test('a certain outcome does not become uncertain again, and recording twice writes once', async () => {
   const customer = await customerWithCards(graph, policy);
   const third = customer.methods[2] as string;
   const { payment_id } = await opened(failureOf(customer));
@@ -115,7 +115,7 @@ test('whatever is known for certain is not made doubtful again, and recording tw
   expect(await log(customer)).toEqual(before);
 });
 
-test('a second approval is a fact: recorded as overpaid, the obligation stays recovered', async () => {
+test('a second approval is recorded as overpaid, and the obligation stays recovered', async () => {
   const customer = await customerWithCards(graph, policy);
   const [, second, third] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));
@@ -129,7 +129,7 @@ test('a second approval is a fact: recorded as overpaid, the obligation stays re
   expect(types.at(-1)).toBe('RecoveryOverpaid');
 });
 
-test('a person lets an obligation go on from review, and a doubt that is over does so too', async () => {
+test('a review ends when an operator ends it, or when its unresolved attempt is resolved', async () => {
   const customer = await customerWithCards(graph, policy);
   const third = customer.methods[2] as string;
   const { payment_id } = await opened(failureOf(customer));
@@ -144,9 +144,9 @@ test('a person lets an obligation go on from review, and a doubt that is over do
 });
 
 test.each([
-  ['takes another in its place', {}, 'waiting', 'payment_cancelled'],
+  ['gets another payment', {}, 'waiting', 'payment_cancelled'],
   [
-    'waits for a person if that was done on purpose',
+    'waits for an operator if that was done on purpose',
     { because: 'duplicate' },
     'needs_review',
     'payment_withdrawn',
@@ -174,13 +174,13 @@ test.each([
     await endReview(graph, testHeader(), { payment_id });
   }
   expect(await claim(payment_id, second, 2)).toMatchObject({ result: 'claimed' });
-  // Nothing of the old one is left: this attempt creates its own.
+  // Nothing of the old payment is left: this attempt creates its own.
   expect(await order(2)).not.toHaveProperty('gateway_ref');
   await record(payment_id, second, { ...approved, gateway_ref: 'pi_2' }, 2);
   expect(await getObligation(graph, payment_id)).toMatchObject({ state: 'recovered', gateway_ref: 'pi_2' });
 });
 
-test('a payment that was cancelled is given up only while it is the obligation’s own, and that is open', async () => {
+test('a cancelled payment is abandoned only if it is the obligation’s own and the obligation is open', async () => {
   const customer = await customerWithCards(graph, policy);
   const third = customer.methods[2] as string;
   const { payment_id } = await opened(failureOf(customer));
@@ -195,7 +195,7 @@ test('a payment that was cancelled is given up only while it is the obligation�
   });
 });
 
-test('a success that another method made is that method’s, whoever hears of it', async () => {
+test('a success of another method is attributed to that method, whichever attempt reports it', async () => {
   const customer = await customerWithCards(graph, policy);
   const [, second, third] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));
@@ -214,7 +214,7 @@ test('a success that another method made is that method’s, whoever hears of it
   expect((await wallet(customer))[third]).toMatchObject({ is_default: true });
 });
 
-test('declined as UNKNOWN: in doubt until somebody knows, and nothing else is charged meanwhile', async () => {
+test('an attempt declined as UNKNOWN is unresolved, and nothing else is charged until it is resolved', async () => {
   const customer = await customerWithCards(graph, policy);
   const [, second, third] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));
@@ -225,19 +225,19 @@ test('declined as UNKNOWN: in doubt until somebody knows, and nothing else is ch
   expect(recorded.attempt).toMatchObject(unresolved);
   expect(await claim(payment_id, second)).toMatchObject({ result: 'blocked', own: unresolved });
   expect((await wallet(customer))[third]).toMatchObject({ status: 'active' });
-  // The same once more, by the same or another activity, is nothing new.
+  // Repeated, by the same or another activity, it changes nothing.
   const events = await log(customer);
   await record(payment_id, third, declined('duplicate_transaction'), 1, header);
   await record(payment_id, third, declined('duplicate_transaction'));
   expect(await log(customer)).toEqual(events);
-  // A person's word is a decline as well.
+  // An operator's resolution is a decline as well.
   const resolution = { result: 'declined', codes: { reason: 'resolved by a person' } } as const;
   const resolved = await record(payment_id, third, resolution, 1, header);
   expect(resolved.recorded.attempt).toMatchObject({ state: 'declined', class: 'LATER' });
   expect(await claim(payment_id, second)).toMatchObject({ result: 'claimed' });
 });
 
-test('what was withdrawn before anybody here knew of it asks a person once', async () => {
+test('a payment that was withdrawn before Persona knew it goes to review once', async () => {
   const customer = await customerWithCards(graph, policy);
   const [, second, third] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));

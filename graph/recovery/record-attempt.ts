@@ -50,9 +50,9 @@ interface AttemptContext {
   attempts: readonly AttemptNode[];
   attempt: AttemptNode;
   wallet: Wallet;
-  /** The customer has paid the attempt's payment with a method of which no attempt is known; `null`: with none that we know. */
+  /** The method without an attempt with which the customer paid the attempt's payment; `null`: unknown to Persona. */
   paidWith?: string | null;
-  /** Has the customer chosen a default since the obligation was opened? */
+  /** Whether the customer has chosen a default since the obligation was opened. */
   defaultChosenSince: boolean;
 }
 
@@ -65,9 +65,9 @@ const STATES: Readonly<Record<ChargeAnswer['result'], AttemptState>> = {
 };
 
 /**
- * Writes down what became of a claimed attempt, with all that follows from it: the obligation paid, the default
- * swapped, the method's status. A fact is never refused; what is known for certain is never made doubtful again.
- * @returns the attempt, and the open obligations that waited for it
+ * Records the outcome of a claimed attempt with everything that follows from it: the obligation paid, the default
+ * swapped, the method's status. An outcome is never refused; a certain one never becomes uncertain again.
+ * @returns the attempt, the open obligations that waited for it, and the other recoveries that it ends
  * @throws PersonaError recovery_not_found
  */
 export async function recordAttempt(
@@ -76,7 +76,7 @@ export async function recordAttempt(
   input: RecordAttemptInput,
 ): Promise<{ recorded: RecordedAttempt; unblocked: string[]; endedRecoveries: string[] }> {
   const { payment_id, key, answer } = input;
-  // What is known more of the same result later, such as a refund since, makes it no other command.
+  // Further details of the same result, such as a later refund, do not make it a different command.
   const body = { payment_id, key, result: answer.result };
   return runCommand(graph, header, 'recordAttempt', body, async (tx) => {
     const customer = await lockOwner(tx, payment_id);
@@ -97,7 +97,7 @@ export async function recordAttempt(
 function attemptOf({ attempts }: ObligationWithAttempts, key: string): AttemptNode {
   const attempt = attempts.find((one) => one.key === key);
   if (attempt) return attempt;
-  throw new PersonaError('recovery_not_found', `no attempt was ever claimed under the key ${key}`);
+  throw new PersonaError('recovery_not_found', `there is no attempt with the key ${key}`);
 }
 
 function hasChosenDefaultSince(
@@ -108,8 +108,8 @@ function hasChosenDefaultSince(
 }
 
 /**
- * The payment may have succeeded through another attempt, and this one never charged: one whose success is written down
- * with that very charge (an earlier attempt with the same method finds it, too), or that of another method.
+ * The payment may have succeeded through another attempt, and this one never charged: an attempt whose success is
+ * recorded with the same charge (an earlier attempt with the same method finds it as well), or one with another method.
  */
 async function attributeSuccess(context: AttemptContext): Promise<AttemptContext> {
   const { tx, input, attempts } = context;
@@ -134,7 +134,7 @@ async function attributeSuccess(context: AttemptContext): Promise<AttemptContext
 function attributeTo(context: AttemptContext, chargedAttempt: AttemptNode): AttemptContext {
   const { attempt } = context;
   if (chargedAttempt.key === attempt.key) return context;
-  // What an attempt is known to have come to stays in the card's history.
+  // An attempt's final outcome stays in the card's history.
   if (!isFinal(attempt)) append(context, 'void', undefined, 'paid_by_another_attempt');
   return { ...context, attempt: chargedAttempt };
 }
@@ -197,8 +197,9 @@ function recordOutcome(context: AttemptContext): RecordedAttempt {
 }
 
 /**
- * Declined by a code that says that nobody knows whether it was charged: in doubt, like a charge without an answer. The
- * command leaves no receipt: a person's word, or the gateway's later one, is another decline of the same attempt.
+ * Declined with a code that does not say whether it was charged: unresolved, like a charge without a response. The
+ * command leaves no receipt: an operator's resolution, or a later response of the gateway, is another decline of the
+ * same attempt.
  */
 function recordUnresolved(context: AttemptContext, decision: FailureDecision): RecordedAttempt {
   const { tx, attempt, obligation } = context;
@@ -214,12 +215,13 @@ function recordUnresolved(context: AttemptContext, decision: FailureDecision): R
 }
 
 /**
- * The obligation's payment was cancelled at the gateway while it was open: nothing can succeed on it any more, and the
- * next attempt creates another. Where that was done on purpose, only a person lets it go on, whatever becomes of the run.
+ * The obligation's payment was cancelled at the gateway while the obligation was open: nothing can succeed on it any
+ * more, and the next attempt creates another. If that was done on purpose, only an operator lets the obligation
+ * continue, even if the run is lost.
  */
 function abandonPayment(context: AttemptContext, payment: CancelledPayment): void {
   const { tx, obligation } = context;
-  // Without one of its own, the payment is one that this very attempt has found.
+  // If the obligation has no payment of its own, this attempt has found the payment.
   const { gateway_ref = payment.gateway_ref } = obligation;
   if (isClosed(obligation) || gateway_ref !== payment.gateway_ref) return;
   const { payment_id, customer_id } = obligation;
@@ -230,7 +232,7 @@ function abandonPayment(context: AttemptContext, payment: CancelledPayment): voi
   if (rule !== PAYMENT_CANCELLED) requireReview(context, rule);
 }
 
-/** Whatever becomes of the run, only a person lets it go on. */
+/** Only an operator lets the obligation continue, even if the run is lost. */
 function requireReview({ tx, obligation }: AttemptContext, rule: string): void {
   if (obligation.state !== 'open') return;
   const { payment_id, customer_id: stream_id } = obligation;
@@ -254,7 +256,7 @@ function isResolved(state: AttemptState): boolean {
   return !UNRESOLVED.includes(state);
 }
 
-/** Known for certain: only an approval that turns up later outranks it. */
+/** The outcome is certain: only a later approval outranks it. */
 function isFinal(attempt: AttemptNode): boolean {
   return attempt.state === 'declined' || attempt.state === 'void';
 }
@@ -289,7 +291,7 @@ function append(
   return data;
 }
 
-/** Its payment has succeeded and came back, and a person counts it as declined. */
+/** The payment succeeded and was reversed, and an operator counts it as declined. */
 function endsPayment(answer: ChargeAnswer): answer is Extract<ChargeAnswer, { result: 'declined' }> {
   return answer.result === 'declined' && answer.payment_over === true;
 }
@@ -313,7 +315,7 @@ function cancelledPaymentRule({ because, came_back }: CancelledPayment): string 
   return because === undefined ? PAYMENT_CANCELLED : PAYMENT_WITHDRAWN;
 }
 
-/** @returns whether it was the second one */
+/** @returns whether it was a second success */
 function recordSuccess(context: AttemptContext): boolean {
   const { tx, input, obligation, attempts, attempt, wallet, paidWith = attempt.payment_method_id } = context;
   const at = new Date(input.now).toISOString();
@@ -348,7 +350,7 @@ function recordSuccess(context: AttemptContext): boolean {
   return false;
 }
 
-/** A settlement that named the very payment which this attempt was made on spoke of this success. */
+/** A settlement that named the payment on which this attempt was made was about this success. */
 function wasPaidBefore({ input, obligation, attempts, attempt }: AttemptContext): boolean {
   if (attempts.some((other) => other.key !== attempt.key && other.state === 'approved')) return true;
   if (obligation.state === 'recovered') return true;
@@ -358,8 +360,8 @@ function wasPaidBefore({ input, obligation, attempts, attempt }: AttemptContext)
 }
 
 /**
- * Only if the failed method is the default, or was until this failure and the customer has chosen none since; and if the
- * charged one may be it: a bank debit takes days, in which the method may have been removed.
+ * Only if the failed method is the default, or was until this failure and the customer has chosen none since; and only
+ * if the charged method may be the default: a bank debit takes days, in which the method may have been removed.
  */
 function becomesDefault({ obligation, wallet, defaultChosenSince, attempt }: AttemptContext): boolean {
   const charged = wallet.methods.find((one) => one.payment_method_id === attempt.payment_method_id);

@@ -1,4 +1,4 @@
-/** Obligations and attempts as the graph holds them, and as the recovery speaks of them. */
+/** Obligations and attempts as the graph stores them, and as the recovery uses them. */
 
 import type { DeclineClass } from '../../domain/decline/classify.ts';
 import type { PaymentNoticeTemplate } from '../../domain/ports.ts';
@@ -12,14 +12,14 @@ import {
   type ObligationState,
 } from '../../domain/recovery/status.ts';
 
-/** Absent properties are absent: a node does not hold null. Times are RFC 3339. */
+/** Absent properties are omitted: a node does not hold null. Times are RFC 3339. */
 export interface ObligationNode {
   payment_id: string;
   customer_id: string;
   failed_payment_method_id?: string;
   /** The obligation's one payment at the gateway. */
   gateway_ref?: string;
-  /** The payment that the report names, if it names one. */
+  /** The payment that the report names, if any. */
   reported_ref?: string;
   /** Minor units; absent while only a settlement is known. */
   amount?: number;
@@ -32,34 +32,34 @@ export interface ObligationNode {
   opened_at: string;
   closes_at?: string;
   closed_at?: string;
-  /** The payment at the gateway that settled it, where others say which. */
+  /** The external payment at the gateway that settled it, if it was named. */
   settled_ref?: string;
-  /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */
+  /** Second successes to be refunded: keys as in `RecoveryOverpaid`. */
   refunds_due?: string[];
-  /** When the next try to refund one of them is due; absent: now. */
+  /** When the next refund try is due; absent: now. */
   refund_at?: string;
-  /** Second successes whose refund failed for a week: a person has to resolve them. */
+  /** Second successes whose refund failed for a week: an operator has to resolve them. */
   refunds_failed?: string[];
-  /** Ids of the notices that the customer is to get about its end and about refunds. */
+  /** Ids of the notices due to the customer about its end and about refunds. */
   notices_due?: string[];
-  /** Since when the window's clock stands still, as far as its run has told. */
+  /** Since when its clock is stopped, as last stored by its run. */
   clock_stopped_at?: string;
-  /** Stopped by a person. */
+  /** Paused by an operator. */
   paused?: boolean;
-  /** Consent for its failed method was withdrawn by news of another payment. */
+  /** Consent for its failed method was withdrawn by a decline of another payment. */
   consent_revoked?: boolean;
-  /** The bank knows of fraud with a method that it was to be paid with: nothing is charged for it any more. */
+  /** The bank has reported fraud on a method that it was to be paid with: nothing is charged for it any more. */
   fraud_known?: boolean;
-  /** A person lets it be collected although a payment for it came back. */
+  /** An operator allows collecting it although a payment for it was reversed or withdrawn. */
   collect_again?: boolean;
-  /** Was the failed method the default until this failure? */
+  /** Whether the failed method was the default until this failure. */
   failed_was_default?: boolean;
   changed_seq: number;
 }
 
 export interface AttemptNode {
   key: string;
-  /** Of Persona's own attempts only. */
+  /** Persona's own attempts only. */
   n?: number;
   source: 'recovery' | 'reported';
   payment_id: string;
@@ -73,7 +73,7 @@ export interface AttemptNode {
   class?: DeclineClass;
   rule?: string;
   code?: string;
-  /** The decline says that the card itself is dead: no token of it is charged any more. */
+  /** The decline says that the card itself is dead: none of its tokens is charged any more. */
   card_dead?: boolean;
   gateway_ref?: string;
   overpaid: boolean;
@@ -82,10 +82,10 @@ export interface AttemptNode {
   resolved_at?: string;
 }
 
-/** States in which nobody knows yet whether the charge succeeded. */
+/** States in which it is not known yet whether the charge succeeded. */
 export const UNRESOLVED: readonly AttemptState[] = ['in_flight', 'unknown', 'pending'];
 
-/** One of ours: it stands in the way until somebody knows what became of it. */
+/** One of Persona's own attempts, which blocks until its outcome is known. */
 export function isUnresolved({ source, state }: AttemptNode): boolean {
   return source === 'recovery' && UNRESOLVED.includes(state);
 }
@@ -105,25 +105,25 @@ export function attemptStatus(node: AttemptNode): AttemptStatus {
   };
 }
 
-/** Persona's own attempts, oldest first, as everybody outside the graph sees them. */
+/** Persona's own attempts, oldest first, as they are seen outside the graph. */
 export function ownAttempts(nodes: readonly AttemptNode[]): AttemptStatus[] {
   return nodes.filter((node) => node.source === 'recovery').map(attemptStatus);
 }
 
-/** The newest failure that others reported. */
+/** The newest failure that another system reported. */
 export function newestReport(attempts: readonly AttemptNode[]): AttemptNode | undefined {
   const reported = attempts.filter(({ source }) => source === 'reported');
   return reported.toSorted((a, b) => Date.parse(a.claimed_at) - Date.parse(b.claimed_at)).at(-1);
 }
 
-/** The decline that ends this payment's recovery, reported or of our own charge, whatever was written down before or after it. */
+/** The decline, reported or of Persona's own charge, that ends this recovery, regardless of the order of recording. */
 export function stoppingDecline(attempts: readonly AttemptNode[]): AttemptNode | undefined {
   return attempts.findLast(
     ({ state, class: declineClass }) => state === 'declined' && declineClass && isStop(declineClass),
   );
 }
 
-/** A declined attempt as a recovery decides by it that begins with it; Chimera was notified when it was written down. */
+/** An attempt as the failure that a recovery starts with; Chimera was notified when it was recorded. */
 export function failureFromAttempt(attempt: AttemptNode): ReportedFailure {
   return {
     event_id: attempt.source === 'reported' ? attempt.key.slice(reportedAttemptKey('').length) : attempt.key,
@@ -160,7 +160,7 @@ export function closedObligation(
   };
 }
 
-/** Of a notice about an obligation as it was opened last. @param stage as in `recoveryNotificationId` */
+/** Id of a notice about an obligation's latest opening. @param stage as in `recoveryNotificationId` */
 export function noticeId(
   { payment_id, opened_at }: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
   template: PaymentNoticeTemplate,

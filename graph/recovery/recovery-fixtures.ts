@@ -1,4 +1,4 @@
-/** The recovery's commands as tests give them, each under a key of its own unless they name one. */
+/** The recovery's commands for tests, each under its own key unless the test names one. */
 
 import { randomUUID } from 'node:crypto';
 import type { ChargeAnswer } from '../../domain/ports.ts';
@@ -30,7 +30,7 @@ export const notSent: ChargeAnswer = { result: 'not_sent', reason: 'connection r
 
 export const sortedResults = (claims: Claim[]) => claims.map((one) => one.result).sort();
 
-/** On a graph of the calling file's own, with the usual policy. */
+/** On a separate graph for the calling file, with the usual policy. */
 export async function recoveryCommands() {
   const graph = await testGraph();
   const policy = readPolicy();

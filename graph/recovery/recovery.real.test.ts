@@ -10,7 +10,7 @@ import { approved, declined, recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
-test('closed is closed: it stays as it was decided first, and only exhausted or cancelled ones reopen', async () => {
+test('a closed obligation keeps its first outcome, and only exhausted or cancelled ones reopen', async () => {
   const customer = await customerWithCards(graph, policy);
   const third = customer.methods[2] as string;
   const later = (failure: PaymentFailed, seconds: number): PaymentFailed => ({
@@ -41,7 +41,7 @@ test('closed is closed: it stays as it was decided first, and only exhausted or 
   expect(await claim(exhausted.payment_id, third)).toMatchObject({ result: 'claimed' });
 });
 
-test('one payment at the gateway is one obligation’s alone', async () => {
+test('one payment at the gateway belongs to one obligation only', async () => {
   const customer = await customerWithCards(graph, policy);
   const one = await opened(failureOf(customer, { gateway_payment_ref: 'pi_shared' }));
   const two = await opened(failureOf(customer, { gateway_payment_ref: 'pi_shared' }));
@@ -52,8 +52,8 @@ test('one payment at the gateway is one obligation’s alone', async () => {
   expect(adopted.filter(Boolean)).toHaveLength(1);
 });
 
-describe('what a recovery should be looking after', () => {
-  /** Of the payments that begin so: page by page, so many of each state, when no claim is young any more. */
+describe('a payment for which a recovery should be running', () => {
+  /** Those whose ids have this prefix: page by page, `limit` of each state, once every claim is past its deadline. */
   async function sweepCandidates(prefix: string, limit: number): Promise<string[]> {
     const found: string[] = [];
     for (let next: string | undefined = prefix; next !== undefined; ) {
@@ -64,8 +64,8 @@ describe('what a recovery should be looking after', () => {
     return found.filter((payment_id) => payment_id.startsWith(prefix));
   }
 
-  test.each([1, 2, 50])('is found once and in order, with %d of each state a page', async (limit) => {
-    // Behind the payments of other tests, so that their pages are not read.
+  test.each([1, 2, 50])('is found once and in order, with %d of each state per page', async (limit) => {
+    // Sorted after the payments of other tests, so that their pages are not read.
     const prefix = `zz-${randomUUID()}`;
     const openNth = async (n: number) => {
       const customer = await customerWithCards(graph, policy);
@@ -88,7 +88,7 @@ describe('what a recovery should be looking after', () => {
     expect(await sweepCandidates(prefix, limit)).toEqual(expected);
   });
 
-  test('is a closed payment, too, while a charge of it is in doubt', async () => {
+  test('may also be closed, while a charge of it is unresolved', async () => {
     const prefix = `zz-${randomUUID()}`;
     const customer = await customerWithCards(graph, policy);
     const [, second] = customer.methods as [string, string];
@@ -100,7 +100,7 @@ describe('what a recovery should be looking after', () => {
   });
 });
 
-test('after a life of recoveries the log says what the graph says', async () => {
+test('after many recoveries the log and the graph agree', async () => {
   const customer = await customerWithCards(graph, policy);
   const [, second, third] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));
@@ -114,7 +114,7 @@ test('after a life of recoveries the log says what the graph says', async () => 
   expect(await verifyCustomer(graph, customer.customer_id)).toEqual([]);
 });
 
-test('seq has no gap and version names the last event, whatever happened at once', async () => {
+test('seq has no gap and version names the last event, also after concurrent commands', async () => {
   const customer = await customerWithCards(graph, policy);
   const failures = Array.from({ length: 6 }, () => failureOf(customer));
   await Promise.all(failures.map((failure): Promise<Opening> => open(failure, { claim_first: true })));

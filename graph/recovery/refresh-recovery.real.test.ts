@@ -18,7 +18,7 @@ async function customerInRecovery(cards = 3) {
   return { customer_id, methods, payment_id, refresh, openedAt: now };
 }
 
-test('lists what may be charged now, the last used first, and not what failed', async () => {
+test('lists the methods that may be charged now, last used first, without the failed one', async () => {
   const { methods, refresh } = await customerInRecovery();
   const found = await refresh();
   expect(found).toMatchObject({ customer_status: 'active' });
@@ -26,7 +26,7 @@ test('lists what may be charged now, the last used first, and not what failed', 
   expect(found.methods.map((one) => one.payment_method_id)).toEqual([methods[2], methods[1]]);
 });
 
-test('a failed method that is corrected is listed, changed since the failure', async () => {
+test('a corrected failed method is listed as changed since the failure', async () => {
   const { customer_id, methods, refresh, openedAt } = await customerInRecovery(1);
   expect((await refresh()).methods).toEqual([]);
   const payment_method_id = methods[0] as string;
@@ -37,7 +37,7 @@ test('a failed method that is corrected is listed, changed since the failure', a
   expect(listed?.changed_at).toBeGreaterThanOrEqual(openedAt);
 });
 
-test('a consent that is withdrawn takes a method out, given again it is news', async () => {
+test('a withdrawn consent removes a method from the list; renewed, it lists the method as changed', async () => {
   const { customer_id, methods, refresh } = await customerInRecovery(2);
   const consent = (given: boolean) =>
     setOffSessionConsent(graph, testHeader(), {
@@ -54,7 +54,7 @@ test('a consent that is withdrawn takes a method out, given again it is news', a
   expect(listed?.changed_at).toBeGreaterThanOrEqual(before - 1_000);
 });
 
-test('says that the customer is suspended, and that somebody else has closed the obligation', async () => {
+test('reports that the customer is suspended, and that another process has closed the obligation', async () => {
   const { customer_id, payment_id, refresh } = await customerInRecovery(2);
   const suspension = { customer_id, status: 'suspended', reason: 'fraud' } as const;
   const changed = { changed: true, recoveries: [payment_id] };

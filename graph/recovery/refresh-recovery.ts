@@ -29,16 +29,16 @@ interface CustomerRow {
   status: string;
   methods: {
     payment_method_id: string;
-    /** Of the method itself, epoch milliseconds. */
+    /** When the method itself last changed, epoch milliseconds. */
     details_at: number;
-    /** Of the method or its consent. */
+    /** When the method or its consent last changed. */
     changed_at: number;
     on_trusted_device: boolean;
   }[];
 }
 
 /**
- * What a waiting recovery reads at each of its timers, so that a lost signal costs a day and not the payment.
+ * What a waiting recovery reads at each of its timers, so that a lost signal costs a day instead of the payment.
  *
  * @param input.now epoch milliseconds
  * @throws PersonaError recovery_not_found

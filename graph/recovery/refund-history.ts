@@ -1,11 +1,11 @@
-/** An obligation's second successes and the refunds at the gateway. */
+/** An obligation's second successes and its refunds at the gateway. */
 
 import type { Reader } from '../graph.ts';
 import type { ObligationNode } from './records.ts';
 
-/** A second success, as its refunds stand. */
+/** The state of a second success's refunds. */
 export interface RefundStatus {
-  /** Is it Persona's to give back: by policy, or because a person asked for it? */
+  /** Whether Persona has to refund it: by policy, or because an operator requested it. */
   owed: boolean;
   /** The refund that settled it, unless that has failed since. */
   refunded_by?: string;
@@ -13,7 +13,7 @@ export interface RefundStatus {
   tries: number;
   /** Why the last one failed. */
   reason?: string;
-  /** As in `RefundRetry`, since it was last accepted or asked for. */
+  /** As in `RefundRetry`, since it was last accepted or requested. */
   failing_since?: string;
   /** As in `RefundRetry`; absent: it may be tried now. */
   next_at?: string | null;
@@ -22,7 +22,7 @@ export interface RefundStatus {
 export interface RefundHistory {
   /** By key as in `RecoveryOverpaid`, in the order in which they became known. */
   statuses: ReadonlyMap<string, RefundStatus>;
-  /** Refunds that were sent, by whomever, each with the id of the notice about it, if there is one. */
+  /** Refunds that were sent, by Persona or others, each with the id of its notice, if there is one. */
   sent: ReadonlyMap<string, string | undefined>;
   /** Refunds that failed. */
   failed: ReadonlySet<string>;
@@ -33,7 +33,7 @@ const READ = `
     COLLECT { MATCH (x:Overpayment {payment_id: $payment_id}) RETURN properties(x) ORDER BY x.first_seq } AS overpayments,
     COLLECT { MATCH (r:Refund {payment_id: $payment_id}) RETURN properties(r) } AS refunds`;
 
-/** Absent properties are absent. */
+/** Absent properties are omitted. */
 interface OverpaymentNode {
   key: string;
   refund_owed: boolean;

@@ -3,16 +3,16 @@ import { settledPaymentKey } from '../../domain/workflow-contracts.ts';
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
 import type { Graph } from '../graph.ts';
 
-/** Of which obligation something was given back. */
+/** The obligation that a refund belongs to. */
 export interface KnownRefund {
   payment_id: string;
   customer_id: string;
-  /** Was this event taken before? */
+  /** Whether this event was processed before. */
   received: boolean;
 }
 
-// A name alone proves nothing, others use the same gateway: it must be the obligation's own payment, or a charge or a
-// refund of one of its attempts.
+// A payment id alone proves nothing, because others use the same gateway: it must be the obligation's own payment, or a
+// charge or a refund of one of its attempts.
 const FIND = `
   CALL () {
     MATCH (o:Obligation {gateway_ref: $gateway_ref}) RETURN o
@@ -27,7 +27,7 @@ const FIND = `
   RETURN o.payment_id AS payment_id, o.customer_id AS customer_id, ${RECEIVED} AS received
   LIMIT 1`;
 
-/** `undefined`: it is no charge of Persona's, and nothing that Persona gave back. */
+/** `undefined`: it is neither a charge nor a refund of Persona's. */
 export async function findKnownRefund(graph: Graph, update: RefundUpdate): Promise<KnownRefund | undefined> {
   const { event_id, gateway_ref, payment_id = null, charge_ref = null, attempt_key = null } = update;
   const [row] = await graph.read<KnownRefund>(FIND, {

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => verifyAndClose(graph));
 
-/** An obligation that a charge of ours has paid, and after that a payment of others', which is due to be given back. */
+/** An obligation paid by Persona's charge and then by an external payment, which is due to be refunded. */
 async function paidTwice() {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   const own = { gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` };
@@ -45,7 +45,7 @@ async function refundEvents(customer_id: string) {
   return rows.map(({ type, data }) => ({ type, ...JSON.parse(data) }));
 }
 
-test('whose refund it is: of our payment, of a charge of an attempt, or one that names our refund', async () => {
+test('a refund is found by the obligation’s payment, an attempt’s charge, or the key of Persona’s own refund', async () => {
   const { payment_id, customer_id, own, externalPaymentRef, due } = await paidTwice();
   const find = (change: Partial<RefundUpdate>) =>
     findKnownRefund(graph, {
@@ -61,7 +61,7 @@ test('whose refund it is: of our payment, of a charge of an attempt, or one that
   expect(await find({ payment_id, attempt_key: due })).toBeUndefined();
 });
 
-test('what others collected and Persona gives back may fail later, too', async () => {
+test('Persona’s refund of an external payment may fail later', async () => {
   const { payment_id, customer_id, externalPaymentRef, due } = await paidTwice();
   const own = refund({ attempt_key: due });
   const { refund_ref } = own;
@@ -77,7 +77,7 @@ test('what others collected and Persona gives back may fail later, too', async (
   ]);
 });
 
-test('while Persona owes a refund, a person’s that failed does not settle it', async () => {
+test('while Persona owes a refund, an operator’s failed refund does not settle it', async () => {
   const { payment_id, customer_id, externalPaymentRef, due } = await paidTwice();
   const byHand = refund({ state: 'failed' });
   expect(await follow(payment_id, externalPaymentRef, byHand)).toEqual({ by_others: 0, failed: 0 });
@@ -85,7 +85,7 @@ test('while Persona owes a refund, a person’s that failed does not settle it',
   expect(await refundEvents(customer_id)).toEqual([]);
 });
 
-test('a refund that failed at once is not told of again when the gateway tells of it', async () => {
+test('a refund that failed immediately is not recorded again when the gateway reports it', async () => {
   const { payment_id, customer_id, externalPaymentRef, due } = await paidTwice();
   const own = refund({ attempt_key: due, state: 'failed' });
   const { refund_ref } = own;
@@ -96,7 +96,7 @@ test('a refund that failed at once is not told of again when the gateway tells o
   expect(await refundEvents(customer_id)).toMatchObject([{ type: 'RefundFailed', refund_ref }]);
 });
 
-test('twenty readings at the same moment write each refund down once', async () => {
+test('twenty concurrent readings record each refund once', async () => {
   const { payment_id, customer_id, own } = await paidTwice();
   const [one, other] = [refund(), refund({ state: 'failed' })];
   const { gateway_ref } = own;

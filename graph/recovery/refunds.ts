@@ -11,7 +11,8 @@ import { noticeId, type ObligationNode } from './records.ts';
 import { type RefundStatus, readRefundHistory } from './refund-history.ts';
 
 /**
- * What of a payment Persona is to give back now: keys as in `RecoveryOverpaid`. @param input.now epoch milliseconds
+ * The second successes of a payment to be refunded now: keys as in `RecoveryOverpaid`.
+ * @param input.now epoch milliseconds
  * @throws PersonaError recovery_not_found
  */
 export async function getDueRefunds(
@@ -24,11 +25,11 @@ export async function getDueRefunds(
   return { customer_id, keys: refunds_due.filter((key) => isDue(statuses.get(key), now)) };
 }
 
-/** `n`: the number of the try that is due. */
+/** `n`: the number of the refund try that is due. */
 export type NextRefund = { n: number } | RefundOutcome;
 
 /**
- * The next try to give a second success back, or what came of it before. @param input.now epoch milliseconds
+ * The next try to refund a second success, or the outcome so far. @param input.now epoch milliseconds
  * @throws PersonaError recovery_not_found
  */
 export async function getNextRefund(
@@ -50,7 +51,7 @@ function outcomeOf(
   status: RefundStatus | undefined,
   sent: ReadonlyMap<string, string | undefined>,
 ): RefundOutcome {
-  const { refunded_by, reason = 'nothing is to be given back', next_at = null } = status ?? {};
+  const { refunded_by, reason = 'no refund is owed', next_at = null } = status ?? {};
   if (refunded_by === undefined) return { refunded: false, reason, next_at };
   return { refunded: true, refund_ref: refunded_by, ...withNotice(sent.get(refunded_by)) };
 }
@@ -60,8 +61,8 @@ function withNotice(notice: string | undefined): { notice?: string } {
 }
 
 /**
- * A person asks that what is left of a payment's second successes be given back, whatever policy says and however often
- * it failed. @returns their keys as in `RecoveryOverpaid`; none: it was paid once, or all was given back
+ * An operator requests the refund of a payment's remaining second successes, whatever the policy and however often it
+ * failed. @returns their keys as in `RecoveryOverpaid`; none: it was paid once, or everything was refunded
  * @throws PersonaError recovery_not_found
  */
 export function requestRefunds(
@@ -89,16 +90,16 @@ export interface RecordRefundInput {
   key: string;
   /** The number of the try. */
   n: number;
-  /** `final`: no later try can come to anything else. */
+  /** `final`: no later try can have another result. */
   result: { refund_ref: string } | { refused: string; refund_ref?: string; final?: true };
   /** Epoch milliseconds. */
   now: number;
 }
 
 /**
- * Writes down that a second success was given back, or that this try failed; once for each try. A notice
- * about what was given back becomes due.
- * @returns what stands: a webhook may have reported by now that the refund failed later
+ * Records that a second success was refunded, or that this try failed; once for each try. A notice about the refund
+ * becomes due.
+ * @returns the current outcome: a webhook may already have reported that the refund failed later
  * @throws PersonaError recovery_not_found
  */
 export function recordRefund(
@@ -124,7 +125,7 @@ export function recordRefund(
       return { refunded: false, reason, next_at: retry.next_at };
     }
     const id = noticeId(obligation, 'refund_issued', key);
-    // A refund that failed later may have been announced: once is enough.
+    // A refund that failed later may have been announced already: the customer is notified once.
     const announced = await getNoticeResult(tx, id);
     const notice = withNotice(announced ? undefined : id);
     const data = { payment_id, key, refund_ref: result.refund_ref, by_others: null, ...notice };
@@ -134,13 +135,13 @@ export function recordRefund(
 }
 
 /**
- * Writes down what the gateway has read of a payment's refunds by now, each once: what others gave back, and what
- * failed, whoever sent it. A refund that Persona is about to give itself is left to that, unless it has failed already.
- * One that has failed is due again, unless others gave the money back meanwhile.
+ * Records a payment's refunds as read at the gateway, each once: those sent by others, and those that failed, by any
+ * sender. A refund of a second success that Persona is about to refund is left to that process, unless it has
+ * failed. One that has failed is due again, unless others have refunded the money meanwhile.
  *
  * @param input.gateway_ref - the payment
- * @param input.refunds - the oldest first; with `now` (epoch milliseconds) no part of what a repeat is compared by
- * @returns how many were written down
+ * @param input.refunds - oldest first; like `now` (epoch milliseconds), not part of the body that identifies a repeat
+ * @returns how many were recorded
  * @throws PersonaError recovery_not_found
  */
 export function followRefunds(
@@ -189,7 +190,7 @@ function refundedAmount(refunds: readonly (GatewayRefund & { key: string })[], o
   return status.reduce((sum, { amount }) => sum + amount, 0);
 }
 
-/** Nobody is told any more of a refund that has failed. @param notice - id of the one about it, if there is one */
+/** The customer is not notified of a refund that has failed. @param notice - id of the one about it, if there is one */
 function withdrawNotice(
   tx: CommandTx,
   { customer_id, payment_id, notices_due = [] }: ObligationNode,
@@ -210,7 +211,7 @@ function withdrawNotice(
   });
 }
 
-/** Which success was given back: as Persona's own refund names it, else the attempt of the charge or of the payment. */
+/** Which success was refunded: the one that Persona's own refund names, else the attempt of the charge or payment. */
 function keyOf(
   { obligation, attempts }: ObligationWithAttempts,
   { charge_ref, attempt_key }: GatewayRefund,

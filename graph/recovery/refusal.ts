@@ -3,12 +3,12 @@ import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import type { ObligationNode } from './records.ts';
 
-/** Clocks of other agents may run ahead by so much; a later time would make every true report look older. */
+/** How far clocks of other systems may run ahead; a later time would make every genuine report look older. */
 export const CLOCK_SKEW_MS = 10 * 60_000;
 
 /**
- * Why a report of a failure is refused, and nothing of it written: it speaks of a method that is not, or not proven to
- * be, this customer's, of another amount than is known of the payment, or of the future.
+ * Why a report of a failure is refused, and nothing of it written: its method is not, or not proven to be, this
+ * customer's; it contradicts the known customer, amount or currency of the payment; or it lies in the future.
  *
  * @param now epoch milliseconds
  */
@@ -19,9 +19,9 @@ export function refusalOf(
   now: number,
 ): { type: ErrorType; problem: FieldProblem } | undefined {
   const method = wallet.find((one) => one.payment_method_id === failure.payment_method_id);
-  // An unproven method came in under a name that somebody merely claimed: it must not make the real one pay.
+  // An unproven method was added under an identity that was merely claimed: it must not make the real customer pay.
   if (!method?.proven) {
-    const problem = { field: 'payment_method_id', message: 'is no method of this customer' };
+    const problem = { field: 'payment_method_id', message: 'must be a payment method of this customer' };
     return { type: 'payment_method_not_found', problem };
   }
   if (Date.parse(failure.occurred_at) > now + CLOCK_SKEW_MS) {
@@ -39,13 +39,16 @@ function mismatch(
   failure: PaymentFailed,
 ): FieldProblem | undefined {
   if (obligation.customer_id !== failure.customer_id) {
-    return { field: 'customer_id', message: 'is not the customer who owes this payment' };
+    return { field: 'customer_id', message: 'must be the customer who owes this payment' };
   }
   if (obligation.amount !== undefined && obligation.amount !== failure.amount) {
-    return { field: 'amount', message: `must be ${obligation.amount}, as it is known of this payment` };
+    return { field: 'amount', message: `must be ${obligation.amount}, the known amount of this payment` };
   }
   if (obligation.currency !== undefined && obligation.currency !== failure.currency) {
-    return { field: 'currency', message: `must be ${obligation.currency}, as it is known of this payment` };
+    return {
+      field: 'currency',
+      message: `must be ${obligation.currency}, the known currency of this payment`,
+    };
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** What is reported of a card after its customer has removed it. */
+/** Reports on a card after its customer has removed it. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -64,7 +64,7 @@ test.each([
   ['stolen', { decline_code: 'stolen_card' }],
   ['lost', { network_code: '41' }],
   ['stolen, in words', { reason: 'Stolen Card' }],
-])('reported %s, it is compromised, and stays so when it is added again', async (_, codes) => {
+])('a removed card reported %s is compromised, and stays so when it is added again', async (_, codes) => {
   const card = await removedCard();
   await report(card, codes);
   expect(await methodOf(card)).toMatchObject({ status: 'compromised', removed_at: expect.any(String) });
@@ -74,7 +74,7 @@ test.each([
   expect((await getPaymentMethods(graph, { customer_id })).map((one) => one.payment_method_id)).not.toContain(
     card.payment_method_id,
   );
-  // Nor through another token.
+  // Neither can it be charged through another token.
   const twin = await add(card, randomToken(), card.number);
   const { payment_id, alternatives } = await opened(failureOf(card));
   expect(alternatives).not.toContain(twin);
@@ -89,7 +89,7 @@ test.each([
   ['closed', { network_code: '14' }, 'never_again:mastercard:14'],
   ['not permitted', { network_code: '57' }, undefined],
   ['incorrectly entered', { decline_code: 'incorrect_cvc' }, undefined],
-])('reported %s, it stays put aside until its customer adds it again', async (_, codes, rule) => {
+])('a removed card reported %s stays inactive until its customer adds it again', async (_, codes, rule) => {
   const card = await removedCard();
   const before = (await log(card)).length;
   await report(card, codes);
@@ -106,7 +106,7 @@ test.each([
   );
 });
 
-test('a revocation is kept: no service brings the consent back with the card, its customer does', async () => {
+test('a revocation persists: only the customer, and no service, renews the consent by adding the card again', async () => {
   const card = await removedCard();
   await report(card, { decline_code: 'revocation_of_authorization' });
   expect(await methodOf(card)).toMatchObject({
@@ -121,7 +121,7 @@ test('a revocation is kept: no service brings the consent back with the card, it
   expect(await methodOf(card)).toMatchObject({ off_session_consent: true, consent_source: 'customer' });
 });
 
-test('a fraud that Chimera confirms compromises a card that is out of the wallet, and clears it again', async () => {
+test('fraud confirmed by Chimera compromises a removed card, and clearing the case restores its status', async () => {
   const card = await removedCard();
   const { customer_id, payment_method_id } = card;
   const fraud = { case_id: randomUUID(), customer_id, payment_method_id };
@@ -131,7 +131,7 @@ test('a fraud that Chimera confirms compromises a card that is out of the wallet
   expect(await methodOf(card)).toMatchObject({ status: 'inactive', removed_at: expect.any(String) });
 });
 
-test('a case that is cleared gives no card back that was reported stolen meanwhile', async () => {
+test('clearing a fraud case does not restore a card that was reported stolen meanwhile', async () => {
   const customer = await customerWithCards(graph, policy, { cards: 2, network: NETWORK });
   const { customer_id, methods } = customer;
   const card = { ...customer, payment_method_id: methods[1] as string, token: '', number: '' };

@@ -12,16 +12,16 @@ import { dataKeyOf } from '../key-store.ts';
 import { sealedFieldOf } from './accepted-reports.ts';
 
 export interface ReportDue extends ReportId {
-  /** What it is about, as `ReportSubject`. */
+  /** The payment or fraud case that it is about. */
   about: ReportSubject;
   customer_id: string;
-  /** Sealed: `openReport`. */
+  /** Sealed; `openReport` decrypts it. */
   body: string;
   /** When it was accepted: epoch milliseconds. */
   at: number;
 }
 
-// With OR instead of CASE the planner seeks twice and sorts everything. `send_after`: once it was sent again in vain.
+// With OR instead of CASE the planner seeks twice and sorts everything. `send_after` is set by `postponeReports`.
 const DUE = `
   MATCH (r:AcceptedReport)
   WHERE r.at < datetime($before) AND r.at >= datetime($after.at) AND r.kind IN $kinds
@@ -39,12 +39,12 @@ interface Cursor extends Pick<ReportDue, 'event_id'> {
 const FIRST: Cursor = { at: '1970-01-01T00:00:00Z', kind: '', event_id: '' };
 
 /**
- * A page of the reports that are to be sent again, the oldest first.
+ * A page of the reports to be sent again, oldest first.
  *
- * @param input.after the cursor of the page before, or empty
- * @param input.before epoch milliseconds: what was accepted later is left to its own signal
+ * @param input.after the cursor that the previous page returned, or empty
+ * @param input.before epoch milliseconds: reports accepted later are left to their own signal
  * @param input.now epoch milliseconds
- * @returns `next`: the cursor of the next page; absent: there are no more
+ * @returns `next`: the cursor of the next page; absent: there are no more pages
  */
 export async function findReportsDue(
   graph: Graph,
@@ -66,8 +66,8 @@ export async function findReportsDue(
 }
 
 /**
- * The message of a report. `undefined`: its customer's key was destroyed, and the message with it.
- * @throws PersonaError key_unavailable, graph_unavailable, internal (it was changed)
+ * The message of a report. `undefined`: its customer's key was destroyed, and so the message is lost.
+ * @throws PersonaError key_unavailable, graph_unavailable, internal (it was altered)
  */
 export async function openReport(graph: Graph, report: ReportDue): Promise<Report | undefined> {
   const key = await dataKeyOf(graph, graph, { label: 'CustomerKey', id: report.customer_id });
@@ -80,7 +80,7 @@ const POSTPONE = `
   MATCH (r:AcceptedReport {kind: $kind, event_id: $event_id})
   SET r.send_after = datetime($send_after)`;
 
-/** Leaves reports alone for a while. @param reports each with the time until which: epoch milliseconds */
+/** Postpones sending reports again. @param reports each with the time until which: epoch milliseconds */
 export async function postponeReports(
   graph: Graph,
   header: CommandHeader,

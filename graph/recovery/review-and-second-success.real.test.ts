@@ -1,4 +1,4 @@
-/** What two findings about one obligation come to when they meet: reviews, stops and second successes. */
+/** Two findings about one obligation at the same time: reviews, stops and second successes. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -18,7 +18,7 @@ import { testHeader } from '../../test/test-graph.ts';
 
 const { graph, policy, open, opened, claim, close } = await recoveryCommands();
 
-test('the adopted payment succeeds after others were paid: without an attempt of ours it is the second one, once', async () => {
+test('an adopted payment without attempts that succeeds after an external payment is the second success, once', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 1 });
   const failure = failureOf(wallet);
   const { payment_id, customer_id } = failure;
@@ -49,7 +49,7 @@ test('the adopted payment succeeds after others were paid: without an attempt of
 });
 
 test.each(['attempt_unknown', 'stripe:testmode_decline'])(
-  'a settlement that the gateway contradicts outlasts a review by %s',
+  'a review because of a contradicted settlement outlasts a review by %s',
   async (rule) => {
     const { payment_id, record, settle } = await claimedObligation(graph, policy);
     await record({ result: 'unknown', reason: 'timeout' });
@@ -62,7 +62,7 @@ test.each(['attempt_unknown', 'stripe:testmode_decline'])(
   },
 );
 
-test('such a settlement leaves an ending that waits for its payment to be cancelled', async () => {
+test('a contradicted settlement does not replace a review that waits for the payment to be cancelled', async () => {
   const { payment_id, settle } = await claimedObligation(graph, policy);
   const rule = 'payment_not_cancellable';
   await flagForReview(graph, testHeader(), { payment_id, rule });
@@ -70,7 +70,7 @@ test('such a settlement leaves an ending that waits for its payment to be cancel
   expect(await getObligation(graph, payment_id)).toMatchObject({ state: 'needs_review', rule });
 });
 
-test('a failure that comes after a STOP lets no run begin that charges', async () => {
+test('a failure after a STOP starts no run that charges', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf(wallet, { decline_code: 'insufficient_funds' });
   await opened(failure);
@@ -87,7 +87,7 @@ test('a failure that comes after a STOP lets no run begin that charges', async (
   });
 });
 
-test('a lost charge of which money came back is with a person from the moment it is written down', async () => {
+test('a lost charge whose money was returned is under review as soon as it is recorded', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'unknown', reason: 'timeout' });
   await flagForReview(graph, testHeader(), { payment_id, rule: 'attempt_unknown' });
@@ -97,7 +97,7 @@ test('a lost charge of which money came back is with a person from the moment it
   expect(await getObligation(graph, payment_id)).toMatchObject(expected);
 });
 
-test('a payment that a person counts as declined is given up, and keeps no other one from being created', async () => {
+test('a payment that an operator counts as declined is abandoned, and does not prevent another one', async () => {
   const { payment_id, payment_method_id, key, record } = await claimedObligation(graph, policy);
   expect((await getChargeOrder(graph, { key })).charge).not.toHaveProperty('collect_again');
   const codes = { reason: 'resolved by a person' };
@@ -110,7 +110,7 @@ test('a payment that a person counts as declined is given up, and keeps no other
   expect(charge).not.toHaveProperty('gateway_ref');
 });
 
-test('a person who resolves a charge says nothing of a settlement that is under review', async () => {
+test('an operator’s resolution of a charge does not end the review of a settlement', async () => {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   await record({ result: 'unknown', reason: 'timeout' });
   await settle(Date.now(), `pi_${randomUUID()}`, 'not_paid');

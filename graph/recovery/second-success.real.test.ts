@@ -1,4 +1,4 @@
-/** Second successes that others bring about, and what an attempt teaches when another one was paid. */
+/** Second successes by external payments, and the effects of an attempt after another attempt was paid. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -15,7 +15,7 @@ const { graph, policy, open, opened, claim, record, close } = await recoveryComm
 const paidElsewhere = (payment_id: string, payment_ref?: string) =>
   close(payment_id, { outcome: 'paid_elsewhere', rule: 'settled', ...(payment_ref && { payment_ref }) });
 
-test('two settlements by two payments: the second one is given back, once', async () => {
+test('of two settlements by two payments the second is refunded, once', async () => {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
   const [one, other] = [`pi_${randomUUID()}`, `pi_${randomUUID()}`];
@@ -29,14 +29,14 @@ test('two settlements by two payments: the second one is given back, once', asyn
   expect(await getObligation(graph, payment_id)).toMatchObject({ refunds_due: [second], settled_ref: one });
 });
 
-test('of a settlement that named no payment nobody knows whether the next one is the same: nothing is given back', async () => {
+test('a settlement that named no payment may be the same as the next one: nothing is refunded', async () => {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
   await paidElsewhere(payment_id);
   expect(await settle(Date.now(), `pi_${randomUUID()}`)).toMatchObject({ result: 'closed' });
 });
 
-test('a payment that settled another obligation of the customer is not given back for this one', async () => {
+test('a payment that settled another obligation of the customer is not refunded for this one', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const [last, now] = [failureOf(wallet), failureOf(wallet)];
   const externalPaymentRef = `pi_${randomUUID()}`;
@@ -51,7 +51,7 @@ test('a payment that settled another obligation of the customer is not given bac
   expect(await settle(now, externalPaymentRef)).toMatchObject({ result: 'closed' });
 });
 
-test('what a declined attempt taught stays, although the payment succeeded through another one', async () => {
+test('the effects of a declined attempt stay although the payment succeeded through another one', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 3 });
   const { customer_id, methods } = wallet;
   const [, paying, dead] = methods as [string, string, string];
@@ -77,7 +77,7 @@ test('what a declined attempt taught stays, although the payment succeeded throu
   ]);
 });
 
-test('one charge is one success, whichever attempt on its method is asked about', async () => {
+test('one charge is one success, whichever attempt on its method is resolved with it', async () => {
   const wallet = await customerWithCards(graph, policy);
   const card = wallet.methods[2] as string;
   const { payment_id } = await opened(failureOf(wallet));
@@ -87,7 +87,7 @@ test('one charge is one success, whichever attempt on its method is asked about'
   await record(payment_id, card, declined);
   await claim(payment_id, card, 2);
   await record(payment_id, card, success, 2);
-  // A late word of the first attempt has the payment read, and that has succeeded, with this card.
+  // Resolving the first attempt late reads the payment, which has succeeded with this card.
   const { recorded } = await record(payment_id, card, success);
   expect(recorded).toMatchObject({ attempt: { n: 2, state: 'approved' }, overpaid: false });
   expect(await getObligation(graph, payment_id)).not.toHaveProperty('refunds_due');
@@ -97,7 +97,7 @@ test('one charge is one success, whichever attempt on its method is asked about'
   ]);
 });
 
-test('a customer who pays the payment with another method is told of no method of ours, and keeps the default', async () => {
+test('a customer who pays with a method unknown to Persona keeps the default, and the notice names no method', async () => {
   const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
   const defaultOf = async () => (await getWalletDefault(customer_id))[0]?.id;
   const before = await defaultOf();
@@ -123,8 +123,8 @@ function getWalletDefault(id: string) {
   );
 }
 
-test.each(['taken out of use', 'removed'])(
-  'a charge that succeeds on a method that was %s meanwhile is written down all the same',
+test.each(['deactivated', 'removed'])(
+  'a charge that succeeds on a method that was %s meanwhile is recorded',
   async (how) => {
     const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
     const { attempts = [], failed_payment_method_id = '' } = (await getRecovery(graph, payment_id)) ?? {};

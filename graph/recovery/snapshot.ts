@@ -14,11 +14,11 @@ import {
   stoppingDecline,
 } from './records.ts';
 
-/** An obligation that a failure has made known: a settlement alone leaves these out. */
+/** An obligation with a known failure: one known only from a settlement lacks these properties. */
 export type FailedObligation = ObligationNode &
   Required<Pick<ObligationNode, 'failed_payment_method_id' | 'amount' | 'currency' | 'kind' | 'closes_at'>>;
 
-/** Everything that a run needs to go on from here. @param now epoch milliseconds */
+/** Everything that a run needs to continue from here. @param now epoch milliseconds */
 export async function snapshotOf(
   reader: Reader,
   source: { obligation: FailedObligation; attempts: readonly AttemptNode[]; failure: ReportedFailure },
@@ -42,7 +42,7 @@ export async function snapshotOf(
     rule: obligation.rule,
     failed_payment_method_id: obligation.failed_payment_method_id,
     failure,
-    // With a payment of its own at the gateway, the obligation has either adopted the reported one or replaced it.
+    // Once the obligation has a payment at the gateway, it has either adopted the reported one or replaced it.
     ...(obligation.reported_ref && !obligation.gateway_ref
       ? { gateway_payment_ref: obligation.reported_ref }
       : {}),
@@ -61,14 +61,14 @@ export async function snapshotOf(
   };
 }
 
-/** What failed lately waits for its day, and the sweep for that. */
+/** A refund that failed waits for its next date, when the sweep finds it. */
 function isDue({ refund_at }: ObligationNode, now: number): boolean {
   return refund_at === undefined || Date.parse(refund_at) <= now;
 }
 
 /**
- * The same for an obligation that another run has left: the report that ends it decides, else the newest one. Chimera has
- * been notified of it.
+ * The same for an obligation that another run has left: the decline that ends it decides, else the newest report.
+ * Chimera has already been notified of it.
  */
 export async function resumedSnapshot(
   reader: Reader,
@@ -87,7 +87,7 @@ export async function resumedSnapshot(
   );
 }
 
-/** The same where another run may have notified the customer of the failure already. */
+/** The same if another run may have notified the customer of the failure already. */
 export async function takenOverSnapshot(
   ...[reader, source, policy, now]: Parameters<typeof snapshotOf>
 ): Promise<RecoverySnapshot> {
@@ -99,8 +99,8 @@ export async function takenOverSnapshot(
 }
 
 /**
- * A payment as a run finds it that begins without a new failure: resumed after its own was lost, or woken by a late word
- * of the gateway.
+ * A payment as found by a run that starts without a new failure: resumed after its run was lost, or started by a late
+ * gateway update.
  *
  * @param input.now epoch milliseconds
  */

@@ -1,7 +1,7 @@
 import type { Reader } from '../graph.ts';
 import { UNRESOLVED } from './records.ts';
 
-// One statement for each state: over several the planner sorts all that are open for each page.
+// One statement for each state: over several states the planner sorts all open obligations for each page.
 const OBLIGATIONS_IN_STATE = `
   MATCH (o:Obligation)
   USING INDEX SEEK o:Obligation(state, payment_id)
@@ -25,19 +25,19 @@ const REFUNDS_DUE = `
     AND coalesce(o.refund_at, datetime($now)) <= datetime($now)
   RETURN o.payment_id AS payment_id ORDER BY payment_id LIMIT $limit`;
 
-/** Where a page begins and ends, and what time it is. */
+/** Where a page starts, how long it is, and the current time. */
 interface PageRequest {
-  /** The last one of the page before, or empty. */
+  /** The last payment of the previous page, or empty. */
   after: string;
   limit: number;
   /** Epoch milliseconds. */
   now: number;
 }
 
-/** Payments in the order of their ids. */
+/** Payments, ordered by id. */
 export interface PaymentPage {
   payment_ids: string[];
-  /** Where the next page begins; absent after the last one. */
+  /** Where the next page starts; absent after the last one. */
   next?: string;
 }
 
@@ -51,7 +51,7 @@ export async function findRefundsDue(
 }
 
 /**
- * Payments that a recovery should be looking after: those still owed, and those with a charge in doubt.
+ * Payments for which a recovery should be running: those still owed, and those with an unresolved charge.
  *
  * @param input.limit how many of each state
  */
@@ -76,7 +76,7 @@ async function readPaymentIds(
   return rows.map((row) => row.payment_id);
 }
 
-/** A list that reached the limit may go on behind its last id: the page ends at the first such end. */
+/** A list that reached the limit may continue after its last id: the page ends at the lowest such id. */
 function mergePages(lists: readonly (readonly string[])[], limit: number): PaymentPage {
   const ends = lists.filter((list) => list.length === limit).map((list) => list.at(-1) as string);
   const next = ends.sort()[0];

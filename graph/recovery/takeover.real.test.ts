@@ -1,4 +1,4 @@
-/** What the graph keeps of a recovery so that a run which takes over, its predecessor lost, does not do harm. */
+/** What the graph stores of a recovery so that a run which takes over after a lost one does no harm. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -36,7 +36,7 @@ async function resumed(payment_id: string): Promise<RecoverySnapshot> {
 }
 
 async function isRefundDue(payment_id: string): Promise<boolean> {
-  // The page that begins with it.
+  // The page that starts with it.
   const after = payment_id.slice(0, -1);
   const { payment_ids } = await findRefundsDue(graph, { after, limit: 100, now: Date.now() });
   return payment_ids.includes(payment_id);
@@ -48,7 +48,7 @@ const close = (payment_id: string, outcome: 'paid_elsewhere' | 'exhausted', paym
 const eventTypes = async (customer_id: string) =>
   (await commands.log({ customer_id })).map(({ type }) => type);
 
-test('a second success is owed to the customer until it is given back: the sweep finds it, a run that takes over too', async () => {
+test('a second success is due until it is refunded: the sweep finds it, and so does a run that takes over', async () => {
   const { payment_id, record, settle, key } = await claimedObligation(graph, policy);
   await record(approved);
   expect(await isRefundDue(payment_id)).toBe(false);
@@ -86,7 +86,7 @@ test('a second success is owed to the customer until it is given back: the sweep
   expect((await eventTypes(customer_id)).filter((type) => type === 'RefundSent')).toHaveLength(1);
 });
 
-test('what policy leaves to people is not given back by a run that takes over either', async () => {
+test('a refund that the policy leaves to operators is not made by a run that takes over either', async () => {
   const { payment_id, record, key } = await claimedObligation(graph, policy);
   await record(unknown);
   await close(payment_id, 'paid_elsewhere');
@@ -99,7 +99,7 @@ test('what policy leaves to people is not given back by a run that takes over ei
   expect(await isRefundDue(payment_id)).toBe(false);
 });
 
-test('a settlement that named the payment of a charge in doubt spoke of that charge: it recovers, and nothing goes back', async () => {
+test('a settlement that named the payment of an unresolved charge is that charge: it recovers, and nothing is refunded', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record(unknown);
   await close(payment_id, 'paid_elsewhere', `pi_${payment_id}`);
@@ -112,7 +112,7 @@ test('a settlement that named the payment of a charge in doubt spoke of that cha
 test.each([
   ['another payment', `pi_${randomUUID()}`],
   ['no payment', undefined],
-])('a settlement that named %s makes the charge in doubt the second one', async (_, ref) => {
+])('a settlement that named %s makes the unresolved charge the second success', async (_, ref) => {
   const { payment_id, record, key } = await claimedObligation(graph, policy);
   await record(unknown);
   await close(payment_id, 'paid_elsewhere', ref);
@@ -120,7 +120,7 @@ test.each([
   expect(await resumed(payment_id)).toMatchObject({ state: 'paid_elsewhere', refunds_due: [key] });
 });
 
-test('nothing closes an obligation while a charge is in doubt, but that others were paid', async () => {
+test('while a charge is unresolved, only an external payment closes the obligation', async () => {
   const { payment_id, record, key } = await claimedObligation(graph, policy);
   await record(unknown);
   expect(await close(payment_id, 'exhausted')).toMatchObject({
@@ -135,7 +135,7 @@ test('nothing closes an obligation while a charge is in doubt, but that others w
   });
 });
 
-test('a doubt that a person must decide about is told of also after others were paid, and closes nothing anew', async () => {
+test('an unresolved charge goes to review also after an external payment, and the obligation stays closed', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record(unknown);
   await close(payment_id, 'paid_elsewhere');
@@ -144,7 +144,7 @@ test('a doubt that a person must decide about is told of also after others were 
   expect(await eventTypes(customer_id)).toContain('RecoveryNeedsReview');
 });
 
-test('a person’s pause outlives the run, and ends with the recovery that it was meant for', async () => {
+test('an operator’s pause outlives the run, and ends with the recovery that it was meant for', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record(declined);
   const pause = (paused: boolean) => setRecoveryPaused(graph, testHeader(), { payment_id, paused });
@@ -158,7 +158,7 @@ test('a person’s pause outlives the run, and ends with the recovery that it wa
   expect(await getRecovery(graph, payment_id)).toMatchObject({ state: 'done', paused: false });
 });
 
-test('what the customer was told of this failure is known to a run that takes over', async () => {
+test('a run that takes over knows that the customer was notified of this failure', async () => {
   const owed = await claimedObligation(graph, policy);
   const { payment_id, customer_id, record } = owed;
   await record(declined);
@@ -170,7 +170,7 @@ test('what the customer was told of this failure is known to a run that takes ov
   await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
   const { notified_at = 0 } = await resumed(payment_id);
   expect(Math.abs(Date.now() - notified_at)).toBeLessThan(60_000);
-  // Also to one that begins with a further failure.
+  // So does a run that starts with a further failure.
   const occurred_at = new Date(Date.now() + 1_000).toISOString();
   const again = await commands.open(failureOf(owed, { payment_id, occurred_at }));
   expect(again).toMatchObject({ result: 'noted', recovery: { notified_at } });

@@ -1,4 +1,4 @@
-/** Another token of a card that has declined is no alternative to it. */
+/** Another token of a declined card is no alternative to it. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -60,19 +60,19 @@ const numberOf = async (method: string): Promise<string> => {
   return String((await graph.read<{ number: string }>(cypher, { id: method }))[0]?.number);
 };
 
-/** What a waiting recovery finds that may be charged. */
+/** The methods that a waiting recovery may charge. */
 const found = async (payment_id: string) =>
   (await refreshRecovery(graph, { payment_id, policy, now: Date.now() })).methods.map(
     ({ payment_method_id }) => payment_method_id,
   );
 
-test('a twin of the failed token is not offered, nor claimed', async () => {
+test('a twin of the failed token is neither offered nor claimed', async () => {
   const customer = await wallet(['a', 'a', 'b']);
   const [failed, twin, other] = customer.methods as [string, string, string];
   const { payment_id, alternatives } = await opened(failureOf(customer));
   expect(alternatives).toEqual([other]);
   expect(await claim(payment_id, twin)).toEqual(SAME_CARD);
-  // The token itself goes on by its schedule.
+  // The token itself continues on its schedule.
   await decline(payment_id, failed, LATER);
   expect(await found(payment_id)).toEqual([other, failed]);
 });
@@ -82,7 +82,7 @@ test.each([
   ['FIX', FIX],
   ['AUTH', AUTH],
   ['HARD', HARD],
-] as const)('after an alternative has declined (%s), its twin is not the next one', async (_, codes) => {
+] as const)('after an alternative was declined (%s), its twin is not the next one', async (_, codes) => {
   const customer = await wallet(['', 'b', 'b', 'c']);
   const [, twin, alternative, next] = customer.methods as [string, string, string, string];
   const { payment_id, alternatives } = await opened(failureOf(customer));
@@ -91,12 +91,12 @@ test.each([
   expect(await claim(payment_id, twin)).toEqual(SAME_CARD);
   expect(await found(payment_id)).not.toContain(twin);
   await decline(payment_id, next, LATER);
-  // Of another obligation it may be an alternative.
+  // For another obligation it may be an alternative.
   const other = await opened(failureOf(customer));
   expect(await claim(other.payment_id, twin)).toMatchObject({ result: 'claimed' });
 });
 
-test('a token that the gateway does not know says nothing of its card: the twin is next', async () => {
+test('a token unknown to the gateway says nothing about its card: the twin is next', async () => {
   const customer = await wallet(['', 'b', 'b']);
   const [, twin, alternative] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));
@@ -104,7 +104,7 @@ test('a token that the gateway does not know says nothing of its card: the twin 
   expect(await claim(payment_id, twin)).toMatchObject({ result: 'claimed' });
 });
 
-test('cards of which no number is known are not taken for one', async () => {
+test('cards without a known number are not taken for the same card', async () => {
   const customer = await wallet(['', '', '']);
   const [, second, third] = customer.methods as [string, string, string];
   const { payment_id, alternatives } = await opened(failureOf(customer));
@@ -118,7 +118,7 @@ test.each([
   ['AUTH', true, AUTH],
   ['LATER', false, LATER],
   ['HARD', false, HARD],
-] as const)('the card that failed (%s), entered again, is charged: %s', async (_, charged, codes) => {
+] as const)('the failed card (%s), entered again, is charged: %s', async (_, charged, codes) => {
   const customer = await wallet(['a', 'b']);
   const failure = failureOf(customer, { decline_code: undefined, ...codes });
   const { payment_id } = await opened(failure);
@@ -127,7 +127,7 @@ test.each([
   expect(await claim(payment_id, reentered)).toMatchObject(charged ? { result: 'claimed' } : SAME_CARD);
 });
 
-test('after it declined once more, the token that is newer goes on, and the older one does not', async () => {
+test('after another decline of the card, the newer token continues and the older one does not', async () => {
   const customer = await wallet(['a', 'a']);
   const [failed] = customer.methods as [string];
   const { payment_id } = await opened(failureOf(customer, FIX));
@@ -136,7 +136,7 @@ test('after it declined once more, the token that is newer goes on, and the olde
   expect(await claim(payment_id, reentered, 2)).toMatchObject({ result: 'claimed' });
 });
 
-test('where the token that goes on by its schedule has left the wallet, the card entered again takes its place', async () => {
+test('if the scheduled token has left the wallet, the card entered again takes its place', async () => {
   const customer = await wallet(['a', 'a']);
   const [failed, before] = customer.methods as [string, string];
   const { payment_id } = await opened(failureOf(customer, LATER));
@@ -149,7 +149,7 @@ test('where the token that goes on by its schedule has left the wallet, the card
   expect(await claim(payment_id, reentered)).toMatchObject({ result: 'claimed' });
 });
 
-test('a card that is forbidden is not charged, however often its customer enters it', async () => {
+test('a forbidden card is not charged, however often its customer enters it', async () => {
   const customer = await wallet(['a', 'b']);
   const codes = { decline_code: 'expired_card', advice_code: 'do_not_try_again' };
   const { payment_id } = await opened(failureOf(customer, codes));
@@ -160,7 +160,7 @@ test('a card that is forbidden is not charged, however often its customer enters
   });
 });
 
-test('the card that failed is the one behind the token then: its twin stays one after the token has a new number', async () => {
+test('the failed card is the one behind the token at the time: its twin stays a twin when the token has a new number', async () => {
   const customer = await wallet(['a', 'a']);
   const [failed, twin] = customer.methods as [string, string];
   const { payment_id } = await opened(failureOf(customer));
@@ -178,7 +178,7 @@ test('the card that failed is the one behind the token then: its twin stays one 
   expect(await claim(payment_id, failed)).toMatchObject({ result: 'claimed' });
 });
 
-test('what a card declined before the obligation was reopened does not make its twin useless', async () => {
+test('a decline before the obligation was reopened does not exclude the card’s twin', async () => {
   const customer = await wallet(['', 'b', 'b', 'c']);
   const [, twin, alternative, fourth] = customer.methods as [string, string, string, string];
   const failure = failureOf(customer);
@@ -191,7 +191,7 @@ test('what a card declined before the obligation was reopened does not make its 
   expect(await claim(payment_id, twin)).toMatchObject({ result: 'claimed' });
 });
 
-test('a card that is compromised under another token is not charged, also at another customer', async () => {
+test('a card compromised under another token is not charged, even that of another customer', async () => {
   const fingerprints = ['', randomUUID()];
   const holder = await customerWithCards(graph, policy, { fingerprints });
   const other = await customerWithCards(graph, policy, { fingerprints });

@@ -1,11 +1,11 @@
-/** A reported failure as the graph keeps it, and as a recovery decides by it. */
+/** A reported failure as the graph stores it, and as a recovery decides by it. */
 
 import { reportedAttemptKey } from '../../domain/workflow-contracts.ts';
 import type { ReportedFailure } from '../../domain/recovery/claims.ts';
 import { applyDecline, declineDetails } from './apply-decline.ts';
 import type { OpeningContext, ReportRelevance } from './opening-context.ts';
 
-/** The failure as an attempt that others made, and what its class does to the method. */
+/** Records the failure as a reported attempt, and applies the effects of its class to the method. */
 export function writeReport(
   { tx, input, customer, wallet, decision, method }: OpeningContext,
   relevance: ReportRelevance,
@@ -36,9 +36,9 @@ export function writeReport(
       ...declineDetails(decision),
     },
   });
-  // An outcome that is not known teaches nothing about the method yet.
+  // An unknown outcome says nothing about the method yet.
   if (state !== 'declined') return;
-  // Details that were wrong then may have been corrected since.
+  // Details that were wrong at the time may have been corrected since.
   if (relevance === 'lesson' && decision.class === 'FIX') return;
   applyDecline(wallet, method.payment_method_id, decision, failure.occurred_at);
 }

@@ -8,7 +8,7 @@ import type { Graph } from '../graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 import { ownerOf } from './owners.ts';
 
-/** An edge by its ends: edges have no id of their own. */
+/** An edge, identified by its ends: edges have no id. */
 export interface NewRelationship {
   source_id: string;
   type: AddableRelationship;
@@ -16,15 +16,15 @@ export interface NewRelationship {
 }
 
 interface AddedRelationship {
-  /** False: it was there already. */
+  /** False: the edge already existed. */
   added: boolean;
-  /** The customer's in whose stream it stands. */
+  /** The version of the customer in whose stream it is recorded. */
   version: number;
 }
 
 /**
- * Adds an edge between two nodes that are there: a customer's use of a device, a method's use on one, the suggestion that
- * two customers are one. Every other edge comes with the node that it leads to, by a command of its own.
+ * Adds an edge between two existing nodes: a customer's use of a device, a method's use on a device, or the suggestion
+ * that two customers are the same. Every other edge is created with its target node, by a separate command.
  * @throws PersonaError invalid_argument, customer_not_found, device_not_found, payment_method_not_found
  */
 export async function addRelationship(
@@ -53,7 +53,7 @@ const ADD_BY_TYPE: Readonly<
       tx.run(IS_USED, { source_id, target_id }),
     ]);
     wallet.find(source_id);
-    // A method is used on the devices of whom it belongs to.
+    // A method is used only on its owner's devices.
     await requireLogin(tx, customerId, target_id);
     if (used === undefined) {
       const data = { type: 'USED_ON', source_id, target_id } as const;
@@ -64,7 +64,7 @@ const ADD_BY_TYPE: Readonly<
 
   async POSSIBLY_SAME_AS(tx, { source_id, target_id }) {
     if (source_id === target_id)
-      throw validationError([{ field: 'target_id', message: 'must be another customer than source_id' }]);
+      throw validationError([{ field: 'target_id', message: 'must not be the same customer as source_id' }]);
     const [first = '', second = ''] = [source_id, target_id].sort();
     await Promise.all([tx.lockCustomer(first), tx.lockCustomer(second)]);
     const [known] = await tx.run(IS_SUGGESTED, { source_id, target_id });
@@ -76,7 +76,7 @@ const ADD_BY_TYPE: Readonly<
   },
 };
 
-/** Somebody says so: more than a shared device, less than a shared identifier. */
+/** A reported match scores more than a shared device, and less than a shared identifier. */
 const REPORTED_SCORE = 0.5;
 
 const IS_USED = `
@@ -84,7 +84,7 @@ const IS_USED = `
   MATCH (d:Device {id: $target_id})
   MATCH (p)-[:USED_ON]->(d)
   RETURN true AS is_used`;
-// Suggested by either of them: one that was rejected does not come back.
+// In either direction and any status: a rejected match is not suggested again.
 const IS_SUGGESTED = `
   MATCH (a:Customer {id: $source_id})
   MATCH (b:Customer {id: $target_id})

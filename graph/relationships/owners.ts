@@ -1,7 +1,7 @@
 import { PersonaError, type ErrorType } from '../../domain/errors.ts';
 import type { Reader } from '../graph.ts';
 
-/** Nodes that belong to one customer, for good. */
+/** Nodes that belong permanently to one customer. */
 export type OwnedLabel = 'PaymentMethod' | 'Address' | 'DigitalIdentifier';
 
 const OWNER: Readonly<Record<OwnedLabel, string>> = {
@@ -18,7 +18,7 @@ const MISSING: Readonly<Record<OwnedLabel, [ErrorType, string]>> = {
 };
 
 /**
- * Whose it is. Asked before the customer is locked: nothing ever changes its owner.
+ * The owner of a node. It may be read before the customer is locked, because a node never changes its owner.
  * @throws PersonaError payment_method_not_found, address_not_found, identifier_not_found
  */
 export async function ownerOf(reader: Reader, label: OwnedLabel, id: string): Promise<string> {

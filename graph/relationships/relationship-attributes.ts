@@ -3,7 +3,7 @@ import { RELATIONSHIP_ENDS, type RelationshipType } from '../../domain/relations
 import type { Reader } from '../graph.ts';
 import { withoutNulls } from '../values.ts';
 
-/** An edge by its ends: edges have no id of their own. */
+/** An edge, identified by its ends: edges have no id. */
 export interface RelationshipRef {
   source_id: string;
   type: RelationshipType;
@@ -12,7 +12,7 @@ export interface RelationshipRef {
 
 export type AttributeValue = string | number | boolean | string[];
 
-/** What an edge shows (specification: graph, 'Edges'): not what its indexes and commands keep on it. */
+/** The public attributes of an edge (specification: graph, 'Edges'), without those for indexes and commands. */
 const VISIBLE_ATTRIBUTES: Readonly<Record<RelationshipType, readonly string[]>> = {
   HAS_PAYMENT_METHOD: [
     'first_used',
@@ -50,7 +50,7 @@ const QUERIES = Object.fromEntries(
 
 /**
  * The attributes of one edge, by name; times are RFC 3339 in UTC.
- * @returns also the event that last changed the node it leads to
+ * @returns also the event that last changed the target node
  * @throws PersonaError relationship_not_found
  */
 export async function getRelationshipAttributes(

@@ -40,7 +40,7 @@ async function walletOf(cards: number) {
   return { customer_id, device_id: String(device?.device_id), first, second };
 }
 
-test('an edge may be added between what is there, once', async () => {
+test('an edge between existing nodes is added once', async () => {
   const { first, device_id, customer_id } = await walletOf(1);
   const other = await newCustomer();
   const login = { source_id: other, type: 'LOGGED_IN_FROM', target_id: device_id } as const;
@@ -63,7 +63,7 @@ test('an edge may be added between what is there, once', async () => {
   });
 });
 
-test('two who may be one: suggested once, whoever suggests it, and decided by a person once', async () => {
+test('a match of two customers is suggested once, in either direction, and resolved once', async () => {
   const [firstId, secondId] = [await newCustomer(), await newCustomer()];
   const match = { source_id: firstId, type: 'POSSIBLY_SAME_AS', target_id: secondId } as const;
   await addRelationship(graph, testHeader(), match);
@@ -91,7 +91,7 @@ test('two who may be one: suggested once, whoever suggests it, and decided by a 
   });
 });
 
-test('a time moves forward only, and what it shows has changed', async () => {
+test('a time attribute only moves forward, and its target node counts as changed', async () => {
   const { first, device_id, customer_id } = await walletOf(1);
   const login = { source_id: customer_id, type: 'LOGGED_IN_FROM', target_id: device_id } as const;
   for (const [edge, attribute] of [
@@ -110,7 +110,7 @@ test('a time moves forward only, and what it shows has changed', async () => {
   });
 });
 
-test('a default and consent change by the wallet’s own rules', async () => {
+test('default and consent change according to the wallet’s rules', async () => {
   const { first, second, customer_id } = await walletOf(2);
   await set(second, 'is_default', 'true');
   expect(await attributesOf(first)).toMatchObject({ is_default: false });
@@ -123,7 +123,7 @@ test('a default and consent change by the wallet’s own rules', async () => {
   expect(await attributesOf(first)).toMatchObject({ is_default: true });
 });
 
-test('what no allow list names, no value of its kind, and no such edge are refused', async () => {
+test('an attribute that is not editable, an invalid value and an unknown edge are refused', async () => {
   const { first, customer_id } = await walletOf(1);
   for (const [attribute, value] of [
     ['proven', 'true'],
@@ -144,7 +144,7 @@ test('what no allow list names, no value of its kind, and no such edge are refus
   });
 });
 
-test('the allowed properties change with all that follows from it', async () => {
+test('the editable properties change, with their consequences', async () => {
   const { first, customer_id } = await walletOf(1);
   const change =
     (label: 'Customer' | 'PaymentMethod' | 'Address' | 'DigitalIdentifier', id: string) =>

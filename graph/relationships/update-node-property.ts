@@ -28,9 +28,9 @@ export interface PropertyChange {
 }
 
 /**
- * Changes one property of a node, where the allow list permits it, with all that follows from it: an identifier that is
- * verified proves what came by it, and an address that becomes the default takes the place of another.
- * @throws PersonaError invalid_argument (not permitted, or not a value of its kind), stale_version, and
+ * Changes one property of a node, if the allowlist permits it, with its consequences: what was onboarded through an
+ * identifier becomes proven when it is verified, and an address that becomes the default replaces the previous one.
+ * @throws PersonaError invalid_argument (not permitted, or an invalid value), stale_version, and
  * customer_not_found, payment_method_not_found, address_not_found, identifier_not_found
  */
 export async function updateNodeProperty(

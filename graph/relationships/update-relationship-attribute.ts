@@ -20,14 +20,15 @@ export interface AttributeChange extends RelationshipRef {
   attribute: string;
   /** `true`, `false`, a time, or `confirmed` and `rejected`. */
   value: string;
-  /** The `changed_seq` of the node that the edge leads to, if it must not have changed since. */
+  /** The `changed_seq` of the edge's target node, if it must not have changed since. */
   expected_version?: number;
 }
 
 /**
- * Changes one attribute of an edge, where the allow list permits it. An older time than the one known changes nothing.
- * @throws PersonaError invalid_argument (not permitted, or not a value of its kind), relationship_not_found,
- * customer_not_found, illegal_transition (a default that may not be one; a match decided the other way), stale_version
+ * Changes one attribute of an edge, if the allowlist permits it. A time older than the stored one changes nothing.
+ * @throws PersonaError invalid_argument (not permitted, or an invalid value), relationship_not_found,
+ * customer_not_found, illegal_transition (a method that must not be the default; a match already resolved the other
+ * way), stale_version
  */
 export async function updateRelationshipAttribute(
   graph: Graph,
@@ -76,7 +77,7 @@ export async function updateRelationshipAttribute(
 
 const MANUAL_CHANGE = 'changed by hand';
 
-/** The wallet's own rules hold: a default is active and proven, and there is one as long as there can be. */
+/** The wallet's rules apply: the default is active and proven, and there is one whenever possible. */
 async function changeMethodAttribute(
   tx: CommandTx,
   customerId: string,
@@ -94,7 +95,7 @@ async function changeMethodAttribute(
     ]);
 }
 
-/** @throws PersonaError invalid_argument, with every problem at once */
+/** @throws PersonaError invalid_argument, with all problems */
 function readValue(input: AttributeChange): string | boolean {
   const checked = validate(input, (fields) => {
     const { type, attribute } = input;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BlindValue, type Difference, type GraphModel, type Properties, splitRef } from './model.ts';
 
-/** Open in a node because queries need them, and not for a terminal or a log all the same. */
+/** Readable in a node because queries need them, but never to be printed or logged. */
 const PERSONAL: ReadonlySet<string> = new Set([
   'Customer.gateway_customer_ref',
   'Address.city',
@@ -11,10 +11,10 @@ const PERSONAL: ReadonlySet<string> = new Set([
   'ChargeAttempt.instrument_fingerprint',
 ]);
 
-/** What no event tells of (specification: graph, invariant 4): who is delivering a notice at the moment. */
+/** Properties without events (specification: graph, invariant 4): the current lease of a notice. */
 const EXEMPT: ReadonlySet<string> = new Set(['Notice.lease_holder', 'Notice.leased_at']);
 
-/** Every node, edge and property in which the graph is not what the log says. */
+/** Every node, edge and property in which the graph differs from the log. */
 export function compare(expected: GraphModel, live: GraphModel): Difference[] {
   return [
     ...missingOrExtra(expected.nodes, live.nodes),
@@ -45,7 +45,7 @@ function missingOrExtra(
 function compareProperties(where: string, wanted: Properties, found: Properties, label = ''): Difference[] {
   const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
   return [...names].flatMap((property) => {
-    // A property that is null and one that is not there are the same to Neo4j.
+    // To Neo4j a property that is null and one that is absent are the same.
     const [expected, present] = [wanted[property] ?? null, found[property] ?? null];
     if (EXEMPT.has(`${label}.${property}`) || isSame(expected, present)) return [];
     if (PERSONAL.has(`${label}.${property}`))

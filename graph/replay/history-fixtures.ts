@@ -1,4 +1,4 @@
-/** A customer to whom everything happened that the log can tell of, by Persona's own commands. */
+/** A customer with every type of event that the log can hold, written by Persona's own commands. */
 
 import { randomUUID } from 'node:crypto';
 import { startOfDay } from '../../domain/expiry/calendar.ts';
@@ -54,22 +54,22 @@ import {
 
 export interface CustomerHistory {
   customer_id: string;
-  /** Recognised by an e-mail that nobody had verified, and perhaps the owner of another's device. */
+  /** Recognised by an unverified e-mail address, and possibly the owner of another customer's device. */
   stranger_id: string;
   device_id: string;
   /** The first two are the wallet's, the third was added by an onboarding. */
   methods: [string, string, string];
-  /** Recovered with the second method, and approved a second time with the first. */
+  /** Recovered with the second method, and approved again with the first. */
   paid: string;
   /** Its attempt was claimed and has no outcome yet. */
   open: string;
 }
 
-/** What the log tells of an address, an identifier, a device and a wallet, apart from recoveries. */
+/** Creates a history of addresses, identifiers, devices, a wallet and recoveries. */
 export async function createCustomerHistory(graph: Graph, policy: Policy): Promise<CustomerHistory> {
   const { customer_id, methods } = await customerWithCards(graph, policy, {
     cards: 2,
-    fingerprints: [`plastic-${randomUUID()}`],
+    fingerprints: [`card-${randomUUID()}`],
   });
   const [first, second] = methods as [string, string];
   const { device_id, third, stranger_id } = await onboardings(graph, policy, customer_id);
@@ -106,7 +106,7 @@ export async function createCustomerHistory(graph: Graph, policy: Policy): Promi
   const dispute = { dispute_ref: 'du_1', reason: 'general', state: 'open' } as const;
   await recordDispute(graph, testHeader(), { holder: { ...methodRef(third), charged: true }, dispute });
   const recoveries = await recoveriesOf(graph, policy, { customer_id, methods: [first, second] });
-  // What was tried with the second card is joined to its number, now that this is known, and stays there.
+  // Attempts with the second card are joined to its number once that is known, and stay with it.
   for (const instrument_fingerprint of [`card-${randomUUID()}`, `card-${randomUUID()}`])
     await recordVerification(graph, testHeader(), {
       ...methodRef(second),
@@ -119,7 +119,7 @@ export async function createCustomerHistory(graph: Graph, policy: Policy): Promi
   return { customer_id, stranger_id, device_id, methods: [first, second, third], ...recoveries };
 }
 
-/** Its month ends: the first notice was sent, the second is due. */
+/** The card's expiry month ends: the first notice was sent, the second is due. */
 async function expiryOf(
   graph: Graph,
   { expiry: { stages, frequentUseCount: frequent_use_count } }: Policy,
@@ -155,13 +155,13 @@ async function onboardings(graph: Graph, policy: Policy, customer_id: string) {
   const fingerprint = randomUUID();
   const email = { type: 'email' as const, value: randomEmail() };
   const method = { type: 'card' as const, token: randomToken(), expiry_month: 2, expiry_year: 2031 };
-  // Somebody else's device: whoever comes with it may be the same person.
+  // Another customer's device: a customer who uses it may be the same person.
   const owner = await onboardWith({ device_details: { fingerprint } });
   const otherCustomer = await onboardWith({
     device_details: { fingerprint, ip: '192.0.2.7', user_agent: 'Firefox/140' },
     digital_identifiers: [email],
   });
-  // By an identifier that nobody has verified, and then has.
+  // By an identifier that is first unverified, and then verified.
   await onboardWith({ digital_identifiers: [email], payment_method_details: method });
   await onboardWith({
     customer_id: otherCustomer.customer_id,
@@ -194,7 +194,7 @@ async function onboardings(graph: Graph, policy: Policy, customer_id: string) {
   };
 }
 
-/** What is done by hand, and undone. */
+/** Manual edits, and their reversal. */
 async function editsOf(
   graph: Graph,
   policy: Policy,
@@ -284,7 +284,7 @@ async function recoveriesOf(
   const refunded = { result: { refund_ref: 're_1' }, now: Date.now() };
   await recordRefund(graph, testHeader(), { ...overpayment, ...refunded, key: late.key, n: 1 });
   await recordRefund(graph, testHeader(), { ...overpayment, ...refuse, n: 2 });
-  // Others give part of the payment back, and that refund fails later.
+  // Others refund part of the payment, and that refund fails later.
   const externalRefund = { refund_ref: 're_3', charge_ref: 'ch_1', amount: 100, currency: 'USD' };
   const refunds = { payment_id: paid, gateway_ref: 'pi_1' };
   for (const state of ['refunded', 'failed'] as const)
@@ -293,7 +293,7 @@ async function recoveriesOf(
       ...refunds,
       refunds: [{ ...externalRefund, state }],
     });
-  // And one that is still to be given back.
+  // And a second success that is still to be refunded.
   await settle(paid, `pi_${randomUUID()}`);
 
   const reopened = await openFailed();
@@ -307,7 +307,7 @@ async function recoveriesOf(
   await endReview(graph, testHeader(), { payment_id: reopened });
   await storeClock(graph, testHeader(), { payment_id: reopened, closes_at: '2040-01-01T00:00:00.000Z' });
   await settle(`invoice-${randomUUID()}`);
-  // One that was closed in advance by a payment which cannot have settled it.
+  // An obligation that was closed in advance by a payment which cannot have settled it.
   const early = failureOf(wallet, { description: 'April' });
   await settle(early.payment_id, `pi_${randomUUID()}`);
   const contradicted = { policy, now: Date.now(), claim_first: false, evidence: 'of_another' } as const;

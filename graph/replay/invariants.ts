@@ -1,4 +1,4 @@
-/** What must hold between nodes (specification: graph, 'Invariants'), whatever the log says. */
+/** Rules that hold between nodes (specification: graph, 'Invariants'), regardless of the log. */
 
 import { isDisputed } from '../../domain/disputes.ts';
 import { attemptKey } from '../../domain/workflow-contracts.ts';
@@ -25,7 +25,10 @@ function propertyRules(live: GraphModel): Difference[] {
   );
 }
 
-/** Invariant 1: a default is active, proven, not disputed and not put aside, and whoever has such a method has exactly one default. */
+/**
+ * Invariant 1: a default is active, proven, not disputed and not quarantined, and a customer with such a method has
+ * exactly one default.
+ */
 function defaults(live: GraphModel): Difference[] {
   return nodesOf(live, 'Customer').flatMap(([customer]) => {
     const wallet = live.edgesFrom(customer, 'HAS_PAYMENT_METHOD');
@@ -40,7 +43,7 @@ function defaults(live: GraphModel): Difference[] {
         .map((edge) => ({
           where: edge.to,
           property: 'rule',
-          expected: 'disputed, exactly if one of its disputes stands',
+          expected: 'disputed if and only if one of its disputes is open or lost',
           found: JSON.stringify([edge.properties.disputed ?? null, edge.properties.disputes ?? []]),
         })),
       ...invalidDefaults.map((edge) => ({
@@ -69,7 +72,7 @@ function isDisputeMarkCorrect({ disputed, disputes }: Properties): boolean {
 
 const CLOSED_UNPAID: ReadonlySet<unknown> = new Set(['stopped', 'exhausted', 'cancelled']);
 
-/** Invariant 7: paid at most once, and the obligation says what its attempts say. */
+/** Invariant 7: paid at most once, and the obligation's state agrees with its attempts. */
 function obligations(live: GraphModel): Difference[] {
   return nodesOf(live, 'Obligation').flatMap(([where, obligation]) => {
     const own = nodesOf(live, 'ChargeAttempt')
@@ -83,18 +86,18 @@ function obligations(live: GraphModel): Difference[] {
       [paid <= 1, 'at most one approved attempt that is not overpaid', `${paid}`],
       [
         paid > 0 === (state === 'recovered'),
-        'recovered, exactly if an attempt was approved',
+        'recovered if and only if an attempt was approved',
         `${state}, ${paid} approved`,
       ],
-      [unresolved <= 1, 'at most one attempt whose outcome is not known', `${unresolved}`],
+      [unresolved <= 1, 'at most one unresolved attempt', `${unresolved}`],
       [
         unresolved === 0 || !CLOSED_UNPAID.has(state),
-        'no closing unpaid while an outcome is not known',
-        `${state}, ${unresolved} not known`,
+        'not closed unpaid while an attempt is unresolved',
+        `${state}, ${unresolved} unresolved`,
       ],
       [
         closed === Boolean(obligation.closed_at),
-        'closed_at, exactly if it is closed',
+        'closed_at if and only if it is closed',
         `${state}, closed_at ${String(obligation.closed_at)}`,
       ],
     ];
@@ -112,7 +115,7 @@ function attempts(live: GraphModel): Difference[] {
       [overpaid !== true || state === 'approved', 'overpaid only if approved', String(state)],
       [
         !own || isUnresolved(attempt) === !resolved_at,
-        'resolved_at, exactly if the outcome is known',
+        'resolved_at if and only if the outcome is known',
         `${state}, resolved_at ${String(resolved_at)}`,
       ],
     ]);

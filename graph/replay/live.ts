@@ -12,13 +12,13 @@ import {
 } from './model.ts';
 import { LABEL_OF, type Stream } from './stream.ts';
 
-// What a relationship of the graph looks like here: both ends by label and id.
+// A relationship of the graph in the form of the model: both ends by label and id.
 const END = (node: string) =>
   `labels(${node})[0] + '/' + coalesce(${node}.id, ${node}.key, ${node}.payment_id, ${node}.case_id, elementId(${node}))`;
 const EDGE = (from: string, to: string) =>
   `{at: elementId(r), from: ${END(from)}, type: type(r), to: ${END(to)}, properties: properties(r)}`;
 
-// Others may suggest that this customer is theirs too; that edge is theirs.
+// Another customer may be suggested as the same person; such an incoming edge belongs to the other customer.
 const READ_CUSTOMER = `
   MATCH (n:Customer {id: $id})
   RETURN n.version AS version,
@@ -30,7 +30,7 @@ const READ_CUSTOMER = `
     COLLECT { MATCH (m:Notice {customer_id: $id}) WHERE m.state IS NOT NULL RETURN m.notification_id } AS notices,
     COLLECT { MATCH (f:FraudCase {customer_id: $id}) RETURN f.case_id } AS cases`;
 
-// The edges that come in are those of customers and their methods, and stand in customers' streams.
+// Incoming edges are those of customers and their methods, and belong to the customers' streams.
 const READ_DEVICE = `
   MATCH (n:Device {id: $id})
   RETURN n.version AS version,
@@ -42,7 +42,7 @@ const READ_DEVICE = `
 
 const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
 
-// Who blocks whom is exempt from the log (specification: graph, invariant 4).
+// `BLOCKED_BY` is exempt from the log (specification: graph, invariant 4).
 const READ_NODES = Object.fromEntries(
   LABELS.map((label) => [
     label,
@@ -82,9 +82,9 @@ interface StreamRow {
 }
 
 /**
- * What the graph holds of one stream: its own node, what that owns, the nodes that the log speaks of, and every edge at
- * any of them, whoever put it there.
- * @param expected what the log says, to look also for nodes that have lost their edge
+ * What the graph holds of one stream: its own node, the nodes that it owns, the nodes that the log names, and every
+ * edge at any of them, wherever it comes from.
+ * @param expected what the log says, in order to find nodes that have lost their edge as well
  */
 export async function readLive(graph: Graph, stream: Stream, expected: GraphModel): Promise<GraphModel> {
   const own = nodeRef(LABEL_OF[stream.kind], stream.id);
@@ -111,21 +111,21 @@ export async function readLive(graph: Graph, stream: Stream, expected: GraphMode
     }),
   );
   for (const { from, type, to, properties } of edges.values()) {
-    // Two edges where one may be: the second goes by a name that no log gives.
+    // Of two edges where only one may exist, the second gets a name that no log contains.
     let ref = edgeRef(from, type, to);
-    while (live.edges.has(ref)) ref += ' (again)';
+    while (live.edges.has(ref)) ref += ' (duplicate)';
     live.edges.set(ref, { from, type, to, properties });
   }
   return live;
 }
 
-/** Customers and devices have streams of their own; everything else belongs to the customer at whom it hangs. */
+/** Customers and devices have their own streams; everything else belongs to the customer to whom it is linked. */
 function isOwned(ref: NodeRef): boolean {
   const { label } = splitRef(ref);
   return label !== 'Customer' && label !== 'Device';
 }
 
-/** The `seq` that the stream's node says was the last one; undefined if there is no such node. */
+/** The last `seq` according to the stream's node; undefined if there is no such node. */
 export async function readVersion(graph: Graph, { kind, id }: Stream): Promise<number | undefined> {
   const [row] = await graph.read<{ version: number }>(
     `MATCH (n:${LABEL_OF[kind]} {id: $id}) RETURN n.version AS version`,

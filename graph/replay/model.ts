@@ -1,6 +1,6 @@
 import type { BlindIndex, BlindKind } from '../../security/blind-index.ts';
 
-/** The labels that hold what the log tells of. */
+/** The labels of the nodes that the log describes. */
 export const LABELS = [
   'Customer',
   'Device',
@@ -17,7 +17,7 @@ export const LABELS = [
 ] as const;
 export type Label = (typeof LABELS)[number];
 
-/** The property that names a node of each label. */
+/** The property that identifies a node of each label. */
 export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   Customer: 'id',
   Device: 'id',
@@ -39,17 +39,20 @@ export type NodeRef = string;
 export type EdgeRef = string;
 export type Properties = Record<string, unknown>;
 
-/** Something that is not as the log says, or breaks a rule of the graph. */
+/** A difference between the graph and the log, or a broken rule of the graph. */
 export interface Difference {
-  /** A node (`PaymentMethod/018f…`), an edge (`Customer/… -[OWES]-> Obligation/…`) or an event (`PersonaEvent/{stream}#{seq}`). */
+  /**
+   * A node (`PaymentMethod/018f…`), an edge (`Customer/… -[OWES]-> Obligation/…`) or an event
+   * (`PersonaEvent/{stream}#{seq}`).
+   */
   where: string;
-  /** `exists` where the whole of it is missing or too much; `rule` where several properties do not fit together. */
+  /** `exists` if all of it is missing or unexpected; `rule` if several properties contradict each other. */
   property: string;
   expected: unknown;
   found: unknown;
 }
 
-/** A stored blind index: equal to whatever hash of its value under any of the keys. */
+/** A stored blind index: equal to any hash of its value under any of the keys. */
 export class BlindValue {
   readonly #index: BlindIndex;
   readonly #kind: BlindKind;
@@ -65,7 +68,7 @@ export class BlindValue {
     return typeof stored === 'string' && this.#index.matches(this.#kind, this.#value, stored);
   }
 
-  /** As it would be written today; never the value itself. */
+  /** As it would be written now; never the value itself. */
   toJSON(): string {
     return this.#index.hash(this.#kind, this.#value);
   }
@@ -90,12 +93,12 @@ export interface Edge {
 export class GraphModel {
   readonly nodes = new Map<NodeRef, Properties>();
   readonly edges = new Map<EdgeRef, Edge>();
-  /** What did not fit while it was built: an event that tells of something that was never there. */
+  /** Events that did not fit while it was built, such as one about a node that was never created. */
   readonly inconsistencies: Difference[] = [];
-  /** What is being applied, for `misfits`. */
+  /** The event being applied, for `inconsistencies`. */
   cause = '';
 
-  /** @returns the node's properties, to be changed; undefined, and a misfit, if nothing has created it */
+  /** @returns the node's properties, to be changed; undefined, and an inconsistency, if nothing has created it */
   node(ref: NodeRef): Properties | undefined {
     return this.nodes.get(ref) ?? this.#missing(ref);
   }
@@ -111,7 +114,7 @@ export class GraphModel {
     this.nodes.set(ref, properties);
   }
 
-  /** With every edge at it. */
+  /** Including every edge at it. */
   removeNode(ref: NodeRef): void {
     if (!this.nodes.delete(ref)) this.#missing(ref);
     for (const [name, { from, to }] of this.edges) if (from === ref || to === ref) this.edges.delete(name);
@@ -129,7 +132,12 @@ export class GraphModel {
 
   #missing(ref: string): undefined {
     const expected = `${ref} was created by an earlier event`;
-    this.inconsistencies.push({ where: this.cause, property: 'data', expected, found: 'it was not' });
+    this.inconsistencies.push({
+      where: this.cause,
+      property: 'data',
+      expected,
+      found: 'it was never created',
+    });
     return undefined;
   }
 
@@ -139,7 +147,7 @@ export class GraphModel {
       where: this.cause,
       property: 'data',
       expected,
-      found: 'it was there before',
+      found: 'it existed already',
     });
   }
 }

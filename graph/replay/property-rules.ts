@@ -1,4 +1,4 @@
-/** What must hold for each node by itself: Community edition has no existence, type or range constraints. */
+/** Rules for each single node: Neo4j's Community edition has no existence, type or range constraints. */
 
 import { isCountry } from '../../domain/countries.ts';
 import { isCurrency } from '../../domain/money.ts';
@@ -6,11 +6,11 @@ import { NETWORKS, PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../d
 import { expiresOn } from '../../domain/payment-method.ts';
 import type { Label, Properties } from './model.ts';
 
-/** A rule in words, and whether a value keeps it. */
+/** A rule in words, and whether a value satisfies it. */
 interface Rule {
   description: string;
   holds: (value: unknown, node: Properties) => boolean;
-  /** May the property be absent? */
+  /** Whether the property may be absent. */
   optional?: true;
 }
 
@@ -20,12 +20,12 @@ const oneOf = (...values: readonly string[]) =>
   rule(`one of ${values.join(', ')}`, (value) => values.includes(value as string));
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
   rule(
-    max === Number.MAX_SAFE_INTEGER ? `a whole number from ${min}` : `a whole number from ${min} to ${max}`,
+    max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`,
     (value) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
   );
-const text = rule('a text', (value) => typeof value === 'string' && value !== '');
+const text = rule('a non-empty string', (value) => typeof value === 'string' && value !== '');
 const flag = rule('true or false', (value) => typeof value === 'boolean');
-const time = rule('a time', (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)));
+const time = rule('a timestamp', (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)));
 const sealed = rule('sealed', (value) => typeof value === 'string' && value.startsWith('s1:'));
 const currency = rule('an ISO 4217 code', (value) => typeof value === 'string' && isCurrency(value));
 const country = rule('an ISO 3166-1 code', (value) => typeof value === 'string' && isCountry(value));
@@ -39,7 +39,10 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
   Customer: {
     ltv_minor: integer(0),
     acquisition_date: time,
-    segment: rule('of A–Z, 0–9 and _', (value) => typeof value === 'string' && /^[A-Z0-9_]+$/.test(value)),
+    segment: rule(
+      'characters of A–Z, 0–9 and _',
+      (value) => typeof value === 'string' && /^[A-Z0-9_]+$/.test(value),
+    ),
     status: oneOf('active', 'suspended', 'erased', 'merged'),
     version: integer(1),
     ...timestamps,
@@ -92,7 +95,9 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
   },
   BehavioralProfile: { baseline_data_ref: text, last_updated: time },
   Obligation: {
-    payment_id: rule('1–128 of A–Z a–z 0–9 . _ -', (value) => /^[A-Za-z0-9._-]{1,128}$/.test(String(value))),
+    payment_id: rule('1–128 characters of A–Z a–z 0–9 . _ -', (value) =>
+      /^[A-Za-z0-9._-]{1,128}$/.test(String(value)),
+    ),
     customer_id: text,
     amount: optional(integer(1)),
     currency: optional(currency),

@@ -1,4 +1,4 @@
-/** Two Neo4js of this file's own: a graph is rebuilt from a log alone only where nothing else is. */
+/** Two Neo4j servers for this file only: a graph is rebuilt from a log only where nothing else is stored. */
 
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -79,7 +79,7 @@ const EVERYTHING = `
     COLLECT { MATCH (n)-[r]->(m) WHERE type(r) <> 'BLOCKED_BY' RETURN [type(r), properties(r), m.id, m.payment_id] ORDER BY type(r), m.id, m.payment_id } AS edges
   ORDER BY labels[0], coalesce(n.id, n.key, n.notification_id, n.payment_id, n.case_id)`;
 
-test('a graph rebuilt elsewhere from its log is the same, to the last property; one that is not empty is left alone', async () => {
+test('a graph rebuilt elsewhere from its log is identical in every property; a target that is not empty is refused', async () => {
   const histories = [await createCustomerHistory(graph, policy), await createCustomerHistory(graph, policy)];
   await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $id}) SET e:Unpublished', {
     id: histories[0]?.customer_id,
@@ -89,7 +89,7 @@ test('a graph rebuilt elsewhere from its log is the same, to the last property; 
   const rebuilt = openTarget();
   try {
     expect(await rebuilt.read(EVERYTHING)).toEqual(await graph.read(EVERYTHING));
-    // It goes on from there.
+    // It accepts further commands.
     const request = onboardingRequest({ customer_id: histories[1]?.customer_id });
     await onboard(rebuilt, testHeader(), { request, policy });
     expect((await verifyAll(rebuilt, { onDifference: () => {} })).differences).toBe(0);
@@ -98,7 +98,7 @@ test('a graph rebuilt elsewhere from its log is the same, to the last property; 
   }
   const again = await replay();
   expect(again).toMatchObject({ code: 1 });
-  expect(again.err).toContain('it has to be empty');
+  expect(again.err).toContain('must be empty');
 });
 
 const address_details = {
@@ -108,13 +108,13 @@ const address_details = {
   country: 'US',
   type: 'shipping' as const,
 };
-/** As the version before today's wrote it. */
+/** As the previous version wrote it. */
 const WRITTEN_BEFORE = `
   MATCH (e:PersonaEvent {stream_id: $customer_id, type: 'AddressAdded'})
   SET e.schema_version = 1, e.data = replace(e.data, ',"awaits_identifier_id":null', '')
   RETURN e.data AS data`;
 
-/** A customer whose address came when events were of an older version. */
+/** A customer whose address was added by an event of an older version. */
 async function createLegacyCustomer(): Promise<string> {
   const request = onboardingRequest({ address_details });
   const { customer_id } = await onboard(graph, testHeader(), { request, policy });
@@ -123,7 +123,7 @@ async function createLegacyCustomer(): Promise<string> {
   return customer_id;
 }
 
-test('an event of an older version is read as if it were of today', async () => {
+test('an event of an older version is read like one of the current version', async () => {
   const customer_id = await createLegacyCustomer();
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
   expect(await getTimeline(graph, { customer_id, limit: 1 })).toMatchObject([{ type: 'AddressAdded' }]);
@@ -148,7 +148,7 @@ const LATER = {
     CREATE INDEX person_status IF NOT EXISTS FOR (n:Person) ON (n.status_seq);`,
 };
 
-/** What this version brings and what a later one adds, in a folder of their own. */
+/** The migrations of this version and those that a later one adds, in a separate folder. */
 function laterMigrations(files: Record<string, string>): URL {
   const later = mkdtempSync(join(folder, 'migrations-'));
   cpSync(new URL('../migrations', import.meta.url), later, { recursive: true });
@@ -156,13 +156,13 @@ function laterMigrations(files: Record<string, string>): URL {
   return pathToFileURL(`${later}/`);
 }
 
-test('a later version adds a property and a label while commands and reads go on, and old events still give the graph', async () => {
+test('a later version adds a property and a label while commands and reads continue, and old events still match the graph', async () => {
   const customers = await Promise.all(Array.from({ length: 10 }, createLegacyCustomer));
   while (customers.length < 200) {
     const more = Array.from({ length: 10 }, () => createCustomer(graph, testHeader(), {}));
     customers.push(...(await Promise.all(more)).map(({ customer_id }) => customer_id));
   }
-  // As the version left them that did not know the property yet.
+  // As a version that did not know the property yet left them.
   await runCypher(graph, 'MATCH (c:Customer) WHERE c.id IN $customers REMOVE c.status_seq', { customers });
   let isOver = false;
   let served = 0;
@@ -198,13 +198,13 @@ test('a later version adds a property and a label while commands and reads go on
   for (const id of customers) expect(await verifyCustomer(graph, id)).toEqual([]);
 });
 
-test('a migration is not done before its indexes are online, however long that takes', async () => {
+test('a migration is complete only once its indexes are online, however long that takes', async () => {
   const name = '9003_long_build.cypher';
   const files = { [name]: 'CREATE INDEX customer_locale IF NOT EXISTS FOR (n:Customer) ON (n.locale);' };
   const migrationsFolder = laterMigrations({ ...LATER, ...files });
   let looks = 0;
   const missing: string[][] = [];
-  // A build that takes four looks; an index over a billion nodes takes hours.
+  // A build that takes four polls; an index over a billion nodes takes hours.
   const slow: Graph = {
     ...graph,
     async read<T>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]> {
@@ -224,7 +224,7 @@ test('a migration is not done before its indexes are online, however long that t
   expect(await missingMigrations(graph, migrationsFolder)).toEqual([]);
 });
 
-test('an index that cannot be built is named, and the migration stays to be done', async () => {
+test('an index that cannot be built is named, and the migration stays pending', async () => {
   const files = { '9004_fails.cypher': 'MATCH (n:None) DELETE n;' };
   const migrationsFolder = laterMigrations(files);
   const failing: Graph = {

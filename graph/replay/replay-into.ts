@@ -1,6 +1,6 @@
 /**
- * Builds a graph anew, elsewhere, out of nothing but another one's log and keys (specification: graph, 'The event log'):
- * each event's projection is applied again, in the order in which they happened.
+ * Builds a new graph from nothing but another one's log and keys (specification: graph, 'The event log'): the
+ * projection of each event is applied again, in the order in which the events happened.
  */
 
 import { PersonaError } from '../../domain/errors.ts';
@@ -30,11 +30,11 @@ interface StreamKey {
   wrapped: WrappedKey;
 }
 
-/** Events of one transaction. */
+/** Events per transaction. */
 const PAGE = 250;
 
-// Devices first: customers' events speak of them, and they speak of nobody. Then everything in the order of time, which
-// is the order of ids: an identifier that one customer gave up is another's afterwards, not before.
+// Devices first: customers' events refer to them, and theirs refer to no other stream. Then everything in chronological
+// order, which is the order of ids: an identifier that one customer gave up belongs to another afterwards, not before.
 const READ_PAGE = `
   MATCH (e:PersonaEvent) WHERE e.id > $after AND e.stream = $kind
   RETURN properties(e) AS event, e:Unpublished AS unpublished ORDER BY e.id LIMIT $limit`;
@@ -46,8 +46,9 @@ const WRITE_VERSION: Readonly<Record<StreamKind, string>> = {
 };
 
 /**
- * Rebuilds the target from the source's log. Receipts are not of the log: commands of before are forgotten there.
- * @param options.onProgress hears how many events have been written so far
+ * Rebuilds the target from the source's log. Receipts are not part of the log: the target does not know earlier
+ * commands.
+ * @param options.onProgress called with the number of events written so far
  * @throws PersonaError graph_not_empty, graph_unavailable, internal (an event that cannot be read or applied)
  */
 export async function replayInto(
@@ -58,7 +59,7 @@ export async function replayInto(
   await migrate(target);
   const [found] = await target.read(ANY_NODE);
   if (found !== undefined)
-    throw new PersonaError('graph_not_empty', 'the graph to replay into holds something: it has to be empty');
+    throw new PersonaError('graph_not_empty', 'the graph to replay into must be empty');
   const totals: ReplayTotals = { customers: 0, devices: 0, events: 0 };
   const replayer = new Replayer(source, target);
   for (const kind of ['device', 'customer'] as const) {
@@ -87,7 +88,7 @@ class Replayer {
   readonly #target: Graph;
   /** The last `seq` of each stream: one number for each customer and device is all that this holds. */
   readonly #positions = new Map<string, { kind: StreamKind; seq: number }>();
-  /** What came before the event that it follows, by stream and `seq`: two processes' clocks differ by a little. */
+  /** Events read before their predecessor, by stream and `seq`: the clocks of two processes differ slightly. */
   readonly #pending = new Map<string, LoggedEvent>();
 
   constructor(source: Graph, target: Graph) {
@@ -107,7 +108,7 @@ class Replayer {
     try {
       const transaction = await session.beginTransaction();
       const sent: Promise<unknown>[] = [];
-      // Nobody waits for a single one: the server works while the next is on its way.
+      // Statements are not awaited one by one: the server works on one while the next is being sent.
       const send = (cypher: string, parameters: CypherParameters) => {
         sent.push(Promise.resolve(transaction.run(...toSingleParameter(cypher, parameters))));
       };
@@ -131,7 +132,7 @@ class Replayer {
     throw new PersonaError('internal', `the log of ${stream_id} lacks the event before ${seq}`);
   }
 
-  /** The event with those that waited for it; nothing, if it has to wait itself. */
+  /** The event with those that waited for it; empty if it has to wait itself. */
   #inOrder(event: LoggedEvent): LoggedEvent[] {
     const { stream: kind, stream_id, seq } = event;
     if (seq !== (this.#positions.get(stream_id)?.seq ?? 0) + 1) {
@@ -170,8 +171,7 @@ class Replayer {
     const { owner, key, wrapped } = streamKey;
     if (event.seq === 1) this.#target.keyStore.write({ send }, owner, wrapped, event.recorded_at);
     const projection = PROJECTIONS[recorded.type] as Projection<keyof EventData> | undefined;
-    if (projection === undefined)
-      throw new PersonaError('internal', `nobody knows how to apply an event of type ${event.type}`);
+    if (projection === undefined) throw new PersonaError('internal', `unknown event type ${event.type}`);
     const secrets = { key, blindIndex: this.#target.blindIndex };
     if (projection !== null) send(projection.cypher, projectionParameters(projection, recorded, secrets));
     send(WRITE_VERSION[event.stream], { id: event.stream_id, version: event.seq });

@@ -14,10 +14,10 @@ export interface Stream {
 
 export const LABEL_OF: Readonly<Record<StreamKind, Label>> = { customer: 'Customer', device: 'Device' };
 
-/** An event as its node holds it. */
+/** An event as its node stores it. */
 export type StoredEvent = Omit<RecordedEvent, 'data'> & { data: string };
 
-// The index is on both properties and is used only where both are asked for.
+// The index is on both properties and is used only if the statement names both.
 const READ_EVENTS = `
   MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0
   RETURN properties(e) AS event ORDER BY e.seq`;
@@ -31,15 +31,15 @@ export async function readStream(graph: Graph, { id }: Stream): Promise<StoredEv
 export async function readKey(graph: Graph, { kind, id }: Stream): Promise<DataKey | string> {
   const label = kind === 'customer' ? 'CustomerKey' : 'DeviceKey';
   try {
-    return (await dataKeyOf(graph, graph, { label, id })) ?? 'there is none';
+    return (await dataKeyOf(graph, graph, { label, id })) ?? 'no key exists';
   } catch (error) {
     return unreadableReason(error);
   }
 }
 
 /**
- * The nodes and edges that a stream's events make, and every event that does not fit: a gap, a type that nobody knows,
- * a tale of something that was never there.
+ * The nodes and edges that a stream's events create, and every event that does not fit: a gap, an unknown type, a
+ * reference to something that was never created.
  */
 export function replay(
   graph: Pick<Graph, 'blindIndex'>,
@@ -53,7 +53,7 @@ export function replay(
       model.inconsistencies.push({
         where: `${LABEL_OF[kind]}Key/${id}`,
         property: 'exists',
-        expected: 'a key that opens the stream',
+        expected: 'a key that decrypts the stream',
         found: key,
       });
     return model;
@@ -70,7 +70,7 @@ export function replay(
   return model;
 }
 
-/** @throws Error for data that is no JSON, or of a newer version than this one knows */
+/** @throws Error for data that is not JSON, or of a newer version than this one knows */
 export function readEvent<T extends keyof EventData>(event: StoredEvent): RecordedEvent<T> {
   const data = upcast(event.type, event.schema_version, JSON.parse(event.data));
   return { ...event, data } as unknown as RecordedEvent<T>;
@@ -84,14 +84,14 @@ function apply<T extends keyof EventData>(
   const addInconsistency = (property: string, expected: unknown, found: unknown) =>
     model.inconsistencies.push({ where: model.cause, property, expected, found });
   if (!Object.hasOwn(FOLDS, event.type)) {
-    addInconsistency('type', 'a type that this version knows', event.type);
+    addInconsistency('type', 'a known event type', event.type);
     return;
   }
   const fold = FOLDS[event.type] as Fold<T>;
   try {
     fold(model, readEvent<T>(event), secrets);
   } catch (error) {
-    // Ciphertext that the key does not open, text that is no JSON, a time that is none: this event alone is broken.
+    // Ciphertext that the key cannot decrypt, invalid JSON, an invalid time: only this event is broken.
     addInconsistency('data', `data of ${event.type}`, error instanceof Error ? error.message : String(error));
   }
 }

@@ -20,7 +20,7 @@ afterAll(async () => {
 
 const TYPES = 'MATCH (e:PersonaEvent) WHERE e.stream_id IN $streams RETURN collect(DISTINCT e.type) AS types';
 
-test('lives in which everything happened are what their log says', async () => {
+test('histories with every type of event agree with their log', async () => {
   const history = await createCustomerHistory(graph, policy);
   const observed_at = new Date().toISOString();
   await updateDeviceTrustScore(graph, testHeader(), {
@@ -38,7 +38,7 @@ test('lives in which everything happened are what their log says', async () => {
 interface Damage {
   name: string;
   cypher: string;
-  /** What of it is to be found, as a part of the differences. */
+  /** The differences to be found, each in part. */
   found: (history: CustomerHistory) => Partial<Difference>[];
 }
 
@@ -56,7 +56,7 @@ const DAMAGES: Damage[] = [
     found: (history) => [{ where: customer(history), property: 'segment', expected: 'VIP', found: 'GOLD' }],
   },
   {
-    name: 'a property too much',
+    name: 'an extra property',
     cypher: 'MATCH (p:PaymentMethod {id: $methods[0]}) SET p.cvv = 123',
     found: (history) => [{ where: method(history, 0), property: 'cvv', expected: null, found: 123 }],
   },
@@ -114,7 +114,7 @@ const DAMAGES: Damage[] = [
       {
         where: method(history, 1),
         property: 'rule',
-        expected: 'disputed, exactly if one of its disputes stands',
+        expected: 'disputed if and only if one of its disputes is open or lost',
       },
       { where: method(history, 1), property: 'rule', found: 'default, active, proven, disputed' },
     ],
@@ -157,7 +157,7 @@ const DAMAGES: Damage[] = [
     name: 'a data key',
     cypher: 'MATCH (k:CustomerKey {customer_id: $customer_id}) DELETE k',
     found: (history) => [
-      { where: `CustomerKey/${history.customer_id}`, property: 'exists', found: 'there is none' },
+      { where: `CustomerKey/${history.customer_id}`, property: 'exists', found: 'no key exists' },
     ],
   },
   {
@@ -168,7 +168,7 @@ const DAMAGES: Damage[] = [
     ],
   },
   {
-    name: 'an attempt that nobody claimed',
+    name: 'an attempt without a claim',
     cypher: 'CREATE (:ChargeAttempt {key: $open, customer_id: $customer_id, state: "approved"})',
     found: (history) => [
       { where: `ChargeAttempt/${history.open}`, property: 'exists', expected: false, found: true },
@@ -188,25 +188,25 @@ const DAMAGES: Damage[] = [
     ],
   },
   {
-    name: 'an obligation that its attempts do not fit',
+    name: 'an obligation that contradicts its attempts',
     cypher: "MATCH (o:Obligation {payment_id: $paid}) SET o.state = 'exhausted'",
     found: (history) => [
       { where: `Obligation/${history.paid}`, property: 'state', expected: 'recovered', found: 'exhausted' },
       {
         where: `Obligation/${history.paid}`,
         property: 'rule',
-        expected: 'recovered, exactly if an attempt was approved',
+        expected: 'recovered if and only if an attempt was approved',
       },
     ],
   },
   {
-    name: 'an obligation that is closed while a charge is under way',
+    name: 'an obligation that is closed while a charge is in flight',
     cypher: "MATCH (o:Obligation {payment_id: $open}) SET o.state = 'exhausted', o.closed_at = datetime()",
     found: (history) => [
       {
         where: `Obligation/${history.open}`,
         property: 'rule',
-        expected: 'no closing unpaid while an outcome is not known',
+        expected: 'not closed unpaid while an attempt is unresolved',
       },
     ],
   },
@@ -236,12 +236,12 @@ const DAMAGES: Damage[] = [
     ],
   },
   {
-    name: 'an edge twice',
+    name: 'a duplicate edge',
     cypher: `MATCH (c:Customer {id: $customer_id})-[h:LOGGED_IN_FROM]->(d:Device {id: $device_id})
              CREATE (c)-[again:LOGGED_IN_FROM]->(d) SET again = properties(h)`,
     found: (history) => [
       {
-        where: `${customer(history)} -[LOGGED_IN_FROM]-> Device/${history.device_id} (again)`,
+        where: `${customer(history)} -[LOGGED_IN_FROM]-> Device/${history.device_id} (duplicate)`,
         property: 'exists',
         expected: false,
         found: true,
@@ -249,16 +249,16 @@ const DAMAGES: Damage[] = [
     ],
   },
   {
-    name: 'values out of their range',
+    name: 'values out of range',
     cypher: `MATCH (c:Customer {id: $customer_id}) SET c.ltv_minor = -1 WITH c
              MATCH (p:PaymentMethod {id: $methods[0]}) SET p.last_four = '42', p.expiry_month = 13`,
     found: (history) => [
-      { where: customer(history), property: 'ltv_minor', expected: 'a whole number from 0', found: -1 },
+      { where: customer(history), property: 'ltv_minor', expected: 'an integer of at least 0', found: -1 },
       { where: method(history, 0), property: 'last_four', expected: 'four digits', found: '42' },
       {
         where: method(history, 0),
         property: 'expiry_month',
-        expected: 'a whole number from 1 to 12',
+        expected: 'an integer from 1 to 12',
         found: 13,
       },
       { where: method(history, 0), property: 'expires_on', expected: 'the last day of the expiry month' },
@@ -266,7 +266,7 @@ const DAMAGES: Damage[] = [
   },
 ];
 
-test.each(DAMAGES)('$name is found and named', async ({ cypher, found }) => {
+test.each(DAMAGES)('$name is reported', async ({ cypher, found }) => {
   const history = await createCustomerHistory(graph, policy);
   await runCypher(graph, cypher, { ...history });
   const differences = await verifyCustomer(graph, history.customer_id);
@@ -274,6 +274,6 @@ test.each(DAMAGES)('$name is found and named', async ({ cypher, found }) => {
     expect(differences).toContainEqual(expect.objectContaining(difference));
 });
 
-test('a customer that neither the graph nor the log knows is said to be unknown', async () => {
+test('a customer unknown to the graph and the log is not found', async () => {
   await expect(verifyCustomer(graph, randomUUID())).rejects.toMatchObject({ type: 'customer_not_found' });
 });

@@ -1,6 +1,6 @@
 /**
- * Compares the graph with its log: the events are folded in memory, by a second telling of what each of them means,
- * and what comes out must be the graph (specification: graph, 'The event log').
+ * Compares the graph with its log: the events are folded in memory, by a second implementation of what each of them
+ * means, and the result must equal the graph (specification: graph, 'The event log').
  */
 
 import { PersonaError } from '../../domain/errors.ts';
@@ -18,17 +18,17 @@ export interface VerificationTotals {
   differences: number;
 }
 
-/** A stream that is written to again and again while it is read is given up after so many looks. */
+/** A stream that is written to while it is read is read at most this many times. */
 const MAX_ATTEMPTS = 20;
 const PAGE = 200;
-/** Streams that are read at the same time: enough to keep Neo4j busy. */
+/** Streams that are read concurrently: enough to keep Neo4j busy. */
 const CONCURRENCY = 4;
 
 /**
- * Compares all that a customer's stream tells of with the graph: the customer, wallet, obligations, attempts, addresses,
- * identifiers, profile and every edge, with every property; and checks the graph's invariants there.
- * @returns the differences; none: the graph is what its log says
- * @throws PersonaError customer_not_found, when neither graph nor log know the id; graph_unavailable
+ * Compares everything that a customer's stream describes with the graph: the customer, wallet, obligations, attempts,
+ * addresses, identifiers, profile and every edge, with every property; and checks the graph's invariants there.
+ * @returns the differences; none: the graph agrees with its log
+ * @throws PersonaError customer_not_found, if neither graph nor log knows the id; graph_unavailable
  */
 export async function verifyCustomer(graph: Graph, customerId: string): Promise<Difference[]> {
   const stream: Stream = { kind: 'customer', id: customerId };
@@ -39,9 +39,9 @@ export async function verifyCustomer(graph: Graph, customerId: string): Promise<
 }
 
 /**
- * The same for every customer and every device, and what belongs to nobody. Memory holds a few streams at a time,
- * however large the graph is.
- * @param options.onDifference hears of each difference as it is found
+ * The same for every customer and every device, and for orphans. Memory holds a few streams at a time, however large
+ * the graph is.
+ * @param options.onDifference called with each difference as it is found
  * @throws PersonaError graph_unavailable
  */
 export async function verifyAll(
@@ -77,7 +77,7 @@ export async function verifyStreams(graph: Graph, streams: readonly Stream[]): P
   return found;
 }
 
-/** Commands go on meanwhile: what was read counts only if no event came between the first read and the last. */
+/** Commands continue meanwhile: a reading counts only if no event was appended between its first and last query. */
 async function verifyStream(
   graph: Graph,
   stream: Stream,
@@ -88,7 +88,7 @@ async function verifyStream(
     const expected = replay(graph, stream, events, key);
     const live = await readLive(graph, stream, expected);
     if ((await readVersion(graph, stream)) !== version && attempt < MAX_ATTEMPTS) continue;
-    // Without the key nothing can be compared, and the one misfit says so.
+    // Without the key nothing can be compared, and the one inconsistency says so.
     const differences =
       typeof key === 'string' && events.length > 0
         ? []
@@ -97,7 +97,7 @@ async function verifyStream(
   }
 }
 
-// An index on two properties is used only where both are asked for: hence seq.
+// An index on two properties is used only if the statement names both: hence seq.
 const NEXT_STREAMS = `
   MATCH (e:PersonaEvent) WHERE e.stream_id > $after AND e.seq > 0
   WITH DISTINCT e.stream_id AS id, e.stream AS kind
@@ -117,7 +117,7 @@ async function* streamsOf(graph: Graph): AsyncGenerator<Stream[]> {
   }
 }
 
-// What hangs at a customer is compared with that customer's log; this is what hangs at none.
+// Nodes that belong to a customer are compared with that customer's log; these belong to none.
 const ORPHANS = `
   MATCH (n:PaymentMethod|Address|DigitalIdentifier|BehavioralProfile|Obligation)
   WHERE NOT EXISTS { (:Customer)-->(n) }

@@ -32,8 +32,8 @@ const LINKED_DEVICE = `
   RETURN d.id AS device_id`;
 
 /**
- * Puts a payment method into a customer's wallet, `unverified` until the gateway has it. The same token again is a use
- * of the same method; a removed or inactive one comes back under its old id.
+ * Adds a payment method to a customer's wallet, `unverified` until the gateway has it. The same token again is a use of
+ * the same method; a removed or inactive one is added again under its old id.
  * @throws PersonaError customer_not_found, customer_suspended (a customer's own request), device_not_found (not one of
  * this customer's), token_belongs_to_other_customer
  */

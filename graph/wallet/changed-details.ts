@@ -3,7 +3,7 @@ import { expiresOn } from '../../domain/payment-method.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { MethodDetails, WalletMethod } from './wallet.ts';
 
-/** What `known` has and the graph does not have, or has differently; `undefined`: nothing. */
+/** The details in `known` that the graph lacks or has differently; `undefined`: none. */
 export function changedDetails(
   method: Readonly<WalletMethod>,
   known: ReportedDetails,

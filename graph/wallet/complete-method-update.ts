@@ -5,11 +5,12 @@ import type { Graph } from '../graph.ts';
 import { openWallet } from './wallet.ts';
 
 /**
- * Ends a change that was taken on: the gateway is not asked for the date again, and the consent that came with the date
- * counts from now on. A later wish for another date stays as it is.
+ * Completes an accepted change: the expiry is not sent to the gateway again, and the consent that was given with it
+ * takes effect. A later request for another expiry is left unchanged.
  *
- * @param settled.expiry - the date that the gateway has, or will not take: `YYYY-MM`
- * @param settled.taken - it has it. No part of what a repeat is compared by: a repeated reading gives the first answer
+ * @param outcome.expiry - the expiry that the gateway has, or has rejected: `YYYY-MM`
+ * @param outcome.taken - whether the gateway has it. Not part of the body by which a repeat is compared: a repeated
+ *   reading returns the first result
  * @throws PersonaError customer_not_found, payment_method_not_found
  */
 export async function completeMethodUpdate(
@@ -24,7 +25,7 @@ export async function completeMethodUpdate(
     const wallet = await openWallet(tx, customer_id);
     const { expiry_wanted, consent_wanted, ...method } = wallet.find(payment_method_id);
     if (expiry_wanted !== outcome.expiry) return;
-    // Revoked by the network since, it returns by the customer's own consent alone.
+    // If the network has revoked the consent since, only the customer's own consent restores it.
     const isConsentDue = consent_wanted !== null && method.proven && mayConsent(method, consent_wanted);
     if (outcome.taken && isConsentDue)
       wallet.setConsent(payment_method_id, true, consent_wanted, tx.header.occurredAt);

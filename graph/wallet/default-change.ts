@@ -1,6 +1,6 @@
 import type { EventData } from '../../domain/events.ts';
 
-/** The methods that look different after a change of the default. */
+/** The methods that a change of the default affects. */
 export function affectedMethods({
   payment_method_id,
   previous_payment_method_id,

@@ -16,21 +16,21 @@ interface MethodRef {
   expected_version?: number;
 }
 
-/** `changed`: false, it was so already, and no event was written. `version` is the customer's. */
+/** `changed`: false if the value was already set; then no event was written. `version` is the customer's. */
 export interface EditedPaymentMethod {
   changed: boolean;
   version: number;
 }
 
-// Without the event's own time nobody could tell which of two observations is the newer one.
+// Only the event's own time shows which of two observations is newer.
 const STATUS_SET_AT = `
   MATCH (e:PersonaEvent {stream_id: $customer_id, seq: $seq})
   RETURN e.occurred_at AS occurred_at`;
 
 /**
- * @param input.reason - whose wish or which rule; it stands in the event
- * @param input.observed_at - RFC 3339; an observation that is older than what set the status changes nothing. Absent: a
- * decision, which counts whenever it comes
+ * @param input.reason - who requested it, or which rule; recorded in the event
+ * @param input.observed_at - RFC 3339; an observation older than the event that set the status changes nothing. Absent:
+ * a decision, which always counts
  * @throws PersonaError customer_not_found, payment_method_not_found, illegal_transition, stale_version
  */
 export async function updatePaymentMethodStatus(
@@ -51,7 +51,7 @@ export async function updatePaymentMethodStatus(
 }
 
 /**
- * @param input.by - who wishes it; a suspended customer may not
+ * @param input.by - who requests it; a suspended customer may not
  * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, illegal_transition (it is not
  * active, or not proven to be the customer's)
  */
@@ -84,10 +84,10 @@ export async function setOffSessionConsent(
 }
 
 /**
- * Takes a method out of its customer's wallet: lists omit it from now on, and the same token brings it back under its
- * id. It is detached at the gateway by whoever asks for this.
- * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found (also
- * when it was removed before), stale_version
+ * Removes a method from its customer's wallet: lists omit it from now on, and adding the same token again restores it
+ * under its id. The caller detaches it at the gateway.
+ * @throws PersonaError customer_not_found, customer_suspended (a customer's own request), payment_method_not_found
+ * (also if it was removed before), stale_version
  */
 export async function removePaymentMethod(
   graph: Graph,

@@ -52,20 +52,23 @@ const setStatus = (cardRef: CardRef, status: PaymentMethodStatus) =>
   updatePaymentMethodStatus(graph, testHeader(), { ...cardRef, status, reason: 'test' });
 
 test.each([
-  ['another date', { expiry_month: 5, expiry_year: 2060 }, 'active'],
-  ['another number', { last_four: '4321' }, 'active'],
-  ['another fingerprint', { instrument_fingerprint: 'fp_2' }, 'active'],
-  ['nothing but a country that is known now', { country: 'DE', funding: 'credit' }, 'failed'],
-  ['a date that has passed', { expiry_month: 5, expiry_year: 2020 }, 'expired'],
-])('a card that has failed, and has %s', async (_, found, payment_method_status) => {
-  const cardRef = await newCard();
-  await setStatus(cardRef, 'failed');
-  expect(await follow(cardRef, found)).toEqual({ change: 'updated', payment_method_status });
-  expect(await readMethod(cardRef)).toMatchObject({ ...found, status: payment_method_status });
-});
+  ['a new expiry', { expiry_month: 5, expiry_year: 2060 }, 'active'],
+  ['a new number', { last_four: '4321' }, 'active'],
+  ['a new fingerprint', { instrument_fingerprint: 'fp_2' }, 'active'],
+  ['only a country that was unknown', { country: 'DE', funding: 'credit' }, 'failed'],
+  ['an expiry in the past', { expiry_month: 5, expiry_year: 2020 }, 'expired'],
+])(
+  'a failed card that has %s at the gateway gets the status that follows',
+  async (_, found, payment_method_status) => {
+    const cardRef = await newCard();
+    await setStatus(cardRef, 'failed');
+    expect(await follow(cardRef, found)).toEqual({ change: 'updated', payment_method_status });
+    expect(await readMethod(cardRef)).toMatchObject({ ...found, status: payment_method_status });
+  },
+);
 
 test.each(['inactive', 'compromised'] as const)(
-  'a card that is %s stays so, whatever is new of it',
+  'a card that is %s stays so, whatever its new details',
   async (status) => {
     const cardRef = await newCard();
     await setStatus(cardRef, status);
@@ -76,7 +79,7 @@ test.each(['inactive', 'compromised'] as const)(
   },
 );
 
-test('the customer need not be active: what the gateway has is a fact', async () => {
+test('the details of a suspended customer’s card are updated as well', async () => {
   const cardRef = await newCard();
   const { customer_id } = cardRef;
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
@@ -84,18 +87,25 @@ test('the customer need not be active: what the gateway has is a fact', async ()
 });
 
 test.each([
-  ['nobody', undefined, undefined],
+  ['no customer', undefined, undefined],
   ['another customer', 'cus_other', 'token_belongs_to_other_customer'],
-])('a card that is attached to %s is gone, for good', async (_, holder, refused) => {
-  const cardRef = await newCard();
-  const expected = { change: 'removed', ...(refused && { refused }) };
-  expect(await follow(cardRef, { ...attachedTo(holder), last_four: '9999' })).toEqual(expected);
-  expect(await readMethod(cardRef)).toMatchObject({ status: 'inactive', last_four: null, is_default: false });
-  expect(await follow(cardRef, { last_four: '1111' })).toEqual({ change: 'none' });
-  expect(await readMethod(cardRef)).toMatchObject({ last_four: null });
-});
+])(
+  'a card that is attached to %s is removed, and later updates change nothing',
+  async (_, holder, refused) => {
+    const cardRef = await newCard();
+    const expected = { change: 'removed', ...(refused && { refused }) };
+    expect(await follow(cardRef, { ...attachedTo(holder), last_four: '9999' })).toEqual(expected);
+    expect(await readMethod(cardRef)).toMatchObject({
+      status: 'inactive',
+      last_four: null,
+      is_default: false,
+    });
+    expect(await follow(cardRef, { last_four: '1111' })).toEqual({ change: 'none' });
+    expect(await readMethod(cardRef)).toMatchObject({ last_four: null });
+  },
+);
 
-test('what its customer has removed, and what is nobody’s, is left alone', async () => {
+test('a method that its customer has removed, or that is not the customer’s, is left unchanged', async () => {
   const cardRef = await newCard();
   await removePaymentMethod(graph, testHeader(), { ...cardRef, by: 'customer' });
   const before = await readMethod(cardRef);
@@ -106,7 +116,7 @@ test('what its customer has removed, and what is nobody’s, is left alone', asy
   expect(await follow({ ...cardRef, customer_id }, { last_four: '4321' })).toEqual({ change: 'none' });
 });
 
-test('one that is being verified is left to its verification', async () => {
+test('a method that is being verified is left to its verification', async () => {
   const request = onboardingRequest({ payment_method_details: { type: 'card', token: randomToken() } });
   const { customer_id, payment_method_id = '' } = await onboard(graph, testHeader(), { request, policy });
   const fresh = { customer_id, payment_method_id };
@@ -125,7 +135,7 @@ test('one that is being verified is left to its verification', async () => {
     expect(await follow(waiting, attachedTo(holder))).toEqual(untouched);
 });
 
-test('a repeated reading gives the first answer, though it has found something else by now', async () => {
+test('a repeated reading returns the first result, although it has found something else', async () => {
   const cardRef = await newCard();
   const header = testHeader();
   const first = await follow(cardRef, { last_four: '1000' }, header);

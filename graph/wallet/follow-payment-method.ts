@@ -9,19 +9,19 @@ import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 
 export interface FollowedMethod {
   change: 'none' | 'updated' | 'removed';
-  /** `undefined`: the customer has it no more, or never had. */
+  /** `undefined`: the customer no longer has it, or never had it. */
   payment_method_status?: PaymentMethodStatus;
-  /** It is another customer's at the gateway: counted where such are. */
+  /** It belongs to another customer at the gateway; the caller counts such refusals. */
   refused?: MethodRefusal;
 }
 
 /**
- * Brings a method to what the gateway has read of it by now. One that is attached to nobody there can be charged no
- * more, and one that is attached to another customer is not this one's: each is taken out of the wallet, and nothing of
- * the stranger's is written. A method that is still being verified is left to that.
+ * Updates a method to its current state at the gateway. One that is attached to no customer there can no longer be
+ * charged, and one that is attached to another customer does not belong to this one: both are removed from the wallet,
+ * and nothing of the other customer's is written. A method that is still being verified is left to its verification.
  *
- * @param found - as read at the gateway; no part of what a repeat is compared by, so that a repeated reading, which may
- *   have found something newer, gives the first answer
+ * @param found - as read at the gateway; not part of the body by which a repeat is compared, so that a repeated
+ *   reading, which may have found something newer, returns the first result
  * @throws PersonaError customer_not_found
  */
 export async function followPaymentMethod(

@@ -2,13 +2,13 @@ import { RECEIVED, receiptOf } from '../gateway-events.ts';
 import type { Graph } from '../graph.ts';
 import { tokenHashes } from './token-hash.ts';
 
-/** What the graph knows of a payment method that the gateway speaks of. */
+/** What the graph knows of a payment method that a gateway update names. */
 export interface KnownMethod {
   customer_id: string;
   payment_method_id: string;
-  /** Taken out of the wallet: nothing is owed to it any more. */
+  /** Removed from the wallet: updates no longer apply to it. */
   removed: boolean;
-  /** Was this event taken before? */
+  /** Whether this event was processed before. */
   received: boolean;
 }
 
@@ -18,7 +18,7 @@ const FIND_METHOD = `
   RETURN c.id AS customer_id, p.id AS payment_method_id, p.removed_at IS NOT NULL AS removed, ${RECEIVED} AS received
   LIMIT 1`;
 
-/** `undefined`: no customer of Persona's holds it. */
+/** `undefined`: no customer holds it. */
 export async function findKnownMethod(
   graph: Graph,
   update: { event_id: string; token: string },

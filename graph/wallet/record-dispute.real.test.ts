@@ -30,7 +30,7 @@ afterAll(() => verifyAndClose(graph));
 
 const fingerprint = () => `fp_${randomUUID()}`;
 
-/** Two cards, each another one; the second was used last, and the first is the default. */
+/** Two different cards; the second was used last, and the first is the default. */
 async function newCustomer(cardFingerprint = fingerprint()) {
   const wallet = await customerWithCards(graph, policy, {
     cards: 2,
@@ -44,7 +44,7 @@ const methodOf = async ({ customer_id }: { customer_id: string }, id: string) =>
   const found = (await readWallet(graph, customer_id)).find(
     (candidate) => candidate.payment_method_id === id,
   );
-  if (!found) throw new Error(`${id} is not there`);
+  if (!found) throw new Error(`payment method ${id} not found`);
   return found;
 };
 
@@ -63,13 +63,13 @@ async function disputeOn(
   };
 }
 
-/** Writes it down for everybody whom it concerns, as the gateway's follower does. */
+/** Records it for every holder of the card, as the process that follows the gateway does. */
 async function record(dispute: GatewayDispute) {
   const holders = await findCardHolders(graph, dispute);
   return Promise.all(holders.map((holder) => recordDispute(graph, testHeader(), { holder, dispute })));
 }
 
-test('takes the default away in the same transaction; a repeat of it and an older state change nothing more', async () => {
+test('a dispute takes the default away in the same transaction; a repeat or an older state changes nothing more', async () => {
   const owner = await newCustomer();
   const dispute = await disputeOn(owner, owner.first);
   expect(await record(dispute)).toEqual([{ changed: true, suspected: [], ended: [] }]);
@@ -84,7 +84,7 @@ test('takes the default away in the same transaction; a repeat of it and an olde
   expect(await methodOf(owner, owner.first)).toMatchObject({ disputed: false, is_default: false });
 });
 
-test('leaves a customer without another card without a default, and gives it back when it is over', async () => {
+test('a dispute on the only card leaves no default, and restores it when it is over', async () => {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
   const [onlyMethod = ''] = methods;
   const dispute = await disputeOn({ customer_id }, onlyMethod);
@@ -94,7 +94,7 @@ test('leaves a customer without another card without a default, and gives it bac
   expect(await methodOf({ customer_id }, onlyMethod)).toMatchObject({ is_default: true });
 });
 
-test('is refused as the default, whoever is quicker', async () => {
+test('a disputed card is refused as the default, whichever of two concurrent commands is first', async () => {
   for (let round = 0; round < 5; round++) {
     const owner = await newCustomer();
     const { customer_id, second } = owner;
@@ -114,7 +114,7 @@ test('is refused as the default, whoever is quicker', async () => {
   }
 });
 
-test('forbids the claim and is no alternative, until it is over', async () => {
+test('a disputed card cannot be claimed and is no alternative, until the dispute is over', async () => {
   const owner = await newCustomer();
   const { customer_id, first, second } = owner;
   const failure = failureOf({ ...owner, methods: [first] });
@@ -138,7 +138,7 @@ test('forbids the claim and is no alternative, until it is over', async () => {
   expect(await claimAttempt(graph, testHeader(), claim)).toMatchObject({ result: 'claimed' });
 });
 
-describe('the card behind it', () => {
+describe('the disputed card', () => {
   test('is disputed under each token that its customer has, and under one that is added meanwhile', async () => {
     const cardFingerprint = fingerprint();
     const { customer_id, methods } = await customerWithCards(graph, policy, {
@@ -166,7 +166,7 @@ describe('the card behind it', () => {
       expect(await methodOf({ customer_id }, id)).toMatchObject({ disputed: false });
   });
 
-  test('was charged under a token that no wallet has: it is the customer’s own token of that card', async () => {
+  test('is found under the customer’s own token if it was charged under a token that no wallet has', async () => {
     const owner = await newCustomer();
     const dispute = await disputeOn(owner, owner.first, {
       token: randomToken(),
@@ -177,7 +177,7 @@ describe('the card behind it', () => {
     expect(await methodOf(owner, owner.second)).toMatchObject({ disputed: false });
   });
 
-  test('is another customer’s, too: only known fraud concerns them, and nothing else of theirs changes', async () => {
+  test('is changed at another customer only by known fraud', async () => {
     const owner = await newCustomer();
     const other = await newCustomer(owner.cardFingerprint);
     const dispute = await disputeOn(owner, owner.first, { instrument_fingerprint: owner.cardFingerprint });
@@ -189,7 +189,7 @@ describe('the card behind it', () => {
     expect(await methodOf(other, other.second)).toMatchObject({ status: 'active', is_default: true });
   });
 
-  test('has another number since: the token stays disputed, and the new number is not compromised', async () => {
+  test('may have another number since: the token stays disputed, and the new number is not compromised', async () => {
     const owner = await newCustomer();
     const { customer_id, first, cardFingerprint } = owner;
     await updatePaymentMethod(graph, testHeader(), {
@@ -203,7 +203,7 @@ describe('the card behind it', () => {
 });
 
 describe('known fraud', () => {
-  test('compromises a card that was removed, and it stays so when its customer adds it again', async () => {
+  test('compromises a removed card, which stays so when its customer adds it again', async () => {
     const owner = await newCustomer();
     const { customer_id, first } = owner;
     const dispute = await disputeOn(owner, first, { state: 'early_warning', reason: 'misc' });
@@ -215,7 +215,7 @@ describe('known fraud', () => {
     expect(await methodOf(owner, first)).toMatchObject({ status: 'compromised' });
   });
 
-  test('ends what was to be paid with the card: nothing is claimed on any card, whether or not its run hears of it', async () => {
+  test('ends the recoveries to be paid with the card: they claim no card, whether or not their runs are signalled', async () => {
     const owner = await newCustomer();
     const { customer_id, first, second } = owner;
     const failure = failureOf({ ...owner, methods: [first] });
@@ -234,14 +234,14 @@ describe('known fraud', () => {
     });
     expect(await getObligation(graph, otherFailure.payment_id)).not.toHaveProperty('fraud_known');
 
-    // The same once more, lost, teaches nothing that was not known.
+    // The same dispute, later lost, adds nothing new.
     expect(await record({ ...dispute, state: 'lost' })).toEqual([
       { changed: true, suspected: [], ended: [] },
     ]);
     expect(await readWallet(graph, customer_id)).toHaveLength(2);
   });
 
-  test('is none where the bank has decided otherwise before anybody read of it', async () => {
+  test('does not apply if the bank had decided otherwise before the dispute was read', async () => {
     const owner = await newCustomer();
     await record(await disputeOn(owner, owner.first, { reason: 'fraudulent', state: 'won' }));
     expect(await methodOf(owner, owner.first)).toMatchObject({
@@ -252,7 +252,7 @@ describe('known fraud', () => {
   });
 });
 
-test('what the gateway says of the card afterwards leaves it disputed', async () => {
+test('new details from the gateway leave the card disputed', async () => {
   const owner = await newCustomer();
   const { customer_id, first } = owner;
   await record(await disputeOn(owner, first));

@@ -6,16 +6,16 @@ import type { Graph, Reader } from '../graph.ts';
 import { tokenHashes } from './token-hash.ts';
 import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 
-/** A customer whose wallet has, or had, the card that was charged. */
+/** A customer whose wallet has, or had, the charged card. */
 export interface CardHolder {
   customer_id: string;
-  /** The contested charge was theirs: they hold the very token, or are the gateway's customer who was charged. */
+  /** The disputed charge was theirs: they hold the charged token, or are the gateway's customer who was charged. */
   charged: boolean;
   /** The method whose token was charged. */
   payment_method_id: string | null;
 }
 
-// No row begins at a property that is null.
+// A property that is null matches no row.
 const HOLDERS = `
   CALL () {
     UNWIND $token_hashes AS token_hash
@@ -29,7 +29,7 @@ const HOLDERS = `
   RETURN customer_id, max(toInteger(charged)) = 1 AS charged, head(collect(payment_method_id)) AS payment_method_id
   ORDER BY charged DESC, customer_id`;
 
-/** Who holds the card of a contested charge, those who were charged first; empty if it is in no wallet here. */
+/** The holders of a disputed charge's card, charged customers first; empty if the card is in no wallet. */
 export async function findCardHolders(graph: Graph, dispute: GatewayDispute): Promise<CardHolder[]> {
   const { token, instrument_fingerprint = null, gateway_customer_ref = null } = dispute;
   return (graph satisfies Reader).read<CardHolder>(HOLDERS, {
@@ -40,20 +40,20 @@ export async function findCardHolders(graph: Graph, dispute: GatewayDispute): Pr
 }
 
 export interface RecordedDispute {
-  /** Nothing of it was known before. */
+  /** Whether anything about it was new. */
   changed: boolean;
-  /** Methods of which this dispute says for the first time that the bank knows of fraud. */
+  /** Methods for which this dispute reports known fraud for the first time. */
   suspected: string[];
   /** The customer's recoveries that this ends. */
   ended: string[];
 }
 
 /**
- * Writes down how a dispute of a charge stands, or an early warning of fraud, for every token of the card in one
- * customer's wallet: what stands takes the default away, and known fraud compromises the card and ends the recoveries
- * that were to be paid with it. Of a customer who was not charged themselves only the fraud matters.
+ * Records the state of a charge's dispute, or an early fraud warning, for every token of the card in one customer's
+ * wallet: an open or lost dispute takes the default away, and known fraud compromises the card and ends the recoveries
+ * that were to be paid with it. For a customer who was not charged themselves only the fraud is applied.
  *
- * @param input.dispute as read at the gateway; no part of what a repeat is compared by
+ * @param input.dispute as read at the gateway; not part of the body by which a repeat is compared
  * @throws PersonaError customer_not_found
  */
 export function recordDispute(
@@ -82,7 +82,7 @@ export function recordDispute(
       if (wallet.dispute(payment_method_id, { dispute_ref, reason, state })) changed = true;
     }
     if (!isNewFraud) return { changed, suspected: [], ended: [] };
-    // A token whose number was replaced since then is another card by now.
+    // A token whose number has been replaced since is another card.
     const sameCard = cardMethods.filter(
       ({ instrument_fingerprint: fingerprint }) =>
         fingerprint === null || cardFingerprint === null || fingerprint === cardFingerprint,
@@ -97,7 +97,7 @@ export function recordDispute(
   });
 }
 
-/** Known fraud is learnt once from each dispute: what is decided about the card afterwards stands. */
+/** Each dispute establishes known fraud once: what is decided about the card afterwards remains in effect. */
 function isNewlyKnownFraud(
   { charged }: CardHolder,
   cardMethods: readonly Readonly<WalletMethod>[],
@@ -116,7 +116,7 @@ const OBLIGATIONS = `
     })
   RETURN o.payment_id AS payment_id ORDER BY payment_id`;
 
-/** Marked in this transaction: nothing is claimed for them any more, whether or not their runs get the signal. */
+/** Marked in this transaction: nothing is claimed for them any more, whether or not their runs are signalled. */
 async function markFraudKnown(tx: CommandTx, customer_id: string, methods: string[]): Promise<string[]> {
   const rows = await tx.read<{ payment_id: string }>(OBLIGATIONS, { customer_id, methods });
   for (const { payment_id: id } of rows) {
@@ -126,7 +126,7 @@ async function markFraudKnown(tx: CommandTx, customer_id: string, methods: strin
   return rows.map(({ payment_id }) => payment_id);
 }
 
-/** A card whose charges are contested is so under each of its tokens, also under one that is added meanwhile. */
+/** A card with a disputed charge is disputed under each of its tokens, including one that is added meanwhile. */
 export function inheritDisputes(
   wallet: Wallet,
   paymentMethodId: string,

@@ -12,8 +12,8 @@ export interface PaymentMethodUse {
 }
 
 /**
- * Counts a use of a method, at the command's `occurredAt`. A use that is older than the last known one counts, and moves
- * `last_used` not back.
+ * Counts a use of a method, at the command's `occurredAt`. A use older than the last known one counts, but does not
+ * move `last_used` back.
  * @throws PersonaError customer_not_found, payment_method_not_found, device_not_found (not one of this customer's)
  */
 export async function recordPaymentMethodUse(

@@ -1,4 +1,4 @@
-/** What the gateway says of a new method, as it is written down. */
+/** How the gateway's result for a new method is recorded. */
 
 import { expect, test } from 'vitest';
 import type { AttachAnswer } from '../../domain/ports.ts';
@@ -12,7 +12,7 @@ import { attachedAnswer, walletCommands } from './wallet-fixtures.ts';
 
 const { graph, newCustomer, add, verify, active, setStatus, defaultOf } = await walletCommands();
 
-test('takes the gateway’s details and reference, and makes the first method the default', async () => {
+test('a verification stores the gateway’s details and reference, and makes the first method the default', async () => {
   const id = await newCustomer();
   const { payment_method_id } = await add(id, {
     brand: 'mc',
@@ -36,7 +36,7 @@ test('takes the gateway’s details and reference, and makes the first method th
         expiry_year: 2031,
         funding: 'credit',
         country: 'US',
-        instrument_fingerprint: 'plastic-1',
+        instrument_fingerprint: 'card-1',
       },
     },
   });
@@ -58,32 +58,35 @@ test('takes the gateway’s details and reference, and makes the first method th
       expires_on: '2031-12-31',
       funding: 'credit',
       country: 'US',
-      instrument_fingerprint: 'plastic-1',
+      instrument_fingerprint: 'card-1',
     },
   });
 });
 
-// By its type the gateway is told what it is to charge.
+// The type decides how the gateway is asked to charge the method.
 test.each([
   ['card', 'bank_account', 'bank_account'],
   ['bank_account', 'card', 'card'],
   ['card', 'digital_wallet', 'digital_wallet'],
   ['digital_wallet', 'card', 'digital_wallet'],
   ['digital_wallet', 'bank_account', 'bank_account'],
-] as const)('what came as %s and is %s to the gateway is a %s', async (type, known, expected) => {
-  const id = await newCustomer();
-  const { payment_method_id } = await add(id, { type });
-  await verify(id, payment_method_id, {
-    result: 'attached',
-    method: { token: randomToken(), type: known },
-  });
-  expect(await getPaymentMethod(graph, { customer_id: id, payment_method_id })).toMatchObject({
-    type: expected,
-  });
-  expect(await verifyCustomer(graph, id)).toEqual([]);
-});
+] as const)(
+  'a method added as %s that is a %s at the gateway becomes a %s',
+  async (type, known, expected) => {
+    const id = await newCustomer();
+    const { payment_method_id } = await add(id, { type });
+    await verify(id, payment_method_id, {
+      result: 'attached',
+      method: { token: randomToken(), type: known },
+    });
+    expect(await getPaymentMethod(graph, { customer_id: id, payment_method_id })).toMatchObject({
+      type: expected,
+    });
+    expect(await verifyCustomer(graph, id)).toEqual([]);
+  },
+);
 
-test('a second card does not push out the first', async () => {
+test('a second card does not replace the first as the default', async () => {
   const id = await newCustomer();
   const first = await active(id);
   await active(id);
@@ -106,7 +109,7 @@ test('a refused method fails, an expired one expires, and neither is the default
   expect(await defaultOf(id)).toEqual([]);
 });
 
-test('takes the token that the gateway gave it; the old one is free again', async () => {
+test('a method takes the token that the gateway assigned; the old token becomes available again', async () => {
   const [first, second] = [await newCustomer(), await newCustomer()];
   const [alias, own] = [randomToken(), randomToken()];
   const { payment_method_id } = await add(first, { token: alias });
@@ -123,7 +126,7 @@ test('takes the token that the gateway gave it; the old one is free again', asyn
   expect(await verifyCustomer(graph, first)).toEqual([]);
 });
 
-test('never links a token that another customer has', async () => {
+test('a token that another customer has is never linked', async () => {
   const [owner, otherCustomer] = [await newCustomer(), await newCustomer()];
   const own = randomToken();
   await add(owner, { token: own });
@@ -136,7 +139,7 @@ test('never links a token that another customer has', async () => {
   expect(await verifyCustomer(graph, otherCustomer)).toEqual([]);
 });
 
-test('of twenty customers to whom the gateway gives one token at once, one has it', async () => {
+test('of twenty customers to whom the gateway assigns one token concurrently, one gets it', async () => {
   const own = randomToken();
   const verified = await Promise.all(
     Array.from({ length: 20 }, async () => {
@@ -149,7 +152,7 @@ test('of twenty customers to whom the gateway gives one token at once, one has i
   expect(verified.filter((result) => result.refused !== undefined)).toHaveLength(19);
 });
 
-test('puts a method aside that the gateway says is another one of the same customer', async () => {
+test('a method that is another method of the same customer at the gateway becomes inactive', async () => {
   const id = await newCustomer();
   const own = randomToken();
   const first = await active(id, { token: own });
@@ -159,7 +162,7 @@ test('puts a method aside that the gateway says is another one of the same custo
   expect(again.refused).toBeUndefined();
 });
 
-test('comes too late for a method that was put aside meanwhile', async () => {
+test('a refusal by the gateway is too late for a method that became inactive meanwhile', async () => {
   const id = await newCustomer();
   const { payment_method_id } = await add(id);
   await setStatus(id, payment_method_id, 'inactive');
@@ -167,7 +170,7 @@ test('comes too late for a method that was put aside meanwhile', async () => {
   expect(await verify(id, payment_method_id, refused)).toMatchObject({ payment_method_status: 'inactive' });
 });
 
-/** What another verification writes down of whom the customer is at the gateway. */
+/** A verification of another method under this reference at the gateway. */
 async function attachAs(customer_id: string, gateway_customer_ref: string, instead_of?: string) {
   const { payment_method_id } = await add(customer_id);
   const reference = { gateway_customer_ref, instead_of };
@@ -178,7 +181,7 @@ const referenceOf = async (customer_id: string) =>
   (await getGatewayCustomer(graph, { customer_id })).gateway_customer_ref;
 
 test.each(['failed', 'inactive'] as const)(
-  'comes too late for a method that became %s while the gateway was asked',
+  'a success at the gateway is too late for a method that became %s meanwhile',
   async (status) => {
     const id = await newCustomer();
     const { payment_method_id } = await add(id);
@@ -192,7 +195,7 @@ test.each(['failed', 'inactive'] as const)(
   },
 );
 
-test('replaces a reference only by one that was made instead of it', async () => {
+test('a reference is replaced only by one that was created in its place', async () => {
   const id = await newCustomer({ gateway_customer_ref: 'cus_named' });
   await attachAs(id, 'cus_other');
   await attachAs(id, 'cus_other', 'cus_older');
@@ -201,7 +204,7 @@ test('replaces a reference only by one that was made instead of it', async () =>
   expect(await referenceOf(id)).toBe('cus_made');
 });
 
-test('a method that was attached to who the customer is not, as it turned out meanwhile, is no method to charge', async () => {
+test('a method attached to a reference that is no longer the customer’s cannot be charged', async () => {
   const id = await newCustomer({ gateway_customer_ref: 'cus_named' });
   const refused = { payment_method_status: 'failed', refused: 'token_belongs_to_other_customer' };
   expect(await attachAs(id, 'cus_made')).toMatchObject({ ...refused, is_default: false });
@@ -213,7 +216,7 @@ test('a method that was attached to who the customer is not, as it turned out me
   expect(await attachAs(id, 'cus_new', 'cus_named')).toMatchObject({ payment_method_status: 'active' });
 });
 
-test('keeps the reference while a charge is looked for among its payments', async () => {
+test('a reference is not replaced while a charge is searched among its payments', async () => {
   const { customer_id, record } = await claimedObligation(graph, readPolicy());
   const named = `cus_${customer_id}`;
   for (const outcome of [undefined, { result: 'unknown', reason: 'timeout' } as const]) {

@@ -18,9 +18,9 @@ import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 export interface Verification {
   customer_id: string;
   payment_method_id: string;
-  /** Whom the method was attached to at the gateway, or was to be. */
+  /** The gateway's customer to whom the method was attached, or was to be. */
   gateway_customer_ref?: string;
-  /** The reference that turned out to be nobody's there, or another customer's, and that this one replaces. */
+  /** The reference that this one replaces, because it turned out to be unknown there, or another customer's. */
   instead_of?: string;
   answer: AttachAnswer;
 }
@@ -37,8 +37,9 @@ export interface VerifiedPaymentMethod {
 }
 
 /**
- * What the gateway said about a new method: the customer's reference there, the card's details and token (the gateway's
- * win: `pm_card_visa` becomes a method of its own when it is attached), the status, and the default if there is none yet.
+ * Records the gateway's result for a new method: the customer's reference there, the card's details and token (the
+ * gateway's take precedence: `pm_card_visa` becomes a separate method when it is attached), the status, and the default
+ * if there is none yet.
  * @throws PersonaError customer_not_found, payment_method_not_found, charge_in_doubt
  */
 export async function recordVerification(
@@ -60,7 +61,7 @@ export async function recordVerification(
     const method = wallet.find(payment_method_id);
     const reference = await recordReference(tx, customer, input);
     const answer = checkedAnswer(input, reference);
-    // A token that is the method's own already, or that another method has, is not written.
+    // A token that this method, or another one, already has is not written.
     const otherHolder =
       holder !== undefined && holder.payment_method_id !== payment_method_id ? holder : undefined;
     if (answer.result === 'attached' && otherHolder === undefined) {
@@ -72,7 +73,7 @@ export async function recordVerification(
         }),
       };
       if (Object.keys(changes).length > 0) wallet.update(payment_method_id, changes);
-      // Whatever differed before: this is what the gateway has now.
+      // An earlier mismatch is resolved: these are the gateway's details.
       wallet.setMismatch(payment_method_id, null);
       inheritDisputes(wallet, payment_method_id, answer.method.instrument_fingerprint);
     }
@@ -86,7 +87,7 @@ export async function recordVerification(
     const isSuspected =
       gatewayVerdict.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
     const { status, reason, refused } = isSuspected ? SUSPECTED : gatewayVerdict;
-    // A method that was suspected, compromised or put aside meanwhile stays so: the gateway's word came too late.
+    // A method that failed, was compromised or became inactive meanwhile stays so: the gateway's result is too late.
     const isLate = status === 'active' && method.status !== 'unverified';
     if (!isLate && transition(method.status, status) === 'legal')
       wallet.changeStatus(payment_method_id, status, reason);
@@ -108,7 +109,7 @@ const HAS_UNRESOLVED = `
     MATCH (a:ChargeAttempt {customer_id: $customer_id}) WHERE a.state IN $unresolved
   } AS unresolved`;
 
-/** What is attached to anybody but the customer cannot be charged for it: another reference was written meanwhile. */
+/** A method attached to another reference than the customer's, which was written meanwhile, cannot be charged. */
 function checkedAnswer(
   { answer, gateway_customer_ref: holder }: Verification,
   reference?: string,
@@ -118,8 +119,8 @@ function checkedAnswer(
 }
 
 /**
- * Writes who the customer is at the gateway: if nobody knew, or if what was known is no longer to be used.
- * @returns who that is from now on
+ * Writes the customer's reference at the gateway, if none was known or the known one must no longer be used.
+ * @returns the reference from now on
  */
 async function recordReference(
   tx: CommandTx,
@@ -130,7 +131,8 @@ async function recordReference(
   if (reference === undefined || reference === known) return known;
   if (known !== undefined) {
     if (known !== instead_of) return known;
-    // A charge whose answer was lost is looked for among its customer's payments: who that is must stay until it is found.
+    // A charge whose response was lost is searched among the payments of its gateway customer: until it is resolved the
+    // reference must not change.
     const [row] = await tx.run<{ unresolved: boolean }>(HAS_UNRESOLVED, {
       customer_id: id,
       unresolved: UNRESOLVED,
@@ -159,14 +161,14 @@ interface Verdict {
   refused?: MethodRefusal;
 }
 
-/** The card of a suspicion that awaits a person does not get round that by being removed and added again. */
+/** A card under fraud review does not evade the review by being removed and added again. */
 const SUSPECTED: Verdict = { status: 'failed', reason: 'awaits a fraud review' };
 
 function fingerprintOf(answer: AttachAnswer): string | undefined {
   return answer.result === 'attached' ? answer.method.instrument_fingerprint : undefined;
 }
 
-/** The method, and what else of the wallet is the same card by another token. @param cardFingerprint its fingerprint */
+/** The method and the wallet's other tokens of the same card. @param cardFingerprint its fingerprint */
 function methodsOfCard(
   { methods }: Wallet,
   payment_method_id: string,
@@ -179,8 +181,8 @@ function methodsOfCard(
 }
 
 /**
- * @param otherHolder - another method that has the token already: of another customer, it is not linked; of the same one,
- *   it is the same method once more, and this one is put aside
+ * @param otherHolder - another method that already has the token: if it is another customer's, this one is not linked;
+ *   if it is the same customer's, this one is a duplicate and becomes inactive
  */
 function verdict(
   answer: AttachAnswer,

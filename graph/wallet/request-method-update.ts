@@ -24,11 +24,12 @@ export interface RequestedUpdate {
 }
 
 /**
- * Takes a change of a method on: consent is written at once, unless it is given together with a date that the gateway has
- * to take first. Which date is wanted stands in the graph, so that of two requests the later one wins, one that was made
- * on an older version is refused, and one whose run is lost is finished all the same. The card's own details follow from what the gateway has afterwards.
+ * Accepts a change of a method: consent is written immediately, unless it is given together with an expiry that the
+ * gateway has to accept first. The requested expiry is stored in the graph, so that of two requests the later one wins,
+ * one based on an older version is refused, and one whose run is lost is completed nevertheless. The card's own details
+ * follow from what the gateway has afterwards.
  *
- * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found,
+ * @throws PersonaError customer_not_found, customer_suspended (a customer's own request), payment_method_not_found,
  *   stale_version, illegal_transition, invalid_argument
  */
 export async function requestMethodUpdate(

@@ -74,7 +74,7 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
   ['a service that names its own source', (method) => setConsent(method, true, 'checkout')],
   ['a service that updates the method', (method) => update(method, 'service')],
   [
-    'a person by hand',
+    'an operator',
     ({ customer_id: source_id, payment_method_id: target_id }) =>
       updateRelationshipAttribute(graph, testHeader(), {
         type: 'HAS_PAYMENT_METHOD',
@@ -84,7 +84,7 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
         value: 'true',
       }),
   ],
-])('%s does not bring back a consent that was revoked', async (_, restoreConsent) => {
+])('%s does not restore a revoked consent', async (_, restoreConsent) => {
   const method = await revoked();
   await expect(restoreConsent(method)).rejects.toMatchObject({ type: 'illegal_transition' });
   expect(await consentOf(method)).toEqual(REVOKED);
@@ -93,7 +93,7 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
 test.each<[string, (method: Card) => Promise<unknown>]>([
   ['an onboarding', onboardAgain],
   ['a service that adds the method again', (method) => addAgain(method, 'service')],
-])('%s succeeds, and leaves a revoked consent revoked', async (_, addBack) => {
+])('%s succeeds and leaves a revoked consent revoked', async (_, addBack) => {
   const inWallet = await revoked();
   await addBack(inWallet);
   expect(await consentOf(inWallet)).toEqual(REVOKED);
@@ -104,7 +104,7 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
   expect(await consentOf(removed)).toEqual(REVOKED);
 });
 
-test('a revocation is kept where there was no consent yet', async () => {
+test('a revocation is stored even without an earlier consent', async () => {
   const method = await revoked(false);
   await expect(setConsent(method, true, 'service')).rejects.toMatchObject({ type: 'illegal_transition' });
   expect(await setConsent(method, false, 'network_revocation')).toMatchObject({ changed: false });
@@ -121,10 +121,13 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
     'adding it again after removing it',
     async (method) => (await remove(method), addAgain(method, 'customer')),
   ],
-])('the customer brings it back by %s, and from then on a service may', async (_, restoreConsent) => {
-  const method = await revoked();
-  await restoreConsent(method);
-  expect(await consentOf(method)).toEqual({ given: true, by: 'customer' });
-  await setConsent(method, false, 'service');
-  expect(await setConsent(method, true, 'service')).toMatchObject({ changed: true });
-});
+])(
+  'the customer restores a revoked consent by %s, and from then on a service may',
+  async (_, restoreConsent) => {
+    const method = await revoked();
+    await restoreConsent(method);
+    expect(await consentOf(method)).toEqual({ given: true, by: 'customer' });
+    await setConsent(method, false, 'service');
+    expect(await setConsent(method, true, 'service')).toMatchObject({ changed: true });
+  },
+);

@@ -25,7 +25,7 @@ const wallet = async (cards: number) => {
   return methods.map((payment_method_id) => ({ customer_id, payment_method_id }));
 };
 
-test('a removed method is gone, the default passes on, and the same token brings it back without consent', async () => {
+test('a removed method leaves the wallet, the default passes on, and its token restores it without consent', async () => {
   const [first, second] = await wallet(2);
   if (!first || !second) throw new Error('no wallet');
   const { customer_id } = first;
@@ -53,7 +53,7 @@ test('a removed method is gone, the default passes on, and the same token brings
   expect(await readMethod(third)).toMatchObject({ off_session_consent: false, is_default: false });
 });
 
-test('a new expiry brings an expired card back; one in the past lets it expire; a compromised one stays', async () => {
+test('a new expiry reactivates an expired card; one in the past expires it; a compromised card stays so', async () => {
   const [card] = await wallet(1);
   if (!card) throw new Error('no wallet');
   const update = (details: object, expected_version?: number) =>
@@ -91,7 +91,7 @@ test('uses count in any order, and only on the customer’s own devices', async 
   });
 });
 
-test('in whatever order a method’s statuses are observed, the newest stays; a decision counts whenever it comes', async () => {
+test('the newest observed status stays, in any order of arrival; a decision always counts', async () => {
   const [card] = await wallet(1);
   if (!card) throw new Error('no wallet');
   const observe = (status: 'active' | 'failed' | 'inactive', observed_at?: string) =>

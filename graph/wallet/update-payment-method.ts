@@ -13,9 +13,9 @@ import { type MethodDetails, openWallet, type Wallet } from './wallet.ts';
 export interface PaymentMethodUpdate {
   customer_id: string;
   payment_method_id: string;
-  /** What is newer: as the gateway, the account updater or the customer says. */
+  /** Newer details, as reported by the gateway, the account updater or the customer. */
   details: ReportedDetails;
-  /** Absent: as it is. */
+  /** Absent: unchanged. */
   off_session_consent?: boolean;
   by: Requester;
   /** The method's `changed_seq`, if it must not have changed since. */
@@ -30,9 +30,9 @@ export interface UpdatedPaymentMethod {
 }
 
 /**
- * Records newer details of a method. A new expiry or number brings back a card that has expired or failed; an expiry in
- * the past makes a card expired. What a fraud case has put aside stays so, with its newer details.
- * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found,
+ * Records newer details of a method. A new expiry or number reactivates a card that has expired or failed; an expiry in
+ * the past makes a card expired. A status held by a fraud case stays, while the details are updated.
+ * @throws PersonaError customer_not_found, customer_suspended (a customer's own request), payment_method_not_found,
  * stale_version, illegal_transition (consent that was revoked, and not by the customer)
  */
 export async function updatePaymentMethod(
@@ -62,10 +62,10 @@ export async function updatePaymentMethod(
   });
 }
 
-/** A card that has one of these anew is another one to its bank; what else is learned of it mends nothing. */
+/** A card with a new value of one of these is a new card to its bank; other new details do not reactivate it. */
 const REISSUE_FIELDS = ['expiry_month', 'expiry_year', 'last_four', 'instrument_fingerprint'] as const;
 
-/** The status that newer details lead to; what a fraud case holds as it is stays so until that case is cleared. */
+/** Sets the status that follows from newer details; a status held by a fraud case stays until the case is cleared. */
 export async function applyDerivedStatus(
   tx: CommandTx,
   wallet: Wallet,
@@ -82,10 +82,10 @@ export async function applyDerivedStatus(
     expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
   const derivedStatus = isPastExpiry ? 'expired' : 'active';
   const isReissued = REISSUE_FIELDS.some((field) => changes[field] !== undefined);
-  // Only the gateway says that an unverified one is good; what was put aside or is suspected stays so.
+  // Only the gateway's verification activates an unverified method; an inactive or compromised one stays so.
   const mayApply = isPastExpiry || (isReissued && (status === 'expired' || status === 'failed'));
   if (!mayApply || transition(status, derivedStatus) !== 'legal') return;
-  // No case holds an active one.
+  // No case holds an active method.
   const cases = status === 'active' ? [] : await readCaseChanges(tx, { customer_id });
   if (findHold(cases, method) === undefined)
     wallet.changeStatus(payment_method_id, derivedStatus, 'new details');

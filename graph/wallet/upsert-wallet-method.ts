@@ -7,7 +7,7 @@ import { mayConsent, NETWORK_REVOCATION } from '../../domain/wallet.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Wallet, WalletMethod } from './wallet.ts';
 
-/** Who has a token, active or not. */
+/** The holder of a token, active or not. */
 export interface TokenHolder {
   payment_method_id: string;
   customer_id: string;
@@ -18,7 +18,7 @@ const TOKEN_HOLDER = `
   MATCH (p:PaymentMethod {token_hash: token_hash})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
   RETURN p.id AS payment_method_id, c.id AS customer_id LIMIT 1`;
 
-/** Who holds the token, active or not: it is attached to one customer, and stays with that one. */
+/** The holder of the token, active or not: a token is attached to one customer, and stays with that customer. */
 export async function findTokenHolder(
   tx: CommandTx,
   tokenHashes: string[],
@@ -29,23 +29,23 @@ export async function findTokenHolder(
   return row;
 }
 
-/** A method for a customer's wallet, and how it came. */
+/** A method for a customer's wallet, and where it comes from. */
 export interface IncomingMethod {
   customerId: string;
   details: PaymentMethodDetails;
   /** Its id, if this customer has or had it. */
   knownId?: string;
   addedBy: 'service' | 'customer';
-  /** False: the customer was recognised by something unproven. */
+  /** False: the customer was recognised by unproven data. */
   proven: boolean;
-  /** The unverified identifier that led here. */
+  /** The unverified identifier by which the customer was recognised. */
   awaitsIdentifierId?: string;
   deviceId: string | null;
 }
 
 /**
- * Adds the method, or records a use of the one that is known. Shared by the wallet and by onboarding; the customer and
- * the token are locked, and nobody else holds the token.
+ * Adds the method, or records a use of the known one. Shared by the wallet and by onboarding; the customer and the
+ * token are locked, and no other customer holds the token.
  */
 export function upsertWalletMethod(
   tx: CommandTx,
@@ -54,7 +54,7 @@ export function upsertWalletMethod(
 ): { payment_method_id: string; status: PaymentMethodStatus; added: boolean } {
   const { details, proven, deviceId } = incoming;
   const known = wallet.methods.find((method) => method.payment_method_id === incoming.knownId);
-  // What its customer took out or put aside is used again; a compromised one stays what it is.
+  // A removed or inactive method is added again; a compromised one stays compromised.
   if (known === undefined || (proven && known.status === 'inactive')) {
     return { payment_method_id: appendMethodAdded(tx, incoming, known), status: 'unverified', added: true };
   }
@@ -62,7 +62,7 @@ export function upsertWalletMethod(
     wallet.recordUse(known.payment_method_id, { at: tx.header.occurredAt, proven, deviceId });
     const consent = details.off_session_consent;
     const source = consentSource(incoming);
-    // A checkout that repeats what it once was told does not bring back what was revoked, nor does it fail of it.
+    // A checkout that repeats an earlier consent neither restores a revoked one nor fails because of it.
     if (proven && consent !== undefined && (!consent || mayConsent(known, source))) {
       wallet.setConsent(known.payment_method_id, consent, source, tx.header.occurredAt);
     }
@@ -70,7 +70,7 @@ export function upsertWalletMethod(
   return { payment_method_id: known.payment_method_id, status: known.status, added: false };
 }
 
-/** @returns its id: a new one, or the old one of a method that comes back, with what was known of it */
+/** @returns its id: a new one, or the old one of a method that is added again, with its known details */
 function appendMethodAdded(
   tx: CommandTx,
   incoming: IncomingMethod,
@@ -108,7 +108,7 @@ function appendMethodAdded(
   return id;
 }
 
-/** Consent to a method that comes back starts anew; what was revoked stays so until its customer consents again. */
+/** A method that is added again needs new consent; a revoked one stays revoked until the customer consents again. */
 function consentOf(
   incoming: IncomingMethod,
   previous: WalletMethod | undefined,

@@ -1,4 +1,4 @@
-/** The wallet's commands as tests give them, each under a key of its own. */
+/** The wallet's commands for tests, each under its own key. */
 
 import type { OnboardingRequest, PaymentMethodDetails } from '../../domain/onboarding-types.ts';
 import type { AttachAnswer } from '../../domain/ports.ts';
@@ -15,7 +15,7 @@ export const attachedAnswer = (token = randomToken()): AttachAnswer => ({
   method: { token, type: 'card' },
 });
 
-/** On a graph of the calling file's own, with the usual policy. */
+/** On a separate graph for the calling file, with the usual policy. */
 export async function walletCommands() {
   const graph = await testGraph();
   const policy = readPolicy();

@@ -10,8 +10,8 @@ import { openWallet } from './wallet.ts';
 
 const { graph, newCustomer, add, active, setStatus, defaultOf, eventsOf } = await walletCommands();
 
-describe('adding', () => {
-  test('another customer’s token is refused, and nothing is written', async () => {
+describe('adding a method', () => {
+  test('with another customer’s token is refused, and nothing is written', async () => {
     const token = randomToken();
     const [owner, otherCustomer] = [await newCustomer(), await newCustomer()];
     await add(owner, { token });
@@ -21,13 +21,13 @@ describe('adding', () => {
     expect(await eventsOf(otherCustomer)).toHaveLength(1);
   });
 
-  test('a device must be one of the customer’s', async () => {
+  test('with a device requires one of the customer’s', async () => {
     const id = await newCustomer();
     await expect(add(id, { device_id: randomUUID() })).rejects.toMatchObject({ type: 'device_not_found' });
     await expect(add(randomUUID())).rejects.toMatchObject({ type: 'customer_not_found' });
   });
 
-  test('a suspended customer may not', async () => {
+  test('is refused to a suspended customer', async () => {
     const id = await newCustomer();
     const method = await active(id);
     await setCustomerStatus(graph, testHeader(), { customer_id: id, status: 'suspended', reason: 'test' });
@@ -61,7 +61,7 @@ describe('adding', () => {
 });
 
 describe('the default', () => {
-  test('moves to the last used method with consent when it leaves, and to none when none is left', async () => {
+  test('passes to the last used method with consent when it fails, and to none when none is left', async () => {
     const id = await newCustomer();
     const a = await active(id, {}, '2026-01-01T00:00:00Z');
     const b = await active(id, { off_session_consent: true }, '2026-01-02T00:00:00Z');
@@ -79,7 +79,7 @@ describe('the default', () => {
     expect(moves.map((event) => JSON.parse(event.data).payment_method_id)).toEqual([a, c, b, d, null, b]);
   });
 
-  test('is set by hand, but only to an active one; once set it stays', async () => {
+  test('can be set manually, but only to an active method, and then stays', async () => {
     const id = await newCustomer();
     const a = await active(id);
     const b = await active(id);
@@ -96,7 +96,7 @@ describe('the default', () => {
     });
   });
 
-  test('is exactly one while statuses change from all sides at once', async () => {
+  test('is exactly one method while statuses change concurrently', async () => {
     const id = await newCustomer();
     const methods: string[] = [];
     for (let n = 0; n < 4; n += 1) methods.push(await active(id, { off_session_consent: n % 2 === 0 }));
@@ -125,11 +125,11 @@ describe('status', () => {
     expect(await setStatus(id, method, 'active')).toMatchObject({ changed: false });
     await setStatus(id, method, 'inactive');
     await expect(setStatus(id, method, 'failed')).rejects.toMatchObject({ type: 'illegal_transition' });
-    // The status and the default that left.
+    // The status, and the default that was lost.
     expect(await eventsOf(id)).toHaveLength(before + 2);
   });
 
-  test('another customer’s method does not exist', async () => {
+  test('cannot be changed on another customer’s method: it is not found', async () => {
     const [owner, other] = [await newCustomer(), await newCustomer()];
     const method = await active(owner);
     await expect(setStatus(other, method, 'inactive')).rejects.toMatchObject({
@@ -144,7 +144,7 @@ describe('status', () => {
   });
 });
 
-test('consent is dated and named, and given once', async () => {
+test('consent is recorded with its time and source, and once', async () => {
   const id = await newCustomer();
   const method = await active(id);
   const header = testHeader({ occurredAt: '2026-06-01T02:00:00+02:00' });
@@ -181,7 +181,7 @@ test('the event that last changed a method is its version', async () => {
   );
 });
 
-test('one more use moves the last one forward only, and is in the event', async () => {
+test('a use moves `last_used` forward only, and is recorded in its event', async () => {
   const id = await newCustomer();
   const method = await active(id, {}, '2026-01-01T00:00:00Z');
   for (const at of ['2026-01-03T00:00:00.000Z', '2026-01-02T00:00:00.000Z']) {

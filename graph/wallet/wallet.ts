@@ -31,20 +31,20 @@ export interface WalletMethod {
   expires_on: string | null;
   funding: string | null;
   country: string | null;
-  /** The gateway's own name for the type; `null` until the gateway was asked. */
+  /** The gateway's own name for the type; `null` until it was read there. */
   gateway_type: string | null;
   instrument_fingerprint: string | null;
-  /** The date that its customer last wanted the card to have: `YYYY-MM`. */
+  /** The expiry that was last requested for the card: `YYYY-MM`. */
   expiry_wanted: string | null;
-  /** Since when the gateway is to be asked for it, RFC 3339; `null`: that is settled. */
+  /** Since when that request to the gateway is pending, RFC 3339; `null`: it is completed. */
   expiry_wanted_at: string | null;
-  /** Whose consent counts once the card has that date. */
+  /** Whose consent takes effect once the card has that expiry. */
   consent_wanted: 'customer' | 'service' | null;
-  /** What the gateway has differently, for a person to look at. */
+  /** What the gateway has differently, for an operator to review. */
   gateway_mismatch: Mismatch | null;
-  /** Which notice of its end was last decided on, as `noticeKey` gives it. */
+  /** The notice of its expiry that was last decided on, as `noticeKey` returns it. */
   expiry_noticed: string | null;
-  /** Taken out of the wallet by its customer. */
+  /** When it was removed from the wallet. */
   removed_at: string | null;
   changed_seq: number;
   /** The event that last set the status. */
@@ -56,9 +56,9 @@ export interface WalletMethod {
   consent_source: string | null;
   added_by: 'service' | 'customer';
   proven: boolean;
-  /** The unverified identifier by which it came here; once verified, the method is proven. */
+  /** The unverified identifier by which it was added; once that is verified, the method is proven. */
   awaits_identifier_id: string | null;
-  /** A charge on it is contested: one of its disputes stands. */
+  /** A charge on it is disputed: at least one of its disputes is open or lost. */
   disputed: boolean;
   /** One `ref:state` for each dispute and early warning of a charge on it. */
   disputes: string[];
@@ -83,7 +83,9 @@ const READ_WALLET = `
     h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
 
-/** Every method that a customer has or had, removed and unproven ones too; the default first, then the last used. */
+/**
+ * Every method that a customer has or had, including removed and unproven ones; the default first, then by last use.
+ */
 export async function readWallet(reader: Reader, customerId: string): Promise<WalletMethod[]> {
   return reader.read<WalletMethod>(READ_WALLET, { customer_id: customerId });
 }
@@ -94,8 +96,8 @@ export async function openWallet(tx: CommandTx, customerId: string): Promise<Wal
 }
 
 /**
- * The wallet of a locked customer inside a command. Each change appends its event, and the default follows at once:
- * it is always active and proven, and somebody else takes its place when it leaves (graph, invariant 1).
+ * The wallet of a locked customer inside a command. Each change appends its event and updates the default immediately:
+ * the default is always active and proven, and another method replaces it when it no longer is (graph, invariant 1).
  */
 export class Wallet {
   readonly #tx: CommandTx;
@@ -122,9 +124,9 @@ export class Wallet {
   }
 
   /**
-   * Also of a method that its customer has removed: what is found out about a card does not wait until it comes back.
-   * @param reason - which rule or whose wish; it stands in the event
-   * @returns whether anything changed: the status it already has is no change
+   * Also for a method that its customer has removed: findings about a card do not wait until it is added again.
+   * @param reason - which rule, or who requested it; recorded in the event
+   * @returns whether anything changed: the status that it already has is no change
    * @throws PersonaError payment_method_not_found, illegal_transition
    */
   changeStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): boolean {
@@ -142,14 +144,14 @@ export class Wallet {
   }
 
   /**
-   * Gives a method back the status that a fraud case took from it, whatever the table of transitions says of
-   * `compromised`; also one that its customer had removed.
+   * Restores the status that a fraud case took from a method, regardless of what the table of transitions says about
+   * `compromised`; also for a method that its customer has removed.
    */
   restoreStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): void {
     this.#setStatus(this.#findAny(paymentMethodId), status, reason);
   }
 
-  /** Takes a method out of the wallet. Its node and its edge stay, should the same token come back. */
+  /** Removes a method from the wallet. Its node and its edge stay, in case the same token is added again. */
   remove(paymentMethodId: string, reason: string): void {
     const method = this.#find(paymentMethodId);
     this.#append('PaymentMethodRemoved', { payment_method_id: paymentMethodId, old_status: method.status });
@@ -162,9 +164,9 @@ export class Wallet {
   }
 
   /**
-   * Keeps what the gateway is to be asked for until that is settled: should the run that asks be lost, the graph knows.
-   * @param wish.expiry - `YYYY-MM`
-   * @param wish.consent_by - who consents to the card with that date; absent: as it is
+   * Stores a request to the gateway until it is completed, so that it survives the loss of its run.
+   * @param request.expiry - `YYYY-MM`
+   * @param request.consent_by - who consents to the card with that expiry; absent: consent is unchanged
    */
   requestExpiry(
     paymentMethodId: string,
@@ -176,7 +178,7 @@ export class Wallet {
     if (request.consent_by !== undefined) this.#setProperty(method, 'consent_wanted', request.consent_by);
   }
 
-  /** The gateway has the date that was wanted, or will not take it: it is not asked again. */
+  /** The gateway has the requested expiry, or has rejected it: the request is not sent again. */
   clearExpiryRequest(paymentMethodId: string): void {
     const method = this.#find(paymentMethodId);
     this.#setProperty(method, 'expiry_wanted_at', null);
@@ -189,7 +191,7 @@ export class Wallet {
     this.#append('PaymentMethodUpdated', { payment_method_id: paymentMethodId, ...changes });
     const { instrument_fingerprint: _, token: __, ...plainDetails } = changes;
     Object.assign(method, plainDetails);
-    // Another date than the wanted one came after the wish: the card has been renewed since.
+    // An expiry other than the requested one is newer than the request: the card has been renewed since.
     const isOtherExpiry =
       plainDetails.expires_on !== undefined &&
       !plainDetails.expires_on.startsWith(String(method.expiry_wanted));
@@ -198,7 +200,8 @@ export class Wallet {
 
   /**
    * Makes a method the default.
-   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven, disputed, or put aside
+   * @throws PersonaError payment_method_not_found, illegal_transition if it is not active, unproven, disputed or
+   *   quarantined
    */
   makeDefault(paymentMethodId: string, reason: string): boolean {
     const method = this.#find(paymentMethodId);
@@ -211,12 +214,12 @@ export class Wallet {
     return this.#setDefault(paymentMethodId, reason);
   }
 
-  /** Restores the invariant after any change: keeps the default while it may be one, else names the next. */
+  /** Restores the invariant after any change: keeps the default while it is eligible, else selects the next. */
   ensureDefault(reason: string): boolean {
     return this.#setDefault(selectDefault(this.#methods), reason);
   }
 
-  /** The same where the graph has several defaults, or one that may be none. @returns whether it was broken */
+  /** The same if the graph has several defaults, or an ineligible one. @returns whether the invariant was broken */
   repairDefault(reason: string): boolean {
     if (hasCorrectDefault(this.#methods)) return false;
     this.#appendDefault(selectDefault(this.#methods), reason);
@@ -224,17 +227,17 @@ export class Wallet {
   }
 
   /**
-   * The customer's consent to be charged without being present. One that the network withdrew returns by `customer`
-   * alone, and a revocation is kept even where there was no consent to lose, and of a removed method too.
+   * The customer's consent to be charged without being present. A consent that the network withdrew is restored by
+   * `customer` only. A revocation is recorded even if there was no consent to lose, and for a removed method as well.
    * @param source - `service`, `customer`, `network_revocation`, or as a service sent it
    * @param at - RFC 3339
-   * @throws PersonaError illegal_transition: consent to a method that is not proven to be the customer's, or that the
-   *   network withdrew
+   * @throws PersonaError illegal_transition: consent to a method that is not proven to be the customer's, or whose
+   *   consent the network withdrew
    */
   setConsent(paymentMethodId: string, consent: boolean, source: string, at: string): boolean {
     const isRevocation = !consent && source === NETWORK_REVOCATION;
     const method = isRevocation ? this.#findAny(paymentMethodId) : this.#find(paymentMethodId);
-    // What is said of it now counts, not what was to be said later on.
+    // This decision replaces a consent that was to take effect with a requested expiry.
     this.#setProperty(method, 'consent_wanted', null);
     const isRevoked = method.consent_source === NETWORK_REVOCATION;
     const isNewRevocation = isRevocation && !isRevoked;
@@ -253,8 +256,8 @@ export class Wallet {
   }
 
   /**
-   * Keeps what the gateway has differently (`null`: nothing any more); what is another customer's there is no default.
-   * @returns whether that was not known
+   * Stores what the gateway has differently (`null`: nothing any more); a quarantined method cannot be the default.
+   * @returns whether that was new
    */
   setMismatch(paymentMethodId: string, mismatch: Mismatch | null): boolean {
     const method = this.#find(paymentMethodId);
@@ -264,7 +267,7 @@ export class Wallet {
   }
 
   /**
-   * One more use. An older observation counts, but does not move `last_used` back; `proven` once is proven for good.
+   * Records one more use. An older observation counts, but does not move `last_used` back; `proven` is never withdrawn.
    * @param at - RFC 3339 in UTC with milliseconds
    */
   recordUse(paymentMethodId: string, use: { at: string; proven?: boolean; deviceId?: string | null }): void {
@@ -286,8 +289,8 @@ export class Wallet {
   }
 
   /**
-   * A charge on it is contested, or how that stands has changed. Also of a method that was removed: it may come back.
-   * @returns whether that was not known
+   * A charge on it is disputed, or a dispute's state has changed. Also for a removed method, which may be added again.
+   * @returns whether that was new
    */
   dispute(paymentMethodId: string, dispute: Dispute): boolean {
     const method = this.#findAny(paymentMethodId);
@@ -300,7 +303,7 @@ export class Wallet {
   }
 
   /**
-   * The bank knows of fraud with it. Also a method that was removed is compromised: added again, it must not be charged.
+   * The bank has reported fraud on it. A removed method is compromised as well: added again, it must not be charged.
    * @returns whether it was not compromised before
    */
   compromise(paymentMethodId: string, reason: string): boolean {
@@ -310,7 +313,7 @@ export class Wallet {
     return true;
   }
 
-  /** An identifier has been verified, and its event has proven what came by it: the default follows. */
+  /** An identifier has been verified, and its event has proven the methods added by it: updates the default. */
   onIdentifierVerified(identifierId: string): void {
     for (const method of this.#methods) {
       if (method.awaits_identifier_id !== identifierId) continue;
@@ -350,7 +353,7 @@ export class Wallet {
     return method;
   }
 
-  /** Also one that its customer has removed. */
+  /** Including a method that its customer has removed. */
   #findAny(paymentMethodId: string): WalletMethod {
     const method = this.#methods.find((candidate) => candidate.payment_method_id === paymentMethodId);
     if (method === undefined) throw this.#notFound(paymentMethodId);
@@ -390,7 +393,7 @@ export class Wallet {
 }
 
 function reasonNotDefault({ proven, status, disputed, ...method }: WalletMethod): string {
-  if (isQuarantined(method)) return 'another customer’s at the gateway';
+  if (isQuarantined(method)) return 'owned by another customer at the gateway';
   if (!proven) return 'not proven to be the customer’s';
-  return status === 'active' && disputed ? 'disputed: a charge on it is contested' : status;
+  return status === 'active' && disputed ? 'disputed' : status;
 }

@@ -1,4 +1,4 @@
-/** Every example of `docs/contracts/`, told as one story to a running API, so that none of them can grow old unseen. */
+/** Every example of `docs/contracts/`, sent to a running API as one sequence, so that none of them becomes outdated. */
 
 import { globSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api-fix
 import { CONTRACTS, type Example, type RestExample, readExample, startExampleRun } from './example.ts';
 import { allRpcs, queryWorkflow, callRest, callRpc, handlersOf, sendSignal, sendUpdate } from './exchange.ts';
 
-/** In the order in which they happen: later ones speak of what earlier ones made. */
+/** In order of execution: later examples refer to what earlier ones created. */
 const EXAMPLE_SEQUENCE = [
   'rest/onboard',
   'grpc/create-customer',
@@ -72,18 +72,18 @@ const EXAMPLE_SEQUENCE = [
   'rest/readyz',
 ];
 
-/** What an example asks is there soon, but not always at once. */
+/** What an example reads may take a moment to appear. */
 const SOON = { timeout: 60_000, interval: 50 };
 const run = startExampleRun();
 let underTest: ApiUnderTest;
 let api: ApiProcess;
-/** Nothing after it can be as told. */
+/** The example that failed: the ones after it depend on it. */
 let failedExample: string | undefined;
 
 beforeAll(async () => {
   underTest = await openApiUnderTest();
   api = await underTest.startApi();
-  // The first of everything takes its time, and an onboarding answers after two seconds, verified or not.
+  // Warm-up: the first requests are slow, and an onboarding responds after `verifyWait`, verified or not.
   const { transaction_id, occurred_at, payment_method_details } = (readExample('rest/onboard') as RestExample)
     .request.body as Record<string, unknown>;
   const warmUpRequest = startExampleRun().send({ transaction_id, occurred_at, payment_method_details });
@@ -108,14 +108,14 @@ function expectedAnswer(example: Example): unknown {
   return 'signal' in example ? example.result : example.answer;
 }
 
-/** May be asked again and again. */
+/** May the request be repeated? */
 function isReadOnly(example: Example): boolean {
   if ('route' in example) return example.request.method === 'GET';
   return 'query' in example || ('rpc' in example && /\/(Get|Find)/.test(example.rpc));
 }
 
-test.each(EXAMPLE_SEQUENCE)('%s is answered as its example says', async (name) => {
-  expect(failedExample, 'the story broke off at').toBeUndefined();
+test.each(EXAMPLE_SEQUENCE)('%s gets the response of its example', async (name) => {
+  expect(failedExample, 'an earlier example failed').toBeUndefined();
   failedExample = name;
   const example = readExample(name);
   const ask = async () => run.differences(expectedAnswer(example), await exchange(run.send(example)));
@@ -124,16 +124,16 @@ test.each(EXAMPLE_SEQUENCE)('%s is answered as its example says', async (name) =
   failedExample = undefined;
 });
 
-test('an example that is wrong would be noticed', async () => {
+test('a wrong example is reported', async () => {
   const { answer } = readExample('rest/healthz') as { answer: object };
   expect(run.differences({ ...answer, status: 201 }, answer)).toEqual([
-    '.status: 201 in the example, 200 in reality',
+    '.status: 201 in the example, 200 in the response',
   ]);
   expect(run.differences({ ...answer, more: 'x' }, answer)).toHaveLength(1);
   expect(run.differences(answer, { ...answer, more: 'x' })).toHaveLength(1);
 });
 
-test('every example is told', () => {
+test('every example is in the sequence', () => {
   const files = globSync('*/*.json', { cwd: CONTRACTS }).map((file) => file.replaceAll('\\', '/'));
   const covered = EXAMPLE_SEQUENCE.filter((name) => !name.includes('@'));
   expect(files.map((file) => file.slice(0, -'.json'.length)).sort()).toEqual(covered.toSorted());

@@ -1,6 +1,6 @@
 /**
- * The examples of `docs/contracts/`, and what makes them comparable with a run: in an example ids and times stand for
- * whatever they are in reality, everything else stands for itself.
+ * The examples of `docs/contracts/`, and their comparison with a run: in an example ids and times are placeholders,
+ * everything else is literal.
  */
 
 import { randomBytes, randomInt } from 'node:crypto';
@@ -17,7 +17,7 @@ export interface RpcExample {
   rpc: string;
   metadata?: Record<string, string>;
   request: object;
-  /** Of a stream: its messages. */
+  /** For a stream: its messages. */
   answer: object | object[];
 }
 
@@ -26,9 +26,9 @@ export interface SignalExample {
   workflow_id: string;
   signal: string;
   payload: object;
-  /** With these the workflow is started if it does not run yet (signal-with-start). */
+  /** If present, the workflow is started if it is not running yet (signal-with-start). */
   start?: { task_queue: string; input: object };
-  /** What the workflow gives at its end. */
+  /** The workflow's result. */
   result?: object;
 }
 
@@ -51,7 +51,7 @@ export type Example = RestExample | RpcExample | SignalExample | QueryExample | 
 
 export const CONTRACTS = new URL('../../docs/contracts/', import.meta.url);
 
-/** @param name below `docs/contracts/`, without `.json`; with `@7` it is told again, of payment 7 */
+/** @param name below `docs/contracts/`, without `.json`; with `@7` it is sent for payment 7 */
 export function readExample(name: string): Example {
   const [file, payment] = name.split('@');
   const text = readFileSync(new URL(`${file}.json`, CONTRACTS), 'utf8');
@@ -60,27 +60,27 @@ export function readExample(name: string): Example {
   );
 }
 
-/** When the examples are told: their times are shifted so that this is the moment of the run. */
+/** The time of the examples: their times are shifted so that this becomes the time of the run. */
 const EXAMPLES_DATED = Date.parse('2026-04-18T12:00:00Z');
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
 const ONLY_UUID = new RegExp(`^${UUID.source}$`);
-/** Whatever number the event had. */
+/** Properties with an event's number, whose values differ between runs. */
 const SEQUENCES = ['version', 'seq', 'changed_seq'];
-/** Opaque names that others give, of which only the kind is known. */
+/** Opaque external identifiers, of which only the kind is compared. */
 const OPAQUE = [/^ch_/, /^pi_/, /^"\d+"$/];
 
 /** Translates the examples into one run and back. */
 export interface ExampleRun {
-  /** A request of an example, as this run sends it. */
+  /** An example's request, as this run sends it. */
   send<T>(example: T): T;
-  /** How an answer differs from the example's, a line each; what it teaches about ids is remembered if it does not. */
+  /** The differences between a response and the example's, one per line; if none, the response's ids are remembered. */
   differences(example: unknown, actual: unknown): string[];
 }
 
 /**
- * Words with `example` in them were chosen by callers: every run makes them its own, so that runs do not meet. Nor do
- * they share the phone and the street, of which no word can tell.
+ * Values that contain `example` are chosen by callers: every run makes them unique, so that runs do not collide. It
+ * also replaces the phone number and the street, which cannot contain that word.
  */
 export function startExampleRun(): ExampleRun {
   const mark = `example${randomBytes(4).toString('hex')}`;
@@ -111,10 +111,10 @@ export function startExampleRun(): ExampleRun {
       const found: string[] = [];
       const differ = (path: string, expected: unknown, received: unknown) =>
         found.push(
-          `${path}: ${JSON.stringify(expected)} in the example, ${JSON.stringify(received)} in reality`,
+          `${path}: ${JSON.stringify(expected)} in the example, ${JSON.stringify(received)} in the response`,
         );
 
-      /** Before anything is compared: an address may speak of an id that only follows. */
+      /** Runs before the comparison: a URL may contain an id that only follows later. */
       const learn = (expected: unknown, received: unknown) => {
         if (
           typeof expected === 'object' &&

@@ -1,4 +1,4 @@
-/** Sends one example to a running Persona, as an agent without any of Persona's code would, and gives what came back. */
+/** Sends one example to a running Persona, as an agent without any of Persona's code, and returns the response. */
 
 import { readFileSync } from 'node:fs';
 import {
@@ -18,7 +18,7 @@ import type { QueryExample, RestExample, RpcExample, SignalExample, UpdateExampl
 
 const DEADLINE_MS = 20_000;
 
-/** Only the headers that the example names. */
+/** @returns status, body, and only those headers that the example names */
 export async function callRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
   const { method, path, headers = {}, body } = request;
   const text = body === undefined ? undefined : JSON.stringify(body);
@@ -27,7 +27,7 @@ export async function callRest(api: ApiProcess, { request, answer }: RestExample
     headers: {
       ...(text !== undefined && { 'content-type': 'application/json' }),
       ...headers,
-      // Over these bytes and of this minute: the example's own would be refused.
+      // Computed for this body and time: the example's own signature would be refused.
       ...('stripe-signature' in headers && { 'stripe-signature': stripeSignature(text ?? '') }),
     },
     body: text,
@@ -38,7 +38,7 @@ export async function callRest(api: ApiProcess, { request, answer }: RestExample
     ...(named.length > 0 && {
       headers: Object.fromEntries(named.map((name) => [name, response.headers.get(name)])),
     }),
-    // Where there is nothing to say, there is no JSON either.
+    // A 204 has no body.
     body: response.status === 204 ? null : await response.json(),
   };
 }
@@ -63,14 +63,14 @@ export function allRpcs(): string[] {
   );
 }
 
-/** Request and answer in protobuf's own JSON, fields as in the `.proto` files; of a stream a list. */
+/** Request and response in protobuf's JSON, fields as in the `.proto` files; for a stream a list. */
 export async function callRpc(
   api: ApiProcess,
   { rpc, metadata = {}, request }: RpcExample,
 ): Promise<unknown> {
   const [service = '', name] = rpc.split('/');
   const method = registry.getService(service)?.methods.find((one) => one.name === name);
-  if (method === undefined) throw new Error(`there is no ${rpc}`);
+  if (method === undefined) throw new Error(`there is no rpc ${rpc}`);
   const client = new GrpcClient(api.grpc, credentials.createInsecure());
   const call = client.makeServerStreamRequest(
     `/${rpc}`,
@@ -84,7 +84,7 @@ export async function callRpc(
     Metadata.fromHttp2Headers(metadata),
     { deadline: Date.now() + DEADLINE_MS },
   );
-  // One message is a stream of one.
+  // A unary response is read as a stream of one message.
   const answers = await call.toArray().finally(() => client.close());
   return method.methodKind === 'server_streaming' ? answers : answers[0];
 }
@@ -114,7 +114,7 @@ export function sendUpdate(
   return temporal.workflow.getHandle(workflow_id).executeUpdate(update, { args: [payload] });
 }
 
-/** The names of the signals, queries and updates that a workflow takes, as it tells of itself. */
+/** The names of the signals, queries and updates that a workflow handles, from its own metadata. */
 export async function handlersOf(temporal: Client, workflowId: string): Promise<string[]> {
   const { definition } = await temporal.workflow
     .getHandle(workflowId)

@@ -1,4 +1,4 @@
-/** The `persona` command as a stranger runs it: a process of its own, against a running copy that it finds by its run file. */
+/** The `persona` command as a separate process, against a running copy that it finds by its run file. */
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -21,8 +21,8 @@ import { createPayloadCodec } from '../../temporal/codec.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT = { timeout: 60_000, interval: 200 };
 /**
- * A copy of its own: `verify --all` looks at everything that is in the graph, and at nobody else's. A key of the
- * gateway in the environment would send the command to the gateway that it belongs to.
+ * For a separate copy: `verify --all` checks everything in the graph. A gateway key in the environment would direct the
+ * command to the gateway that the key belongs to.
  */
 const env = Object.fromEntries(
   Object.entries(process.env).filter(
@@ -82,7 +82,7 @@ async function run(
   return { code, out, err };
 }
 
-/** `persona …` through the program that every npm script starts with. */
+/** `persona …` through the launcher of every npm script. */
 const persona = (args: string[], options: Options = {}) =>
   run(process.execPath, ['dev/boot.mjs', 'cli/main.ts', ...args], options);
 
@@ -93,7 +93,7 @@ async function runJson(args: string[], code = 0, options: Options = {}): Promise
   return JSON.parse(ended.out);
 }
 
-/** Active cards of one customer, used on a trusted device; `scripts` say what the gateway does with each of them. */
+/** Active cards of one customer, used on a trusted device; `scripts` define the gateway's behaviour for each. */
 async function customerWithCards(
   count: number,
   scripts: { script?: object[]; then?: object }[] = [],
@@ -167,7 +167,7 @@ test('npm run -s persona prints one document and nothing else', async () => {
   });
 });
 
-test('doctor finds everything well, and says who is missing', async () => {
+test('doctor reports a healthy system, and names an unreachable server and wrong keys', async () => {
   const healthy = await runJson(['doctor']);
   expect(healthy.checks.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
   expect(healthy.checks.map(({ name }: { name: string }) => name)).toEqual(
@@ -185,7 +185,7 @@ test('doctor finds everything well, and says who is missing', async () => {
   const unhealthy = await persona(['doctor'], { variables: { CHIMERA_ADDRESS: closedAddress } });
   expect(unhealthy).toMatchObject({
     code: 3,
-    out: expect.stringContaining(`nobody answers at ${closedAddress}`),
+    out: expect.stringContaining(`no response from ${closedAddress}`),
   });
   const PERSONA_KEYS = `other:${Buffer.alloc(32, 7).toString('base64')}`;
   const withWrongKeys = await runJson(['doctor'], 1, { variables: { PERSONA_KEYS } });
@@ -198,7 +198,7 @@ test('doctor finds everything well, and says who is missing', async () => {
   );
 });
 
-test('config shows what is in force and no secret', async () => {
+test('config shows the effective configuration without secrets', async () => {
   const { environment, policy } = await runJson(['config']);
   expect(environment).toMatchObject({
     NEO4J_URI: { value: system.addresses.neo4j, source: 'run file' },
@@ -211,11 +211,11 @@ test('config shows what is in force and no secret', async () => {
     expect(printed).not.toContain(system.env[name]);
 });
 
-test('the keys of a copy lie beside its run file, for its owner alone', () => {
+test('the keys of a copy are stored next to its run file, readable by its owner only', () => {
   expect(statSync(runSecretsPath(runFile)).mode & 0o777).toBe(0o600);
 });
 
-test('a customer is shown as REST has it, and in tables', async () => {
+test('a customer is shown as REST returns it, and in tables', async () => {
   expect(await runJson(['customer', customer])).toMatchObject({
     customer_id: customer,
     identifiers: [{ type: 'email', is_verified: false }],
@@ -250,7 +250,7 @@ test('a failed payment is reported from a file and recovered', async () => {
   );
 });
 
-test('operations reach the recovery with who and why', async () => {
+test('operator requests reach the recovery with actor and reason', async () => {
   const payment = await waitingRecovery();
   const workflow_id = `recovery:${payment}`;
   const [started] = (await agents.fetchHistory(workflow_id)).events ?? [];
@@ -266,7 +266,7 @@ test('operations reach the recovery with who and why', async () => {
   expect((await persona(['retry', payment])).code).toBe(0);
   expect((await persona(['cancel', payment])).code).toBe(0);
   await expect.poll(async () => (await agents.getRecovery(payment))?.outcome, LIMIT).toBe('cancelled');
-  // The gateway's word of the cancelled payment may have begun another run by now.
+  // The gateway's webhook about the cancelled payment may have started another run by now.
   const { events } = await agents.fetchHistory(workflow_id, run_id);
   const codec = createPayloadCodec(readCodecKeys(system.env).reveal());
   const signals = await Promise.all(
@@ -279,9 +279,9 @@ test('operations reach the recovery with who and why', async () => {
   expect(signals).toEqual(
     expect.arrayContaining([
       ['pause', { actor, reason: 'the bank asked' }],
-      ['resume', { actor, reason: 'asked for with persona resume' }],
-      ['retryNow', { actor, reason: 'asked for with persona retry' }],
-      ['cancel', { actor, reason: 'asked for with persona cancel' }],
+      ['resume', { actor, reason: 'requested with persona resume' }],
+      ['retryNow', { actor, reason: 'requested with persona retry' }],
+      ['cancel', { actor, reason: 'requested with persona cancel' }],
     ]),
   );
 });
@@ -293,10 +293,10 @@ const control = async (path: string, body: object) => {
   expect((await fetch(`${system.addresses.gateway}/_sim${path}`, init)).status).toBe(200);
 };
 
-test('a recovery whose payment the gateway does not cancel receives what is sent to it, and ends when it does', async () => {
+test('a recovery whose payment is not cancelled yet receives signals, and ends once it is', async () => {
   const payment = await waitingRecovery();
   const recovery = () => agents.getRecovery(payment);
-  // On a slow machine the first claims may have run out before their charge.
+  // On a slow machine the first claims may have expired before their charge.
   await expect.poll(recovery, LIMIT).toMatchObject({ attempts: expect.arrayContaining([DECLINED]) });
   const charges = await fetch(`${system.addresses.gateway}/_sim/charges?payment_id=${payment}`);
   const { data } = (await charges.json()) as { data: { payment_intent: string }[] };
@@ -313,7 +313,7 @@ test('a recovery whose payment the gateway does not cancel receives what is sent
   await expect.poll(recovery, LIMIT).toMatchObject({ state: 'done', outcome: 'cancelled' });
 });
 
-test('all payments that one rule has stopped are tried again with one command', async () => {
+test('one command retries all payments under review by one rule', async () => {
   const refused = { then: { do: 'decline', decline_code: 'testmode_decline' } };
   const stopped = await Promise.all(
     [1, 2, 3].map(async () => {
@@ -341,8 +341,8 @@ test('all payments that one rule has stopped are tried again with one command', 
   expect(await runJson(all)).toMatchObject({ found: 0, signalled: 0 });
 });
 
-test('what became of a charge in doubt is said by a person', async () => {
-  // The newest card is tried first: its charge is never answered, and the gateway knows nothing of it.
+test('an operator resolves an unresolved charge', async () => {
+  // The newest card is tried first: its charge gets no response, and the gateway has no record of it.
   const { customer, cards } = await customerWithCards(3, [
     {},
     {},
@@ -354,7 +354,7 @@ test('what became of a charge in doubt is said by a person', async () => {
   await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'unknown' }]);
   const args = ['resolve', message.payment_id, '--result', 'declined', '--evidence', 'not on the statement'];
   const refused = await runJson([...args, '--attempt', 'another'], 1);
-  expect(refused.detail).toContain('must be the attempt that is in doubt');
+  expect(refused.detail).toContain('must be the unresolved attempt');
   const [unresolvedAttempt] = await attempts();
   expect(await runJson([...args, '--attempt', unresolvedAttempt?.key ?? ''])).toMatchObject({
     payment_id: message.payment_id,
@@ -363,7 +363,7 @@ test('what became of a charge in doubt is said by a person', async () => {
   await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'declined' }, { state: 'approved' }]);
 });
 
-test('what cannot be done is a bad answer, in one document too', async () => {
+test('a failed command prints its error, also as one JSON document', async () => {
   const payment = `invoice-${randomUUID()}`;
   const unknownCustomer = randomUUID();
   expect(await runJson(['pause', payment], 1)).toMatchObject({
@@ -389,12 +389,12 @@ test('what cannot be done is a bad answer, in one document too', async () => {
   expect(refused).toMatchObject({ code: 1, out: '', err: expect.stringContaining('amount: must be') });
 });
 
-test('wrong usage is told apart', async () => {
+test('wrong usage has its own exit code', async () => {
   expect(await persona(['verify'])).toMatchObject({ code: 2, out: '' });
   expect(await persona(['context', 'nobody'])).toMatchObject({ code: 2, out: '' });
 });
 
-test('a server that is not there is told from a bad answer', async () => {
+test('an unreachable server has its own exit code', async () => {
   const port = String(await freePort());
   const payment = `invoice-${randomUUID()}`;
   const at = (name: string, value: string) => ({ variables: { [name]: value } });
@@ -414,7 +414,7 @@ test('a server that is not there is told from a bad answer', async () => {
   expect(unable).toMatchObject({ code: 2, err: expect.stringContaining('PERSONA_KEYS: is missing') });
 });
 
-test('verify finds the graph to be what its log says, and names what is not', async () => {
+test('verify confirms that graph and log agree, and names each difference', async () => {
   expect(await runJson(['verify', '--customer', customer])).toEqual({
     customer_id: customer,
     differences: [],
@@ -448,7 +448,7 @@ test('verify finds the graph to be what its log says, and names what is not', as
   });
 });
 
-test('reconcile finds a card that was detached without a word: a dry run says so, a real one corrects it, once', async () => {
+test('reconcile reports a card detached without an event in a dry run, and corrects it once', async () => {
   const { customer: id, cards: own } = await customerWithCards(2);
   const { records } = await driver.executeQuery(
     'MATCH (p:PaymentMethod {id: $id})<-[:HAS_PAYMENT_METHOD]-(c:Customer) RETURN c.gateway_customer_ref AS ref',

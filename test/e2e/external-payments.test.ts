@@ -1,4 +1,4 @@
-/** Payments that Persona did not make: the customer pays by the original link, another system charges, references are wrong. */
+/** Payments not made by Persona: through the original link, charged by another system, or wrongly referenced. */
 
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
@@ -50,7 +50,7 @@ beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(persona.logTails
 
 const createCustomer = (plans: CardPlan[]) => customerWithScriptedCards({ graph, policy, persona }, plans);
 
-/** As another program of the merchant's speaks to the gateway. */
+/** As another of the merchant's systems calls the gateway. */
 async function postPaymentIntent(path: string, form: Record<string, string> = {}): Promise<{ id: string }> {
   const response = await fetch(`${persona.addresses.gateway}/v1/payment_intents${path}`, {
     method: 'POST',
@@ -61,7 +61,7 @@ async function postPaymentIntent(path: string, form: Record<string, string> = {}
   return (await response.json()) as { id: string };
 }
 
-/** A payment of the customer's that others make; paid at once where `paid`. */
+/** Creates an external payment of the customer; paid immediately if `paid`. */
 function createExternalPayment(
   customer: TestCustomer,
   { paid, payment_id, amount = 4900 }: { paid: boolean; payment_id?: string; amount?: number },
@@ -90,7 +90,7 @@ async function settle(body: object): Promise<void> {
   expect(response.status, await response.text()).toBe(202);
 }
 
-test('a customer who pays by the original link is not charged, nor reminded: the recovery ends at once', async () => {
+test('a payment through the original link ends the recovery immediately, without a charge or reminder', async () => {
   const customer = await createCustomer([{}, { ineligibility: 'unconsented' }]);
   const { id } = await createExternalPayment(customer, { paid: false });
   const event = failureReportOf(customer, { gateway_payment_ref: id, decline_code: 'expired_card' });
@@ -106,9 +106,9 @@ test('a customer who pays by the original link is not charged, nor reminded: the
   expect(await templates(customer)).not.toContain('reminder');
 });
 
-test('the success of another payment for this obligation ends the cascade before the next card', async () => {
+test('an external success for the obligation ends the cascade before the next card', async () => {
   const customer = await createCustomer([{}, {}]);
-  // Nothing is charged in the first minute after a network's trouble.
+  // After a TECH decline nothing is charged for a minute.
   const event = failureReportOf(customer, { decline_code: 'processing_error' });
   await agents.signalPaymentFailed(event);
   await expect.poll(async () => (await recovery(event.payment_id))?.class, LIMIT).toBe('TECH');
@@ -121,7 +121,7 @@ test('the success of another payment for this obligation ends the cascade before
   expect(await statuses(event.payment_id)).toEqual([[id, 'succeeded']]);
 });
 
-test('the success of another payment after the end is a second one, and is refunded', async () => {
+test('an external success after the end is a second success, and is refunded', async () => {
   const customer = await createCustomer([{}, {}]);
   const event = failureReportOf(customer);
   await agents.signalPaymentFailed(event);
@@ -143,12 +143,12 @@ test.each<[string, (customer: TestCustomer) => Promise<string>]>([
     async () => (await createExternalPayment(await createCustomer([{}]), { paid: true })).id,
   ],
   [
-    'the payment of last month',
+    'last month’s payment',
     async (customer) =>
       (await createExternalPayment(customer, { paid: true, payment_id: `pay-${randomUUID()}` })).id,
   ],
   [
-    'a payment of another amount',
+    'a payment of a different amount',
     async (customer) => (await createExternalPayment(customer, { paid: true, amount: 100 })).id,
   ],
   [
@@ -156,7 +156,7 @@ test.each<[string, (customer: TestCustomer) => Promise<string>]>([
     async (customer) => (await createExternalPayment(customer, { paid: false })).id,
   ],
 ])(
-  'a settlement that names %s refunds nothing, and hands an open recovery to a person',
+  'a settlement that names %s refunds nothing, and sends an open recovery to review',
   async (_, createPayment) => {
     const customer = await createCustomer([{}, {}, { ineligibility: 'inactive' }]);
     const [paid, open] = [
@@ -175,7 +175,7 @@ test.each<[string, (customer: TestCustomer) => Promise<string>]>([
       rule: 'settlement_mismatch',
       waiting_for: 'review',
     });
-    // The settlement that was sent last is through: so is the one before it.
+    // Once this settlement is processed, the one before it is as well.
     await settle({ payment_id: open.payment_id, customer_id: customer.id });
     await expect.poll(async () => (await recovery(open.payment_id))?.outcome, LIMIT).toBe('paid_elsewhere');
     expect((await statuses(paid.payment_id)).map(([, status]) => status)).toEqual(['succeeded']);
@@ -183,12 +183,12 @@ test.each<[string, (customer: TestCustomer) => Promise<string>]>([
   },
 );
 
-/** As Temporal's data is that was restored, too: no run is left. */
+/** Terminates the run, as if Temporal's data had been restored, too. */
 async function terminate(paymentId: string): Promise<void> {
   const connection = await Connection.connect({ address: persona.addresses.temporal });
   const client = new Client({ connection, namespace: persona.addresses.temporal_namespace });
   const run = client.workflow.getHandle(`recovery:${paymentId}`);
-  // One that has ended meanwhile is as good.
+  // It may have ended meanwhile.
   await run.terminate().catch((error: unknown) => {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   });
@@ -201,7 +201,7 @@ async function advanceClock(advance_s: number): Promise<void> {
   expect(response.ok).toBe(true);
 }
 
-/** As a graph is that was restored from a backup of before the payment failed. */
+/** Leaves the graph as if restored from a backup taken before the payment failed. */
 async function deleteFromGraph(paymentId: string): Promise<void> {
   await driver.executeQuery(
     `CALL () { MATCH (o:Obligation {payment_id: $id}) DETACH DELETE o }
@@ -220,7 +220,7 @@ test.each<[string, object[], object, string[]]>([
     ['failed', 'succeeded'],
   ],
 ])(
-  'a payment that a restored graph does not know, and that %s, is not created again',
+  'a payment that a restored graph lacks, and that %s, is not created again',
   async (_, script, found, ledger) => {
     const customer = await createCustomer([{}, { script }]);
     const event = failureReportOf(customer);
@@ -229,7 +229,7 @@ test.each<[string, object[], object, string[]]>([
     await expect.poll(async () => (await recovery(event.payment_id))?.state, LIMIT).toMatch(/done|waiting/);
     await terminate(event.payment_id);
     await deleteFromGraph(event.payment_id);
-    // The idempotency key of the lost attempt, which the new one has again, is not known any more either.
+    // Expires the idempotency key of the lost attempt, which the new one uses again.
     await advanceClock(25 * 3_600);
     const again = { ...event, event_id: randomUUID() };
     await agents.signalPaymentFailed(again);

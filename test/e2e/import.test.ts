@@ -1,4 +1,4 @@
-/** `persona import` as a stranger runs it, killed in the middle and run again, against a running copy. */
+/** `persona import` as an operator runs it, killed halfway and run again, against a running copy. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -17,7 +17,7 @@ const LIMIT = { timeout: 300_000, interval: 20 };
 const IMPORT_MS = 600_000;
 const LINES = 2_500;
 const CARD_NUMBER = '4242424242424242';
-/** A copy of its own: `verify --all` looks at everything that is in the graph. */
+/** For a separate copy: `verify --all` checks everything in the graph. */
 const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(NEO4J|TEMPORAL|PERSONA_(KEYS|BLIND|RUN))/.test(name)),
 );
@@ -65,7 +65,7 @@ async function cypher(query: string, parameters: object = {}): Promise<Record<st
   return records.map((record) => record.toObject());
 }
 
-/** A card that the gateway knows. */
+/** Creates a card at the gateway. */
 async function newToken(): Promise<string> {
   const token = `pm_${randomUUID().replaceAll('-', '')}`;
   const card = { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031 };
@@ -85,7 +85,7 @@ test('a file that is imported, killed and imported again is onboarded once', {
   const line = (n: number, change: object = {}) => ({
     transaction_id: `import-${n}`,
     occurred_at: '2026-01-01T00:00:00Z',
-    // Every second one is the person of the line before.
+    // Every second line belongs to the same person as the line before.
     email: `person.${Math.floor(n / 2)}@shop.example`,
     device_details: { fingerprint: `device-${n}` },
     ...change,
@@ -132,7 +132,7 @@ test('a file that is imported, killed and imported again is onboarded once', {
     },
   ]);
 
-  // Each transaction one receipt, each person one customer, each line one login.
+  // One receipt per transaction, one customer per person, one login per line.
   expect(
     await cypher(
       `MATCH (r:CommandReceipt {caller: 'workflow:onboardCustomer'}) WHERE r.key STARTS WITH 'import-'
@@ -142,12 +142,12 @@ test('a file that is imported, killed and imported again is onboarded once', {
     ),
   ).toEqual([{ receipts: LINES - 2, customers: LINES / 2, logins: LINES - 2 }]);
 
-  // What takes the gateway is done by the processes.
+  // Verification at the gateway is done by the workflows.
   await vi.waitFor(async () => {
     const methods = await cypher('MATCH (p:PaymentMethod) RETURN p.status AS status');
     expect(methods).toEqual([{ status: 'active' }, { status: 'active' }]);
   }, LIMIT);
-  // From the first line again: nothing is created, and the report says so.
+  // Imported again from the first line: nothing is created, and the report shows it.
   rmSync(`${file}.import.json`);
   expect(JSON.parse((await waitForExit(persona('import', file, '--json'))).out)).toMatchObject({
     lines: LINES,
@@ -156,7 +156,7 @@ test('a file that is imported, killed and imported again is onboarded once', {
     repeated: LINES - 2,
     rejected: 2,
   });
-  // The API answers for a transaction of the file as if it had taken it.
+  // The API responds to a transaction of the file as if it had received it itself.
   const repeated = await fetch(`${system.addresses.http}/api/v1/customers`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

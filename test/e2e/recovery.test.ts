@@ -18,7 +18,7 @@ let system: PersonaSystem;
 /** One set of agents per API process. */
 let agents: [Agents, Agents];
 let inspector: StateInspector;
-/** Of each API process. */
+/** One URL per API process. */
 let apiUrls: [string, string];
 
 beforeAll(async () => {
@@ -54,8 +54,8 @@ interface Customer {
 }
 
 /**
- * A customer with that many active methods, used on one trusted device, the last one last: cards that follow `steps`, or
- * the gateway's own test methods.
+ * A customer with that many active methods, used on one trusted device, the last one most recently: cards that follow
+ * `steps`, or the gateway's own test methods.
  */
 async function customerWithCards(
   count: number,
@@ -126,7 +126,7 @@ function failure(customer: Customer, changes: object = {}) {
   };
 }
 
-/** Over REST, to one of the two API processes. */
+/** Reports over REST to one of the two API processes. */
 function reportOverRest(body: object, api: 0 | 1): Promise<Response> {
   return fetch(`${apiUrls[api]}/internal/v1/payment-failures`, {
     method: 'POST',
@@ -144,7 +144,7 @@ const captured = async (paymentId: string) =>
     .filter((row) => row.status === 'succeeded')
     .map((row) => row.payment_method);
 
-test('twenty connections over two API processes onboard the same person at once: one customer', async () => {
+test('twenty concurrent onboardings of one person over two API processes create one customer', async () => {
   const email = `family.${randomUUID()}@shop.example`;
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
@@ -158,7 +158,7 @@ test('twenty connections over two API processes onboard the same person at once:
   expect(new Set(answers.map((answer) => answer.customer_id)).size).toBe(1);
 });
 
-test('the same transaction twenty times at once, over two API processes: one answer, one customer; another body is refused', async () => {
+test('twenty concurrent requests of one transaction get one response; a different body is refused', async () => {
   const request = {
     transaction_id: randomUUID(),
     email: `once.${randomUUID()}@shop.example`,
@@ -180,7 +180,7 @@ test('the same transaction twenty times at once, over two API processes: one ans
   });
 });
 
-test('a failure reported ten times over, by every way at once, is charged once', async () => {
+test('a failure reported ten times concurrently by REST and signal is charged once', async () => {
   const customer = await customerWithCards(3);
   const event = failure(customer);
   await Promise.all([
@@ -195,7 +195,7 @@ test('a failure reported ten times over, by every way at once, is charged once',
     .toEqual(['recovered']);
 });
 
-test('the cascade passes declined cards, keeps one payment at the gateway, and tells the customer once', async () => {
+test('the cascade skips declined cards, uses one payment at the gateway, and notifies the customer once', async () => {
   const customer = await customerWithCards(4, [
     [],
     [],
@@ -219,7 +219,7 @@ test('the cascade passes declined cards, keeps one payment at the gateway, and t
     .toEqual(['recovered']);
 });
 
-test('two obligations of one customer at once are both recovered, each charged once', async () => {
+test('concurrent obligations of one customer are all recovered, each charged once', async () => {
   const customer = await customerWithCards(3);
   const events = Array.from({ length: 4 }, () => failure(customer));
   await Promise.all(events.map((event, index) => agents[index % 2]!.signalPaymentFailed(event)));
@@ -229,8 +229,8 @@ test('two obligations of one customer at once are both recovered, each charged o
   }
 });
 
-test('ten obligations of one customer: one pending for long, one under review, and the others go on', async () => {
-  // Its first charge stays on its way; afterwards nobody may charge that card until it is known.
+test('of ten obligations of one customer a pending one and one under review do not block the others', async () => {
+  // The first charge stays pending, so that its card may not be charged until the outcome is known.
   const customer = await customerWithCards(3, [[], [], [{ do: 'processing' }]]);
   const [pending, ...others] = Array.from({ length: 9 }, () => failure(customer));
   const underReview = failure(customer, { decline_code: 'testmode_decline' });
@@ -275,7 +275,7 @@ test.each([
   ['pm_usBankAccount_insufficientFunds', 'waiting', { attempts: [{ class: 'LATER' }] }],
   ['pm_usBankAccount_debitNotAuthorized', 'done', { outcome: 'stopped', attempts: [{ class: 'STOP' }] }],
   ['pm_usBankAccount_processing', 'pending', { attempts: [{ state: 'pending' }] }],
-])('the gateway’s own test method %s ends where it should: %s', async (token, state, more) => {
+])('a recovery on the gateway’s test method %s reaches the state %s', async (token, state, more) => {
   const customer = await customerWithCards(2, [], [undefined, token]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
@@ -283,7 +283,7 @@ test.each([
   expect(await agents[1].getRecovery(event.payment_id)).toMatchObject(more);
 });
 
-test('odd methods in a wallet stop no other: a mandate for euros and a Link method beside an obligation in dollars', async () => {
+test('a euro mandate and a Link method in the wallet do not block an obligation in dollars', async () => {
   const [card, link, mandate] = ['c', 'l', 'm'].map(
     (kind) => `pm_${kind}${randomUUID().replaceAll('-', '')}`,
   );
@@ -308,7 +308,7 @@ test('odd methods in a wallet stop no other: a mandate for euros and a Link meth
   expect(await captured(inEuros.payment_id)).toEqual([mandate]);
 });
 
-test('an older and a stale failure change nothing', async () => {
+test('an earlier failure and a stale one change nothing', async () => {
   const customer = await customerWithCards(2);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
@@ -330,7 +330,7 @@ test('an older and a stale failure change nothing', async () => {
 /** `EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED`. */
 const ENDED = 2;
 
-test('a charge whose answer is lost is found out, not repeated: one charge, no other card', async () => {
+test('a charge whose response is lost is resolved, not repeated, and no other card is charged', async () => {
   const customer = await customerWithCards(3, [[], [], [{ do: 'drop_after_capture' }]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
@@ -341,7 +341,7 @@ test('a charge whose answer is lost is found out, not repeated: one charge, no o
   expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
 });
 
-test("a bank debit is recovered when the gateway's webhook says that it went through", async () => {
+test("a bank debit is recovered when the gateway's webhook reports its success", async () => {
   const debit = { do: 'processing', settle: { after_ms: 1_000, outcome: 'succeeded' } };
   const customer = await customerWithCards(3, [[], [], [debit]]);
   const event = failure(customer);
@@ -353,7 +353,7 @@ test("a bank debit is recovered when the gateway's webhook says that it went thr
   expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
 });
 
-test("a bank debit that fails after all, by the gateway's webhook, is followed by the next card", async () => {
+test("after a bank debit that the gateway's webhook reports as failed the next card is charged", async () => {
   const debit = {
     do: 'processing',
     code: 'insufficient_funds',
@@ -372,7 +372,7 @@ test("a bank debit that fails after all, by the gateway's webhook, is followed b
   expect(await captured(event.payment_id)).toEqual([customer.cards[1]?.token]);
 });
 
-test('a request that is lost on its way is sent once more under its own key', async () => {
+test('a request that is lost in transit is sent once more under its own key', async () => {
   const customer = await customerWithCards(3, [[], [], [{ do: 'drop_before_capture' }]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
@@ -383,7 +383,7 @@ test('a request that is lost on its way is sent once more under its own key', as
   expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
 });
 
-test('a charge that stays in doubt is not followed by another card', async () => {
+test('no other card is charged while a charge is unresolved', async () => {
   const customer = await customerWithCards(3, [[], [], [{ do: 'error_500' }]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
@@ -397,7 +397,7 @@ test('a charge that stays in doubt is not followed by another card', async () =>
   expect(await inspector.inbox(customer.id)).toEqual([]);
 });
 
-/** As another program of the merchant's speaks to the gateway, or a person at its dashboard. */
+/** As another of the merchant's systems calls the gateway, or an operator in its dashboard. */
 async function postPaymentIntent(path: string, form: Record<string, string> = {}): Promise<{ id: string }> {
   const response = await fetch(`${system.addresses.gateway}/v1/payment_intents${path}`, {
     method: 'POST',
@@ -408,7 +408,7 @@ async function postPaymentIntent(path: string, form: Record<string, string> = {}
   return (await response.json()) as { id: string };
 }
 
-test('a payment that somebody cancelled at the gateway is replaced: the next attempt creates another', async () => {
+test('a payment that was cancelled at the gateway is replaced: the next attempt creates another', async () => {
   const customer = await customerWithCards(2, [[], [{ do: 'decline', decline_code: 'insufficient_funds' }]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
@@ -430,7 +430,7 @@ test.each([
   ['succeeded', 'paid_elsewhere', true, []],
   ['was never confirmed', 'recovered', false, [1]],
 ] as const)(
-  'a failure that nobody is sure of is looked up, and its payment %s: the recovery ends %s',
+  'a failure of unknown outcome is looked up; its payment %s, and the recovery ends %s',
   async (_, outcome, confirm, charged) => {
     const customer = await customerWithCards(2);
     const [card] = customer.cards;
@@ -460,7 +460,7 @@ test.each([
   },
 );
 
-test('a dead card waits for a new one, and everybody is told so', async () => {
+test('a recovery after a HARD decline waits for another card and reports it', async () => {
   const customer = await customerWithCards(2);
   const event = failure(customer, { decline_code: 'invalid_account' });
   await agents[0].signalPaymentFailed(event);

@@ -16,7 +16,7 @@ let runFile: string;
 let npmStart: ChildProcess;
 let output: string;
 
-/** What `npm start` runs, on servers of its own. */
+/** Runs what `npm start` runs, on separate servers. */
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'persona-start-'));
   runFile = join(folder, 'run.json');
@@ -35,7 +35,7 @@ afterEach(async () => {
     npmStart.kill('SIGTERM');
     await once(npmStart, 'exit');
   }
-  // The logs that a part's sudden end leaves behind.
+  // The logs that remain after a program ended unexpectedly.
   const logs = logsFolder();
   if (logs !== undefined) rmSync(logs, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
@@ -46,10 +46,10 @@ const untilOutput = (pattern: RegExp, timeout: number) =>
     .poll(() => (npmStart.exitCode === null ? output : `ended:\n${output}`), { timeout })
     .toMatch(pattern);
 
-/** Where `npm start` said that its logs are. */
+/** The folder of the logs, as printed by `npm start`. */
 const logsFolder = () => /^ +logs +(.*)$/m.exec(output)?.[1];
 
-/** Ids of this machine's processes that were started in this folder of data. */
+/** This machine's processes that were started with this data folder. */
 const processesOf = (data: string) =>
   execFileSync('ps', ['-A', '-o', 'pid=,args='], { encoding: 'utf8', maxBuffer: 2 ** 26 })
     .split('\n')
@@ -65,9 +65,9 @@ function listens(address: string): Promise<boolean> {
 }
 
 test(
-  'npm start answers at every address that it prints, and Ctrl-C stops it all',
+  'npm start serves every address that it prints, and Ctrl-C stops everything',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
+    await untilOutput(/Persona is running\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     for (const url of [
       run.temporal_ui,
@@ -79,7 +79,7 @@ test(
     }
     expect(Object.keys(run.metrics)).toEqual(['api', 'worker']);
     for (const url of Object.values(run.metrics)) expect(await (await fetch(url)).text()).toMatch(/^# HELP/m);
-    // Temporal's UI knows who opens payloads, and is let in there.
+    // Temporal's UI is configured with the codec endpoint, which accepts its origin.
     const settings = (await (await fetch(`${run.temporal_ui}/api/v1/settings`)).json()) as {
       Codec?: { Endpoint?: string };
     };
@@ -127,7 +127,7 @@ test(
 );
 
 test(
-  'Ctrl-C while the servers still start stops them too',
+  'Ctrl-C during startup stops the servers, too',
   async () => {
     await untilOutput(/starting Neo4j…/, MINUTES);
     const data = join(repository, '.persona', 'running', 'copy-');
@@ -140,13 +140,13 @@ test(
 );
 
 test(
-  'a part that ends by itself ends everything, with its name and an exit code',
+  'a program that ends unexpectedly stops everything and is named, with an exit code',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
+    await untilOutput(/Persona is running\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     process.kill(run.pids.gateway ?? 0, 'SIGKILL');
     expect(await once(npmStart, 'exit')).toEqual([1, null]);
-    const log = /gateway was ended by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
+    const log = /gateway was terminated by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
     expect({ log, there: existsSync(log) }).toEqual({ log: expect.stringMatching(/./), there: true });
     for (const pid of Object.values(run.pids))
       await expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);

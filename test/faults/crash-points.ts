@@ -1,10 +1,10 @@
 /**
- * Points at which a crash leaves something half done, with real processes and `kill -9`: a recovery is stopped at an exact
- * request, something is killed there and started again. What is looked at is what a user sees: the graph, the gateway's
- * ledger, the inbox.
+ * Points at which a crash leaves work half done, with real processes and `kill -9`: a recovery is stopped at an exact
+ * request, and a process is killed there and restarted. The tests check what is externally visible: the graph, the
+ * gateway's ledger, the inbox.
  *
- * Some of what a kill leaves is cleared up only when a charge's time is over, a minute later: so each test kills and
- * leaves it at that, and the last one looks at how everything ended.
+ * Some effects of a kill are cleaned up only when a charge has timed out, a minute later: so each test only kills, and
+ * the last one checks all results.
  */
 
 import { expect, test } from 'vitest';
@@ -31,7 +31,7 @@ import type { FaultSystem } from './system.ts';
 const LIMIT = { timeout: 300_000, interval: 200 };
 const AT_THE_GATEWAY = [BEFORE_CAPTURE, CAPTURED];
 
-/** Where recoveries stand when something is killed; ANSWERED, where it is among them, comes last. */
+/** Where recoveries are stopped when a process is killed; ANSWERED, if included, is last. */
 interface CrashPoints {
   terminated: RecoveryPoint[];
   dataLost: RecoveryPoint[];
@@ -41,11 +41,11 @@ interface CrashPoints {
   neo4j: RecoveryPoint[];
 }
 
-/** All that there are. */
+/** Every crash at every point. */
 export const EVERY_POINT: CrashPoints = {
   terminated: [CLAIMED, BEFORE_CHARGE, ...AT_THE_GATEWAY],
-  // What only Temporal had heard of is lost with it: from the claim on the graph knows.
-  // Of what is recorded the notice is due, whether or not its run has begun to hand it over.
+  // What only Temporal knew is lost with it: from the claim on, the graph knows the recovery.
+  // Once the outcome is recorded the notice is due, whether or not its run has started to deliver it.
   dataLost: [CLAIMED, BEFORE_CHARGE, ...AT_THE_GATEWAY, BEFORE_RECORD, RECORDED, BEFORE_NOTICE],
   worker: [
     ...[BEFORE_CLAIM, CLAIMED, BEFORE_CHARGE, ...AT_THE_GATEWAY],
@@ -59,7 +59,7 @@ export const EVERY_POINT: CrashPoints = {
   ],
 };
 
-/** Every crash, each where it leaves something else half done: claim, charge, record and notice. */
+/** Every crash, at points that each leave a different step half done: claim, charge, record and notice. */
 export const FEW_POINTS: CrashPoints = {
   terminated: [CLAIMED, BEFORE_CAPTURE],
   dataLost: [CLAIMED, CAPTURED, RECORDED],
@@ -69,33 +69,33 @@ export const FEW_POINTS: CrashPoints = {
   neo4j: [BEFORE_CLAIM, CLAIMED, CAPTURED, RECORDED, BEFORE_NOTICE],
 };
 
-/** Defines the tests. @param getSystem the system, once it runs */
+/** Defines the tests. @param getSystem the system, once it is running */
 export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoints): void {
-  /** Every recovery that a crash met, by the crash and the point. */
+  /** Every recovery that was stopped during a crash, by crash and point. */
   const crashed = new Map<string, Pick<StoppedRecovery, 'customer' | 'payment'>>();
 
   function recordCrashed(crash: string, stopped: readonly StoppedRecovery[]): void {
     for (const one of stopped) crashed.set(`${crash}, ${one.at}`, one);
   }
 
-  test("runs are terminated by hand, then Temporal's data is lost, and the sweep takes everything up", async () => {
+  test("runs are terminated manually, then Temporal's data is lost, and the sweep restarts every recovery", async () => {
     const system = getSystem();
     const terminated = await stopRecoveriesAt(system, points.terminated);
     const stoppedBeforeLoss = await stopRecoveriesAt(system, points.dataLost);
     for (const { payment } of terminated)
-      await system.client.workflow.getHandle(recoveryWorkflowId(payment)).terminate('by hand');
+      await system.client.workflow.getHandle(recoveryWorkflowId(payment)).terminate('manually');
     await releaseAll(terminated);
     await system.temporal.replace();
     await releaseAll(stoppedBeforeLoss);
-    // As whoever has lost Temporal's data does: a worker that starts puts the schedule back into place.
+    // As an operator does after losing Temporal's data: a starting worker restores the schedule.
     await system.program('worker').kill();
     await system.program('worker').restart();
     await system.sweep();
-    recordCrashed('terminated by hand', terminated);
+    recordCrashed('terminated manually', terminated);
     recordCrashed("Temporal's data lost", stoppedBeforeLoss);
   });
 
-  test('the worker is killed', async () => {
+  test('the worker is killed at each of its points', async () => {
     const system = getSystem();
     const stopped = await stopRecoveriesAt(system, points.worker);
     await system.program('worker').kill();
@@ -104,7 +104,7 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
     recordCrashed('the worker killed', stopped);
   });
 
-  test('the gateway is killed', async () => {
+  test('the gateway is killed at each of its points', async () => {
     const system = getSystem();
     const stopped = await stopRecoveriesAt(system, points.gateway);
     await system.program('gateway').kill();
@@ -113,10 +113,10 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
     recordCrashed('the gateway killed', stopped);
   });
 
-  test('the API is killed before and after a failure that it was told of reaches Temporal', async () => {
+  test('the API is killed before and after a failure that it received reaches Temporal', async () => {
     const system = getSystem();
     const stops = [
-      { at: 'before it asked the graph', proxy: system.neo4j.proxy, hold: 'request' },
+      { at: 'before it queried the graph', proxy: system.neo4j.proxy, hold: 'request' },
       { at: 'after it signalled', proxy: system.temporal.proxy, hold: 'answer' },
     ] as const;
     for (const { at, proxy, hold } of stops) {
@@ -134,7 +134,7 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
     }
   });
 
-  test('Temporal is killed', async () => {
+  test('Temporal is killed at each of its points', async () => {
     const system = getSystem();
     const stopped = await stopRecoveriesAt(system, points.temporal);
     await system.temporal.kill();
@@ -143,7 +143,7 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
     recordCrashed('Temporal killed', stopped);
   });
 
-  test('Neo4j is killed', async () => {
+  test('Neo4j is killed at each of its points', async () => {
     const system = getSystem();
     const stopped = await stopRecoveriesAt(system, points.neo4j);
     await system.neo4j.kill();
@@ -152,7 +152,7 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
     recordCrashed('Neo4j killed', stopped);
   });
 
-  test('whatever was killed at whatever point, each payment is recovered once, and its customer told once', async () => {
+  test('after every crash each payment is recovered once, and its customer is notified once', async () => {
     const system = getSystem();
     expect(crashed.size).toBe(Object.values(points).flat().length + 2);
     for (const [scenario, { customer, payment }] of crashed) {
@@ -164,7 +164,7 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
         { payment_method: customer.cards.at(-1)?.token, status: 'succeeded', amount: 4900, currency: 'usd' },
       ]);
       const notices = async () => {
-        // For a minute what has ended is left to its own run, which is lost: a later sweep than the first finds it.
+        // For a minute the sweep leaves an ended recovery to its own run, which is lost: a later sweep finds it.
         if (scenario.startsWith("Temporal's data lost")) await system.sweep();
         return (await system.inspector.inbox(customer.id)).map(({ template }) => template);
       };
@@ -173,7 +173,7 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
     }
     for (const [scenario, { customer }] of crashed) {
       const inbox = await system.inspector.inbox(customer.id);
-      // Whoever takes them by webhook knows a repeat by the notification's id.
+      // A webhook receiver recognises a repeat by the notification's id.
       expect(new Set(inbox.map((one) => one.notification_id)).size, scenario).toBe(1);
     }
   });

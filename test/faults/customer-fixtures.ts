@@ -1,4 +1,4 @@
-/** Customers with scripted cards, made by Persona's own commands, and what is reported of them. */
+/** Customers with scripted cards, created by Persona's own commands, and reports about them. */
 
 import { randomUUID } from 'node:crypto';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
@@ -13,18 +13,18 @@ import type { FaultSystem } from './system.ts';
 
 const DAY = 86_400_000;
 
-/** A card of a customer's, and what may be wrong with it. */
+/** A customer's card, and what may make it ineligible. */
 export interface CardPlan {
-  /** What the gateway does with the first requests to charge it, and with all later ones; it approves by itself. */
+  /** What the gateway does with the first charge requests, and with all later ones; it approves by default. */
   script?: object[];
   then?: object;
-  /** Without it the card is active, proven and consented. All are used on one trusted device. */
+  /** If absent the card is active, proven and consented. All cards are used on one trusted device. */
   ineligibility?: 'inactive' | 'unproven' | 'unconsented';
-  /** The same plastic behind several cards. */
+  /** Set for several payment methods that represent the same card. */
   cardFingerprint?: string;
-  /** Not a card: the gateway's name for the type. */
+  /** For a method that is not a card: the gateway's name of its type. */
   type?: 'link' | 'sepa_debit' | 'us_bank_account';
-  /** When it ends, as the gateway and the graph have it. */
+  /** Its expiry date, at the gateway and in the graph. */
   expiry?: { month: number; year: number };
 }
 
@@ -49,7 +49,7 @@ export async function customerWithScriptedCards(
     id = card.customer;
     cards.push({ id: card.id, token: card.token });
   }
-  if (id === undefined) throw new Error('a customer without cards has nothing to be charged');
+  if (id === undefined) throw new Error('the customer needs at least one card');
   return { id, cards };
 }
 
@@ -63,7 +63,7 @@ async function addCard(
   const isUnproven = ineligibility === 'unproven';
   const identifier = { type: 'email', value: email, is_verified: !isUnproven } as const;
   const request = onboardingRequest({
-    // Who brings no id and an address that is not verified is taken for its owner, and proves nothing.
+    // A request without an id and with an unverified address matches the address's owner, unproven.
     ...(knownId && !isUnproven ? { customer_id: knownId } : { digital_identifiers: [identifier] }),
     payment_method_details: { type: 'card', token, off_session_consent: ineligibility !== 'unconsented' },
     device_details: { fingerprint: device },
@@ -102,7 +102,7 @@ async function addCard(
     await updateDeviceTrustScore(graph, testHeader(), { ...score, observed_at: new Date().toISOString() });
   }
   if (ineligibility === 'inactive')
-    await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: 'inactive', reason: 'the test' });
+    await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: 'inactive', reason: 'test' });
   return { customer: customer_id, id: payment_method_id, token };
 }
 

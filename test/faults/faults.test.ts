@@ -1,4 +1,4 @@
-/** Every kind of crash, each at some of its points; `long.test.ts` has them all. */
+/** Every kind of crash, each at some of its points; `long.test.ts` covers all of them. */
 
 import { FEW_POINTS, testCrashPoints } from './crash-points.ts';
 import { withFaultSystem } from './with-fault-system.ts';

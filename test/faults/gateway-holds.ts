@@ -1,20 +1,20 @@
-/** Charges that stand still at the gateway until they are let go. */
+/** Charges that are held at the gateway until they are released. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { FaultSystem } from './system.ts';
 
-/** Of a busy machine, on which servers were killed a moment ago; what is waited for is there in a second or two. */
+/** For a busy machine on which servers were just killed; normally it takes a second or two. */
 const LIMIT_MS = 300_000;
 
 type GatewayAddress = Pick<FaultSystem, 'persona'>;
 
-/** The id of the hold on a card, as soon as its charge stands there. */
+/** The id of the hold on a card, as soon as its charge is held. */
 export async function waitForHold(system: GatewayAddress, token: string): Promise<string> {
   for (const limit = Date.now() + LIMIT_MS; Date.now() < limit; await setTimeout(20)) {
     const hold = (await listHolds(system)).find(({ payment_method }) => payment_method === token);
     if (hold) return hold.id;
   }
-  throw new Error(`no charge of ${token} came to stand at the gateway`);
+  throw new Error(`no charge of ${token} was held at the gateway`);
 }
 
 export async function listHolds({
@@ -25,7 +25,7 @@ export async function listHolds({
 }
 
 /**
- * Until it is gone: a connection that was idle may be closing when it is asked by that. A gateway that was killed
+ * Repeats until the hold is gone: an idle connection may be closing when the request is sent. A gateway that was killed
  * meanwhile holds nothing any more.
  */
 export async function releaseHold(system: GatewayAddress, id: string): Promise<void> {
@@ -38,7 +38,7 @@ export async function releaseHold(system: GatewayAddress, id: string): Promise<v
       if (isConnectionRefused(error)) return;
     }
   }
-  throw new Error(`the gateway does not let go of ${id}`);
+  throw new Error(`the gateway does not release ${id}`);
 }
 
 function isConnectionRefused(error: unknown): boolean {

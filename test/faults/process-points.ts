@@ -1,8 +1,8 @@
 /**
- * The processes that watch, and those that customers start, with real servers and `kill -9`: each is stopped at exact
- * requests, something is killed there and started again, and each comes to its right end, once.
+ * Scheduled workflows, and those that customers start, with real servers and `kill -9`: each is stopped at exact
+ * requests, a server is killed there and restarted, and each workflow reaches its correct result, once.
  *
- * After a kill an activity is tried again when its time, or its heartbeat's, is over: up to a minute.
+ * After a kill an activity is retried when its timeout, or its heartbeat's, has passed: up to a minute.
  */
 
 import { expect, test, vi } from 'vitest';
@@ -31,15 +31,15 @@ const RECONCILIATION_POINTS: Record<Victim, readonly ReconciliationPoint[]> = {
   temporal: [BEFORE_CORRECTION, CORRECTED],
 };
 
-/** Defines the tests. @param getSystem the system, once it runs */
+/** Defines the tests. @param getSystem the system, once it is running */
 export function testProcessPoints(getSystem: () => FaultSystem, victims: readonly Victim[]): void {
   test.each(victims)(
-    '%s is killed at every point of the processes at once',
+    '%s is killed while every process is stopped at its points',
     { timeout: TEST_LIMIT },
     async (victim) => {
       const system = getSystem();
       const killed = victim === 'worker' ? system.program('worker') : system[victim];
-      // First: it would compare the others' wallets too, and wait for their locks on its few slots.
+      // First, since it would also compare the others' wallets, and block its few slots waiting for their locks.
       const stopped = await stopReconciliation(system, RECONCILIATION_POINTS[victim]);
       stopped.push(
         ...(await Promise.all([stopScan(system), stopFraudCases(system), stopWalletChanges(system)])).flat(),
@@ -50,7 +50,7 @@ export function testProcessPoints(getSystem: () => FaultSystem, victims: readonl
       await killed.restart();
       for (const { expectEnd } of stopped) {
         const end = async () => {
-          // A notice that was decided on, and whose sending never began, is the sweep's.
+          // A notice that was decided on and never started is sent by the sweep.
           await system.sweep();
           await expectEnd();
         };

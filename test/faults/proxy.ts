@@ -1,37 +1,37 @@
 /**
- * A TCP proxy that stops a connection at an exact request: what a crash leaves half done can be set up to the byte,
- * without a switch for it in the product.
+ * A TCP proxy that stops a connection at an exact request: the state that a crash leaves can be set up to the byte,
+ * without test hooks in the product.
  */
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Bolt's COMMIT, a message without fields: only now is a transaction's work there for others. */
+/** Bolt's COMMIT, a message without fields: only with it do others see the transaction's writes. */
 export const COMMIT = Buffer.from([0x00, 0x02, 0xb0, 0x12, 0x00, 0x00]);
 
 export interface StopCondition {
   /**
-   * Requests of one connection, one after the other, each known by all its marks. A request is what a client sends until
-   * the server speaks again.
+   * Consecutive requests of one connection, each identified by all its patterns. A request is what a client sends until
+   * the server sends again.
    */
   requests: (string | Buffer)[][];
-  /** `request`: the last one never arrives. `answer`: it does, and is carried out, and nobody hears of it. */
+  /** `request`: the last one never arrives. `answer`: it arrives and is executed, and its response is held back. */
   hold: 'request' | 'answer';
-  /** Whatever else has this mark never arrives either, once a connection stands there: a repetition of what stands still. */
+  /** Once a connection is held, other requests with this pattern never arrive either: repetitions of the held one. */
   alsoBlock?: string;
 }
 
 export interface Stop {
-  /** Resolves when a connection stands there. */
+  /** Resolves when a connection is held. */
   readonly reached: Promise<void>;
-  /** Lets it go on as if nothing had been. */
+  /** Lets the held connections continue. */
   release(): void;
 }
 
 export interface TcpProxy {
-  /** `host:port`, in place of the server's own. */
+  /** `host:port`, to be used instead of the server's own. */
   readonly address: string;
-  /** The next connection that comes there stands still. */
+  /** Holds the next connection that meets the condition. */
   stopAt(condition: StopCondition): Stop;
   /** Ends every connection; what was held never arrives. */
   dropConnections(): void;
@@ -39,13 +39,13 @@ export interface TcpProxy {
 }
 
 interface PendingStop extends StopCondition {
-  /** How many of its requests a connection has sent. */
+  /** How many of the requests a connection has sent. */
   seen: Map<Connection, number>;
   heldConnections: Set<Connection>;
   holdConnection(connection: Connection): void;
 }
 
-/** @param target `host:port` of the server, which may come and go */
+/** @param target `host:port` of the server, which may stop and restart */
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const [host = '', port = ''] = target.split(':');
   const pendingStops = new Set<PendingStop>();
@@ -96,7 +96,7 @@ class Connection {
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #waiting: ReadonlySet<PendingStop>;
-  /** All that the client has sent since the server spoke last. */
+  /** Everything that the client has sent since the server last sent. */
   #request = Buffer.alloc(0);
   #holds: StopCondition['hold'] | undefined;
   #heldRequest: Buffer[] = [];
@@ -110,7 +110,7 @@ class Connection {
     server.on('data', (bytes) => this.#fromServer(bytes));
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
-      // Whoever ends, ends both; why, the programs find out for themselves.
+      // If either side closes, close both; the programs see the cause themselves.
       socket.on('error', () => this.destroy());
       socket.once('close', () => this.destroy());
     }
@@ -149,7 +149,7 @@ class Connection {
         stop.holdConnection(this);
         return 'request';
       }
-      // Several of its requests may be on their way at once.
+      // Several of its requests may be in flight concurrently.
       const unseenRequests = stop.requests.slice(stop.seen.get(this));
       const missing = unseenRequests.findIndex(
         (patterns) => !patterns.every((pattern) => encodings.some((encoding) => encoding.includes(pattern))),
@@ -165,7 +165,7 @@ class Connection {
 
 const CHUNK_HEADER_BYTES = 2;
 
-/** Bolt's chunks without their headers: the driver begins a new chunk every 1400 bytes, which may be in the middle of a mark. */
+/** Bolt's chunks without their headers: the driver starts a new chunk every 1400 bytes, possibly within a pattern. */
 function dechunk(bytes: Buffer): Buffer {
   const chunks: Buffer[] = [];
   for (let at = 0; at + CHUNK_HEADER_BYTES <= bytes.length; ) {

@@ -1,4 +1,4 @@
-/** The points at which a crash leaves a recovery half done, each with what makes one stand still there. */
+/** The points at which a crash leaves a recovery half done, each with the means to stop one there. */
 
 import { setTimeout } from 'node:timers/promises';
 import {
@@ -11,7 +11,7 @@ import { waitForHold, releaseHold } from './gateway-holds.ts';
 import { COMMIT, type Stop, type StopCondition } from './proxy.ts';
 import type { FaultSystem } from './system.ts';
 
-/** Of a busy machine, on which servers were killed a moment ago; what is waited for is there in a second or two. */
+/** For a busy machine on which servers were just killed; normally it takes a second or two. */
 const LIMIT_MS = 300_000;
 
 export interface RecoveryPoint {
@@ -20,7 +20,7 @@ export interface RecoveryPoint {
   script?: NonNullable<CardPlan['script']>;
   /** Stops it at a request to Neo4j. */
   neo4jStop?: (payment: string) => StopCondition;
-  /** Stops the worker's next word to Temporal about it, when the gateway's answer is on its way. */
+  /** Stops the worker's next request to Temporal about it, once the gateway's response is sent. */
   holdWorkerResponse?: true;
 }
 
@@ -29,7 +29,7 @@ export const BEFORE_CLAIM: RecoveryPoint = {
   neo4jStop: (payment) => ({ requests: [['ChargeClaimed', payment]], hold: 'request' }),
 };
 export const CLAIMED: RecoveryPoint = {
-  at: 'after the claim, its answer lost',
+  at: 'after the claim, its response lost',
   neo4jStop: (payment) => ({ requests: [['ChargeClaimed', payment], [COMMIT]], hold: 'answer' }),
 };
 export const BEFORE_CHARGE: RecoveryPoint = {
@@ -47,9 +47,9 @@ export const CAPTURED: RecoveryPoint = {
   at: 'after the capture, before the response',
   script: [{ do: 'hold_after_capture' }],
 };
-/** A worker has one connection to Temporal: whatever else of it is to stand still must do so before. */
+/** A worker has one connection to Temporal: its other recoveries must be stopped before. */
 export const ANSWERED: RecoveryPoint = {
-  at: 'after the response, before Temporal hears of it',
+  at: 'after the response, before it reaches Temporal',
   script: [{ do: 'hold_after_capture' }],
   holdWorkerResponse: true,
 };
@@ -58,7 +58,7 @@ export const BEFORE_RECORD: RecoveryPoint = {
   neo4jStop: (payment) => ({ requests: [['RecoveryClosed', payment]], hold: 'request' }),
 };
 export const RECORDED: RecoveryPoint = {
-  at: 'after the outcome is recorded, the answer lost',
+  at: 'after the outcome is recorded, the response lost',
   neo4jStop: (payment) => ({ requests: [['RecoveryClosed', payment], [COMMIT]], hold: 'answer' }),
 };
 export const BEFORE_NOTICE: RecoveryPoint = {
@@ -66,11 +66,11 @@ export const BEFORE_NOTICE: RecoveryPoint = {
   neo4jStop: (payment) => ({ requests: [[`notice:recovery:${payment}`]], hold: 'request' }),
 };
 export const NOTICED: RecoveryPoint = {
-  at: 'after the notice was handed over, before that is written down',
+  at: 'after the notice was delivered, before that is recorded',
   neo4jStop: (payment) => ({ requests: [['NoticeSent', payment]], hold: 'request' }),
 };
 
-/** A recovery that stands still. */
+/** A recovery that is stopped. */
 export interface StoppedRecovery {
   at: string;
   customer: TestCustomer;
@@ -78,7 +78,7 @@ export interface StoppedRecovery {
   release(): Promise<void>;
 }
 
-/** Begins a recovery for each point, and waits until all of them stand there; last of all those that silence the worker. */
+/** Starts a recovery for each point and waits until all are stopped there; those that block the worker come last. */
 export async function stopRecoveriesAt(
   system: FaultSystem,
   points: readonly RecoveryPoint[],
@@ -93,11 +93,11 @@ async function stopRecoveryAt(
   system: FaultSystem,
   { at, script = [], neo4jStop, holdWorkerResponse }: RecoveryPoint,
 ): Promise<StoppedRecovery> {
-  // The last one is charged.
+  // The last card is charged.
   const customer = await customerWithScriptedCards(system, [{}, {}, { script }]);
   const failure = failureReportOf(customer);
   const payment = failure.payment_id;
-  // What takes too long within a workflow's task is begun once more by an activity: that stands still, too.
+  // A command that takes too long within the workflow task is repeated by an activity, which is to be stopped, too.
   const stop = neo4jStop && system.neo4j.proxy.stopAt({ ...neo4jStop(payment), alsoBlock: payment });
   await system.agents.signalPaymentFailed(failure);
   if (stop) {
@@ -112,9 +112,9 @@ async function stopRecoveryAt(
   return { at, customer, payment, release: async () => workerStop.release() };
 }
 
-/** @throws Error when nobody comes there */
+/** @throws Error if the point is not reached in time */
 export async function waitUntilReached(stop: Stop, what: string): Promise<void> {
   const timeout = setTimeout(LIMIT_MS, 'late', { ref: false });
   if ((await Promise.race([stop.reached, timeout])) === 'late')
-    throw new Error(`nobody came to stand ${what}`);
+    throw new Error(`the point was not reached in time: ${what}`);
 }

@@ -1,4 +1,4 @@
-/** All of Persona as separate programs, with proxies before Neo4j and Temporal, for tests that kill what they like. */
+/** All of Persona as separate programs, with proxies in front of Neo4j and Temporal, for tests that kill them. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import { readPolicy } from '../../platform/policy.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { type TcpProxy, startTcpProxy } from './proxy.ts';
 
-/** Nobody waits five minutes here for the second look at a charge in doubt. */
+/** Short intervals, so that no test waits five minutes for the second read of an unresolved charge. */
 const POLICY = {
   recovery: {
     unknown: ['0 s', '2 s', '5 s', '10 s', '20 s', '1 m', '5 m', '1 h'],
@@ -31,30 +31,30 @@ const POLICY = {
 type Variables = Record<string, string | undefined>;
 
 export interface FaultSystem {
-  /** Its programs reach Neo4j and Temporal through the proxies alone. */
+  /** Its programs reach Neo4j and Temporal only through the proxies. */
   persona: PersonaSystem;
   policy: Policy;
   neo4j: ManagedProcess & { proxy: TcpProxy };
   temporal: ManagedProcess & {
     proxy: TcpProxy;
-    /** Kills it and starts a new one at the same address, which knows nothing. */
+    /** Kills it and starts a new, empty one at the same address. */
     replace(): Promise<void>;
   };
-  /** A client past the proxy, with the codec. */
+  /** A client that bypasses the proxy, with the codec. */
   client: Client;
-  /** Past the proxies too, as the evidence is. */
+  /** Bypasses the proxy, too, as the inspector does. */
   graph: Graph;
   agents: Agents;
   inspector: StateInspector;
   program(name: string): Program;
-  /** Ends every transaction that is under way in Neo4j, as its administrator may. */
+  /** Terminates every transaction in progress in Neo4j, as its administrator may. */
   terminateTransactions(): Promise<void>;
-  /** Lets the schedule's sweep run now instead of within ten minutes. */
+  /** Triggers the schedule's sweep now instead of within ten minutes. */
   sweep(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @throws StackError telling what is missing or why a part did not start */
+/** @throws StackError naming what is missing or why a part did not start */
 export async function startFaultSystem(options: { guard: Guard; log: Log }): Promise<FaultSystem> {
   const { guard, log } = options;
   const folder = mkdtempSync(join(tmpdir(), 'persona-faults-'));
@@ -112,7 +112,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
     inspector,
     program(name) {
       const program = persona.programs.get(name);
-      if (program === undefined) throw new Error(`no program ${name}`);
+      if (program === undefined) throw new Error(`there is no program ${name}`);
       return program;
     },
     async terminateTransactions() {
@@ -130,7 +130,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
   };
 }
 
-/** Servers and keys of its own: what is killed here may be nobody else's. */
+/** Without addresses and keys from outside: the servers killed here must belong to this test alone. */
 function ownEnvironment(): Variables {
   const foreignVariables = /^(NEO4J|TEMPORAL|PERSONA|STRIPE|NOTIFY|CHIMERA)_/;
   const ownVariables = Object.entries(process.env).filter(
@@ -141,6 +141,6 @@ function ownEnvironment(): Variables {
 
 function processOf(stack: Stack, name: string): ManagedProcess {
   const process = stack.processes[name];
-  if (process === undefined) throw new Error(`${name} is not this test's own`);
+  if (process === undefined) throw new Error(`${name} was not started by this test`);
   return process;
 }

@@ -6,10 +6,10 @@ import { verifyAll } from '../../graph/replay/verify.ts';
 import { type FaultSystem, startFaultSystem } from './system.ts';
 
 /**
- * Starts it before the file's tests and stops it behind them; a test that fails shows the end of its programs' logs. After
- * all others it looks whether the graph is what its log says.
+ * Starts it before the file's tests and stops it after them; a failing test prints the end of the programs' logs. The
+ * last test verifies the graph against its event log.
  *
- * @param defineTests defines the tests; is given where the system is found once it runs
+ * @param defineTests defines the tests; receives a function that returns the running system
  */
 export function withFaultSystem(defineTests: (getSystem: () => FaultSystem) => void): void {
   let guard: Guard;
@@ -28,7 +28,7 @@ export function withFaultSystem(defineTests: (getSystem: () => FaultSystem) => v
 
   defineTests(getSystem);
 
-  test('the graph is what its log says', async () => {
+  test('the graph agrees with its event log', async () => {
     const differences: unknown[] = [];
     await verifyAll(getSystem().graph, { onDifference: (difference) => differences.push(difference) });
     expect(differences).toEqual([]);

@@ -1,4 +1,4 @@
-/** The rig's own checks can fail. */
+/** The rig's own checks fail when they should. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
@@ -10,7 +10,7 @@ import { replayHistories, rigCodecKeys as codecKeys } from './replay.ts';
 import { installRuntime } from './runtime.ts';
 import { startTimeSkippingServer } from './server.ts';
 
-/** One onboarding on a server of its own, begun or carried to its end, as the rig finds it afterwards. */
+/** One onboarding on a dedicated server, started or finished, as the rig finds it afterwards. */
 async function runOnboarding({ finished }: { finished: boolean }): Promise<Execution[]> {
   installRuntime();
   const { interceptor, started } = recordStarts();
@@ -47,7 +47,7 @@ async function runOnboarding({ finished }: { finished: boolean }): Promise<Execu
   return await collectExecutions(server.client, started);
 }
 
-test('an open execution is found, unless it is excused', async () => {
+test('an open execution is reported unless it is expected', async () => {
   const [execution] = await runOnboarding({ finished: false });
   expect(execution?.open).toBe(true);
   const executions = execution ? [execution] : [];
@@ -56,19 +56,19 @@ test('an open execution is found, unless it is excused', async () => {
   expect(unexpectedStates(executions, new Map())).toEqual([
     expect.stringContaining(`${workflowId} is still open`),
   ]);
-  expect(unexpectedStates(executions, new Map([[workflowId, 'waits for ever']]))).toEqual([]);
+  expect(unexpectedStates(executions, new Map([[workflowId, 'waits indefinitely']]))).toEqual([]);
 });
 
-test('an excuse for an execution that has ended is found too', async () => {
+test('an execution that was expected to stay open and has ended is reported', async () => {
   const [execution] = await runOnboarding({ finished: true });
   const executions = execution ? [execution] : [];
   expect(unexpectedStates(executions, new Map())).toEqual([]);
-  expect(unexpectedStates(executions, new Map([[execution?.workflowId ?? '', 'waits for ever']]))).toEqual([
-    expect.stringContaining('was to be left open (waits for ever)'),
-  ]);
+  expect(
+    unexpectedStates(executions, new Map([[execution?.workflowId ?? '', 'waits indefinitely']])),
+  ).toEqual([expect.stringContaining('was expected to stay open (waits indefinitely)')]);
 });
 
-test('a history that today’s code did not make does not replay', async () => {
+test('a history that the current code did not produce does not replay', async () => {
   const executions = await runOnboarding({ finished: true });
   expect(await replayHistories(executions)).toEqual([]);
 

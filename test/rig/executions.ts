@@ -1,4 +1,4 @@
-/** Finds every execution that a test brought about, with its history. */
+/** Finds every execution of a test, with its history. */
 
 import type { Client, WorkflowClientInterceptor } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
@@ -15,7 +15,7 @@ export interface Execution extends ExecutionKey {
   readonly history: History;
 }
 
-/** Writes down the run that each start of any kind reaches: the time-skipping server has no list to read them from. */
+/** Records the run of each start, of any kind: the time-skipping server cannot list executions. */
 export function recordStarts(): { interceptor: WorkflowClientInterceptor; started: ExecutionKey[] } {
   const started: ExecutionKey[] = [];
   const interceptor: WorkflowClientInterceptor = {
@@ -39,7 +39,7 @@ export function recordStarts(): { interceptor: WorkflowClientInterceptor; starte
   return { interceptor, started };
 }
 
-/** The recorded executions, their children, and the runs that they continued as. */
+/** The recorded executions, their children, and the runs they continued as. */
 export async function collectExecutions(
   client: Client,
   started: readonly ExecutionKey[],
@@ -68,7 +68,7 @@ function followUps(workflowId: string, history: History): ExecutionKey[] {
   return keys;
 }
 
-/** Executions open without an excuse, and excuses for executions that are not open. */
+/** Executions that are unexpectedly open, and those expected to be open that are not. */
 export function unexpectedStates(
   executions: readonly Execution[],
   expectedOpen: ReadonlyMap<string, string>,
@@ -77,9 +77,12 @@ export function unexpectedStates(
   return [
     ...open
       .filter((workflowId) => !expectedOpen.has(workflowId))
-      .map((workflowId) => `${workflowId} is still open; say why with rig.leaveOpen, or let it end`),
+      .map(
+        (workflowId) =>
+          `${workflowId} is still open; declare it with rig.leaveOpen and a reason, or let it end`,
+      ),
     ...[...expectedOpen]
       .filter(([workflowId]) => !open.includes(workflowId))
-      .map(([workflowId, reason]) => `${workflowId} was to be left open (${reason}), but it is not`),
+      .map(([workflowId, reason]) => `${workflowId} was expected to stay open (${reason}), but it has ended`),
   ];
 }

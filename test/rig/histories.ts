@@ -1,6 +1,6 @@
 /**
- * Recorded histories: what released workflow code once did, kept under `workflows/histories/`, decrypted so that
- * people can read them. To record the executions of some tests:
+ * Recorded histories: executions of released workflow code, stored under `workflows/histories/`, decrypted so that
+ * they are readable. To record the executions of some tests:
  *
  *     PERSONA_RECORD_HISTORIES=1 npx vitest run workflows/onboard-customer -t 'verified method'
  */
@@ -17,10 +17,10 @@ import type { Execution } from './executions.ts';
 const { History } = proto.temporal.api.history.v1;
 const FOLDER = path.resolve(import.meta.dirname, '../../workflows/histories');
 
-/** Enough of a test's name to know it by. */
+/** Enough of a test's name to identify it. */
 const MAX_NAME = 60;
 
-/** 64-bit numbers and bytes (as base64) in texts, enums by name: what `fromObject` reads again. */
+/** 64-bit numbers and bytes (as base64) as strings, enums by name: the form that `fromObject` reads. */
 const AS_TEXT = { longs: String, bytes: String, enums: String };
 
 export interface RecordedHistory {
@@ -64,7 +64,7 @@ export async function writeHistories(
   }
 }
 
-/** Puts in the place of every payload, however deep, what it was before the codec; who recorded it is nobody's business. */
+/** Replaces every payload, at any depth, with its decoded form; the recorder's identity is replaced, too. */
 async function decrypt(value: unknown, codec: PayloadCodec): Promise<void> {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
   if ('identity' in value) value.identity = 'recorder';

@@ -1,6 +1,6 @@
 /**
  * The test rig: Temporal, workers and the production codec for one test. When the test has finished it replays every
- * history that the test brought about, and fails if one does not replay or an execution is still open.
+ * history of the test, and fails if one does not replay or an execution is still open.
  */
 
 import type { Client } from '@temporalio/client';
@@ -16,29 +16,29 @@ import { openNamespace, startTimeSkippingServer } from './server.ts';
 
 export interface TestRigOptions {
   /**
-   * Each queue named here gets a worker with these activities; fakes throw PersonaErrors as real ones do. The queues of
-   * others on which its processes wait get the same, unless they are named, too.
+   * Each queue named here gets a worker with these activities; fakes throw PersonaErrors as real ones do. The
+   * downstream queues of its workflows get the same, unless they are named, too.
    */
   readonly activities: Partial<Record<TaskQueueName, object>>;
-  /** Default: an own server that skips time. `dev`: an own namespace of the real server at TEMPORAL_ADDRESS. */
+  /** Default: a dedicated time-skipping server. `dev`: a dedicated namespace of the real server at TEMPORAL_ADDRESS. */
   readonly server?: 'time-skipping' | 'dev';
 }
 
 export interface TestRig {
-  /** Starts of any kind through this client are replayed at the end. */
+  /** Executions started through this client, in any way, are replayed at the end. */
   readonly client: Client;
   readonly namespace: string;
-  /** Lets that many milliseconds of the server's time pass: at once where time can be skipped. */
+  /** Waits that many milliseconds of the server's time; returns immediately where time can be skipped. */
   sleep(ms: number): Promise<void>;
   /** The server's clock, in epoch milliseconds. */
   now(): Promise<number>;
-  /** Workers that come later, as after an outage; they stop with the others. */
+  /** Starts further workers, as after an outage; they stop with the others. */
   startWorkers(activities: TestRigOptions['activities']): Promise<void>;
   /** This execution will be open when the test ends, for this reason; it is terminated then. */
   leaveOpen(workflowId: string, reason: string): void;
 }
 
-/** On whom the processes of a queue wait. */
+/** The queues that the workflows of a queue wait for. */
 const DOWNSTREAM_QUEUES: Partial<Record<TaskQueueName, readonly TaskQueueName[]>> = {
   [TaskQueue.onboarding]: [TaskQueue.gatewayRequests, TaskQueue.chimera],
   [TaskQueue.recovery]: [TaskQueue.gatewayRequests, TaskQueue.notices, TaskQueue.chimera],
@@ -52,15 +52,15 @@ function withDownstreamQueues(activities: TestRigOptions['activities']): TestRig
   return { ...Object.fromEntries(downstream), ...activities };
 }
 
-/** How long stopping workers let fake activities finish, and when they give up on one that never does. */
+/** How long stopping workers let fake activities finish, and when they abandon one that never does. */
 const SHUTDOWN_GRACE_MS = 2_000;
 const SHUTDOWN_FORCE_MS = 4_000;
 
 /**
  * Call it inside a test; everything is checked and stopped when the test finishes, passed or not.
  *
- * The time-skipping server skips only while somebody waits for a workflow's result, or in `rig.sleep`: not while
- * waiting for an update's result.
+ * The time-skipping server skips time only while a client waits for a workflow's result, or in `rig.sleep`: not while
+ * one waits for an update's result.
  */
 export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
   installRuntime();
@@ -118,7 +118,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
 }
 
 /**
- * Repeats a check until it no longer throws, and gives what it gave.
+ * Repeats a check until it no longer throws, and returns its result.
  *
  * @param limitMs real time, after which the last error is thrown
  */

@@ -5,13 +5,13 @@ import { workflowBundle } from '../../temporal/bundle.ts';
 import { createDataConverter } from '../../temporal/codec.ts';
 import { installRuntime } from './runtime.ts';
 
-/** Seal what the tests of this process make, so that one worker can replay it all. */
+/** Shared by the tests of this process, so that one worker can replay all their histories. */
 export const rigCodecKeys = [{ id: 'rig', key: randomBytes(32) }];
 
-/** To make a worker takes longer than to replay what a test made: there is one for all files that this process runs. */
+/** Creating a worker takes longer than replaying a test's histories: all files of this process share one. */
 let replayer: Promise<{ replay(history: HistoryAndWorkflowId): Promise<ReplayResult> }> | undefined;
 
-/** Replays histories with today's workflow code; gives one line per history that it no longer agrees with. */
+/** Replays histories with the current workflow code. @returns one line per history that does not replay */
 export async function replayHistories(histories: Iterable<HistoryAndWorkflowId>): Promise<string[]> {
   replayer ??= startReplayer();
   const { replay } = await replayer;
@@ -28,7 +28,7 @@ async function startReplayer(): Promise<Awaited<NonNullable<typeof replayer>>> {
   const { codePath, buildId } = await workflowBundle();
   const waiting: HistoryAndWorkflowId[] = [];
   async function* pendingHistories(): AsyncGenerator<HistoryAndWorkflowId> {
-    // The worker takes one only when its result is asked for, and it is there then.
+    // The worker reads one only when its result is requested, and by then it has been pushed.
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield next;
   }
   const results = Worker.runReplayHistories(
@@ -40,7 +40,7 @@ async function startReplayer(): Promise<Awaited<NonNullable<typeof replayer>>> {
       waiting.push(history);
       try {
         const { value, done } = await results.next();
-        if (done) throw new Error('the worker that replays has ended');
+        if (done) throw new Error('the replay worker has ended');
         return value;
       } catch (error) {
         replayer = undefined;

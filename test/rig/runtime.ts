@@ -2,7 +2,7 @@ import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 
 let installed = false;
 
-/** Sets up the SDK's native side for tests: once per process, as it demands. */
+/** Installs the SDK's native runtime for tests, once per process, as the SDK requires. */
 export function installRuntime(): void {
   if (installed) return;
   installed = true;
@@ -13,7 +13,7 @@ export function installRuntime(): void {
   });
 }
 
-/** Failing activities and workflows belong to many tests; failing workflow tasks to none: they say why a test hangs. */
+/** Many tests expect failing activities and workflows; none expects failing workflow tasks, which make a test hang. */
 function logUnexpected(entry: LogEntry): void {
   if (EXPECTED.some((start) => entry.message.startsWith(start))) return;
   console.error(entry.level, entry.message, entry.meta?.error ?? '');
@@ -24,6 +24,6 @@ const EXPECTED = [
   'Workflow failed',
   'No activities registered',
   'No workflows registered',
-  // The time-skipping server is old in this; nothing here heartbeats.
+  // The time-skipping server reports an old version; nothing here heartbeats.
   'Temporal Server 1.16.0 or newer is required',
 ];

@@ -1,4 +1,4 @@
-/** The Temporal servers that a rig runs on: one of its own with a skippable clock, or its own namespace of a real one. */
+/** The Temporal servers of a rig: a dedicated one with a skippable clock, or a dedicated namespace of a real one. */
 
 import { randomUUID } from 'node:crypto';
 import type { Client, WorkflowClientInterceptor } from '@temporalio/client';
@@ -15,7 +15,7 @@ export interface RigServer {
   readonly client: Client;
   readonly connection: NativeConnection;
   readonly namespace: string;
-  /** Lets that much of the server's time pass: at once where time can be skipped. */
+  /** Waits that long in the server's time; returns immediately where time can be skipped. */
   sleep(ms: number): Promise<void>;
   /** The server's clock, in epoch milliseconds. */
   now(): Promise<number>;
@@ -27,7 +27,7 @@ interface RigServerOptions {
   readonly interceptor: WorkflowClientInterceptor;
 }
 
-/** An own time-skipping server (a tenth of a second to start): clock, queues and ids are this rig's alone. */
+/** Starts a dedicated time-skipping server (in a tenth of a second): clock, queues and ids belong to this rig alone. */
 export async function startTimeSkippingServer(options: RigServerOptions): Promise<RigServer> {
   const path = demand('PERSONA_TEST_SERVER_BIN', "the time-skipping server's executable");
   const environment = await TestWorkflowEnvironment.createTimeSkipping({
@@ -48,7 +48,7 @@ export async function startTimeSkippingServer(options: RigServerOptions): Promis
   };
 }
 
-/** An own namespace of the real server at TEMPORAL_ADDRESS, with the search attributes registered. */
+/** A dedicated namespace of the real server at TEMPORAL_ADDRESS, with the search attributes registered. */
 export async function openNamespace(options: RigServerOptions): Promise<RigServer> {
   const address = demand('TEMPORAL_ADDRESS', "a real Temporal server's address");
   const namespace = `rig-${randomUUID()}`;
@@ -56,7 +56,7 @@ export async function openNamespace(options: RigServerOptions): Promise<RigServe
   const root = await connectTemporal({ address, namespace: 'default', codecKeys });
   await root.workflowService.registerNamespace({
     namespace,
-    // The shortest that the server takes: one day.
+    // The shortest retention that the server accepts.
     workflowExecutionRetentionPeriod: msToTs('1 day'),
   });
   await root.connection.close();

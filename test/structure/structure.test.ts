@@ -7,7 +7,7 @@ import { checkStructure } from '../../dev/test/structure.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const folders: string[] = [];
-/** Files that must not be there, each with what the check has to say of it. */
+/** Forbidden files, each with the problem that the check must report. */
 const PLANTED: readonly [file: string, content: string, problem: RegExp][] = [
   ['workflows/p1.ts', "import 'neo4j-driver';", /^workflows-reach-nothing-but-domain: .*neo4j-driver/],
   [
@@ -44,7 +44,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-/** What they import, and what says how it is read. The repository itself is checked by `npm test` as well. */
+/** The planted files' imports, and the check's configuration. `npm test` checks the repository itself as well. */
 const COPIED = ['.dependency-cruiser.mjs', 'tsconfig.json', 'package.json', 'dev/lock.mjs'];
 const IMPORTED = ['workflows/recover-payment.ts', 'domain/money.test.ts'];
 
@@ -63,20 +63,20 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-test('what is as it must be is no problem', () => {
+test('permitted imports are not reported', () => {
   const planted = PLANTED.map(([file]) => file);
   expect(problems.filter((problem) => !planted.some((file) => problem.includes(file)))).toEqual([]);
 });
 
-test.each(PLANTED)('%s, with %j, is found', (file, _content, problem) => {
+test.each(PLANTED)('%s, with %j, is reported', (file, _content, problem) => {
   expect(problems.filter((line) => line.includes(file))).toContainEqual(expect.stringMatching(problem));
 });
 
-test('a check that sees no files does not pass', async () => {
+test('a check without any files fails', async () => {
   const blind = temporaryFolder();
   writeFileSync(join(blind, 'file.ts'), 'export {};');
   cpSync(join(repository, 'tsconfig.json'), join(blind, 'tsconfig.json'));
   const config = 'export default { options: { exclude: "file", doNotFollow: "node_modules" } };';
   writeFileSync(join(blind, '.dependency-cruiser.mjs'), config);
-  expect((await checkStructure(blind)).problems).toEqual(['not seen by dependency-cruiser: file.ts']);
+  expect((await checkStructure(blind)).problems).toEqual(['not read by dependency-cruiser: file.ts']);
 });

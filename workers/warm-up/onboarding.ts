@@ -4,7 +4,7 @@ import { type Graph, linkBehavioralProfile, onboard } from '../../graph/index.ts
 import { warmUpHeader, onboardWithCard, syntheticRequest } from './synthetic-customers.ts';
 
 type Part = 'payment_method_details' | 'device_details' | 'address_details';
-/** What a request may lack makes other statements of it; these come most often. */
+/** A request without some of its parts leads to different statements; these are the most frequent cases. */
 const OMITTED_PARTS: readonly (readonly Part[])[] = [
   ['address_details'],
   ['payment_method_details', 'address_details'],
@@ -12,7 +12,7 @@ const OMITTED_PARTS: readonly (readonly Part[])[] = [
   ['payment_method_details', 'device_details', 'address_details'],
 ];
 
-/** Onboardings from their beginning to their end, of a new customer and of a known one, the commonest first. */
+/** Complete onboardings of a new and of a known customer, the most frequent first. */
 export async function* warmUpOnboardings(graph: Graph, policy: Policy): AsyncGenerator<void> {
   const known = randomUUID();
   yield await onboardCompletely(graph, policy, known);

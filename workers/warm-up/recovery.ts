@@ -28,15 +28,15 @@ const DECLINED: ChargeAnswer = {
   codes: { decline_code: 'insufficient_funds' },
 };
 
-/** Recoveries from the report of a failure to their end, command by command, the commonest first. */
+/** Complete recoveries from the report of a failure to the end, command by command, the most frequent first. */
 export async function* warmUpRecoveries(graph: Graph, configuredPolicy: Policy): AsyncGenerator<void> {
-  // A trusted device is asked for by a parameter; to have one would take a command more.
+  // Whether a trusted device is required is a parameter of the statement; creating one would take another command.
   const policy = {
     ...configuredPolicy,
     recovery: { ...configuredPolicy.recovery, requireTrustedDevice: false },
   };
   const person = randomUUID();
-  // Nothing is begun where the time is over.
+  // Nothing is started after the deadline.
   yield;
   const first = await onboardWithCard(graph, policy, person);
   const second = await onboardWithCard(graph, policy, person);
@@ -48,7 +48,7 @@ export async function* warmUpRecoveries(graph: Graph, configuredPolicy: Policy):
   yield steps.charge(swapped, APPROVED);
   yield steps.notify(swapped, 'recovered');
 
-  // The next one declines as well, the one after it pays, and the default stays.
+  // The next card declines as well, the one after it pays, and the default stays.
   await onboardWithCard(graph, policy, person);
   const cascade = await steps.fail(first.payment_method_id, 'insufficient_funds');
   yield;
@@ -56,12 +56,12 @@ export async function* warmUpRecoveries(graph: Graph, configuredPolicy: Policy):
   yield steps.claimNext(cascade);
   yield steps.charge(cascade, APPROVED);
 
-  // What failed cannot be charged any more.
+  // The failed card cannot be charged any more.
   const expired = await steps.fail(second.payment_method_id, 'expired_card');
   yield;
   yield steps.charge(expired, APPROVED);
 
-  // Nothing else can be charged: the customer is written to, and the window ends.
+  // No other card can be charged: the customer is notified, and the window ends.
   const singleCard = await onboardWithCard(graph, policy, randomUUID());
   const singleCardSteps = createRecoverySteps(graph, policy, singleCard.customer_id);
   const unpaid = await singleCardSteps.fail(singleCard.payment_method_id, 'insufficient_funds');
@@ -71,7 +71,7 @@ export async function* warmUpRecoveries(graph: Graph, configuredPolicy: Policy):
   yield singleCardSteps.exhaust(unpaid);
 }
 
-/** A recovery under way, and the key of the attempt that it has claimed. */
+/** A recovery in progress, and the key of the attempt that it has claimed. */
 interface WarmUpRecovery extends RecoverySnapshot {
   claimedKey?: string;
 }
@@ -87,7 +87,7 @@ function createRecoverySteps(graph: Graph, policy: Policy, customer_id: string) 
       };
       const command = { failure, policy, now: Date.now(), claim_first: true };
       const { opening } = await openRecovery(graph, warmUpHeader(), command);
-      if (!('recovery' in opening)) throw new Error(`a failure was ${opening.result}`);
+      if (!('recovery' in opening)) throw new Error(`the failure was not opened: ${opening.result}`);
       const { recovery, first } = opening;
       return {
         ...recovery,

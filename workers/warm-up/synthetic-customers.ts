@@ -1,4 +1,4 @@
-/** Requests of people who do not exist, and what every command of theirs begins with. */
+/** Requests and command headers of synthetic customers. */
 
 import { randomUUID } from 'node:crypto';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
@@ -18,7 +18,7 @@ export function warmUpHeader(): CommandHeader {
   return { caller: 'warm-up', idempotencyKey: id, actor: 'persona', correlationId: id, occurredAt };
 }
 
-/** @param person - the same one is recognised */
+/** @param person requests with the same value are recognised as the same customer */
 export function syntheticRequest(person: string, token: string): OnboardingRequest {
   return {
     transaction_id: token,
@@ -30,7 +30,7 @@ export function syntheticRequest(person: string, token: string): OnboardingReque
   };
 }
 
-/** Onboards a person with one card more, which the gateway confirms. */
+/** Onboards the customer with another card, verified by the gateway. */
 export async function onboardWithCard(
   graph: Graph,
   policy: Policy,

@@ -37,7 +37,7 @@ afterAll(async () => {
   await verifyAndClose(graph);
 });
 
-test('what is rehearsed sees itself, and nobody else ever sees it', async () => {
+test('a rehearsal sees its own writes, which are never visible outside', async () => {
   const request = onboardingRequest({
     digital_identifiers: identifiers(),
   });
@@ -59,7 +59,7 @@ test('what is rehearsed sees itself, and nobody else ever sees it', async () => 
   expect(events).toEqual([]);
 });
 
-test('a failure undoes it too', async () => {
+test('a failed rehearsal is rolled back too', async () => {
   const request = onboardingRequest();
   const header = testHeader();
   const failed = withRollback(graph, async (rolledBack) => {
@@ -77,7 +77,7 @@ test('a failure undoes it too', async () => {
   expect(receipts).toEqual([]);
 });
 
-test('a worker plays what its queues will run', async () => {
+test('a worker rehearses only the processes of its queues', async () => {
   const sent = async (...queues: TaskQueueName[]) => {
     const { graph: recorded, statements } = recordingGraph(graph);
     await warmUp(recorded, policy, queues);
@@ -88,7 +88,7 @@ test('a worker plays what its queues will run', async () => {
   expect(await sent(TaskQueue.recovery)).toContain('Obligation');
 });
 
-/** However long it takes. */
+/** Runs all steps, without a time limit. */
 const runAll = (on: Graph, steps: typeof warmUpOnboardings) =>
   withRollback(on, async (rolledBack) => {
     for await (const _ of steps(rolledBack, policy));
@@ -110,20 +110,15 @@ test.each([
     'everything and another identifier',
     { digital_identifiers: [...identifiers(), ...identifiers()], ...method(), ...device(), ...address },
   ],
-  ['nothing', {}],
-])(
-  'a warm-up sends every statement of an onboarding that brings %s beside an identifier',
-  async (_, parts) => {
-    const warmUpRun = recordingGraph(graph);
-    await runAll(warmUpRun.graph, warmUpOnboardings);
-    const actualRun = recordingGraph(graph);
-    const request = onboardingRequest({ digital_identifiers: identifiers(), ...parts });
-    await onboard(actualRun.graph, testHeader(), { request, policy });
-    expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual(
-      [],
-    );
-  },
-);
+  ['nothing else', {}],
+])('a warm-up sends every statement of an onboarding with an identifier and %s', async (_, parts) => {
+  const warmUpRun = recordingGraph(graph);
+  await runAll(warmUpRun.graph, warmUpOnboardings);
+  const actualRun = recordingGraph(graph);
+  const request = onboardingRequest({ digital_identifiers: identifiers(), ...parts });
+  await onboard(actualRun.graph, testHeader(), { request, policy });
+  expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual([]);
+});
 
 const approved: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
 const declined: ChargeAnswer = {
@@ -134,13 +129,13 @@ const declined: ChargeAnswer = {
 
 test.each([
   ['is paid by the next card', { cards: 2, failed: 0, code: 'insufficient_funds', answers: [approved] }],
-  ['is not of the default', { cards: 2, failed: 1, code: 'do_not_honor', answers: [approved] }],
-  ['is of an expired card', { cards: 2, failed: 0, code: 'expired_card', answers: [approved] }],
+  ['is not about the default card', { cards: 2, failed: 1, code: 'do_not_honor', answers: [approved] }],
+  ['is about an expired card', { cards: 2, failed: 0, code: 'expired_card', answers: [approved] }],
   [
     'is paid by the card after the next',
     { cards: 3, failed: 0, code: 'insufficient_funds', answers: [declined, approved] },
   ],
-  ['nothing can pay', { cards: 1, failed: 0, code: 'insufficient_funds', answers: [] }],
+  ['no card can pay', { cards: 1, failed: 0, code: 'insufficient_funds', answers: [] }],
 ])('a warm-up sends every statement of a recovery that %s', async (_, scenario) => {
   const warmUpRun = recordingGraph(graph);
   await runAll(warmUpRun.graph, warmUpRecoveries);
@@ -153,7 +148,7 @@ test.each([
   expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual([]);
 });
 
-/** By the activities that the process runs, in its order. */
+/** Calls the same activities as the workflow, in the same order. */
 async function recover(
   on: Graph,
   wallet: Awaited<ReturnType<typeof customerWithCards>>,

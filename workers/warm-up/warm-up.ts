@@ -1,4 +1,4 @@
-/** Before a worker takes customers: the statements that it sends have been planned, and the connection stands. */
+/** Rehearses processes before a worker starts, so that its statements are planned and its connection is open. */
 
 import type { Policy } from '../../domain/policy.ts';
 import { TaskQueue, type TaskQueueName } from '../../domain/workflow-contracts.ts';
@@ -6,18 +6,18 @@ import { type Graph, withRollback } from '../../graph/index.ts';
 import { warmUpOnboardings } from './onboarding.ts';
 import { warmUpRecoveries } from './recovery.ts';
 
-/** So long each process may take: on a busy machine it must not stand in the way of those who are waiting already. */
+/** The time limit per process: on a busy machine a warm-up must not delay customers who are already waiting. */
 const TIME_BUDGET_MS = 5_000;
 
-/** What a queue's processes do, step by step; a checkout, where people wait, comes first. */
+/** The steps per queue; onboarding comes first, because customers wait for it at checkout. */
 const WARM_UPS: readonly { queue: TaskQueueName; steps: typeof warmUpOnboardings }[] = [
   { queue: TaskQueue.onboarding, steps: warmUpOnboardings },
   { queue: TaskQueue.recovery, steps: warmUpRecoveries },
 ];
 
 /**
- * Plays the processes of these queues from their beginning to their end, and undoes them. What one leaves of its time is
- * the next one's; what it takes longer, the next one goes without.
+ * Runs the processes of these queues from start to end, and rolls them back. Time that one does not use is added to the
+ * next one's limit; time by which it overruns is deducted.
  * @throws PersonaError graph_unavailable
  */
 export async function warmUp(graph: Graph, policy: Policy, queues: readonly TaskQueueName[]): Promise<void> {

@@ -1,4 +1,4 @@
-/** The side effects of a recovery, by class, each class with its bounds and their reasons. */
+/** The activities of a recovery by group, each group with its timeouts, retry policy and the reasons for them. */
 
 import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
@@ -18,43 +18,43 @@ import type { Ending, Fact, ChargeOutcome } from '../../domain/recovery/state.ts
 import { localFirst } from '../local-first.ts';
 import type { NoticeActivities } from '../send-notice.ts';
 
-/** A run keeps the policy that it began with, whatever the worker has been given since. */
+/** A run keeps the policy that it started with, even if the worker's policy changes. */
 interface RunPolicy {
   policy: RecoveryPolicy;
 }
 
 export interface RecoveryActivities {
-  /** Locks and opens the obligation, classifies, and claims the first alternative if one is due at once. */
+  /** Locks and opens the obligation, classifies the failure, and claims the first alternative if it is due immediately. */
   openRecovery(input: { failure: PaymentFailed; claim_first: boolean }): Promise<Opening>;
-  /** What a settlement means for an obligation that this run knows nothing of yet. */
+  /** Applies a settlement to an obligation that this run has not opened. */
   openSettled(
     input: {
       settlement: PaymentSettled;
-      /** `ignored` unless the gateway confirms that the payment which the settlement names has paid the obligation. */
+      /** Returns `ignored` unless the gateway confirms that the named payment has paid the obligation. */
       only_confirmed?: boolean;
     } & Partial<RunPolicy>,
   ): Promise<Opening>;
-  /** What an obligation that this run has not opened looks like now. */
+  /** The current state of an obligation that this run has not opened. */
   resumeRecovery(input: { payment_id: string }): Promise<Opening>;
-  /** What the graph has that no signal has told. */
+  /** Reads from the graph what a lost signal would have reported. */
   refreshRecovery(input: { payment_id: string } & RunPolicy): Promise<RecoveryRefresh>;
-  /** The obligation's own payment as the gateway has it now. */
+  /** The current state of the obligation's own payment at the gateway. */
   readPayment(input: { payment_id: string }): Promise<{
     payment: Extract<Fact, { fact: 'authenticated' }>['payment'];
     gateway_ref?: string;
   }>;
   /**
-   * Takes it back from review, if it is there, and says which methods may be tried; none at all: it is not under review
-   * by the `rule` that was asked for.
+   * Ends the obligation's review, if there is one, and returns the methods that may be charged. `alternatives` is absent
+   * if the obligation is not under review by the given `rule`.
    */
   endReview(input: { payment_id: string; rule?: string } & RunPolicy): Promise<{ alternatives?: string[] }>;
-  /** Forgets what an edge has kept of messages that this run has acted on. */
+  /** Deletes the accepted reports of messages that this run has handled. */
   clearReports(input: { payment_id: string; reports: ReportId[] }): Promise<void>;
-  /** Keeps that a person has stopped it, or lets it go on, for a run that takes over. */
+  /** Stores whether an operator has paused the recovery, for a run that takes over. */
   pauseRecovery(input: { payment_id: string; paused: boolean }): Promise<void>;
-  /** Keeps where the clock of the window stands, for a run that takes over. Times are RFC 3339. */
+  /** Stores the state of the clock, for a run that takes over. Times are RFC 3339. */
   storeClock(input: { payment_id: string; closes_at: string; stopped_at?: string }): Promise<void>;
-  /** One try. `processing`: the payment may still succeed; `unknown`: it was not cancelled, or the gateway did not say. */
+  /** One attempt. `processing`: the payment may still succeed; `unknown`: it may not have been cancelled. */
   cancelPayment(input: { payment_id: string }): Promise<{
     result: 'cancelled' | 'already_succeeded' | 'processing' | 'unknown';
   }>;
@@ -68,79 +68,79 @@ export interface RecoveryActivities {
     input: { payment_id: string; key: string; answer: ChargeAnswer } & RunPolicy,
   ): Promise<RecordedAttempt>;
   flagForReview(input: { payment_id: string; rule: string }): Promise<void>;
-  /** Cancels the payment by one try, and closes the obligation if nothing can succeed on it any more. */
+  /** Tries once to cancel the payment, and closes the obligation if the payment can no longer succeed. */
   closeRecovery(input: {
     payment_id: string;
     ending: Ending;
     keep_payment: boolean;
-    /** What the customer is to hear of it. */
+    /** The notice that the customer gets. */
     notice?: PaymentNoticeTemplate;
   }): Promise<
     | Closing
-    /** `came_back`: nothing more can succeed on it, and it does not hold its amount. */
+    /** `came_back`: the payment had succeeded, but was reversed. */
     | { result: 'already_succeeded'; came_back?: true }
-    /** It stays open. */
+    /** The obligation stays open. */
     | { result: 'not_cancelled'; payment: 'processing' | 'unknown' }
   >;
 }
 
 export interface GatewayActivities {
-  /** One charge, sent at most once. Declines, doubts and refusals to start are values. */
+  /** One charge, sent at most once. Declined, unknown and not sent are results, not errors. */
   charge(input: { payment_id: string; key: string }): Promise<ChargeAnswer>;
-  /** What became of an attempt: read at the gateway; sent once more under its own key where that is safe. */
+  /** Resolves an attempt: reads it at the gateway, or resends it under its own key where that is safe. */
   resolveCharge(input: { key: string; only_read?: true } & RunPolicy): Promise<ChargeOutcome>;
 }
 
-/** What takes a message in that may stand nowhere but in this run. */
+/** Process a message that may exist only in this run. */
 export const openings = proxyActivities<
   Pick<RecoveryActivities, 'openRecovery' | 'openSettled' | 'resumeRecovery'>
 >({
   // As below.
   startToCloseTimeout: '20s',
-  // However long an outage lasts, or a key is missing: a message that came by signal alone would be lost with the run.
+  // Outlasts any outage or missing key: a message received only as a signal would be lost with the run.
   scheduleToCloseTimeout: '10y',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
-/** What a run begins with: nothing comes before it but messages that are refused. */
+/** May run locally: it is a run's first command, and only refused messages can precede it. */
 export const openRecovery = localFirst('openRecovery', openings.openRecovery);
 
 export const graph = proxyActivities<
   Omit<RecoveryActivities, keyof typeof openings | keyof typeof readings | keyof typeof cancelling>
 >({
-  // One transaction of milliseconds; more than this is a server that went away in the middle.
+  // One transaction of milliseconds; anything longer means that the server was lost during it.
   startToCloseTimeout: '20s',
-  // An outage of the graph must not end a recovery: nothing else would take it up again.
+  // An outage of the graph must not end a recovery.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
-/** What a charge came to is written down before anything else is received, so a lost task asks for it again. */
+/** May run locally: an outcome is recorded before any other message is processed, so that a lost task repeats it. */
 export const recordAttempt = localFirst('recordAttempt', graph.recordAttempt);
-/** Reads. */
+/** May run locally: it only reads. */
 export const refreshRecovery = localFirst('refreshRecovery', graph.refreshRecovery);
-/** The messages stand in the history. */
+/** May run locally: the messages are in the workflow's history. */
 export const clearReports = localFirst('clearReports', graph.clearReports);
 
-/** What needs an answer of the gateway first. */
+/** Settlements that the gateway has to confirm first. */
 const confirmations = proxyActivities<Pick<RecoveryActivities, 'openSettled'>>({
   taskQueue: TaskQueue.gatewayRequests,
-  // Two readings of ten seconds at most, and a transaction.
+  // Two reads of at most ten seconds, and a transaction.
   startToCloseTimeout: '40s',
-  // As all that takes a message in.
+  // As in `openings`.
   scheduleToCloseTimeout: '10y',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
-/** A settlement that names no payment is the reporter's word, which the gateway is not asked about. */
+/** A settlement that names no gateway payment is trusted as reported; any other is confirmed at the gateway. */
 export const openSettled: RecoveryActivities['openSettled'] = (input) =>
   (input.settlement.gateway_payment_ref === undefined ? openings : confirmations).openSettled(input);
 
 export const readings = proxyActivities<Pick<RecoveryActivities, 'readPayment' | 'lookUpPayment'>>({
   taskQueue: TaskQueue.gatewayRequests,
-  // One request of ten seconds at most, and a transaction.
+  // One request of at most ten seconds, and a transaction.
   startToCloseTimeout: '30s',
-  // As above: nothing else would take the recovery up again.
+  // As in `graph`: an outage must not end a recovery.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
@@ -148,9 +148,9 @@ export const readings = proxyActivities<Pick<RecoveryActivities, 'readPayment' |
 const closingsOn = (taskQueue: TaskQueueName) =>
   proxyActivities<Pick<RecoveryActivities, 'cancelPayment' | 'closeRecovery'>>({
     taskQueue,
-    // Cancelling is up to six requests of at most ten seconds; one that fails is a value, and asked for again by the rules.
+    // Cancelling takes up to six requests of at most ten seconds; a failure is a result, and the rules retry it.
     startToCloseTimeout: '70s',
-    // An outage of the graph, as above.
+    // As in `graph`: an outage must not end a recovery.
     scheduleToCloseTimeout: '30d',
     retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
   });
@@ -159,37 +159,37 @@ const recording = closingsOn(TaskQueue.recovery);
 
 export const { cancelPayment } = cancelling;
 
-/** An ending that leaves the payment as it is has nothing to ask of the gateway. */
+/** An ending that does not cancel the payment needs no gateway call. */
 export const closeRecovery: RecoveryActivities['closeRecovery'] = (input) =>
   (input.keep_payment || input.ending.outcome === 'recovered' ? recording : cancelling).closeRecovery(input);
 
 export const gateway = proxyActivities<GatewayActivities>({
   taskQueue: TaskQueue.gateway,
-  // Longer than the HTTP timeout (30 s), shorter than the claim (60 s): what has not answered by then is unknown.
+  // Longer than the HTTP timeout (30 s), shorter than the claim (60 s): without a response by then the charge is unknown.
   startToCloseTimeout: '45s',
-  // A backlog at the gateway: what has not begun by then must not, and would only take the place of a fresh claim. A
+  // In a backlog, a charge that has not started by then must not start, and would only take the slot of a fresh claim. A
   // charge that never started is proven not to have been sent.
   scheduleToStartTimeout: CLAIM_MS - CLAIM_RESERVE_MS,
-  // Whatever the two of them leave: by then the claim is over.
+  // By then the claim is over.
   scheduleToCloseTimeout: CLAIM_MS,
-  // A second try could be a second charge; whether to charge again is the recovery's decision, never a retry's.
+  // A retry could be a second charge: only the recovery decides whether to charge again.
   retry: { maximumAttempts: 1 },
 });
 
 export const lookups = proxyActivities<GatewayActivities>({
   taskQueue: TaskQueue.gateway,
-  // A read, and perhaps the charge that it allows: as long as a charge may take.
+  // A read, and possibly a resend of the charge, which takes as long as a charge.
   startToCloseTimeout: '60s',
-  // The ladder asks again later; an answer by then is as good as none.
+  // Beyond this, the recovery's polling schedule tries again later.
   scheduleToCloseTimeout: '5m',
-  // Reading twice does no harm, and what is sent twice has one key.
+  // Reads are idempotent, and a resent charge has the same key.
   retry: { maximumAttempts: 3, initialInterval: '2s' },
 });
 
 export const notices = proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
   taskQueue: TaskQueue.notices,
   startToCloseTimeout: '20s',
-  // A recovery waits this long for its message to be taken; then a child goes on trying for three days.
+  // A recovery waits this long for the delivery; after that a child keeps trying for three days.
   scheduleToCloseTimeout: '60s',
   retry: { initialInterval: '1s', backoffCoefficient: 2 },
 });

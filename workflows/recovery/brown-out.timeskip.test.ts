@@ -1,4 +1,4 @@
-/** Many charges due at a gateway that fails at every one for a while: the real adapter, its breaker and a simulator. */
+/** Charges during a gateway outage in which every request fails: the real adapter, its circuit breaker and a simulator. */
 
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ChargeOrder } from '../../domain/ports.ts';
@@ -12,7 +12,7 @@ import { report, statusOf, fakeRecovery } from './recovery-workflow-fixtures.ts'
 vi.setConfig({ testTimeout: 120_000 });
 
 const RECOVERIES = 40;
-/** The breaker opens at this many failures; as many more may be under way at that moment as the test charges at once. */
+/** The breaker opens at this number of failures; up to `AT_ONCE` more charges may be in progress at that moment. */
 const TO_OPEN = 20;
 const AT_ONCE = 5;
 
@@ -22,7 +22,7 @@ type FakeRecovery = ReturnType<typeof fakeRecovery> & { order: ChargeOrder };
 const paymentOf = ({ payment_id, key = '' }: { payment_id?: string; key?: string }) =>
   payment_id ?? key.split(':')[1] ?? '';
 
-/** One set of activities for all of them: each call goes to the world of its payment. */
+/** One set of activities for all recoveries: each call goes to the fake of its payment. */
 function dispatch(fakes: Map<string, FakeRecovery>, names: readonly string[]): object {
   return Object.fromEntries(
     names.map((name) => [
@@ -44,7 +44,7 @@ const ACTIVITIES: (keyof (RecoveryActivities & NoticeActivities))[] = [
   'deliverNotice',
 ];
 
-test('about twenty are unknown, the others wait for the gateway; all are paid afterwards, each once', async () => {
+test('charges become unknown until the breaker opens, the others wait, and each payment is paid once', async () => {
   const stripe = await startStripeFixture();
   onTestFinished(stripe.close);
   let shift = 0;

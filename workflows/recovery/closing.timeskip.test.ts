@@ -1,4 +1,4 @@
-/** A run whose payment the gateway does not cancel: it waits outside its activities, and receives what is sent to it. */
+/** A run whose payment the gateway does not cancel: it waits in the workflow, and keeps processing signals. */
 
 import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 60_000 });
 type Closing = Awaited<ReturnType<RecoveryActivities['closeRecovery']>>;
 const declined = () => ({ result: 'declined', codes: {} }) as const;
 
-/** Every card declines, and the payment is cancelled only when the gateway is `willing`. */
+/** Every card declines, and the payment is cancelled only once `gateway.cancels` is set. */
 function refusingGateway() {
   const gateway = { cancels: false, asked: [] as string[] };
   const fake = fakeRecovery({
@@ -42,7 +42,7 @@ async function cancelledRecovery() {
   return { fake, gateway, rig, handle, status };
 }
 
-test('a settlement is received while the payment is not cancelled, and ends it as paid elsewhere', async () => {
+test('a settlement received while the payment cannot be cancelled ends the recovery as paid elsewhere', async () => {
   const { fake, gateway, rig, handle, status } = await cancelledRecovery();
   await eventually(async () =>
     expect(await status()).toMatchObject({
@@ -62,7 +62,7 @@ test('a settlement is received while the payment is not cancelled, and ends it a
   expect(gateway.asked).toEqual(['cancelled', 'paid_elsewhere']);
 });
 
-test('it is asked again by its own clock; after a day a person sees it, whose retry is asked at once', async () => {
+test('cancelling is retried on a schedule, goes to review after a day, and is tried immediately on retryNow', async () => {
   const { fake, gateway, rig, handle, status } = await cancelledRecovery();
   await rig.sleep(40 * MINUTE);
   expect(gateway.asked).toHaveLength(4);

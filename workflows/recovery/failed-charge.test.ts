@@ -11,7 +11,7 @@ import { answerOfFailedCharge } from './failed-charge.ts';
 const failed = (cause: Error) =>
   new ActivityFailure('activity failed', 'charge', '1', RetryState.MAXIMUM_ATTEMPTS_REACHED, 'worker', cause);
 
-test('only a charge that no worker ever took is proven not to have been sent', () => {
+test('only a charge that no worker picked up is proven not to have been sent', () => {
   const timedOut = (type: TimeoutType) =>
     answerOfFailedCharge(failed(new TimeoutFailure('late', undefined, type)));
   expect(timedOut(TimeoutType.SCHEDULE_TO_START)).toMatchObject({ result: 'not_sent' });
@@ -20,6 +20,6 @@ test('only a charge that no worker ever took is proven not to have been sent', (
   }
   expect(answerOfFailedCharge(failed(ApplicationFailure.create({ message: 'crash' })))).toMatchObject({
     result: 'unknown',
-    reason: 'the charge ended without an answer: crash',
+    reason: 'the charge ended without a result: crash',
   });
 });

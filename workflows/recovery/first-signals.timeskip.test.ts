@@ -1,4 +1,4 @@
-/** What a run begins with when not every message is valid, and which accepted reports it forgets. */
+/** What a run starts with if some messages are invalid, and which accepted reports it deletes. */
 
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
@@ -18,7 +18,7 @@ const REFUSED: Opening = {
   type: 'customer_not_found',
   problems: [{ field: 'customer_id', message: 'is unknown' }],
 };
-const INTERNAL_ERROR = new PersonaError('internal', 'a statement that is wrong');
+const INTERNAL_ERROR = new PersonaError('internal', 'an invalid statement');
 const otherPayment = { payment_id: 'invoice-of-others', customer_id: randomUUID() };
 
 const send = (rig: TestRig, { payment_id }: FakeRecovery, signal: string, payload: object) =>
@@ -30,7 +30,7 @@ const send = (rig: TestRig, { payment_id }: FakeRecovery, signal: string, payloa
     signalArgs: [payload],
   });
 
-/** All of it is there when the run begins. */
+/** All messages have arrived before the run starts. */
 async function startWith(
   fake: FakeRecovery,
   first: [signal: string, payload: object],
@@ -44,10 +44,10 @@ async function startWith(
 }
 
 test.each([
-  ['nothing in it', () => ({})],
+  ['empty', () => ({})],
   ['an amount of zero', (fake: FakeRecovery) => ({ ...failureOf(fake, Date.now()), amount: 0 })],
   ['another payment', () => failureOf(otherPayment, Date.now())],
-])('a first signal with %s does not take the valid one behind it along', async (_, bad) => {
+])('an invalid first signal (%s) does not affect the valid one behind it', async (_, bad) => {
   const fake = fakeRecovery();
   const handle = await startWith(
     fake,
@@ -57,7 +57,21 @@ test.each([
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
 });
 
-test('nor does a failure that the graph refuses, also where the valid one comes only meanwhile', async () => {
+test('messages received before the run starts are processed in their order of arrival', async () => {
+  const fake = fakeRecovery();
+  const request = { actor: 'grace', reason: 'the bank called' };
+  const handle = await startWith(
+    fake,
+    ['paymentFailed', failureOf(fake, Date.now())],
+    ['resume', request],
+    ['pause', request],
+  );
+  await eventually(async () => expect(await handle.query('status')).toMatchObject({ paused: true }));
+  await handle.signal('cancel', request);
+  expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
+});
+
+test('a failure that the graph refuses does not affect a valid one that arrives meanwhile', async () => {
   let rig: TestRig;
   const fake = fakeRecovery({
     async opening(fresh) {
@@ -71,7 +85,7 @@ test('nor does a failure that the graph refuses, also where the valid one comes 
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
 });
 
-test('nor does one that cannot be opened for good, whose report stays', async () => {
+test('a failure that can never be opened does not affect a valid one, and its report is kept', async () => {
   const fake = fakeRecovery({
     opening(fresh) {
       if (fresh.recovery.amount === 1) throw INTERNAL_ERROR;
@@ -88,7 +102,7 @@ test('nor does one that cannot be opened for good, whose report stays', async ()
   expect(fake.seen.written).toEqual([]);
 });
 
-test('with nothing valid the first refusal fails the run, and what edges kept of the refused ones is forgotten', async () => {
+test('without a valid signal the first refusal fails the run, and the reports of refused signals are deleted', async () => {
   const fake = fakeRecovery();
   const { payment_id } = fake;
   const handle = await startWith(
@@ -102,7 +116,7 @@ test('with nothing valid the first refusal fails the run, and what edges kept of
   expect(fake.seen.written).toEqual(['payment_failed:first', 'payment_settled:second']);
 });
 
-test('a bad message behind a payment that is settled changes nothing about its outcome', async () => {
+test('an invalid message after a settlement does not change the outcome', async () => {
   const fake = fakeRecovery();
   const { payment_id, customer_id } = fake;
   const settled = { event_id: 'good', payment_id, customer_id, settled_at: new Date().toISOString() };
@@ -115,7 +129,7 @@ test('a bad message behind a payment that is settled changes nothing about its o
   expect(fake.seen.written).toEqual(['payment_failed:bad']);
 });
 
-test('a later message that cannot be taken in for good leaves the recovery under way', async () => {
+test('a later message that can never be processed does not end the recovery', async () => {
   const fake = fakeRecovery({
     alternatives: [],
     opening(fresh, claimFirst) {
@@ -131,7 +145,7 @@ test('a later message that cannot be taken in for good leaves the recovery under
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-new' });
 });
 
-test('a settlement is forgotten once the obligation is closed, a charge result once it was followed', async () => {
+test('the report of a settlement is deleted after closing, that of a charge result after it was handled', async () => {
   const fake = fakeRecovery({ alternatives: [] });
   const { payment_id, customer_id, seen } = fake;
   const rig = await createTestRig({ activities: fake.activities });
@@ -150,7 +164,7 @@ test('a settlement is forgotten once the obligation is closed, a charge result o
   expect(seen.written).toEqual(['charge_result:evt', 'closed', 'payment_settled:settled']);
 });
 
-test('a charge result is kept until the gateway has answered about it', async () => {
+test('the report of a charge result is kept until the gateway has confirmed its outcome', async () => {
   const fake = fakeRecovery({
     alternatives: ['card-a'],
     charge: () => ({ result: 'declined', codes: {} }),
@@ -175,7 +189,7 @@ test('a charge result is kept until the gateway has answered about it', async ()
   expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
 });
 
-test('a run that is taken up again of a payment that is unknown takes in what comes behind it', async () => {
+test('a resumed run of an unknown payment processes a failure that arrives after its start', async () => {
   const fake = fakeRecovery({ overrides: { resumeRecovery: async () => ({ result: 'ignored' }) } });
   const { payment_id } = fake;
   const rig = await createTestRig({ activities: {} });
@@ -189,12 +203,12 @@ test('a run that is taken up again of a payment that is unknown takes in what co
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
 });
 
-test('an outage that outlasts a month delays the opening, and nothing more', async () => {
+test('an outage of more than a month only delays the opening', async () => {
   let tries = 0;
   const fake = fakeRecovery({
     opening(fresh) {
       if (++tries > 1) return fresh;
-      throw ApplicationFailure.create({ message: 'Neo4j is away', nextRetryDelay: 40 * DAY });
+      throw ApplicationFailure.create({ message: 'Neo4j is unavailable', nextRetryDelay: 40 * DAY });
     },
   });
   const rig = await createTestRig({ activities: fake.activities });

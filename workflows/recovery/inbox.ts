@@ -1,4 +1,4 @@
-/** What a recovery hears: signals and one update, put into one inbox that the process works off in order. */
+/** What a recovery receives: signals and one update, queued in one inbox and processed in order. */
 
 import {
   ApplicationFailure,
@@ -6,6 +6,8 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
+  log,
+  setDefaultSignalHandler,
   setHandler,
 } from '@temporalio/workflow';
 import {
@@ -38,12 +40,12 @@ const signals = {
 const resolveUnknownUpdate = defineUpdate<Partial<RecoveryStatus>, [Resolution]>(RESOLVE_UNKNOWN);
 const statusQuery = defineQuery<Partial<RecoveryStatus>>(QueryName.status);
 
-/** A signal as it came: anybody may have sent anything. */
+/** A signal as received: any Temporal client may have sent it, with any payload. */
 export interface ReceivedSignal {
   signal: RecoverySignalName;
   payload: Readonly<Record<string, unknown>>;
 }
-/** A person's word, and where the answer goes. */
+/** An operator's resolution, and the update's pending response. */
 export interface ResolutionRequest {
   signal: typeof RESOLVE_UNKNOWN;
   payload: Resolution;
@@ -51,25 +53,30 @@ export interface ResolutionRequest {
 }
 export type Message = ReceivedSignal | ResolutionRequest;
 
-/** What an update that waits for the main loop is told in the end. */
+/** The response to an update that waits for the main loop. */
 export interface PendingAnswer {
   done?: { refused?: string };
 }
 
 /**
- * Begins to listen: call it before the first wait.
+ * Registers the handlers; call it before the first wait.
  *
- * @param state where the recovery stands; `describe`: what the query answers
+ * @param state the recovery's current state; `describe`: the result of the status query
  */
 export function openInbox(
   state: () => RecoveryState | undefined,
   describe: () => Partial<RecoveryStatus>,
 ): Message[] {
   const inbox: Message[] = [];
-  for (const [name, definition] of Object.entries(signals)) {
-    const signal = name as RecoverySignalName;
-    setHandler(definition, (payload: unknown) => void inbox.push({ signal, payload: asRecord(payload) }));
-  }
+  const receive = (signal: RecoverySignalName, payload: unknown) =>
+    void inbox.push({ signal, payload: asRecord(payload) });
+  // Registered first: signals that arrived before the run are then received in their order of arrival. Without it the
+  // SDK passes them on in the order in which the handlers below are registered, and a `resume` overtakes a `pause`.
+  setDefaultSignalHandler((name, payload) =>
+    isRecoverySignal(name) ? receive(name, payload) : log.warn(`unknown signal ignored: ${name}`),
+  );
+  for (const [name, definition] of Object.entries(signals))
+    setHandler(definition, (payload: unknown) => receive(name as RecoverySignalName, payload));
   setHandler(
     resolveUnknownUpdate,
     async (payload) => {
@@ -84,6 +91,10 @@ export function openInbox(
   );
   setHandler(statusQuery, describe);
   return inbox;
+}
+
+function isRecoverySignal(name: string): name is RecoverySignalName {
+  return Object.hasOwn(signals, name);
 }
 
 function asRecord(payload: unknown): Readonly<Record<string, unknown>> {

@@ -8,7 +8,7 @@ import { crash, DAY, FAILED, report, statusOf, fakeRecovery } from './recovery-w
 
 vi.setConfig({ testTimeout: 60_000 });
 
-test('paused, nothing is charged; resumed, it goes on; cancelled, it ends', async () => {
+test('a paused recovery charges nothing, a resumed one continues, and a cancelled one ends', async () => {
   const fake = fakeRecovery({ class: 'TECH' });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -41,12 +41,12 @@ test('cancelling the execution never leaves a charge unrecorded', async () => {
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
 });
 
-test('retryNow brings a recovery back from a fault of ours', async () => {
+test('retryNow continues a recovery that a configuration fault had put under review', async () => {
   const fake = fakeRecovery({ class: 'CONFIG' });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
   await eventually(() => expect(fake.seen.reviews).toEqual(['rule:CONFIG']));
-  await handle.signal('retryNow', { actor: 'ops', reason: 'the key is mended' });
+  await handle.signal('retryNow', { actor: 'ops', reason: 'the key is fixed' });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: FAILED });
 });
 
@@ -71,7 +71,7 @@ test('a settlement ends the wait, and a settlement before any failure closes the
   expect(await run.result()).toMatchObject({ outcome: 'paid_elsewhere', attempts: 0 });
 });
 
-test('a failure of a payment that is closed charges nothing and gives the stored outcome', async () => {
+test('a failure of a closed payment charges nothing and returns the stored outcome', async () => {
   const fake = fakeRecovery();
   const rig = await createTestRig({ activities: fake.activities });
   await (await report(rig, fake)).result();
@@ -82,7 +82,7 @@ test('a failure of a payment that is closed charges nothing and gives the stored
 
 test.each([
   ['an amount of zero', { amount: 0 }, 'amount'],
-  ['another payment than the workflow is about', { payment_id: 'invoice-of-somebody-else' }, 'payment_id'],
+  ['the id of another payment', { payment_id: 'invoice-other' }, 'payment_id'],
 ])('a first signal with %s fails the run and names the field', async (_, changes, field) => {
   const fake = fakeRecovery();
   const rig = await createTestRig({ activities: fake.activities });
@@ -97,12 +97,12 @@ test.each([
   expect(cause.message).toContain(`${field}: `);
 });
 
-test('a refused first failure fails the run, a bad later signal changes nothing', async () => {
+test('a refused first failure fails the run', async () => {
   const refused = fakeRecovery({
     opening: () => ({
       result: 'refused',
       type: 'customer_not_found',
-      problems: [{ field: 'customer_id', message: 'is no customer of ours' }],
+      problems: [{ field: 'customer_id', message: 'is unknown' }],
     }),
   });
   const rig = await createTestRig({ activities: refused.activities });
@@ -110,7 +110,7 @@ test('a refused first failure fails the run, a bad later signal changes nothing'
   await expect(failing).rejects.toMatchObject({ cause: { type: 'InvalidPaymentFailed' } });
 });
 
-test('a later signal that is invalid is ignored', async () => {
+test('an invalid later signal is ignored', async () => {
   const fake = fakeRecovery({ alternatives: [] });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -120,7 +120,7 @@ test('a later signal that is invalid is ignored', async () => {
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
 });
 
-test('payloads that are missing are ignored, and the same added method twice is one', async () => {
+test('signals without payload are ignored, and repeated signals of an added method count once', async () => {
   const fake = fakeRecovery({
     class: 'FIX',
     alternatives: [],
@@ -137,11 +137,11 @@ test('payloads that are missing are ignored, and the same added method twice is 
     await handle.signal('paymentMethodAdded', { event_id, payment_method_id: 'card-new' });
     await eventually(() => expect(fake.seen.charges).toEqual(['card-new:1']));
   }
-  // Once because it was added, and then on its schedule.
+  // Once because it was added, and then on its retry schedule.
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 5 });
 });
 
-test('a consent withdrawn elsewhere ends this recovery too', async () => {
+test('consent withdrawn elsewhere ends this recovery too', async () => {
   const fake = fakeRecovery({ alternatives: [] });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -151,7 +151,7 @@ test('a consent withdrawn elsewhere ends this recovery too', async () => {
   expect(fake.seen.notices).toEqual(['no_alternative', 'payment_stopped']);
 });
 
-test('two payments of others become known during one charge: the first closes it, the second is the one too many', async () => {
+test('of two external payments reported during a charge, the first closes the obligation and the second is refunded', async () => {
   let answer = () => {};
   const both = new Promise<void>((resolve) => {
     answer = resolve;

@@ -1,4 +1,4 @@
-/** What a run begins with: the first valid message, or, for a run that was lost, what the graph has. */
+/** What a run starts with: the first valid message, or, if it takes over from a lost run, the state in the graph. */
 
 import { ApplicationFailure, condition, log, TemporalFailure } from '@temporalio/workflow';
 import { type ReportId, RESOLVE_UNKNOWN } from '../../domain/workflow-contracts.ts';
@@ -11,7 +11,7 @@ import { clearReports, reportOf } from './reports.ts';
 
 export type Opened = Exclude<Opening, { result: 'refused' }> & {
   settlement?: PaymentSettled;
-  /** What the run began with, to be received once it knows the obligation. */
+  /** The message that the run started with, to be processed once the obligation is known. */
   next?: ReceivedSignal;
 };
 
@@ -19,11 +19,12 @@ export type Opened = Exclude<Opening, { result: 'refused' }> & {
 const FIRST_SIGNAL_MS = 60_000;
 
 /**
- * What this run is about. What comes meanwhile would end with a run that is over at once, so it is taken in as well.
+ * Opens the obligation of this run. If the run would end immediately, messages that have arrived meanwhile are processed
+ * first, because they would be lost with it.
  *
- * @param handledReports takes the reports of messages that were acted on
- * @throws ApplicationFailure `InvalidPaymentFailed` where no message is valid, or none came; ActivityFailure where none
- *   could be taken in
+ * @param handledReports collects the reports of handled messages
+ * @throws ApplicationFailure `InvalidPaymentFailed` if no message is valid or none was received; ActivityFailure if none
+ *   could be processed
  */
 export async function beginWith(
   { payment_id, resume }: { payment_id: string; resume?: boolean },
@@ -41,7 +42,7 @@ export async function beginWith(
   return opening;
 }
 
-/** A run may begin with any of these. */
+/** Whether a run may start with this message. */
 export function mayBegin({ signal }: Message): boolean {
   return signal === 'paymentFailed' || signal === 'paymentSettled' || signal === 'chargeResult';
 }
@@ -60,10 +61,10 @@ export function invalidStart(
 }
 
 /**
- * A message that is refused takes none of those behind it along: only when the inbox is empty does the first refusal fail
- * the run, and its report is forgotten before.
+ * Opens with the first valid message. A refused message does not affect those behind it: the first refusal fails the run
+ * only once the inbox is empty, after the reports of handled messages have been deleted.
  *
- * @param before what an earlier message came to: it stands if no later one is valid
+ * @param before the result of an earlier message, which is kept if no later one is valid
  */
 async function firstValid(
   paymentId: string,
@@ -80,7 +81,7 @@ async function firstValid(
       continue;
     }
     const received = await condition(() => inbox.length > 0, FIRST_SIGNAL_MS);
-    if (!received) throw invalidStart('no signal came with the start', []);
+    if (!received) throw invalidStart('no signal was received after the start', []);
     const message = inbox.shift();
     if (!message) continue;
     try {
@@ -89,13 +90,13 @@ async function firstValid(
     } catch (error) {
       if (!(error instanceof TemporalFailure)) throw error;
       const reason = error.cause?.message ?? error.message;
-      log.warn(`A recovery cannot begin with a ${message.signal} that came`, { reason });
+      log.warn(`recovery cannot start with this ${message.signal}`, { reason });
       refusal ??= error;
     }
   }
 }
 
-/** `undefined`: a message for a recovery that is over by now. @throws ApplicationFailure for one that is refused */
+/** @returns `undefined` for a message that cannot start a recovery. @throws ApplicationFailure if it is refused */
 async function openWith(
   payment_id: string,
   message: Message,
@@ -119,7 +120,7 @@ async function openWith(
     const settlement = checked.message;
     requireSamePayment(settlement.payment_id, payment_id);
     const opening = accepted(await openSettled({ settlement }));
-    // One of an open obligation is written down only when it is closed.
+    // For an open obligation, the settlement is recorded only when the obligation is closed.
     if (!isOver(opening)) handledReports.push(...reports);
     return { ...opening, settlement };
   }
@@ -128,7 +129,7 @@ async function openWith(
     if (isOver(opening)) handledReports.push(...reports);
     return { ...opening, next: message };
   }
-  if (message.signal === RESOLVE_UNKNOWN) message.answer.done = { refused: 'nothing is in doubt here' };
+  if (message.signal === RESOLVE_UNKNOWN) message.answer.done = { refused: 'no charge is unresolved' };
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What people ask of a recovery. Who and why stand in the history; ceilings, consent and claims still hold. */
+/** What operators may request of a recovery, and how they resolve a charge. */
 
 import { ApplicationFailure, log } from '@temporalio/workflow';
 import { evolve } from '../../domain/recovery/evolve.ts';
@@ -8,13 +8,13 @@ import { graph } from './activities.ts';
 import type { PendingAnswer } from './inbox.ts';
 import { resolveCharge } from './steps.ts';
 
-/** A person's wish. Who and why stand in the history; ceilings, consent and claims still hold. */
+/** Executes an operator request. Actor and reason are in the history; ceilings, consent and claims still apply. */
 export async function factOfOperatorRequest(
   current: RecoveryState,
   action: 'pause' | 'resume' | 'retryNow' | 'cancel',
   request: { actor?: unknown; reason?: unknown; rule?: unknown },
 ): Promise<Fact | undefined> {
-  log.info(`A person asks: ${action}`, { actor: text(request.actor), reason: text(request.reason) });
+  log.info(`operator request: ${action}`, { actor: text(request.actor), reason: text(request.reason) });
   switch (action) {
     case 'pause':
       await graph.pauseRecovery({ payment_id: current.payment_id, paused: true });
@@ -43,8 +43,8 @@ export async function factOfOperatorRequest(
 }
 
 /**
- * A person's word about a charge in doubt: refused where the gateway knows better. What is taken is answered only once
- * it is written down, so that the answer shows it.
+ * Applies an operator's resolution of an unresolved charge; refused if the gateway's records contradict it. The response
+ * waits until the resolution is recorded, so that it shows the new state.
  */
 export async function applyResolution(
   current: RecoveryState,
@@ -54,18 +54,20 @@ export async function applyResolution(
 ): Promise<RecoveryState> {
   const { attempt_key: key, result } = resolution;
   if (current.unresolved?.key !== key) {
-    answer.done = { refused: `attempt ${key} is not in doubt` };
+    answer.done = { refused: `attempt ${key} is not the unresolved attempt` };
     return current;
   }
-  // Only read: a person who says that it was declined must not cause the charge.
+  // Read only: an operator who resolves it as declined must not cause the charge.
   const found = await resolveCharge(key, current.policy, { only_read: true });
-  // Of money that came back the gateway cannot say whether it was meant to be paid.
+  // After a reversal, the gateway's records do not decide whether the obligation counts as paid.
   const cameBack = found.result === 'approved' && found.came_back !== undefined;
   const isConclusive = found.result === 'declined' || (found.result === 'approved' && !cameBack);
   const gatewayResult = isConclusive ? found.result : undefined;
   const resultIfNeverSent = found.result === 'not_sent' ? 'declined' : undefined;
   if ((gatewayResult ?? resultIfNeverSent ?? result) !== result) {
-    answer.done = { refused: `the gateway says that attempt ${key} was ${gatewayResult ?? 'never charged'}` };
+    answer.done = {
+      refused: `the gateway reports that attempt ${key} was ${gatewayResult ?? 'never charged'}`,
+    };
     return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
   }
   pendingAnswers.push(answer);
@@ -82,11 +84,11 @@ export function validateResolution(payload: Resolution, state: RecoveryState | u
     ...(result === 'approved' || result === 'declined' ? [] : ["result: must be 'approved' or 'declined'"]),
     ...(typeof actor === 'string' && actor !== '' ? [] : ['actor: is required']),
     ...(typeof evidence === 'string' && evidence !== '' ? [] : ['evidence: is required']),
-    ...(state?.unresolved?.key === attempt_key ? [] : ['attempt_key: must be the attempt that is in doubt']),
+    ...(state?.unresolved?.key === attempt_key ? [] : ['attempt_key: must be the unresolved attempt']),
   ];
   if (problems.length > 0) throw ApplicationFailure.nonRetryable(problems.join('; '), 'invalid_argument');
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : 'not said';
+  return typeof value === 'string' ? value : 'not given';
 }

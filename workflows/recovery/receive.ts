@@ -1,4 +1,4 @@
-/** What each message means for a recovery that is under way; a bad one is logged and changes nothing. */
+/** Applies messages to a running recovery; an invalid message is logged and ignored. */
 
 import { log } from '@temporalio/workflow';
 import { RESOLVE_UNKNOWN, type RecoverySignalName } from '../../domain/workflow-contracts.ts';
@@ -13,7 +13,7 @@ import type { PendingAnswer, Message, ReceivedSignal } from './inbox.ts';
 import { factOfOperatorRequest, applyResolution } from './operator-requests.ts';
 import { resolveCharge } from './steps.ts';
 
-/** @param pendingAnswers takes the answers that must wait until what was decided is written down */
+/** @param pendingAnswers collects responses that must wait until the resolution is recorded */
 export async function receive(
   current: RecoveryState,
   message: Message,
@@ -27,8 +27,8 @@ export async function receive(
 }
 
 /**
- * A settlement may speak of the very charge that is in doubt: the gateway is asked about that before the settlement is
- * believed, so that the only payment is not taken for the second one and given back. Nothing is sent for it.
+ * A settlement may be about the unresolved charge itself. That charge is therefore read at the gateway before the
+ * settlement is applied, so that the only payment is not taken for a second success and refunded. Nothing is charged.
  */
 export async function resolveBeforeSettlement(
   current: RecoveryState,
@@ -90,12 +90,12 @@ async function factOf(
   }
 }
 
-/** The attempt that a result of the gateway is about. */
+/** The attempt that a charge result is about. */
 function keyOf({ attempt_key }: ReceivedSignal['payload']): { key?: string } {
   return typeof attempt_key === 'string' ? { key: attempt_key } : {};
 }
 
-/** The customer may have paid by the original link, or another system has charged: read at the gateway like a settlement. */
+/** The customer paid by the original link, or another system has charged: confirmed at the gateway like a settlement. */
 async function handleExternalPayment(
   current: RecoveryState,
   { event_id, gateway_ref, occurred_at }: ReceivedSignal['payload'],
@@ -110,7 +110,7 @@ async function handleExternalPayment(
   const opening = await openSettled({ settlement, policy: current.policy, only_confirmed: true });
   const paid = paidAfterClosing(current, opening);
   if (paid) return paid;
-  // Not confirmed: then it may speak of a charge of ours.
+  // Not confirmed: it may be about one of Persona's own charges.
   if (!('recovery' in opening)) return { fact: 'charge_heard', at: Date.now() };
   const fact = settlementFact(opening, settlement);
   return fact?.fact === 'settled' ? { ...fact, rule: 'gateway_payment_succeeded' } : fact;
@@ -120,17 +120,17 @@ async function handleSettlement(current: RecoveryState, payload: unknown): Promi
   const checked = validatePaymentSettled(payload);
   if ('problems' in checked) return logIgnored('paymentSettled', checked.problems);
   if (checked.message.customer_id !== current.customer_id) {
-    return logIgnored('paymentSettled', ['customer_id: is not the customer who owes this payment']);
+    return logIgnored('paymentSettled', ['customer_id: must be the customer who owes this payment']);
   }
   const settlement = checked.message;
   if (!current.closed && settlement.gateway_payment_ref === undefined) return settledFact(settlement);
-  // What a settlement means for an obligation that is paid already, or by its own payment, the graph knows.
+  // Whether the obligation is already paid, or was paid by its own payment, only the graph knows.
   const opening = await openSettled({ settlement, policy: current.policy });
   if ('recovery' in opening) return settlementFact(opening, settlement);
   return current.closed ? paidAfterClosing(current, opening) : settledFact(settlement);
 }
 
-/** Given up before, and written down as paid by others now. */
+/** The obligation was given up, and is now recorded as paid elsewhere. */
 function paidAfterClosing({ closed, ending }: RecoveryState, opening: Opening): Fact | undefined {
   if (!closed || opening.result !== 'closed' || opening.obligation.outcome === ending?.outcome)
     return undefined;
@@ -144,7 +144,7 @@ function settledFact({ gateway_payment_ref }: PaymentSettled): Fact {
   };
 }
 
-/** What a settlement that the graph has looked at means: the end, a second success, or news of a charge of ours. */
+/** The fact that a settlement leads to: the end, a review, a second success, or an update of Persona's own charge. */
 export function settlementFact(
   opening: Extract<Opening, { recovery: object }>,
   settlement: PaymentSettled,
@@ -159,7 +159,7 @@ export function settlementFact(
   return { fact: 'crossed', key: second, ending: { outcome, rule } };
 }
 
-/** A failure of an obligation that this very run has closed a moment ago may reopen it: the run begins anew with it. */
+/** A failure may reopen an obligation that this run has just closed: the run then starts over with it. */
 async function handleRepeatedFailure(current: RecoveryState, payload: unknown): Promise<RecoveryState> {
   const checked = validatePaymentFailed(payload);
   if ('problems' in checked) {
@@ -173,10 +173,10 @@ async function handleRepeatedFailure(current: RecoveryState, payload: unknown): 
   const opening = await openings.openRecovery({ failure: checked.message, claim_first: false });
   if (opening.result === 'noted') return evolve(current, { fact: 'noted', recovery: opening.recovery });
   if (opening.result === 'reopened') return begin(opening.recovery);
-  log.info(`A further paymentFailed changes nothing: ${opening.result}`);
+  log.info(`further paymentFailed has no effect: ${opening.result}`);
   return current;
 }
 
 function logIgnored(signal: string, problems: readonly unknown[]): undefined {
-  log.warn(`A ${signal} that is not valid is ignored`, { problems });
+  log.warn(`invalid ${signal} ignored`, { problems });
 }

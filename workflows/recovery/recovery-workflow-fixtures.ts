@@ -1,4 +1,4 @@
-/** A recovery's surroundings for tests with the time-skipping server: a graph of one obligation, a gateway, a mailbox. */
+/** Fakes around a recovery for tests with the time-skipping server: a graph with one obligation, a gateway, a mailbox. */
 
 import { randomUUID } from 'node:crypto';
 import type { DeclineClass } from '../../domain/decline/classify.ts';
@@ -36,17 +36,17 @@ type Activities = RecoveryActivities &
   NoticeActivities &
   ChimeraActivities;
 
-/** A graph of one obligation, a gateway and a mailbox; each test spoils what it needs to. */
+/** A graph with one obligation, a gateway and a mailbox; each test overrides what it needs. */
 export function fakeRecovery(
   settings: {
     class?: DeclineClass;
     alternatives?: string[];
     charge?: (method: string, n: number) => Promise<ChargeAnswer> | ChargeAnswer;
-    /** What the gateway says of an attempt when asked, for the how many-th time. */
+    /** The gateway's result when an attempt is resolved; `asked`: the number of calls so far. */
     resolveCharge?: (asked: number) => ChargeOutcome;
     claim?: (method: string, n: number) => Claim | undefined;
     opening?: (fresh: Opened, claimFirst: boolean) => Opening | Promise<Opening>;
-    /** What the graph has when it is read again. */
+    /** Changes to the result of a refresh. */
     refresh?: () => Partial<RecoveryRefresh>;
     /** The obligation's payment at the gateway. */
     payment?: () => GatewayPayment['state'];
@@ -64,10 +64,10 @@ export function fakeRecovery(
     refunds: [] as string[],
     asked: [] as string[],
     refreshes: 0,
-    /** The obligation's closing, and accepted reports that were forgotten by themselves, in their order. */
+    /** The closing of the obligation, and the accepted reports that were deleted separately, in order. */
     written: [] as string[],
-    /** How the window's clock was kept. */
-    clocks: [] as ('stands' | 'goes on')[],
+    /** The stored states of the clock. */
+    clocks: [] as ('stopped' | 'running')[],
   };
   const attempts = new Map<string, AttemptStatus>();
   let closed: ClosedObligation | undefined;
@@ -128,7 +128,7 @@ export function fakeRecovery(
     return closed;
   };
 
-  /** What a run finds that has heard of no failure. */
+  /** What a run finds that has received no failure. */
   const resumed = (): Opening => {
     const found = {
       ...snapshot(failureOf({ payment_id, customer_id }, Date.now())),
@@ -186,7 +186,7 @@ export function fakeRecovery(
     },
     async pauseRecovery() {},
     async storeClock({ stopped_at }) {
-      seen.clocks.push(stopped_at === undefined ? 'goes on' : 'stands');
+      seen.clocks.push(stopped_at === undefined ? 'running' : 'stopped');
     },
     async refundCharge({ key }) {
       seen.refunds.push(key);
@@ -253,9 +253,9 @@ export function fakeRecovery(
   return { payment_id, customer_id, seen, activities };
 }
 
-/** An activity whose worker dies. */
+/** An activity that fails without a result. */
 export const crash = () => {
-  throw new Error('the worker broke down');
+  throw new Error('the worker crashed');
 };
 
 export function failureOf(
@@ -275,7 +275,7 @@ export function failureOf(
   };
 }
 
-/** Starts as Synapse does: signal with start, by name. */
+/** Starts a recovery as Synapse does: signal-with-start, by name. */
 export async function report(
   rig: TestRig,
   ids: { payment_id: string; customer_id: string },

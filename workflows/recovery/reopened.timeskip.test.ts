@@ -6,7 +6,7 @@ import { report, fakeRecovery } from './recovery-workflow-fixtures.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-test('a failure that reopens the obligation while its run is saying goodbye is recovered by that run', async () => {
+test('a failure that reopens the obligation while its run is ending is recovered by that run', async () => {
   let over = false;
   const fake = fakeRecovery({
     alternatives: ['card-a'],

@@ -1,4 +1,4 @@
-/** What an edge has kept of the messages that a run takes in, and when that may be forgotten. */
+/** The accepted reports of the messages that a run processes, and when they may be deleted. */
 
 import { ActivityFailure, log } from '@temporalio/workflow';
 import type { ReportId } from '../../domain/workflow-contracts.ts';
@@ -8,8 +8,8 @@ import { clearReports as forgetReports } from './activities.ts';
 import type { Message } from './inbox.ts';
 
 /**
- * The report of a message that is acted on step by step, or that is refused unread. Absent where the message has none:
- * a failure's is forgotten by the transaction that records the failure.
+ * The report of a message that takes several steps to handle, or that is refused as invalid. Absent if the run does not
+ * delete it: the report of a valid failure is deleted by the transaction that records the failure.
  */
 export function reportOf({ signal, payload }: Message): ReportId | undefined {
   const kind = signal === 'chargeResult' ? 'charge_result' : signal === 'paymentSettled' && 'payment_settled';
@@ -20,20 +20,20 @@ export function reportOf({ signal, payload }: Message): ReportId | undefined {
 }
 
 /**
- * Does the graph hold all that the messages so far have brought about? An ending that is not written down, and a charge
- * that the gateway is still to be asked about, stand in the run alone.
+ * Whether the graph has all effects of the messages so far. An ending that is not recorded, and a charge that is still
+ * to be read at the gateway, exist only in the run.
  */
 export function isFullyRecorded({ ending, closed, recheck }: RecoveryState): boolean {
   return (ending === undefined || closed) && recheck === undefined;
 }
 
-/** Forgets the reports of messages that were acted on, and empties the list. What stays behind the sweep sends again. */
+/** Deletes the reports of handled messages, and empties the list. The sweep sends again those that remain. */
 export async function clearReports(payment_id: string, handledReports: ReportId[]): Promise<void> {
   const reports = handledReports.splice(0);
   try {
     await forgetReports({ payment_id, reports });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.warn('What an edge has kept of messages could not be forgotten; they come again', { reports });
+    log.warn('accepted reports not deleted: the sweep will send them again', { reports });
   }
 }

@@ -1,4 +1,4 @@
-/** Carries out what the recovery's rules ask for, and tells what came of it. */
+/** Executes the steps that the recovery's rules decide on, and returns the resulting facts. */
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ActivityFailure, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
@@ -61,7 +61,7 @@ export async function perform(
       return { fact: 'found_out', key, found, at: Date.now() };
     }
     case 'refund': {
-      // What could not be given back now stays due in the graph: the sweep takes it up, whether or not this run goes on.
+      // A refund that fails now stays due in the graph: the sweep retries it, whether or not this run continues.
       const outcome = await refund(payment_id, step.key);
       return { fact: 'refunded', key: step.key, notify: 'refunded' in outcome && outcome.refunded };
     }
@@ -72,7 +72,7 @@ export async function perform(
       return { fact: 'not_cancelled', payment: result, at: Date.now() };
     }
     case 'record': {
-      // A claim that is taken back: until that stands in the history, a message may let the charge go ahead after all.
+      // The release of a claim is not recorded locally: until it is in the history, a message may let the charge go ahead.
       const write = state.to_record ? recordAttempt : graph.recordAttempt;
       const recorded = await write({ payment_id, key: step.key, answer: step.answer, policy });
       const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
@@ -121,7 +121,7 @@ export async function perform(
   }
 }
 
-/** The gateway that cannot be asked now is asked again on the next rung. */
+/** If the gateway cannot be read now, the result is `unknown`, and the polling schedule tries again. */
 export async function resolveCharge(
   key: string,
   policy: RecoveryPolicy,
@@ -155,7 +155,7 @@ async function notify(state: RecoveryState, { template, stage }: DueNotice): Pro
     await notices.deliverNotice(notice);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.warn('The notice could not be delivered yet; a child goes on trying', {
+    log.warn('notice not delivered yet: a child workflow keeps trying', {
       notification_id: notice.notification_id,
     });
     await startOnce(() =>
@@ -168,7 +168,7 @@ async function notify(state: RecoveryState, { template, stage }: DueNotice): Pro
   }
 }
 
-/** Chimera may be away for days; the recovery goes on at once. */
+/** Chimera may be unavailable for days; the recovery does not wait for it. */
 async function reportInBackground(state: RecoveryState, report: FraudReport): Promise<void> {
   await startOnce(() =>
     startChild(reportFraud, {
@@ -179,7 +179,7 @@ async function reportInBackground(state: RecoveryState, report: FraudReport): Pr
   );
 }
 
-/** A child of that id that runs or ran already does the same thing: its id comes from the business event. */
+/** A child with that id already does, or did, the same work: the id comes from the business event. */
 async function startOnce(start: () => Promise<unknown>): Promise<void> {
   try {
     await start();

@@ -6,7 +6,7 @@ import { crash, DAY, HOUR, report, statusOf, fakeRecovery } from './recovery-wor
 
 vi.setConfig({ testTimeout: 60_000 });
 
-test('a charge that nobody can find out about is asked for on the whole ladder, then a person decides', async () => {
+test('a charge that stays unresolved is polled on the whole schedule, and then an operator resolves it', async () => {
   const fake = fakeRecovery({
     charge: (method) => (method === 'card-a' ? crash() : { result: 'approved', gateway_ref: 'pi_1' }),
   });
@@ -44,7 +44,7 @@ test.each<[string, ChargeOutcome, string[], string]>([
   ['was charged', { result: 'approved', gateway_ref: 'pi_1' }, ['card-a:1'], 'card-a'],
   ['was declined', { result: 'declined', codes: {} }, ['card-a:1', 'card-b:1'], 'card-b'],
   ['never arrived', { result: 'not_sent', reason: 'no charge' }, ['card-a:1', 'card-a:2'], 'card-a'],
-])('a charge whose answer was lost and that %s is found out at once', async (_, found, charges, charged) => {
+])('a charge with a lost response that %s is resolved immediately', async (_, found, charges, charged) => {
   const fake = fakeRecovery({
     charge: (method, n) =>
       method === 'card-a' && n === 1 ? crash() : { result: 'approved', gateway_ref: 'pi_1' },
@@ -57,7 +57,7 @@ test.each<[string, ChargeOutcome, string[], string]>([
   expect(fake.seen.asked).toHaveLength(1);
 });
 
-test('a charge that no worker takes while its claim lasts was not sent, and is claimed anew a little later', async () => {
+test('a charge that no worker picks up within its claim was not sent, and is claimed again shortly after', async () => {
   const fake = fakeRecovery();
   const { [TaskQueue.gateway]: gateway, ...others } = fake.activities;
   const rig = await createTestRig({ activities: others });
@@ -74,7 +74,7 @@ test('a charge that no worker takes while its claim lasts was not sent, and is c
   expect(fake.seen.charges).toEqual(['card-a:2']);
 });
 
-test('a payment that is nowhere counts as not charged only after two looks an hour apart', async () => {
+test('a payment that the gateway does not have counts as not charged only after two reads an hour apart', async () => {
   const looks: number[] = [];
   const fake = fakeRecovery({
     charge: (_, n) => (n === 1 ? crash() : { result: 'approved', gateway_ref: 'pi_1' }),
@@ -89,7 +89,7 @@ test('a payment that is nowhere counts as not charged only after two looks an ho
   expect(looks[0]).toBeGreaterThanOrEqual(2 * HOUR);
 });
 
-test('a pending debit waits for days without another card, and a webhook ends the wait', async () => {
+test('while a debit is pending no other card is charged, and a webhook ends the wait', async () => {
   let settled = false;
   const fake = fakeRecovery({
     charge: () => ({ result: 'pending', gateway_ref: 'pi_1' }),
@@ -100,7 +100,7 @@ test('a pending debit waits for days without another card, and a webhook ends th
   const handle = await report(rig, fake);
   await rig.sleep(3 * DAY);
   expect(await statusOf(rig, fake.payment_id)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
-  expect(fake.seen).toMatchObject({ charges: ['card-a:1'], notices: [], clocks: ['stands'] });
+  expect(fake.seen).toMatchObject({ charges: ['card-a:1'], notices: [], clocks: ['stopped'] });
   settled = true;
   const asked = fake.seen.asked.length;
   await handle.signal('chargeResult', { event_id: 'evt_1', gateway_ref: 'pi_1', result: 'approved' });
@@ -108,7 +108,7 @@ test('a pending debit waits for days without another card, and a webhook ends th
   expect(fake.seen.asked.length).toBe(asked + 1);
 });
 
-test('the window’s clock stands still while a charge is in doubt', async () => {
+test('the clock is stopped while a charge is unresolved', async () => {
   const fake = fakeRecovery({
     alternatives: ['card-a'],
     charge: () => ({ result: 'pending', gateway_ref: 'pi_1' }),
@@ -120,10 +120,10 @@ test('the window’s clock stands still while a charge is in doubt', async () =>
   const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted' });
   expect((await rig.now()) - began).toBeGreaterThanOrEqual(20 * DAY);
-  expect(fake.seen.clocks).toEqual(['stands', 'goes on']);
+  expect(fake.seen.clocks).toEqual(['stopped', 'running']);
 });
 
-test('a second success that turns up after the end is given back, and the customer is told', async () => {
+test('a second success found after the end is refunded, and the customer is notified', async () => {
   let late = false;
   const fake = fakeRecovery({
     charge: (method) =>
@@ -148,8 +148,8 @@ test('a second success that turns up after the end is given back, and the custom
 
 test.each([
   ['refused', { refunded: false, reason: 'no money', next_at: '2026-11-23T00:00:00.000Z' } as const],
-  ['at a gateway that is away', undefined],
-])('a refund that is %s does not hold the run, and no notice of it is sent', async (_, outcome) => {
+  ['waiting for an unavailable gateway', undefined],
+])('a refund that is %s does not delay the run, and no notice of it is sent', async (_, outcome) => {
   let tries = 0;
   const fake = fakeRecovery({
     charge: () => ({ result: 'unknown', reason: 'timeout' }),
@@ -181,11 +181,11 @@ test.each([
   const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere' });
   expect(fake.seen.notices).toEqual([]);
-  // What is due is left to the sweep after minutes.
+  // After a few minutes, the due refund is left to the sweep.
   expect(tries).toBeLessThan(20);
 });
 
-test('a resumed run finds out about the charge that a lost run left behind, and charges nothing twice', async () => {
+test('a resumed run resolves the charge of a lost run, and charges nothing twice', async () => {
   const fake = fakeRecovery({
     charge: () => new Promise(() => {}),
     resolveCharge: () => ({ result: 'approved', gateway_ref: 'pi_1' }),
@@ -206,7 +206,7 @@ test('a resumed run finds out about the charge that a lost run left behind, and 
   expect(fake.seen).toMatchObject({ charges: [], notices: ['recovered'] });
 });
 
-test('a charge that was never sent is claimed anew under the next number', async () => {
+test('a charge that was never sent is claimed again with the next attempt number', async () => {
   const fake = fakeRecovery({
     charge: (_, n) =>
       n > 1
@@ -219,7 +219,7 @@ test('a charge that was never sent is claimed anew under the next number', async
   expect(fake.seen.charges).toEqual(['card-a:1', 'card-a:2']);
 });
 
-test('blocked by another recovery, it goes on when that one frees the claim', async () => {
+test('a recovery that is blocked by another one continues when the claim is freed', async () => {
   let free = false;
   const fake = fakeRecovery({
     claim: () => (free ? undefined : { result: 'blocked', by: 'invoice-other', since: 0, what: 'customer' }),

@@ -9,7 +9,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const declined = () => ({ result: 'declined', codes: {} }) as const;
 
-test('fourteen days of retries and reminders, each once, and an end', async () => {
+test('each retry and reminder of the fourteen days happens once, and then the recovery ends', async () => {
   const fake = fakeRecovery({ alternatives: [], charge: declined });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -20,7 +20,7 @@ test('fourteen days of retries and reminders, each once, and an end', async () =
   });
 });
 
-test('a retry on schedule that is approved ends the recovery with the good news', async () => {
+test('an approved scheduled retry ends the recovery, and the customer is notified', async () => {
   const fake = fakeRecovery({
     alternatives: [],
     charge: (_, n) => (n < 3 ? declined() : { result: 'approved', gateway_ref: 'pi_1' }),
@@ -33,7 +33,7 @@ test('a retry on schedule that is approved ends the recovery with the good news'
   expect(fake.seen.notices).toEqual(['no_alternative', 'reminder', 'recovered']);
 });
 
-test('a method whose signal was lost is found at the next reading', async () => {
+test('a method whose signal was lost is found by the next refresh', async () => {
   const added = { payment_method_id: 'card-new', changed_at: Date.now() + 365 * DAY };
   const fake = fakeRecovery({ class: 'FIX', alternatives: [], refresh: () => ({ methods: [added] }) });
   const rig = await createTestRig({ activities: fake.activities });
@@ -42,7 +42,7 @@ test('a method whose signal was lost is found at the next reading', async () => 
   expect(fake.seen.refreshes).toBe(1);
 });
 
-test('a method with corrected details is tried at once', async () => {
+test('a method with updated details is charged immediately', async () => {
   const fake = fakeRecovery({ class: 'FIX', alternatives: [] });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -51,7 +51,7 @@ test('a method with corrected details is tried at once', async () => {
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: FAILED });
 });
 
-test('a customer suspended meanwhile is neither charged nor written to; reinstated, the recovery goes on', async () => {
+test('a suspended customer is neither charged nor notified, and the recovery continues after reinstatement', async () => {
   const fake = fakeRecovery({
     alternatives: [],
     charge: declined,
@@ -75,7 +75,7 @@ test('a customer suspended meanwhile is neither charged nor written to; reinstat
   expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
 });
 
-test('the recovery of a customer who is erased meanwhile is cancelled without a word', async () => {
+test('the recovery of an erased customer is cancelled without a notice', async () => {
   const fake = fakeRecovery({ class: 'FIX', alternatives: [] });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -85,7 +85,7 @@ test('the recovery of a customer who is erased meanwhile is cancelled without a 
   expect(fake.seen.notices).toEqual(['no_alternative']);
 });
 
-test('an authentication that the gateway has is confirmed on the same method', async () => {
+test('a payment that the customer has authenticated is confirmed with the same method', async () => {
   const fake = fakeRecovery({ class: 'AUTH', alternatives: [], payment: () => 'confirmable' });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -95,7 +95,7 @@ test('an authentication that the gateway has is confirmed on the same method', a
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: FAILED });
 });
 
-test('a settlement ends the wait, and no retry that was scheduled is charged', async () => {
+test('a settlement ends the wait, and no scheduled retry is charged', async () => {
   const fake = fakeRecovery({ alternatives: [], charge: declined });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -110,7 +110,7 @@ test('a settlement ends the wait, and no retry that was scheduled is charged', a
   expect(fake.seen.charges).toEqual([]);
 });
 
-test('paused for a month nothing happens; resumed, the window is over', async () => {
+test('a recovery paused for a month charges nothing, and is exhausted when it is resumed', async () => {
   const fake = fakeRecovery({ alternatives: [], charge: declined });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -122,7 +122,7 @@ test('paused for a month nothing happens; resumed, the window is over', async ()
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 0 });
 });
 
-test('the state that a recovery rests in can be searched for', async () => {
+test('a recovery under review can be found by its state', async () => {
   const fake = fakeRecovery({ class: 'CONFIG' });
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);
@@ -135,14 +135,14 @@ test('the state that a recovery rests in can be searched for', async () => {
   await handle.result();
 });
 
-test.each(['while it is charged', 'by the run that was paid', 'after its end'])(
-  'a settlement that crosses our own success gives the later payment back: heard %s',
+test.each(['during the charge', 'by the run that has succeeded', 'after the run has ended'])(
+  'a settlement received %s in addition to Persona’s own success is refunded',
   async (when) => {
     let handle: Awaited<ReturnType<typeof report>> | undefined;
     const fake = fakeRecovery({
       alternatives: ['card-a'],
       charge: async () => {
-        if (when === 'while it is charged') await handle?.signal('paymentSettled', settlement());
+        if (when === 'during the charge') await handle?.signal('paymentSettled', settlement());
         return { result: 'approved', gateway_ref: 'pi_1' };
       },
     });
@@ -155,7 +155,7 @@ test.each(['while it is charged', 'by the run that was paid', 'after its end'])(
       return found.recovery.state === 'recovered' ? { ...found, second: late } : found;
     };
     recoveryActivities.deliverNotice = async (notice) => {
-      const isCrossing = when === 'by the run that was paid' && notice.template === 'recovered';
+      const isCrossing = when === 'by the run that has succeeded' && notice.template === 'recovered';
       if (isCrossing) await handle?.signal('paymentSettled', settlement());
       return deliverNotice(notice);
     };
@@ -163,7 +163,7 @@ test.each(['while it is charged', 'by the run that was paid', 'after its end'])(
     const rig = await createTestRig({ activities: fake.activities });
     handle = await report(rig, fake);
     expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
-    if (when === 'after its end') {
+    if (when === 'after the run has ended') {
       const second = await rig.client.workflow.signalWithStart('recoverPayment', {
         workflowId: recoveryWorkflowId(fake.payment_id),
         taskQueue: TaskQueue.recovery,
@@ -178,9 +178,9 @@ test.each(['while it is charged', 'by the run that was paid', 'after its end'])(
 );
 
 test.each<[string, ChargeAnswer, boolean]>([
-  ['a charge in doubt', { result: 'unknown', reason: 'no answer' }, false],
-  ['the own payment after an authentication', { result: 'declined', codes: {} }, true],
-])('a settlement that speaks of %s is our own success: nothing is given back', async (_, answer, own) => {
+  ['an unresolved charge', { result: 'unknown', reason: 'no answer' }, false],
+  ['the obligation’s own payment after an authentication', { result: 'declined', codes: {} }, true],
+])('a settlement that names %s is Persona’s own success, and nothing is refunded', async (_, answer, own) => {
   let paid = false;
   const fake = fakeRecovery({
     alternatives: ['card-a'],

@@ -14,7 +14,7 @@ import {
 import { onboardingResult, onboardingRequest } from '../schemas/onboarding.ts';
 import { profile, timelineEntry } from '../schemas/wallet.ts';
 
-const location = z.object({ Location: z.string().openapi({ description: 'Address of the profile' }) });
+const location = z.object({ Location: z.string().openapi({ description: 'URL of the profile' }) });
 
 const onboard = (forms: FormatRules) =>
   createRoute({
@@ -22,13 +22,13 @@ const onboard = (forms: FormatRules) =>
     path: '/api/v1/customers',
     tags: ['customers'],
     summary: 'Onboard a customer, or recognise one',
-    description: 'transaction_id is the idempotency key: a repeat gets the first answer.',
+    description: 'transaction_id is the idempotency key: a repeat gets the first result.',
     request: {
       body: { required: true, content: { 'application/json': { schema: onboardingRequest(forms) } } },
     },
     responses: {
       201: jsonResponse(onboardingResult, 'A new customer', location),
-      200: jsonResponse(onboardingResult, 'The customer was known', location),
+      200: jsonResponse(onboardingResult, 'The customer was already known', location),
       ...errorResponses(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], {
         body: true,
       }),
@@ -51,7 +51,7 @@ const timeline = createRoute({
   method: 'get',
   path: '/api/v1/customers/{customer_id}/timeline',
   tags: ['customers'],
-  summary: 'What happened to the customer, in words, the newest first',
+  summary: "The customer's events in plain words, newest first",
   request: { params: customerParams, query: pageQuery },
   responses: {
     200: jsonResponse(pageSchema(timelineEntry, 'Timeline'), 'A page of the timeline'),
@@ -59,7 +59,7 @@ const timeline = createRoute({
   },
 });
 
-/** Onboarding, profile and timeline. @param forms what an onboarding's fields have to look like */
+/** Onboarding, profile and timeline. @param forms the format rules of an onboarding's fields */
 export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, forms: FormatRules): void {
   app.openapi(onboard(forms), async (c) => {
     const request = c.req.valid('json');

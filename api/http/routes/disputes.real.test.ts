@@ -1,4 +1,4 @@
-/** Disputes and early fraud warnings: from the gateway's simulator, through the running edge and workers, into the graph. */
+/** Disputes and early fraud warnings: from the gateway simulator, through the running API and workers, into the graph. */
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -18,7 +18,7 @@ beforeEach(() => {
   system.outage.active = false;
 });
 
-/** What the shop itself charges on a card: Persona knows of no such charge. */
+/** A charge by the shop itself, which is unknown to Persona. */
 async function chargeExternally({ order }: CardHolder): Promise<string> {
   const answer = await system.stripe.charge({ ...order, payment_id: '', key: `shop:${randomUUID()}` });
   if (answer.result !== 'approved' || !answer.charge_ref) throw new Error(JSON.stringify(answer));
@@ -31,7 +31,7 @@ const dispute = (charge: string, reason = 'product_not_received') =>
   sim(`/charges/${charge}/dispute`, 'POST', { reason });
 const close = ({ id }: { id: string }, status: string) => sim(`/disputes/${id}`, 'PUT', { status });
 
-/** The gateway's posts about an object, once they were answered. */
+/** The gateway's webhook deliveries about an object, once they have been responded to. */
 const deliveriesOf = (type: string, id: string, count = 1) => system.delivered([`"${type}"`, id], count);
 async function lastDisputeOutcome(charge: string, type: string, id: string): Promise<string | undefined> {
   await deliveriesOf(type, id);
@@ -41,7 +41,7 @@ async function lastDisputeOutcome(charge: string, type: string, id: string): Pro
 const walletMethod = async ({ customer_id, payment_method_id }: CardHolder) =>
   (await readWallet(system.graph, customer_id)).find((one) => one.payment_method_id === payment_method_id);
 
-/** Who was charged, by the ledger. */
+/** The number of charges of a method, by the gateway's ledger. */
 async function charges(token: string): Promise<number> {
   const { data } = await system.stripe.sim<{ data: { payment_method: string }[] }>('/charges');
   return data.filter(({ payment_method }) => payment_method === token).length;
@@ -57,7 +57,7 @@ async function twoCards(card: object = {}) {
 const failureOn = ({ customer_id, payment_method_id }: CardHolder, changes: object = {}) =>
   failureOf({ customer_id, methods: [payment_method_id] }, { amount: 1250, ...changes });
 
-test('a dispute takes the default away, the card is not charged next month, and a dispute that is won lifts it', async () => {
+test('a disputed card is neither default nor charged, until the dispute is won', async () => {
   const { holder, other, charge } = await twoCards();
   expect(await walletMethod(holder)).toMatchObject({ is_default: true, disputed: false });
   const opened = await dispute(charge);
@@ -73,7 +73,7 @@ test('a dispute takes the default away, the card is not charged next month, and 
     message: expect.stringContaining('disputed'),
   });
 
-  // Next month the new default fails: the disputed card is no alternative.
+  // Next month the new default fails: the disputed card is not a candidate.
   const failure = failureOn(other, { decline_code: 'expired_card' });
   await system.reportFailure(failure);
   await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'method');
@@ -88,7 +88,7 @@ test('a dispute takes the default away, the card is not charged next month, and 
   expect(system.suspectedFrauds.filter((one) => one.customer_id === customer_id)).toEqual([]);
 });
 
-test('a card stays disputed until each of its disputes is over, and for good once one is lost', async () => {
+test('a card stays disputed until all its disputes are closed, and permanently once one is lost', async () => {
   const { holder, charge } = await twoCards();
   const first = await dispute(charge);
   await lastDisputeOutcome(charge, 'charge.dispute.created', first.id);
@@ -114,11 +114,11 @@ test.each([
     'radar.early_fraud_warning.created',
   ],
 ])(
-  '%s is known fraud: compromised, told to Chimera once, and what failed on the card ends',
+  '%s is known fraud: the card is compromised, Chimera is informed once, and recoveries of the card end',
   async (_, raise, type) => {
     const { holder, other, charge } = await twoCards();
     const { customer_id, payment_method_id } = holder;
-    // Declined for good, so that nothing is charged and the recovery waits.
+    // Declined permanently, so that nothing is charged and the recovery waits.
     const failure = failureOn(holder, { decline_code: 'do_not_try_again' });
     await system.reportFailure(failure);
     await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'method');
@@ -134,7 +134,7 @@ test.each([
     });
     expect(await charges(other.token)).toBe(0);
 
-    // The same told again, and what follows from it, teaches nothing new.
+    // A repeated report changes nothing.
     const [delivery] = await deliveriesOf(type, id);
     await redeliver(similarEvent(delivery));
     expect(await system.outcomesOf(`gateway-dispute:${charge}`)).toEqual(['unchanged']);
@@ -143,7 +143,7 @@ test.each([
   },
 );
 
-test('a fraudulent dispute that is won lifts the dispute, and the card stays compromised', async () => {
+test('winning a fraudulent dispute lifts the dispute, but the card stays compromised', async () => {
   const { holder, other, charge } = await twoCards();
   const opened = await dispute(charge, 'fraudulent');
   await lastDisputeOutcome(charge, 'charge.dispute.created', opened.id);
@@ -157,7 +157,7 @@ test('a fraudulent dispute that is won lifts the dispute, and the card stays com
   expect(await walletMethod(other)).toMatchObject({ is_default: true });
 });
 
-test('events count by what is read, whatever their order, and each once', async () => {
+test('events apply by the state that is read, in any order and each once', async () => {
   system.outage.active = true;
   const { holder, charge } = await twoCards();
   const opened = await dispute(charge);
@@ -174,7 +174,7 @@ test('events count by what is read, whatever their order, and each once', async 
   expect(await walletMethod(holder)).toMatchObject({ disputed: false, is_default: true });
 });
 
-test('a dispute of a charge on no method here is ignored, and so is one that the gateway does not know', async () => {
+test('a dispute of an unknown method’s charge is ignored, and so is one unknown to the gateway', async () => {
   const order = await system.stripe.createChargeOrder([]);
   const answer = await system.stripe.charge(order);
   const charge = 'charge_ref' in answer ? (answer.charge_ref ?? '') : '';
@@ -185,7 +185,7 @@ test('a dispute of a charge on no method here is ignored, and so is one that the
   expect(await system.outcomesOf(`gateway-dispute:${charge}`)).toEqual(['unknown']);
 });
 
-/** Sends a post of the gateway's once more. */
+/** Repeats a webhook delivery of the gateway. */
 async function redeliver({ text }: Pick<Delivery, 'text'> = { text: '' }): Promise<unknown> {
   return (await system.post(text, signature(text))).json();
 }

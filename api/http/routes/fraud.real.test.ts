@@ -1,4 +1,4 @@
-/** Fraud in the middle of a recovery: through the edge and workers, at a gateway that charges. */
+/** Fraud during a recovery: through the API and workers, at a simulated gateway. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fraudCaseWorkflowId } from '../../../domain/workflow-contracts.ts';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-/** A customer with three cards: the first one fails, `next` is charged first and follows the script, then `last`. */
+/** A customer with three cards: the first one has failed, `next` is charged first and follows the script, then `last`. */
 async function threeCards(script: object[]) {
   const holder = await system.cardHolder();
   const last = await system.secondCard(holder);
@@ -26,7 +26,7 @@ async function threeCards(script: object[]) {
   return { holder, next, last, failure };
 }
 
-/** By the gateway's ledger, however they ended. */
+/** The charges in the gateway's ledger, regardless of their result. */
 async function charged(payment_id: string): Promise<string[]> {
   const { data } = await system.stripe.sim<{ data: { payment_method: string; status: string }[] }>(
     `/charges?payment_id=${payment_id}`,
@@ -37,7 +37,7 @@ async function charged(payment_id: string): Promise<string[]> {
 const resultOf = (case_id: string) =>
   system.temporal.client.workflow.getHandle(fraudCaseWorkflowId(case_id)).result();
 
-/** Confirms fraud of the customer, to the end of its process. */
+/** Confirms fraud of the customer and waits for the end of its process. */
 async function suspend({ customer_id }: CardHolder): Promise<string> {
   const report = fraudReport({ customer_id, outcome: 'confirmed_fraud' });
   await system.reportFraud(report);
@@ -51,7 +51,7 @@ async function reinstate(case_id: string): Promise<void> {
   expect(await resultOf(case_id)).toMatchObject({ customer_status: 'active' });
 }
 
-test('a charge in flight is recorded, no other card is charged while the customer is suspended, and then it goes on', async () => {
+test('a charge in flight is recorded, and no other card is charged until the customer is reinstated', async () => {
   const held = { do: 'hold_before_capture', decline_code: 'insufficient_funds' };
   const { holder, next, last, failure } = await threeCards([held]);
   await system.reportFailure(failure);
@@ -74,7 +74,7 @@ test('a charge in flight is recorded, no other card is charged while the custome
   ]);
 });
 
-test('a charge in flight that succeeds has paid, suspended or not', async () => {
+test('a charge in flight that succeeds recovers the payment of a suspended customer', async () => {
   const { holder, next, failure } = await threeCards([{ do: 'hold_before_capture' }]);
   await system.reportFailure(failure);
   const { id } = await system.stripe.firstHold();
@@ -87,7 +87,7 @@ test('a charge in flight that succeeds has paid, suspended or not', async () => 
   expect(await charged(failure.payment_id)).toEqual([`${next.token} succeeded`]);
 });
 
-test('of a suspended customer nothing is charged, until Chimera clears the case', async () => {
+test('a suspended customer is not charged until Chimera clears the case', async () => {
   const { holder, next, failure } = await threeCards([]);
   const case_id = await suspend(holder);
   await system.reportFailure(failure);
@@ -101,7 +101,7 @@ test('of a suspended customer nothing is charged, until Chimera clears the case'
   });
 });
 
-test('what a suspended customer asks to be changed is refused; reading stays', async () => {
+test('a suspended customer can read, but not change anything', async () => {
   const { holder } = await threeCards([]);
   await suspend(holder);
   const app = system.createAppFor(system.temporal.client);
@@ -118,7 +118,7 @@ test('what a suspended customer asks to be changed is refused; reading stays', a
     expect((await app.request(`${path}/${part}`)).status).toBe(200);
 });
 
-test('what is reported of longer ago than anything is remembered is refused as stale', async () => {
+test('a report older than the receipts’ retention is refused as stale', async () => {
   const { customer_id } = await system.cardHolder();
   const occurred_at = new Date(Date.now() - 401 * 86_400_000).toISOString();
   const report = fraudReport({ customer_id, outcome: 'confirmed_fraud', occurred_at });

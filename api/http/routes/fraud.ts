@@ -9,12 +9,12 @@ const report = createRoute({
   method: 'post',
   path: '/internal/v1/fraud-outcomes',
   tags: ['internal'],
-  summary: 'Something was found out about a fraud case',
+  summary: 'Report an outcome of a fraud case',
   description:
-    'event_id is the idempotency key. The outcomes of a case count in the order of occurred_at, whichever comes first.',
+    'event_id is the idempotency key. The outcomes of a case apply in the order of occurred_at, regardless of when they arrive.',
   request: { body: { required: true, content: { 'application/json': { schema: fraudOutcome } } } },
   responses: {
-    202: jsonResponse(acceptedResponse, 'The case is told'),
+    202: jsonResponse(acceptedResponse, 'The outcome is accepted for the case'),
     ...errorResponses(
       [
         'customer_not_found',

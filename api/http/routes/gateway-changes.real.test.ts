@@ -1,4 +1,4 @@
-/** What the gateway changes by itself: from its simulator, through the running edge and a worker, into the graph. */
+/** Changes made by the gateway on its own: from its simulator, through the running API and a worker, into the graph. */
 
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
@@ -35,9 +35,9 @@ const policy = readPolicy();
 const NEXT_YEAR = new Date().getUTCFullYear() + 1;
 let webhooks: WebhookFixture;
 let workers: ReturnType<typeof runWorkers>;
-/** What open recoveries were told. */
+/** The signals sent to open recoveries. */
 const sentSignals: { paymentIds: readonly string[]; signal: string; payload: object }[] = [];
-/** The worker dies once, before it tells anybody anything. */
+/** The worker fails once before it signals a recovery. */
 let failNextSignal = false;
 
 beforeAll(async () => {
@@ -70,10 +70,10 @@ beforeEach(() => {
   webhooks.outage.active = false;
 });
 
-/** A change that a test makes at the gateway. */
+/** Changes an object at the gateway. */
 const sim = (path: string, body: object) => webhooks.stripe.sim(path, 'PUT', body);
 
-/** A request of somebody's who has a key of the same account: another service, or a person at the dashboard. */
+/** An external request with a key of the same account, as by another service or in the dashboard. */
 async function externalRequest<T>(path: string, parameters: Record<string, string> = {}): Promise<T> {
   const headers = { authorization: 'Bearer sk_test_1' };
   const body = new URLSearchParams(parameters);
@@ -82,12 +82,12 @@ async function externalRequest<T>(path: string, parameters: Record<string, strin
   return (await response.json()) as T;
 }
 
-/** The gateway's post of that kind about that object, once it was answered. */
+/** The gateway's webhook deliveries of a type about an object, once they have been responded to. */
 async function deliveriesOf(type: string, id: string, count = 1): Promise<Delivery[]> {
   return webhooks.delivered([`"${type}"`, id], count);
 }
 
-/** Sends a post of the gateway's once more. */
+/** Repeats a webhook delivery of the gateway. */
 async function redeliver({ text }: Pick<Delivery, 'text'>): Promise<unknown> {
   return (await webhooks.post(text, signature(text))).json();
 }
@@ -112,7 +112,7 @@ const visibleMethod = ({ customer_id, payment_method_id }: CardHolder) =>
 const walletMethod = async ({ customer_id, payment_method_id }: CardHolder) =>
   (await readWallet(webhooks.graph, customer_id)).find((one) => one.payment_method_id === payment_method_id);
 
-/** The customer's events since the card was verified, each with its type and who brought it. */
+/** The customer's events of these types, each with its type and actor. */
 async function eventsOf(customer_id: string, ...types: string[]) {
   const rows = await webhooks.graph.read<{ type: string; actor: string; data: string }>(
     `MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.type IN $types
@@ -125,7 +125,7 @@ async function eventsOf(customer_id: string, ...types: string[]) {
 const secondCard = (holder: CardHolder) => webhooks.secondCard(holder);
 
 describe('a card that its bank has reissued', () => {
-  test('is written down as the gateway has it by now, and open recoveries hear of it', async () => {
+  test('is updated to its current state at the gateway, and open recoveries are signalled', async () => {
     const holder = await webhooks.cardHolder([], { last4: '1111', exp_month: 1, exp_year: NEXT_YEAR });
     const { payment_id } = await webhooks.recovery(holder);
     const card = { last4: '2222', exp_month: 6, exp_year: NEXT_YEAR + 3, fingerprint: `fp_${randomUUID()}` };
@@ -158,7 +158,7 @@ describe('a card that its bank has reissued', () => {
     ]);
   });
 
-  test('that had expired is active again, and one whose date has passed has expired', async () => {
+  test('is active again if it had expired, and expires if its new date has passed', async () => {
     const holder = await webhooks.cardHolder([], { exp_month: 1, exp_year: 2020 });
     const other = await secondCard(holder);
     expect(await visibleMethod(holder)).toMatchObject({ status: 'expired', is_default: false });
@@ -179,7 +179,7 @@ describe('a card that its bank has reissued', () => {
     });
   });
 
-  test('of which nothing else is new than what does not change it is no reason to charge it again', async () => {
+  test('is not charged again if nothing relevant has changed', async () => {
     const holder = await webhooks.cardHolder();
     const { payment_id } = await webhooks.recovery(holder);
     const before = await visibleMethod(holder);
@@ -193,7 +193,7 @@ describe('a card that its bank has reissued', () => {
   });
 });
 
-test('a worker that breaks off between writing a card down and telling of it, tells of it on its next try', async () => {
+test('a worker that fails between updating a card and signalling recoveries signals them on its next try', async () => {
   const holder = await webhooks.cardHolder();
   const { payment_id } = await webhooks.recovery(holder);
   failNextSignal = true;
@@ -206,8 +206,8 @@ test('a worker that breaks off between writing a card down and telling of it, te
   expect(updates.filter(({ last_four }) => last_four === '7777')).toHaveLength(1);
 });
 
-describe('news that come more than once, late, or in another order', () => {
-  test('the same event acts once, at the same moment and later', async () => {
+describe('events that are repeated, late or out of order', () => {
+  test('a repeated event acts once, concurrently and later', async () => {
     webhooks.outage.active = true;
     const holder = await webhooks.cardHolder();
     await sim(`/payment_methods/${holder.token}`, { card: { last4: '3333' } });
@@ -221,7 +221,7 @@ describe('news that come more than once, late, or in another order', () => {
     expect(updates.filter(({ last_four }) => last_four === '3333')).toHaveLength(1);
   });
 
-  test('an older one behind a newer one changes nothing back', async () => {
+  test('an older event after a newer one reverts nothing', async () => {
     webhooks.outage.active = true;
     const holder = await webhooks.cardHolder();
     await sim(`/payment_methods/${holder.token}`, { card: { exp_month: 2, last4: '1000' } });
@@ -238,7 +238,7 @@ describe('news that come more than once, late, or in another order', () => {
     expect(months).not.toContain(2);
   });
 
-  test('while Temporal is away they are refused and not remembered', async () => {
+  test('while Temporal is unavailable they are refused and not recorded as received', async () => {
     webhooks.outage.active = true;
     const holder = await webhooks.cardHolder();
     await sim(`/payment_methods/${holder.token}`, { card: { last4: '4444' } });
@@ -256,15 +256,15 @@ describe('news that come more than once, late, or in another order', () => {
   });
 });
 
-describe('whose method it is', () => {
-  test('a method of nobody here is ignored', async () => {
+describe('the owner of a method', () => {
+  test('an unknown method is ignored', async () => {
     const unknownOrder = await webhooks.stripe.createChargeOrder([]);
     await sim(`/payment_methods/${unknownOrder.token}`, { card: { last4: '9999' } });
     const [delivery] = await deliveriesOf('payment_method.automatically_updated', unknownOrder.token);
     expect(delivery).toMatchObject({ status: 200, answer: { result: 'ignored' } });
   });
 
-  test('one that is another customer’s at the gateway leaves the wallet, and nothing of the other’s is written', async () => {
+  test('a method of another customer at the gateway is removed from the wallet, and its details are not stored', async () => {
     const holder = await webhooks.cardHolder([], { last4: '1111' });
     const other = await secondCard(holder);
     const customer = `cus_${randomUUID()}`;
@@ -284,7 +284,7 @@ describe('whose method it is', () => {
     expect(timeline).not.toContain('9999');
   });
 
-  test('one that the gateway does not know stays as it is', async () => {
+  test('a method unknown to the gateway is unchanged', async () => {
     const holder = await webhooks.cardHolder();
     const { customer_id, gateway_customer_ref } = holder;
     const token = randomToken();
@@ -308,7 +308,7 @@ describe('whose method it is', () => {
   });
 });
 
-test('a method that was detached at the gateway leaves the wallet, the default passes on, no recovery charges it', async () => {
+test('a method detached at the gateway is removed from the wallet, replaced as default and not charged', async () => {
   const holder = await webhooks.cardHolder();
   const other = await secondCard(holder);
   const { payment_id, order } = await webhooks.recovery(holder);
@@ -327,14 +327,14 @@ test('a method that was detached at the gateway leaves the wallet, the default p
   expect(await eventsOf(customer_id, 'PaymentMethodRemoved')).toMatchObject([
     { actor: 'gateway', payment_method_id, old_status: 'active' },
   ]);
-  // What is in no wallet any more is nobody's concern.
+  // A method that is no longer in a wallet is not followed.
   expect(await redeliver(eventOf('payment_method.updated', { id: holder.token }))).toEqual({
     result: 'known',
   });
 });
 
 describe('a mandate', () => {
-  /** A card with a mandate, and another one beside it. */
+  /** A card with a mandate, and another card. */
   async function mandated(type = 'multi_use') {
     const holder = await webhooks.cardHolder();
     const other = await secondCard(holder);
@@ -343,7 +343,7 @@ describe('a mandate', () => {
     return { holder, other, mandate };
   }
 
-  test('that has ended withdraws the consent to its method, and to no other', async () => {
+  test('that has ended withdraws the consent to charge its method, and no other', async () => {
     const { holder, other, mandate } = await mandated();
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
     const [delivery] = await deliveriesOf('mandate.updated', mandate);
@@ -355,14 +355,14 @@ describe('a mandate', () => {
       { actor: 'gateway', off_session_consent: false, consent_source: 'network_revocation' },
     ]);
 
-    // Only the customer gives it again.
+    // Only the customer can give consent again.
     await sim(`/mandates/${mandate}`, { status: 'active' });
     await deliveriesOf('mandate.updated', mandate, 2);
     expect(await mandateOutcomes(holder, mandate)).toEqual(['unchanged']);
     expect(await visibleMethod(holder)).toMatchObject({ off_session_consent: false });
   });
 
-  test('that was for a single payment is spent, which withdraws nothing', async () => {
+  test('that was for a single payment withdraws no consent when it is spent', async () => {
     const { holder, mandate } = await mandated('single_use');
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
     await deliveriesOf('mandate.updated', mandate);
@@ -370,7 +370,7 @@ describe('a mandate', () => {
     expect(await visibleMethod(holder)).toMatchObject({ off_session_consent: true });
   });
 
-  test('is believed as it is by now, and only of the method that it is for', async () => {
+  test('applies by its current state, and only to its own method', async () => {
     const { holder, other, mandate } = await mandated();
     const ended = { id: mandate, status: 'inactive', type: 'multi_use' };
     await redeliver(eventOf('mandate.updated', { ...ended, payment_method: holder.token }));
@@ -385,7 +385,7 @@ describe('a mandate', () => {
 });
 
 describe('refunds', () => {
-  /** A payment that a charge of ours was made for; `paid`: somebody was quicker, and ours is one too many. */
+  /** A payment charged by Persona; `paid` twice: it had already been paid externally, so ours is a second success. */
   async function chargePayment(paid: 'once' | 'twice') {
     const holder = await webhooks.cardHolder();
     const claimed = await webhooks.recovery(holder);
@@ -405,7 +405,7 @@ describe('refunds', () => {
       ...{ customer_id, payment_id, charge_ref, key },
       outcomes: () => outcomesOf(`gateway-refunds:${payment_id}`),
       refunds: () => eventsOf(customer_id, 'RefundSent', 'RefundFailed'),
-      /** As the recovery gives it back. */
+      /** Refunds it as the recovery does. */
       sendRefund: () =>
         new MockActivityEnvironment().run(refundActivities().refundCharge, { payment_id, key }),
     };
@@ -419,7 +419,7 @@ describe('refunds', () => {
   const fail = (refund: string) =>
     webhooks.stripe.sim(`/refunds/${refund}/fail`, 'POST', { reason: 'expired_or_canceled_card' });
 
-  test('by somebody else are written down, each once, with how much', async () => {
+  test('made externally are recorded, each once, with their amount', async () => {
     const { customer_id, payment_id, charge_ref, key, outcomes, refunds } = await chargePayment('once');
     const part = await externalRequest<{ id: string }>('/v1/refunds', { charge: charge_ref, amount: '250' });
     const [delivery = { text: '' }] = await deliveriesOf('charge.refunded', charge_ref);
@@ -430,17 +430,17 @@ describe('refunds', () => {
     expect(await redeliver(delivery)).toEqual({ result: 'known' });
 
     const rest = await externalRequest<{ id: string }>('/v1/refunds', { charge: charge_ref });
-    // The second one is the first once more.
+    // The second delivery repeats the first.
     await deliveriesOf('charge.refunded', charge_ref, 3);
     expect(await outcomes()).toEqual(['refund_recorded']);
     expect(await refunds()).toMatchObject([first, { refund_ref: rest.id, by_others: { amount: 1000 } }]);
     expect(await getTimeline(webhooks.graph, { customer_id, limit: 2 })).toMatchObject([
-      { text: `$10.00 of the payment ${payment_id} were given back.` },
-      { text: `$2.50 of the payment ${payment_id} were given back.` },
+      { text: `$10.00 of the payment ${payment_id} was refunded.` },
+      { text: `$2.50 of the payment ${payment_id} was refunded.` },
     ]);
   });
 
-  test('of a charge that is not ours are ignored, whatever it is called', async () => {
+  test('of an external charge are ignored regardless of its metadata', async () => {
     const { payment_id, refunds } = await chargePayment('once');
     const unknownOrder = { ...(await webhooks.stripe.createChargeOrder([])), payment_id };
     const answer = await webhooks.stripe.charge(unknownOrder);
@@ -450,7 +450,7 @@ describe('refunds', () => {
     expect(await refunds()).toEqual([]);
   });
 
-  test('of our own are no news, before they are written down and after', async () => {
+  test('of our own are recorded once, also if the event arrives before that', async () => {
     const { payment_id, charge_ref, key, outcomes, refunds, sendRefund } = await chargePayment('twice');
     await webhooks.stripe.gateway.refundCharge({
       ...{ charge_ref, payment_id, key: `refund:${key}`, attempt_key: key },
@@ -465,7 +465,7 @@ describe('refunds', () => {
     expect(await refunds()).toMatchObject([{ type: 'RefundSent', key, by_others: null }]);
   });
 
-  test('that fail later have failed, once, however often and in whatever order that is told', async () => {
+  test('that fail later are recorded as failed once, regardless of the number and order of events', async () => {
     const { payment_id, charge_ref, key, outcomes, refunds, sendRefund } = await chargePayment('twice');
     await sendRefund();
     const [refunded] = await deliveriesOf('charge.refunded', charge_ref);
@@ -478,14 +478,14 @@ describe('refunds', () => {
     await redeliver(eventOf('refund.failed', { id: refund_ref, payment_intent: null }));
     await redeliver(eventOf('charge.refunded', JSON.parse(refunded?.text ?? '').data.object));
     await outcomes();
-    const reason = `the refund ${refund_ref} expired_or_canceled_card`;
+    const reason = `refund ${refund_ref} failed: expired_or_canceled_card`;
     expect(await refunds()).toMatchObject([
       { type: 'RefundSent', key, refund_ref },
       { type: 'RefundFailed', actor: 'gateway', payment_id, key, refund_ref, reason },
     ]);
   });
 
-  test('that fail before they are written down are never said to be given back', async () => {
+  test('that fail before they are recorded are never recorded as sent', async () => {
     const { payment_id, charge_ref, key, outcomes, refunds, sendRefund } = await chargePayment('twice');
     const answer = await webhooks.stripe.gateway.refundCharge({
       ...{ charge_ref, payment_id, key: `refund:${key}`, attempt_key: key },
@@ -501,7 +501,7 @@ describe('refunds', () => {
     expect(await refunds()).toMatchObject([{ type: 'RefundFailed', key, refund_ref }]);
   });
 
-  test('by somebody else that fail are told of as well', async () => {
+  test('made externally that fail are recorded as failed as well', async () => {
     const { charge_ref, key, outcomes, refunds } = await chargePayment('once');
     const { id: refund_ref } = await externalRequest<{ id: string }>('/v1/refunds', { charge: charge_ref });
     await deliveriesOf('charge.refunded', charge_ref);

@@ -1,4 +1,4 @@
-/** What operators and readers ask: is it alive, can it work, what does it offer. */
+/** Liveness, readiness and API documentation. */
 
 import { readFile } from 'node:fs/promises';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
@@ -12,8 +12,8 @@ const health = createRoute({
   method: 'get',
   path: '/healthz',
   tags: ['operations'],
-  summary: 'Is the process alive?',
-  responses: { 200: jsonResponse(z.object({ status: z.literal('ok') }), 'It is') },
+  summary: 'Liveness of the process',
+  responses: { 200: jsonResponse(z.object({ status: z.literal('ok') }), 'The process is alive') },
 });
 
 const readiness = z
@@ -22,24 +22,27 @@ const readiness = z
     dependencies: z.record(z.string(), z.enum(['up', 'down'])),
   })
   .openapi('Readiness');
-/** For load balancers that send requests by what they are. */
+/** For load balancers that route requests by role. */
 const roleName = z.enum(['reads', 'processes']).openapi({
   description:
-    'Of which work? `reads`: all that the graph answers; `processes`: what starts or signals a process',
+    'The role to check. `reads`: requests served from the graph; `processes`: requests that start or signal a process',
 });
 const ready = createRoute({
   method: 'get',
   path: '/readyz',
   tags: ['operations'],
-  summary: "Can it work? Each dependency's state",
+  summary: 'Readiness of the process, with the state of each dependency',
   request: { query: z.object({ role: roleName.default('reads') }) },
   responses: {
-    200: jsonResponse(readiness, 'It can; `degraded`: but for what needs a dependency that is `down`'),
-    503: jsonResponse(readiness, 'It cannot'),
+    200: jsonResponse(
+      readiness,
+      'Ready; `degraded`: except for requests that need a dependency that is `down`',
+    ),
+    503: jsonResponse(readiness, 'Not ready'),
   },
 });
 
-/** Served from the package: nothing is loaded from elsewhere, so the page also works where there is no internet. */
+/** Served from the package, so that the page also works without internet access. */
 const ASSETS = {
   'swagger-ui.css': { type: 'text/css', file: import.meta.resolve('swagger-ui-dist/swagger-ui.css') },
   'swagger-ui-bundle.js': {
@@ -63,7 +66,7 @@ const DOCS_PAGE = `<!doctype html>
 `;
 const DOCS_SCRIPT = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n";
 
-/** @param isStopping true once the process is on its way out: load balancers should look elsewhere */
+/** @param isStopping true once the process is shutting down, so that load balancers use others */
 export function operationRoutes(
   app: OpenAPIHono<HttpEnv>,
   services: Services,
@@ -86,7 +89,7 @@ export function operationRoutes(
     info: {
       title: 'Persona',
       version: '1.0.0',
-      description: 'The memory of a payment ecosystem. Errors are problem documents (RFC 9457).',
+      description: 'The customer memory of a payment ecosystem. Errors are problem documents (RFC 9457).',
     },
   });
 

@@ -18,7 +18,7 @@ const list = createRoute({
   method: 'get',
   path: PATH,
   tags,
-  summary: 'Open and past recoveries, the newest first',
+  summary: 'Open and past recoveries, newest first',
   request: { params: customerParams, query: pageQuery },
   responses: {
     200: jsonResponse(pageSchema(recovery, 'Recoveries'), 'A page of recoveries'),
@@ -46,12 +46,12 @@ const report = createRoute({
   method: 'post',
   path: '/internal/v1/payment-failures',
   tags: ['internal'],
-  summary: 'A payment failed: from here on Persona collects it',
+  summary: 'Report a failed payment, which Persona collects from here on',
   description:
-    'event_id is the idempotency key. Nobody else charges this payment until its outcome is published.',
+    'event_id is the idempotency key. No other system may charge this payment until its outcome is published.',
   request: { body: { required: true, content: { 'application/json': { schema: paymentFailed } } } },
   responses: {
-    202: jsonResponse(acceptedResponse, 'The recovery is under way'),
+    202: jsonResponse(acceptedResponse, 'The report is accepted and the recovery is started or signalled'),
     ...errorResponses(
       [
         'customer_not_found',
@@ -69,12 +69,12 @@ const settle = createRoute({
   method: 'post',
   path: '/internal/v1/payment-settlements',
   tags: ['internal'],
-  summary: 'A payment was made elsewhere: its recovery ends',
+  summary: 'Report a payment that was made elsewhere: its recovery ends',
   description:
-    'event_id is the idempotency key. Also a payment that nobody has reported yet: it is closed in advance.',
+    'event_id is the idempotency key. A payment that has not been reported yet is closed in advance.',
   request: { body: { required: true, content: { 'application/json': { schema: paymentSettled } } } },
   responses: {
-    202: jsonResponse(acceptedResponse, 'The recovery is told'),
+    202: jsonResponse(acceptedResponse, 'The settlement is accepted for the recovery'),
     ...errorResponses(
       ['customer_not_found', 'obligation_mismatch', 'idempotency_key_reused', 'temporal_unavailable'],
       { body: true },

@@ -1,4 +1,4 @@
-/** Reports and settlements that name a payment whose money came back: a person decides, and nothing is charged. */
+/** Reports and settlements that name a reversed payment: an operator decides, and nothing is charged. */
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -25,7 +25,7 @@ const REVERSALS: [string, (charge: Charge) => Promise<unknown>][] = [
   ],
 ];
 
-/** A refund by somebody who has a key of the same account. */
+/** An external refund with a key of the same account. */
 async function refund(charge: string, amount?: string): Promise<void> {
   const headers = { authorization: 'Bearer sk_test_1' };
   const body = new URLSearchParams({ charge, ...(amount && { amount }) });
@@ -48,7 +48,7 @@ async function chargeExternally() {
   return { holder, failure, charge_ref, gateway_ref };
 }
 
-/** What was charged for the payment, by whomever, in the order in which it was. */
+/** All charges for the payment, Persona's and external ones, oldest first. */
 async function charges({ payment_id }: Pick<PaymentFailed, 'payment_id'>): Promise<string[]> {
   const path = `/charges?payment_id=${payment_id}`;
   const { data } = await system.stripe.sim<{ data: { payment_method: string }[] }>(path);
@@ -61,7 +61,7 @@ const settlementOf = ({ payment_id, customer_id }: PaymentFailed, gateway_paymen
 });
 
 describe.each(REVERSALS)('a payment that was %s', (_, reverse) => {
-  test('and that a failure names, goes to a person; whoever lets it go on has another payment made', async () => {
+  test('and that a failure names needs an operator, who can have another payment made', async () => {
     const { holder, failure, ...charge } = await chargeExternally();
     await reverse(charge);
     await system.reportFailure({ ...failure, gateway_payment_ref: charge.gateway_ref });
@@ -77,10 +77,10 @@ describe.each(REVERSALS)('a payment that was %s', (_, reverse) => {
     expect(gateway_ref).not.toBe(charge.gateway_ref);
   });
 
-  test('and that a settlement names, settles nothing', async () => {
+  test('and that a settlement names settles nothing', async () => {
     const { holder, failure, ...charge } = await chargeExternally();
     await reverse(charge);
-    // Nothing is charged for it by itself: the customer has to correct the card.
+    // Nothing is charged automatically: the customer has to correct the card.
     await system.reportFailure({ ...failure, decline_code: 'do_not_try_again' });
     await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'method');
     await system.reportSettlement(settlementOf(failure, charge.gateway_ref));
@@ -94,7 +94,7 @@ describe.each(REVERSALS)('a payment that was %s', (_, reverse) => {
   });
 });
 
-test('a payment that holds what it received ends the recovery, whoever names it', async () => {
+test('a payment that still holds its amount ends the recovery', async () => {
   const { holder, failure, gateway_ref } = await chargeExternally();
   await system.reportFailure({ ...failure, gateway_payment_ref: gateway_ref });
   const done = await system.waitForRecovery(failure, ({ state }) => state === 'done');
@@ -102,7 +102,7 @@ test('a payment that holds what it received ends the recovery, whoever names it'
   expect(await charges(failure)).toEqual([holder.token]);
 });
 
-test('a dispute that was won is a payment again', async () => {
+test('a payment counts again once its dispute is won', async () => {
   const { failure, charge_ref, gateway_ref } = await chargeExternally();
   const path = `/charges/${charge_ref}/dispute`;
   const { id } = await system.stripe.sim<{ id: string }>(path, 'POST', {});
@@ -115,7 +115,7 @@ test('a dispute that was won is a payment again', async () => {
   });
 });
 
-test('an obligation that was recovered stays so when its payment is disputed, and nothing goes back or is charged', async () => {
+test('a recovered obligation stays recovered when its payment is disputed; nothing is refunded or charged', async () => {
   const holder = await system.cardHolder();
   const other = await system.secondCard(holder);
   const { customer_id, payment_method_id } = holder;
@@ -128,7 +128,7 @@ test('an obligation that was recovered stays so when its payment is disputed, an
   await system.delivered(['charge.dispute.created', charge]);
   expect(await system.outcomesOf(`gateway-dispute:${charge}`)).toEqual(['disputed']);
 
-  // The shop was paid once more meanwhile: of the two only this one holds its money.
+  // The shop was paid again meanwhile: of the two payments only this one still holds its amount.
   const externalOrder = { ...holder.order, customer_id, payment_id: '', key: `shop:${failure.payment_id}` };
   const paid = await system.stripe.charge(externalOrder);
   if (paid.result !== 'approved') throw new Error(JSON.stringify(paid));

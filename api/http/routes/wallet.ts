@@ -45,7 +45,7 @@ const add = createRoute({
   middleware: requireIdempotencyKey,
   summary: 'Add a payment method',
   description:
-    'Answers once the method is verified at the gateway, or after a short wait while it still is `unverified`.',
+    'Responds once the method is verified at the gateway, or after a short wait with the method still `unverified`.',
   request: {
     params: customerParams,
     headers: idempotencyHeaders,
@@ -55,7 +55,7 @@ const add = createRoute({
     201: jsonResponse(
       paymentMethod,
       'The payment method',
-      etag.extend({ Location: z.string().openapi({ description: 'Its address' }) }),
+      etag.extend({ Location: z.string().openapi({ description: 'URL of the payment method' }) }),
     ),
     ...errorResponses(
       [
@@ -85,7 +85,7 @@ const get = createRoute({
   },
 });
 
-/** What every change of a method may be refused with. */
+/** The errors that every change of a method may return. */
 const CHANGE_ERRORS = [
   'version_required',
   'stale_version',
@@ -102,9 +102,9 @@ const change = createRoute({
   path: `${PATH}/{payment_method_id}`,
   tags,
   middleware: requireIfMatch,
-  summary: "Change a card's date, or the consent to charge it",
+  summary: "Change a card's expiry date, or the consent to charge it",
   description:
-    'A new date is taken from the gateway. Answers 202 with the method as it was, if the gateway has not answered after a short wait.',
+    'A new expiry date is applied at the gateway first. Responds with 202 and the unchanged method if the gateway has not responded after a short wait.',
   request: {
     params: methodParams,
     headers: ifMatchHeaders,
@@ -112,7 +112,11 @@ const change = createRoute({
   },
   responses: {
     200: jsonResponse(paymentMethod, 'The payment method, changed', etag),
-    202: jsonResponse(paymentMethod, 'The payment method as it was: the gateway is still being asked', etag),
+    202: jsonResponse(
+      paymentMethod,
+      'The payment method, unchanged: the gateway has not responded yet',
+      etag,
+    ),
     ...errorResponses([...CHANGE_ERRORS, 'illegal_transition', 'payment_method_declined'], { body: true }),
   },
 });
@@ -123,10 +127,10 @@ const remove = createRoute({
   tags,
   middleware: requireIfMatch,
   summary: 'Remove a payment method',
-  description: 'It leaves the wallet at once, and is detached at the gateway behind the answer.',
+  description: 'It is removed from the wallet immediately, and detached at the gateway after the response.',
   request: { params: methodParams, headers: ifMatchHeaders },
   responses: {
-    204: { description: 'It is no part of the wallet any more' },
+    204: { description: 'The payment method is removed from the wallet' },
     ...errorResponses(CHANGE_ERRORS),
   },
 });

@@ -1,4 +1,4 @@
-/** Stripe's webhooks, from a gateway that charges, through the running edge, into a recovery's history. */
+/** Stripe's webhooks, from the gateway simulator, through the running API, into a recovery's history. */
 
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
@@ -46,7 +46,7 @@ async function chargeResultsOf(payment_id: string): Promise<ChargeResult[]> {
   return signals.flatMap(([name, payload]) => (name === 'chargeResult' ? [payload as ChargeResult] : []));
 }
 
-/** Every signal there, with its payload. */
+/** Every signal in that history, with its payload. */
 async function signalsOf(payment_id: string): Promise<[name: string, payload: unknown][]> {
   const handle = temporal.client.workflow.getHandle(recoveryWorkflowId(payment_id));
   const { events } = await handle.fetchHistory().catch(() => ({ events: [] }));
@@ -62,8 +62,8 @@ async function signalsOf(payment_id: string): Promise<[name: string, payload: un
   );
 }
 
-describe('news of an attempt', () => {
-  test('reaches its recovery, which begins with it if none runs', async () => {
+describe('an event about an attempt', () => {
+  test('is signalled to its recovery, which is started if it does not run', async () => {
     const claimed = await recovery([]);
     const answer = await stripe.charge(claimed.order);
     const [delivery] = await delivered(claimed.order);
@@ -80,7 +80,7 @@ describe('news of an attempt', () => {
     ]);
   });
 
-  test('reaches it before the answer, with every code', async () => {
+  test('is signalled with every code, even before the charge’s response', async () => {
     const claimed = await recovery([
       {
         do: 'decline',
@@ -105,7 +105,7 @@ describe('news of an attempt', () => {
     await answer;
   });
 
-  test('reaches it instead of the answer', async () => {
+  test('is signalled if the charge’s response is lost', async () => {
     const claimed = await recovery([{ do: 'drop_after_capture' }]);
     expect(await stripe.charge(claimed.order)).toMatchObject({ result: 'unknown' });
     await delivered(claimed.order);
@@ -114,7 +114,7 @@ describe('news of an attempt', () => {
     ]);
   });
 
-  test('twice at the same moment is the same news, and later again it is known', async () => {
+  test('has one event id if delivered twice concurrently, and is known when repeated later', async () => {
     const claimed = await recovery([{ do: 'approve', webhook: 'twice' }]);
     await stripe.charge(claimed.order);
     const [delivery, duplicate] = await delivered(claimed.order, 2);
@@ -128,7 +128,7 @@ describe('news of an attempt', () => {
     expect(await chargeResultsOf(claimed.payment_id)).toEqual(signals);
   });
 
-  test('that happens later, by itself, is traced by its method', async () => {
+  test('that occurs later without a request is matched by its method', async () => {
     const claimed = await recovery([{ do: 'processing', settle: { after_ms: 1000, outcome: 'succeeded' } }]);
     const pending = await stripe.charge(claimed.order);
     await delivered(claimed.order);
@@ -142,7 +142,7 @@ describe('news of an attempt', () => {
     ]);
   });
 
-  test('of a payment that does not name the obligation is traced by its reference', async () => {
+  test('of a payment that does not name the obligation is matched by its reference', async () => {
     webhooks.outage.active = true;
     const claimed = await recovery([], { named: false });
     const answer = await stripe.charge(claimed.order);
@@ -194,7 +194,7 @@ describe('a customer who authenticates', () => {
     },
   );
 
-  test('and has paid: a success is signalled as the result of the charge, which may start a run', async () => {
+  test('and has paid is signalled as a successful charge, which may start a run', async () => {
     const { answer, signals } = await authenticated('payment_intent.succeeded');
     expect(answer).toEqual({ result: 'accepted' });
     expect(signals).toMatchObject([['chargeResult', { result: 'approved' }]]);
@@ -207,8 +207,8 @@ describe('a customer who authenticates', () => {
   });
 });
 
-describe('what the graph has already begins nothing', () => {
-  test('an approval, and what happened before it and comes behind it', async () => {
+describe('an event that the graph already reflects starts nothing', () => {
+  test('an approval, and an earlier event that arrives after it', async () => {
     webhooks.outage.active = true;
     const claimed = await recovery([{ do: 'processing', settle: { after_ms: 1000, outcome: 'succeeded' } }]);
     const answer = await stripe.charge(claimed.order);
@@ -223,7 +223,7 @@ describe('what the graph has already begins nothing', () => {
     expect(await chargeResultsOf(claimed.payment_id)).toEqual([]);
   });
 
-  test('what the charge’s own answer is about to tell, though its news was sooner', async () => {
+  test('an event that arrives just before the charge’s own response is recorded', async () => {
     webhooks.outage.active = true;
     const claimed = await recovery([]);
     const answer = await stripe.charge(claimed.order);
@@ -235,7 +235,7 @@ describe('what the graph has already begins nothing', () => {
     expect(await chargeResultsOf(claimed.payment_id)).toEqual([]);
   });
 
-  test('a decline; an approval that comes behind it is news all the same', async () => {
+  test('a decline, but not an approval after it', async () => {
     webhooks.outage.active = true;
     const claimed = await recovery([{ do: 'decline' }, { do: 'approve' }]);
     const declined = await stripe.charge(claimed.order);
@@ -254,7 +254,7 @@ describe('what the graph has already begins nothing', () => {
     expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([{ result: 'approved' }]);
   });
 
-  test('that the payment of a closed obligation was cancelled; of an open one it is news', async () => {
+  test('the cancellation of a closed obligation’s payment, but not of an open one’s', async () => {
     for (const [closed, result] of [
       [true, 'known'],
       [false, 'accepted'],
@@ -281,7 +281,7 @@ describe('what the graph has already begins nothing', () => {
     }
   });
 
-  test('but a success of another payment of the same name is news', async () => {
+  test('but not the success of another payment with the same payment id', async () => {
     const claimed = await recovery([]);
     webhooks.outage.active = true;
     const answer = await stripe.charge(claimed.order);
@@ -294,7 +294,7 @@ describe('what the graph has already begins nothing', () => {
   });
 });
 
-test('news of the obligation’s own payment are its own, also once its customer has another reference', async () => {
+test('an event of the obligation’s own payment is matched even after its customer’s reference has changed', async () => {
   const claimed = await recovery([{ do: 'decline' }]);
   await record(claimed, await stripe.charge(claimed.order));
   const [delivery] = await delivered(claimed.order);
@@ -312,8 +312,8 @@ test('news of the obligation’s own payment are its own, also once its customer
   );
 });
 
-describe('none of our business', () => {
-  test('is a payment of nobody, of another customer under a known name, and an event of another kind', async () => {
+describe('events that are not related to Persona', () => {
+  test('payments without an obligation or of another customer, and other event types, are ignored', async () => {
     const unknownOrder = await stripe.createChargeOrder([]);
     await stripe.charge(unknownOrder);
     expect(await delivered(unknownOrder)).toMatchObject([{ status: 200, answer: { result: 'ignored' } }]);
@@ -331,8 +331,8 @@ describe('none of our business', () => {
   });
 });
 
-describe('who does not prove to be Stripe', () => {
-  test('is refused, and nothing is heard of it', async () => {
+describe('a webhook without a valid signature', () => {
+  test('is refused, and no recovery is signalled', async () => {
     webhooks.outage.active = true;
     const claimed = await recovery([]);
     await stripe.charge(claimed.order);
@@ -355,7 +355,7 @@ describe('who does not prove to be Stripe', () => {
   });
 });
 
-test('while Temporal is away the news is refused and not remembered: it comes again', async () => {
+test('while Temporal is unavailable an event is refused and not recorded as received, so that it is redelivered', async () => {
   webhooks.outage.active = true;
   const claimed = await recovery([]);
   await stripe.charge(claimed.order);

@@ -13,7 +13,7 @@ function appWithWebhook(handle: (webhook: Webhook) => 'accepted' | 'known' | 'ig
 const post = (app: ReturnType<typeof appWithWebhook>, body: string, headers: Record<string, string> = {}) =>
   app.request('/webhooks/stripe', { method: 'POST', body, headers });
 
-test('the body goes on byte for byte, with its signature and without an Idempotency-Key', async () => {
+test('the body is passed on byte for byte, with its signature and without an Idempotency-Key', async () => {
   const seen: Webhook[] = [];
   const app = appWithWebhook((webhook) => {
     seen.push(webhook);
@@ -31,7 +31,7 @@ test.each([
   ['malformed_request', 400],
   ['graph_unavailable', 503],
   ['temporal_unavailable', 503],
-] as const)('%s is a problem with %i', async (type, status) => {
+] as const)('%s is a problem document with %i', async (type, status) => {
   const app = appWithWebhook(() => {
     throw new PersonaError(type, 'no');
   });
@@ -41,7 +41,7 @@ test.each([
   expect(await response.json()).toMatchObject({ type: `urn:persona:error:${type}`, status });
 });
 
-test('more than 64 KiB are not read, and nothing but POST is taken', async () => {
+test('a body over 64 KiB is refused, and so is any method other than POST', async () => {
   const app = appWithWebhook(() => 'ignored');
   expect((await post(app, 'x'.repeat(70_000))).status).toBe(413);
   expect((await app.request('/webhooks/stripe')).status).toBe(405);

@@ -7,9 +7,9 @@ const stripe = createRoute({
   method: 'post',
   path: '/webhooks/stripe',
   tags: ['webhooks'],
-  summary: 'What Stripe tells of payments, methods, mandates and refunds',
+  summary: "Stripe's events about payments, methods, mandates, refunds, disputes and fraud warnings",
   description:
-    "Signed by Stripe at most five minutes ago, over the body as it is. The event's id is the idempotency key. What the news say is read again at Stripe before it is believed.",
+    "Signed by Stripe at most five minutes ago, over the unchanged body. The event's id is the idempotency key. The state of the object is read again at Stripe before it is applied.",
   request: {
     headers: z.object({ 'Stripe-Signature': z.string() }),
     body: {
@@ -20,7 +20,7 @@ const stripe = createRoute({
   responses: {
     200: jsonResponse(
       z.object({ result: z.enum(['accepted', 'known', 'ignored']) }).openapi('WebhookTaken'),
-      'Handed on, known already, or nothing of Persona',
+      'Forwarded, already known, or not related to Persona',
     ),
     ...errorResponses([
       'signature_refused',
@@ -31,9 +31,9 @@ const stripe = createRoute({
   },
 });
 
-/** What the gateway tells by itself. */
+/** The gateway's webhooks. */
 export function webhookRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
-  // Documented as every route, but no schema may read the body first: the signature is over its bytes.
+  // Documented like every route, but no schema may parse the body first: the signature covers its bytes.
   app.openAPIRegistry.registerPath(stripe);
   app.post(stripe.path, async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer());

@@ -9,14 +9,14 @@ const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    instance: z.string().openapi({ description: 'The id of the request' }),
+    instance: z.string().openapi({ description: 'The request id' }),
     errors: z
       .array(z.object({ pointer: z.string().openapi({ example: '#/amount' }), message: z.string() }))
       .optional(),
   })
   .openapi('Problem');
 
-/** What any route may answer. */
+/** The errors that any route may return. */
 const COMMON_ERRORS: readonly ErrorType[] = [
   'method_not_allowed',
   'rate_limited',
@@ -31,7 +31,7 @@ const BODY_ERRORS: readonly ErrorType[] = [
   'invalid_argument',
 ];
 
-/** The documented error answers of a route: its own, and those that every route has. */
+/** The documented error responses of a route: its own, and those of every route. */
 export function errorResponses(routeErrors: readonly ErrorType[], options: { body?: boolean } = {}) {
   const types = [...routeErrors, ...(options.body ? BODY_ERRORS : []), ...COMMON_ERRORS];
   const statuses = [...new Set(types.map((type) => ERRORS[type].http))].sort();
@@ -49,7 +49,7 @@ export function errorResponses(routeErrors: readonly ErrorType[], options: { bod
   );
 }
 
-/** A JSON answer. */
+/** A JSON response. */
 export function jsonResponse<T extends z.ZodType>(schema: T, description: string, headers?: z.ZodObject) {
   return { description, content: { 'application/json': { schema } }, ...(headers && { headers }) };
 }
@@ -68,16 +68,16 @@ export const customerParams = z.object({
     .transform((id) => id.toLowerCase())
     .openapi({ param: { name: 'customer_id', in: 'path' } }),
 });
-/** A query parameter, in words that no library chose. */
+/** A query parameter with our own error messages. */
 const queryText = () => z.string({ error: 'must be given once' });
 export const pageQuery = z.object({
   limit: queryText()
-    .regex(/^-?\d{1,9}$/, 'must be a whole number')
+    .regex(/^-?\d{1,9}$/, 'must be an integer')
     .transform(Number)
     .pipe(z.number().min(1, 'must be at least 1').max(MAX_PAGE, `must be at most ${MAX_PAGE}`))
     .default(MAX_PAGE)
     .openapi({ type: 'integer', minimum: 1, maximum: MAX_PAGE }),
-  cursor: queryText().optional().openapi({ description: 'The next_cursor of the page before' }),
+  cursor: queryText().optional().openapi({ description: 'The next_cursor of the previous page' }),
 });
 export const etag = z.object({
   ETag: z.string().openapi({ description: 'The changed_seq of the resource', example: '"7"' }),

@@ -2,11 +2,11 @@ import { z } from '@hono/zod-openapi';
 import type { ValidationFailure } from '../../../domain/validation.ts';
 
 /**
- * A body that `shape` describes and the rules of `domain/` judge, alone: they hold at every entrance, so a problem has
- * the same words at each, and only they know that an empty text is the same as no field. `shape` says in the document
- * what they take (`schemas.test.ts` holds the two together) and gives the body its type.
+ * A body that is described by `shape` and validated by the rules of `domain/` only: they apply to every interface, so
+ * that problems have the same messages, and only they treat an empty string as an absent field. `shape` documents what
+ * they accept (`schemas.test.ts` keeps the two consistent) and gives the body its type.
  *
- * @param shape made of loose objects, so that the rules also see fields that nobody reads
+ * @param shape made of loose objects, so that the rules also see unknown fields
  */
 export function withDomainRules<T extends z.ZodType>(
   shape: T,
@@ -25,7 +25,7 @@ export function withDomainRules<T extends z.ZodType>(
           input: undefined,
         }));
       },
-      // Also when the shape found something.
+      // Also if the shape has found issues.
       def: { check: 'custom', when: () => true },
       onattach: [],
     },
@@ -37,12 +37,12 @@ function issuePath(field: string): (string | number)[] {
   return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
-/** An optional field; `null` says the same as its absence. */
+/** An optional field; `null` is the same as absent. */
 export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish();
 }
 
-/** A whole number in a body. (`z.int()` ends the checks where it fails, so that the rules would not be asked.) */
+/** An integer in a body. (Not `z.int()`: a failure of that ends validation before the domain rules run.) */
 export function integer(minimum: number) {
   return z.number().min(minimum).openapi({ type: 'integer', minimum });
 }

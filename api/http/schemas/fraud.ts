@@ -3,19 +3,22 @@ import { FRAUD_OUTCOMES, validateFraudOutcome } from '../../../domain/fraud/mess
 import { withDomainRules, optional, time, uuid } from './domain-rules.ts';
 
 export const fraudOutcomeShape = z.looseObject({
-  event_id: z.string().max(128).openapi({ description: 'The same event twice acts once' }),
+  event_id: z
+    .string()
+    .max(128)
+    .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   case_id: z
     .string()
     .max(128)
-    .openapi({ description: 'What the outcomes of one case have in common', example: 'case-2026-0417' }),
+    .openapi({ description: 'Shared by the outcomes of one case', example: 'case-2026-0417' }),
   outcome: z.enum(FRAUD_OUTCOMES),
   customer_id: uuid,
   device_id: optional(uuid),
   new_trust_score: optional(z.number().min(0).max(1)).openapi({
-    description: "The device's; absent: 0 for `confirmed_fraud`, else as it is",
+    description: "The device's new score; absent: 0 for `confirmed_fraud`, otherwise unchanged",
   }),
   payment_method_id: optional(uuid),
-  reason: z.string().max(1000).openapi({ description: 'One line; it stands in the log' }),
+  reason: z.string().max(1000).openapi({ description: 'One line; recorded in the event log' }),
   occurred_at: time,
 });
 export const fraudOutcome = withDomainRules(fraudOutcomeShape, validateFraudOutcome).openapi('FraudOutcome');

@@ -12,7 +12,7 @@ const customerMetadata = z.looseObject({
   segment: optional(text(64, 'A–Z, 0–9 and _; upper-cased')),
   locale: optional(text(35, 'A language tag such as de-AT')),
   ltv: optional(z.union([z.string(), z.number()])).openapi({
-    description: 'Life-time value as a decimal in the reporting currency; never lowers a known one',
+    description: 'Lifetime value as a decimal in the reporting currency; never lowers the known value',
     example: '1250.00',
   }),
 });
@@ -25,9 +25,9 @@ const paymentMethodDetails = z.looseObject({
   last_four: optional(text(4, 'Four digits')),
   expiry_month: optionalInteger(1, 12),
   expiry_year: optionalInteger(2000, 2099),
-  instrument_fingerprint: optional(text(255, 'The same plastic behind several tokens')),
+  instrument_fingerprint: optional(text(255, 'Identifies the card behind several tokens')),
   off_session_consent: optional(z.boolean()).openapi({
-    description: 'true states the consent to be charged without being present; absent changes nothing',
+    description: 'true: the customer consents to off-session charges; absent: unchanged',
   }),
   consent_source: optional(text(64)),
 });
@@ -36,7 +36,7 @@ const deviceDetails = z.looseObject({
   fingerprint: optional(text(512)),
   ip: optional(text(64)),
   user_agent: optional(text(1024)),
-  trust_score: optional(z.number().min(0).max(1)).openapi({ description: 'Counts for a new device only' }),
+  trust_score: optional(z.number().min(0).max(1)).openapi({ description: 'Applies to a new device only' }),
 });
 
 const addressDetails = z.looseObject({
@@ -53,18 +53,18 @@ const addressDetails = z.looseObject({
 const digitalIdentifier = z.looseObject({
   type: optional(z.enum(['email', 'phone_number', 'phone'])),
   value: optional(text(254)),
-  email: optional(text(254, 'Short for type email')),
-  phone: optional(text(254, 'Short for type phone_number')),
+  email: optional(text(254, 'Shorthand for type email')),
+  phone: optional(text(254, 'Shorthand for type phone_number')),
   is_verified: optional(z.boolean()),
 });
 
 export const onboardingShape = z.looseObject({
   transaction_id: z.string().max(128).openapi({
-    description: 'Also the idempotency key: the same transaction twice acts once',
+    description: 'Also the idempotency key: a repeated transaction has no further effect',
     example: 'checkout-2026-000017',
   }),
   customer_id: optional(uuid).openapi({
-    description: "One that nobody has yet becomes the new customer's",
+    description: 'An unknown id becomes the id of the new customer',
   }),
   gateway_customer_ref: optional(text(255)),
   customer_metadata: optional(customerMetadata),
@@ -72,15 +72,15 @@ export const onboardingShape = z.looseObject({
   device_details: optional(deviceDetails),
   address_details: optional(addressDetails),
   digital_identifiers: optional(z.array(digitalIdentifier).max(20)),
-  email: optional(text(254, 'Short for a digital identifier of type email')),
-  phone: optional(text(254, 'Short for a digital identifier of type phone_number')),
+  email: optional(text(254, 'Shorthand for a digital identifier of type email')),
+  phone: optional(text(254, 'Shorthand for a digital identifier of type phone_number')),
   behavioral_data_snapshot: optional(z.union([z.string(), z.looseObject({}), z.array(z.unknown())])).openapi({
-    description: 'Handed to Chimera as it is',
+    description: 'Passed to Chimera unchanged',
   }),
   occurred_at: time,
 });
 
-/** @param forms with the policy's: what they refuse is named together with everything else */
+/** @param forms including the policy's: their problems are reported together with all others */
 export function onboardingRequest(forms: FormatRules) {
   return withDomainRules(onboardingShape, (input) => validateOnboarding(input, forms)).openapi(
     'OnboardingRequest',
@@ -90,7 +90,7 @@ export function onboardingRequest(forms: FormatRules) {
 export const onboardingResult = z
   .object({
     customer_id: uuid,
-    created: z.boolean().openapi({ description: 'false: the customer was known' }),
+    created: z.boolean().openapi({ description: 'false: the customer was already known' }),
     version: z.int(),
     match: z.object({
       rule: z.enum(['none', 'customer_id', 'email', 'phone_number', 'device']),

@@ -18,7 +18,7 @@ export const paymentFailedShape = z.looseObject({
   event_id: z
     .string()
     .max(128)
-    .openapi({ description: 'Also the idempotency key: the same event twice acts once' }),
+    .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   payment_id: paymentId,
   customer_id: uuid,
   payment_method_id: uuid,
@@ -28,7 +28,7 @@ export const paymentFailedShape = z.looseObject({
   occurred_at: time,
   status: optional(z.enum(['declined', 'unknown', 'pending'])).openapi({ description: 'Absent: declined' }),
   gateway_payment_ref: optional(z.string().max(128)),
-  network: optional(z.enum(NETWORKS)).openapi({ description: "Absent: the method's" }),
+  network: optional(z.enum(NETWORKS)).openapi({ description: "Absent: the method's network" }),
   network_code: code,
   network_advice_code: code,
   code,
@@ -36,7 +36,7 @@ export const paymentFailedShape = z.looseObject({
   advice_code: code,
   reason: optional(z.string().max(1000)),
   description: optional(z.string().max(200)).openapi({
-    description: 'What was bought; shown to the customer',
+    description: 'The purchase; shown to the customer',
   }),
 });
 export const paymentFailed = withDomainRules(paymentFailedShape, validatePaymentFailed).openapi(
@@ -44,12 +44,15 @@ export const paymentFailed = withDomainRules(paymentFailedShape, validatePayment
 );
 
 export const paymentSettledShape = z.looseObject({
-  event_id: z.string().max(128).openapi({ description: 'The same event twice acts once' }),
+  event_id: z
+    .string()
+    .max(128)
+    .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   payment_id: paymentId,
   customer_id: uuid,
   settled_at: time,
   gateway_payment_ref: optional(
-    z.string().max(128).openapi({ description: 'The payment at the gateway that it was settled by' }),
+    z.string().max(128).openapi({ description: 'The payment at the gateway that settled it' }),
   ),
 });
 export const paymentSettled = withDomainRules(paymentSettledShape, validatePaymentSettled).openapi(
@@ -100,6 +103,6 @@ export const recovery = z
     paused: z.boolean(),
     opened_at: time,
     closes_at: time.optional(),
-    reason_text: z.string().openapi({ description: 'In plain words, and without what a bank may not say' }),
+    reason_text: z.string().openapi({ description: 'In plain words, without codes or suspicions of fraud' }),
   })
   .openapi('Recovery');

@@ -1,4 +1,4 @@
-/** The document tells the truth: what a body's shape refuses, the rules of `domain/` refuse at the same place. */
+/** The OpenAPI document is accurate: what a body's shape refuses, the rules of `domain/` refuse at the same place. */
 
 import type { z } from '@hono/zod-openapi';
 import fc from 'fast-check';
@@ -52,7 +52,7 @@ const failure = {
 const method = { type: 'card', token: 'pm_1', device_id: ID, off_session_consent: true };
 const change = { expiry_month: 12, expiry_year: 2031, off_session_consent: false };
 
-/** No text of zod's: `Invalid input: expected string, received number`, `Too big: …`. */
+/** Messages of zod, which must not occur: `Invalid input: expected string, received number`, `Too big: …`. */
 const ZOD_WORDING = /invalid|expected|received|too (big|small)/i;
 const anything = fc.oneof(
   fc.constantFrom<unknown>(null, '', true, 0, -1, 1.5, 13, 1999, 2101, [], {}, ['a'], [null], { type: 1 }),
@@ -68,7 +68,7 @@ test.each([
   ['a fraud outcome', fraud, fraudOutcomeShape, fraudOutcome],
   ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],
 ])(
-  '%s: the document and the rules agree, in the words of the rules',
+  '%s: the document and the rules agree, with the messages of the rules',
   (_, document, shape: z.ZodType, body: z.ZodType) => {
     expect(body.safeParse(document).error).toBeUndefined();
     fc.assert(
@@ -78,7 +78,7 @@ test.each([
         for (const { message } of issues) expect(message).not.toMatch(ZOD_WORDING);
         const shapeIssues = shape.safeParse(broken).error?.issues ?? [];
         const reportedPaths = issues.map(({ path }) => path.join('.'));
-        // An empty text is the same as no field, which JSON Schema cannot say.
+        // An empty string counts as an absent field, which JSON Schema cannot express.
         if (value !== '')
           expect(reportedPaths).toEqual(
             expect.arrayContaining(shapeIssues.map(({ path }) => path.join('.'))),
@@ -91,7 +91,7 @@ test.each([
 
 type FieldPath = readonly (string | number)[];
 
-/** The path of every field, at every depth, and of the whole. */
+/** The paths of all fields at every depth, and of the whole document. */
 function fieldPathsIn(value: unknown, path: FieldPath = []): FieldPath[] {
   if (typeof value !== 'object' || value === null) return [path];
   const key = (name: string) => (Array.isArray(value) ? Number(name) : name);

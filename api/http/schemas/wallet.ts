@@ -11,9 +11,9 @@ export const newPaymentMethodShape = z.looseObject({
     .string()
     .max(255)
     .openapi({ description: "The processor's token; never a card number", example: 'pm_card_visa' }),
-  device_id: optional(uuid).openapi({ description: 'The device it was added on' }),
+  device_id: optional(uuid).openapi({ description: 'The device that it was added on' }),
   off_session_consent: optional(z.boolean()).openapi({
-    description: 'May it be charged without the customer present? Absent: no',
+    description: 'Whether it may be charged without the customer present; absent: no',
   }),
 });
 export const newPaymentMethod = withDomainRules(newPaymentMethodShape, (input) =>
@@ -26,10 +26,10 @@ export const newPaymentMethod = withDomainRules(newPaymentMethodShape, (input) =
 ).openapi('NewPaymentMethod');
 
 export const methodChangeShape = z.looseObject({
-  expiry_month: optionalInteger(1, 12).openapi({ description: 'With expiry_year' }),
-  expiry_year: optionalInteger(2000, 2099).openapi({ description: 'With expiry_month' }),
+  expiry_month: optionalInteger(1, 12).openapi({ description: 'Requires expiry_year' }),
+  expiry_year: optionalInteger(2000, 2099).openapi({ description: 'Requires expiry_month' }),
   off_session_consent: optional(z.boolean()).openapi({
-    description: 'May it be charged without the customer present?',
+    description: 'Whether it may be charged without the customer present',
   }),
 });
 export const methodChange = withDomainRules(methodChangeShape, readMethodChange).openapi(
@@ -57,7 +57,7 @@ export const paymentMethod = z
 export const timelineEntry = z
   .object({
     seq: z.int(),
-    type: z.string().openapi({ description: 'The event; Masked where it may not be told' }),
+    type: z.string().openapi({ description: 'The event type; Masked if it must not be disclosed' }),
     occurred_at: time,
     text: z.string(),
   })

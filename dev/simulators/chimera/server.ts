@@ -1,4 +1,4 @@
-/** The Chimera simulator: its gRPC service, and over HTTP how well it is and what it was asked. */
+/** The Chimera simulator: its gRPC service, and over HTTP its mode and the calls received. */
 
 import {
   type handleUnaryCall,
@@ -14,7 +14,7 @@ import { type HttpEnv, listen } from '../listen.ts';
 import { readMode } from '../mode.ts';
 
 export interface ChimeraSimulator {
-  /** URL of the control. */
+  /** URL of the control API. */
   control: string;
   /** host:port of the service. */
   grpc: string;
@@ -23,14 +23,14 @@ export interface ChimeraSimulator {
 
 interface State {
   unavailable: boolean;
-  /** Every call waits this long before it is answered. */
+  /** The delay before every response. */
   slowMs: number;
   calls: { at: string; rpc: string; request: unknown }[];
 }
 
 /**
- * Starts a Chimera on 127.0.0.1.
- * @param options ports of service and control; 0 or absent: any free one
+ * Starts a Chimera simulator on 127.0.0.1.
+ * @param options ports of the service and the control API; 0 or absent: any free one
  */
 export async function startChimeraSimulator(
   options: { port?: number; controlPort?: number } = {},
@@ -71,7 +71,7 @@ function chimeraService(state: State): ChimeraAgentServer {
 }
 
 function unavailableError(): Partial<ServiceError> {
-  return { code: status.UNAVAILABLE, details: 'this Chimera is told to be away' };
+  return { code: status.UNAVAILABLE, details: 'the Chimera simulator is set to unavailable' };
 }
 
 function controlRoutes(state: State): Hono<HttpEnv> {
@@ -80,7 +80,10 @@ function controlRoutes(state: State): Hono<HttpEnv> {
     const requested = readMode(await c.req.text(), ['ok', 'away', 'slow_ms']);
     const slowMs = requested?.mode === 'slow_ms' ? requested.value : 0;
     if (requested === undefined || typeof slowMs !== 'number' || !(slowMs >= 0)) {
-      return c.json({ error: "mode: must be 'ok' or 'away', or slow_ms a number of milliseconds" }, 400);
+      return c.json(
+        { error: "mode: must be 'ok' or 'away', or slow_ms a number of milliseconds, 0 or more" },
+        400,
+      );
     }
     state.unavailable = requested.mode === 'away';
     state.slowMs = slowMs;

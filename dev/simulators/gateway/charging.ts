@@ -1,4 +1,4 @@
-/** One request to charge a payment method: its step of the script, what that does to the payment, and the answer. */
+/** One request to charge a payment method: its step of the script, the step's effect on the payment, and the response. */
 
 import { authenticationDecline, declineOf, declineError } from './declines.ts';
 import { ConnectionDropped, GatewayError } from './errors.ts';
@@ -11,13 +11,13 @@ import type { Charge, Decline } from './store.ts';
 
 export interface ChargeRequest extends ChargeTarget {
   call: Call;
-  /** An authentication that the customer is not there for is a decline. */
+  /** Off session, a required authentication is a decline. */
   failsOnAction: boolean;
-  /** The request's changes to the payment, made once nothing can stop it any more. */
+  /** Applies the request's changes to the payment, once the charge can no longer be aborted. */
   begin: () => void;
 }
 
-/** Charges once, by the method's next step. @throws GatewayError, ConnectionCut */
+/** Charges once, by the method's next step. @throws GatewayError, ConnectionDropped */
 export async function charge(request: ChargeRequest): Promise<ApiResponse> {
   const { call, method, intent } = request;
   const { gateway } = call;
@@ -25,7 +25,7 @@ export async function charge(request: ChargeRequest): Promise<ApiResponse> {
   const step = method.script.shift() ?? method.defaultStep;
 
   await beforeCapture(request, step);
-  // A reset while this stood still: the world that it belonged to is gone.
+  // The simulator was reset while this request waited.
   if (gateway.store !== store) throw new ConnectionDropped();
   request.begin();
   const { createdCharge, event } = capture(request, step);
@@ -53,9 +53,9 @@ async function beforeCapture(request: ChargeRequest, step: Step): Promise<void> 
 }
 
 function hold({ call, intent, requestedMethodId }: ChargeRequest, step: Step): Promise<void> {
-  // Whoever kills the simulator now finds this step taken.
+  // Saved, so that the step counts as taken if the simulator is killed now.
   call.gateway.save();
-  // A payment that is only being created cannot be seen before the gateway acts.
+  // A payment that is still being created is not visible yet.
   const visible = call.gateway.store.intents.has(intent.id);
   return call.gateway.holds.wait({
     step: step.do,
@@ -67,7 +67,7 @@ function hold({ call, intent, requestedMethodId }: ChargeRequest, step: Step): P
 
 function capture(request: ChargeRequest, step: Step): { createdCharge?: Charge; event: string } {
   const { call, intent, method } = request;
-  // A hold that says why declines at its release.
+  // A hold with a decline code declines when it is released.
   const isHeldDecline = step.do === 'hold_before_capture' && step.decline_code !== undefined;
   if (step.do === 'decline' || isHeldDecline) return declineCharge(request, declineOf(step));
   if (step.do === 'requires_action') {

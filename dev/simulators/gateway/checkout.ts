@@ -1,4 +1,4 @@
-/** `/v1/checkout/sessions`, as far as a session owns a payment; and `PUT /_sim/payment_intents/{id}`, which gives it one. */
+/** `/v1/checkout/sessions`, for sessions that own a payment; and `PUT /_sim/payment_intents/{id}`, which creates one. */
 
 import { GatewayError, resourceMissing } from './errors.ts';
 import { type ApiResponse, type Call, causeOf, type Gateway, ok } from './gateway.ts';
@@ -9,13 +9,13 @@ import { ScriptError } from './steps.ts';
 import { type CheckoutSession, newId, type PaymentIntent } from './store.ts';
 
 /**
- * Reads `{refuse_cancel?, checkout_session?}`: the status with which cancelling is refused (`null`: it is not), and whether
- * the payment belongs to a Checkout Session.
+ * Reads `{refuse_cancel?, checkout_session?}`: the status with which cancellation is refused (`null`: not refused), and
+ * whether the payment belongs to a Checkout Session.
  * @throws ScriptError naming the field and the rule
  */
 export function changeIntent(gateway: Gateway, id: string, input: unknown): object {
   const intent = gateway.store.intents.get(id);
-  if (intent === undefined) throw new ScriptError(`there is no payment '${id}'`);
+  if (intent === undefined) throw new ScriptError(`unknown payment '${id}'`);
   if (typeof input !== 'object' || input === null) throw new ScriptError('the body must be an object');
   const { refuse_cancel, checkout_session } = input as Record<string, unknown>;
   if (refuse_cancel !== undefined) {
@@ -62,7 +62,7 @@ export async function expireSession(call: Call): Promise<ApiResponse> {
   return ok(sessionObject(session), afterwards);
 }
 
-/** Neither confirmed nor cancelled by anybody but its session. @throws GatewayError */
+/** A payment of a session is confirmed and cancelled only through that session. @throws GatewayError */
 export function assertNotOwnedByCheckout(gateway: Gateway, intent: PaymentIntent): void {
   if (![...gateway.store.sessions.values()].some((session) => session.intent === intent)) return;
   const message = 'You cannot perform this action on PaymentIntents created by Checkout.';

@@ -1,4 +1,4 @@
-/** The simulator's own time: real time plus what tests moved it by, and what is due at some point of it. */
+/** The simulator's clock: real time plus the offset set by tests, with the tasks scheduled on it. */
 
 interface Task {
   dueAt: number;
@@ -20,7 +20,7 @@ export class Clock {
     return Math.floor(this.now() / 1000);
   }
 
-  /** Runs everything that became due, in order, before it returns. */
+  /** Runs the tasks that became due, in order, before it returns. */
   advance(milliseconds: number): void {
     this.#offset += milliseconds;
     this.#runDue();
@@ -50,7 +50,7 @@ export class Clock {
     clearTimeout(this.#timer);
     const next = this.#tasks[0];
     if (next === undefined) return;
-    // Node fires a timer of more than 2^31 − 1 ms at once; a far task is looked at again each day.
+    // Node fires a timer of more than 2^31 − 1 ms immediately, so a distant task is checked once a day.
     const wait = Math.min(Math.max(next.dueAt - this.now(), 0), 86_400_000);
     this.#timer = setTimeout(() => this.#runDue(), wait);
   }

@@ -9,13 +9,13 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** The events of one object, by its id. */
+/** The event types of one object. */
 const typesAbout = (id: string) =>
   gateway.deliveries.filter(({ event }) => event.data.object.id === id).map(({ event }) => event.type);
 const waitForEvents = (id: string, types: string[]) =>
   until(() => (types.every((type) => typesAbout(id).includes(type)) ? true : undefined));
 
-test('a card that is reissued is announced, with the card as it is by now', async () => {
+test('a reissued card is announced with its current details', async () => {
   const payer = await gateway.createPayer([]);
   await gateway.sim('PUT', `/payment_methods/${payer.method}`, { card: { last4: '1234', exp_year: 2040 } });
   await waitForEvents(payer.method, ['payment_method.automatically_updated']);
@@ -23,12 +23,12 @@ test('a card that is reissued is announced, with the card as it is by now', asyn
   expect(method.card).toMatchObject({ last4: '1234', exp_year: 2040 });
   expect(method.customer).toBe(payer.customer);
 
-  // Its event may be lost on the way.
+  // The event may be lost.
   await gateway.sim('PUT', `/payment_methods/${payer.method}?announced=false`, { card: { exp_year: 2041 } });
   expect((await gateway.get(`/v1/payment_methods/${payer.method}`)).body.card).toMatchObject({
     exp_year: 2041,
   });
-  // A new script is a test's own business.
+  // A new script is not announced.
   await gateway.sim('PUT', `/payment_methods/${payer.method}`, { script: [{ do: 'decline' }] });
   await gateway.sim('PUT', `/payment_methods/${payer.method}`, { customer: null });
   await waitForEvents(payer.method, ['payment_method.detached']);
@@ -38,7 +38,7 @@ test('a card that is reissued is announced, with the card as it is by now', asyn
   ]);
 });
 
-test('a mandate is read, and announced when it changes', async () => {
+test('a mandate can be read, and its changes are announced', async () => {
   const payer = await gateway.createPayer([]);
   const id = `mandate_${randomUUID()}`;
   expect((await gateway.get(`/v1/mandates/${id}`)).body.error.code).toBe('resource_missing');
@@ -55,7 +55,7 @@ test('a mandate is read, and announced when it changes', async () => {
   expect((await gateway.sim('PUT', `/mandates/${id}`, { status: 'odd' })).status).toBe(400);
 });
 
-test('a refund that fails gives nothing back, and may be made again', async () => {
+test('a failed refund returns no money, and the charge can be refunded again', async () => {
   const payer = await gateway.createPayer([]);
   const charge = (await gateway.createPayment(payer)).body.latest_charge;
   const refund = (await gateway.post('/v1/refunds', { charge })).body;

@@ -1,11 +1,11 @@
-/** What banks and networks do without being asked: they reissue a card, and send a refund back. */
+/** Control actions for what banks and networks do by themselves, such as reissuing a card or returning a refund. */
 
 import type { Gateway } from './gateway.ts';
 import { chargeObject, methodObject, refundObject } from './objects.ts';
 import { ScriptError } from './steps.ts';
 import type { PaymentMethod } from './store.ts';
 
-/** Tells of a customer's method that a test has changed, as Stripe does of a card that its network has updated. */
+/** Announces a customer's method that a test has changed, as Stripe does for a card updated by its network. */
 export function announceMethodChange(gateway: Gateway, before: PaymentMethod, method: PaymentMethod): void {
   if (before.customer === null) return;
   const object = methodObject(method);
@@ -17,13 +17,13 @@ export function announceMethodChange(gateway: Gateway, before: PaymentMethod, me
 }
 
 /**
- * Detaches a customer's method without a webhook, as when that is lost.
+ * Detaches a customer's method without a webhook, as if that were lost.
  * @throws ScriptError
  */
 export function detachSilently(gateway: Gateway, id: string): object {
   const method = gateway.store.methods.get(id);
   if (method === undefined || method.customer === null)
-    throw new ScriptError(`there is no method '${id}' that is attached`);
+    throw new ScriptError(`unknown or detached payment method '${id}'`);
   method.detachedFrom = method.customer;
   method.customer = null;
   gateway.save();
@@ -31,47 +31,47 @@ export function detachSilently(gateway: Gateway, id: string): object {
 }
 
 /**
- * Refuses the next requests to refund a charge: `{codes: [code]}`, one for each.
+ * Refuses the next refund requests for a charge: `{codes: [code]}`, one for each.
  * @throws ScriptError
  */
 export function refuseRefunds(gateway: Gateway, id: string, input: unknown): object {
   const charge = gateway.store.charges.get(id);
-  if (charge === undefined) throw new ScriptError(`there is no charge '${id}'`);
+  if (charge === undefined) throw new ScriptError(`unknown charge '${id}'`);
   const { codes } = (input ?? {}) as { codes?: unknown };
   if (!Array.isArray(codes) || !codes.every((code) => typeof code === 'string'))
-    throw new ScriptError('codes: must be a list of texts');
+    throw new ScriptError('codes: must be an array of strings');
   charge.refuses_refunds = [...codes];
   gateway.save();
   return { charge: id, codes };
 }
 
 /**
- * The bank could not take a refund: its charge has not been given back after all. `{reason?}` is Stripe's `failure_reason`.
+ * Fails a refund that the bank could not take: its charge is no longer refunded. `{reason?}` is Stripe's `failure_reason`.
  * @throws ScriptError
  */
 export function failRefund(gateway: Gateway, id: string, input: unknown): object {
   const refund = gateway.store.refunds.get(id);
-  if (refund?.status !== 'succeeded') throw new ScriptError(`there is no refund '${id}' that could fail`);
+  if (refund?.status !== 'succeeded') throw new ScriptError(`unknown or failed refund '${id}'`);
   const { reason = 'unknown' } = (input ?? {}) as { reason?: unknown };
-  if (typeof reason !== 'string') throw new ScriptError('reason: must be a text');
+  if (typeof reason !== 'string') throw new ScriptError('reason: must be a string');
   refund.status = 'failed';
   refund.failure_reason = reason;
   refund.charge.amount_refunded -= refund.amount;
   gateway.save();
   const object = refundObject(refund);
-  // Both are sent, each an event of its own.
+  // Stripe sends both events.
   gateway.webhooks.announce('refund.updated', object);
   gateway.webhooks.announce('refund.failed', object);
   return object;
 }
 
 /**
- * Only a part of the payment was captured: `{amount}`, in minor units.
+ * Captures only a part of the payment: `{amount}`, in minor units.
  * @throws ScriptError
  */
 export function capturePartially(gateway: Gateway, id: string, input: unknown): object {
   const charge = gateway.store.charges.get(id);
-  if (charge?.status !== 'succeeded') throw new ScriptError(`there is no charge '${id}' that has succeeded`);
+  if (charge?.status !== 'succeeded') throw new ScriptError(`no succeeded charge '${id}'`);
   const { amount } = (input ?? {}) as { amount?: unknown };
   if (typeof amount !== 'number' || !(amount >= 1 && amount <= charge.amount)) {
     throw new ScriptError(`amount: must be an integer from 1 to ${charge.amount}`);

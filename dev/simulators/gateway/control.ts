@@ -1,4 +1,4 @@
-/** `/_sim`: the script that tests give the simulator, and what it has seen. */
+/** `/_sim`: lets tests script the simulator and read what it has received. */
 
 import { Hono } from 'hono';
 import {
@@ -26,7 +26,7 @@ export function controlRoutes(gateway: Gateway): Hono {
     const method = readMethodScript(gateway, id, await jsonBody(c.req.raw));
     gateway.store.methods.set(id, method);
     gateway.save();
-    // As where the event is lost on its way.
+    // `announced=false`: the event is lost.
     const isLost = c.req.query('announced') === 'false';
     if (before !== undefined && !isLost) announceMethodChange(gateway, before, method);
     return c.json(methodObject(method));
@@ -83,7 +83,7 @@ export function controlRoutes(gateway: Gateway): Hono {
   app.post('/holds/:id/release', (c) => {
     const id = c.req.param('id');
     if (gateway.holds.release(id)) return c.json({ released: id });
-    return c.json({ error: { message: `Nothing is held under '${id}'` } }, 404);
+    return c.json({ error: { message: `Unknown hold '${id}'` } }, 404);
   });
 
   app.get('/charges', (c) => {
@@ -99,7 +99,7 @@ export function controlRoutes(gateway: Gateway): Hono {
   app.post('/clock', async (c) => {
     const body = await jsonBody(c.req.raw);
     const seconds = (body as { advance_s?: unknown } | null)?.advance_s;
-    // Less than 0 sets it back: what happens then is old once it is right again.
+    // A negative value sets the clock back, so that events are old once it is right again.
     if (typeof seconds !== 'number' || !Number.isFinite(seconds)) {
       throw new ScriptError('advance_s: must be a number of seconds');
     }
@@ -127,7 +127,7 @@ async function jsonBody(request: Request): Promise<unknown> {
   }
 }
 
-/** The ledger's view of a charge: what really happened, and how often it was asked for. */
+/** The ledger's view of a charge: its actual state, and how many requests were received for it. */
 function ledgerEntry(charge: Charge) {
   return {
     charge: charge.id,

@@ -1,4 +1,4 @@
-/** What Stripe takes in which currency (docs.stripe.com/currencies, docs.stripe.com/payments/payment-methods/payment-method-support). */
+/** Stripe's rules for currencies (docs.stripe.com/currencies, docs.stripe.com/payments/payment-methods/payment-method-support). */
 
 import { invalidParameter } from './errors.ts';
 
@@ -11,12 +11,12 @@ const CURRENCIES_OF_TYPE: Record<string, string[]> = {
   nz_bank_account: ['nzd'],
   cashapp: ['usd'],
 };
-/** Of these Stripe charges no fractions, though it counts them in hundredths. */
+/** Stripe charges no fractions in these, although their minor unit is a hundredth. */
 const NO_FRACTION_CURRENCIES = ['isk', 'ugx'];
 /** Three decimals, the last of which must be 0. */
 const THREE_DECIMAL_CURRENCIES = ['bhd', 'jod', 'kwd', 'omr', 'tnd'];
 
-/** One type that does not take the currency spoils the whole request, whichever method it names. */
+/** One type that does not support the currency fails the whole request, whichever method it names. */
 export function assertTypesSupportCurrency(currency: string, types: readonly string[]): void {
   for (const type of types) {
     const supported = CURRENCIES_OF_TYPE[type];

@@ -1,4 +1,4 @@
-/** How a decline looks to whoever asked for the charge. */
+/** How a decline appears in the response to a charge request. */
 
 import { type ErrorBody, GatewayError } from './errors.ts';
 import { intentObject, methodObject } from './objects.ts';
@@ -13,10 +13,10 @@ const MESSAGES: Record<string, string> = {
   processing_error: 'An error occurred while processing your card. Try again in a little bit.',
 };
 
-/** The decline that a step or test method asks for; without codes it is Stripe's generic one. */
+/** The decline requested by a step or test method; without codes it is Stripe's generic one. */
 export function declineOf(requested: StepDeclineCodes): Decline {
   const { code, decline_code, advice_code, network_decline_code, network_advice_code } = requested;
-  // Some of Stripe's declines come in `code` alone (`expired_card`, `incorrect_cvc`, `processing_error`).
+  // Some of Stripe's declines have only a `code` (`expired_card`, `incorrect_cvc`, `processing_error`).
   const isCodeOnly = decline_code === undefined && code !== undefined && code !== 'card_declined';
   const names = isCodeOnly
     ? { code }
@@ -36,7 +36,7 @@ export function authenticationDecline(requested: StepDeclineCodes): Decline {
   return declineOf({ ...requested, code, decline_code: code });
 }
 
-/** 402. With a charge it also carries the payment as it stands now. */
+/** 402. With a charge it also contains the payment's current state. */
 export function declineError(
   decline: Decline,
   method: PaymentMethod,

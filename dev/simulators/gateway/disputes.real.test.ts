@@ -8,14 +8,14 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** A charge that has succeeded. */
+/** Creates a succeeded charge. */
 async function createSucceededCharge() {
   const payer = await gateway.createPayer([]);
   const { id: intent, latest_charge: charge } = (await gateway.createPayment(payer)).body;
   return { ...payer, intent, charge };
 }
 
-/** The events of one object, in the order in which they came. */
+/** The event types of one object, in order of arrival. */
 const waitForEventTypes = (id: string, count: number) =>
   until(() => {
     const types = gateway.deliveries
@@ -24,7 +24,7 @@ const waitForEventTypes = (id: string, count: number) =>
     return types.length >= count ? types : undefined;
   });
 
-test('a dispute is announced, read and listed, and closed', async () => {
+test('a dispute is announced, can be read and listed, and is closed', async () => {
   const { charge, intent } = await createSucceededCharge();
   expect((await gateway.get(`/v1/charges/${charge}`)).body).toMatchObject({ disputed: false });
   const dispute = (await gateway.sim('POST', `/charges/${charge}/dispute`, { reason: 'fraudulent' })).body;
@@ -57,7 +57,7 @@ test('a dispute is announced, read and listed, and closed', async () => {
   expect((await gateway.post('/v1/refunds', { charge })).body.status).toBe('succeeded');
 });
 
-test('an early fraud warning is announced, read and listed', async () => {
+test('an early fraud warning is announced, and can be read and listed', async () => {
   const { charge, intent } = await createSucceededCharge();
   const fraud_type = 'made_with_stolen_card';
   const warning = (await gateway.sim('POST', `/charges/${charge}/fraud_warning`, { fraud_type })).body;
@@ -69,7 +69,7 @@ test('an early fraud warning is announced, read and listed', async () => {
   expect((await gateway.get(`${path}/issfr_none`)).status).toBe(404);
 });
 
-test('a payment that is captured in part has received that part, and no more of it can be refunded', async () => {
+test('a partially captured payment has received that part, and only that part can be refunded', async () => {
   const { charge, intent } = await createSucceededCharge();
   await gateway.sim('POST', `/charges/${charge}/capture`, { amount: 1000 });
   expect((await gateway.get(`/v1/payment_intents/${intent}`)).body).toMatchObject({
@@ -87,11 +87,11 @@ test.each([
   ['PUT', '/disputes/du_none', { status: 'won' }],
   ['POST', '/charges/ch_none/fraud_warning', {}],
   ['POST', '/charges/ch_none/capture', { amount: 1 }],
-])('%s %s of what is not there is refused', async (method, path, body) => {
+])('%s %s is refused for an unknown object', async (method, path, body) => {
   expect((await gateway.sim(method, path, body)).status).toBe(400);
 });
 
-test('a dispute of an unknown status is refused', async () => {
+test('a dispute with an unknown status is refused', async () => {
   const { charge } = await createSucceededCharge();
   expect((await gateway.sim('POST', `/charges/${charge}/dispute`, { status: 'odd' })).status).toBe(400);
 });

@@ -1,4 +1,4 @@
-/** `/v1/disputes` and `/v1/radar/early_fraud_warnings`, and the controls by which cardholders and banks raise them. */
+/** `/v1/disputes` and `/v1/radar/early_fraud_warnings`, and the control actions that create and change them. */
 
 import { resourceMissing } from './errors.ts';
 import { type ApiResponse, type Call, type Gateway, ok } from './gateway.ts';
@@ -8,7 +8,7 @@ import { optionalText } from './parameters.ts';
 import { ScriptError } from './steps.ts';
 import { type Charge, DISPUTE_STATUSES, type Dispute, type DisputeStatus, newId } from './store.ts';
 
-/** From here on nothing changes any more. */
+/** Final statuses. */
 const CLOSED: readonly DisputeStatus[] = ['won', 'lost', 'warning_closed', 'prevented'];
 
 export function getDispute({ gateway, id }: Call): ApiResponse {
@@ -33,7 +33,7 @@ export function listFraudWarnings({ gateway, body }: Call): ApiResponse {
   return ok(listObject(warnings, body, '/v1/radar/early_fraud_warnings', fraudWarningObject));
 }
 
-/** Has its money gone back to the cardholder? An inquiry (`warning_…`) withdraws none. */
+/** Whether a dispute has withdrawn the charge's money. An inquiry (`warning_…`) withdraws none. */
 export function isChargedBack(gateway: Gateway, charge: Charge): boolean {
   return [...gateway.store.disputes.values()].some(
     (dispute) =>
@@ -42,7 +42,7 @@ export function isChargedBack(gateway: Gateway, charge: Charge): boolean {
 }
 
 /**
- * `{reason?, status?, amount?}`: by default the whole charge is disputed as `general`, and `needs_response`.
+ * `{reason?, status?, amount?}`; default: the whole charge, reason `general`, status `needs_response`.
  * @throws ScriptError
  */
 export function openDispute(gateway: Gateway, chargeId: string, input: unknown): object {
@@ -54,7 +54,7 @@ export function openDispute(gateway: Gateway, chargeId: string, input: unknown):
     ...(input as object | null),
   };
   const { reason, amount } = fields;
-  if (typeof reason !== 'string') throw new ScriptError('reason: must be a text');
+  if (typeof reason !== 'string') throw new ScriptError('reason: must be a string');
   if (typeof amount !== 'number' || !(amount >= 1 && amount <= charge.amount)) {
     throw new ScriptError(`amount: must be an integer from 1 to ${charge.amount}`);
   }
@@ -71,20 +71,20 @@ export function openDispute(gateway: Gateway, chargeId: string, input: unknown):
  */
 export function changeDispute(gateway: Gateway, id: string, input: unknown): object {
   const dispute = gateway.store.disputes.get(id);
-  if (dispute === undefined) throw new ScriptError(`there is no dispute '${id}'`);
+  if (dispute === undefined) throw new ScriptError(`unknown dispute '${id}'`);
   dispute.status = statusOf((input ?? {}) as Record<string, unknown>);
   const event = CLOSED.includes(dispute.status) ? 'charge.dispute.closed' : 'charge.dispute.updated';
   return saveAndAnnounce(gateway, event, dispute);
 }
 
 /**
- * `{fraud_type?}`, by default `misc`.
+ * `{fraud_type?}`; default `misc`.
  * @throws ScriptError
  */
 export function issueFraudWarning(gateway: Gateway, chargeId: string, input: unknown): object {
   const charge = succeededCharge(gateway, chargeId);
   const { fraud_type = 'misc' } = (input ?? {}) as { fraud_type?: unknown };
-  if (typeof fraud_type !== 'string') throw new ScriptError('fraud_type: must be a text');
+  if (typeof fraud_type !== 'string') throw new ScriptError('fraud_type: must be a string');
   const warning = { id: newId('issfr'), charge, fraud_type, created: gateway.clock.seconds() };
   gateway.store.fraudWarnings.set(warning.id, warning);
   gateway.save();
@@ -102,7 +102,7 @@ function saveAndAnnounce(gateway: Gateway, event: string, dispute: Dispute): obj
 
 function succeededCharge(gateway: Gateway, id: string): Charge {
   const charge = gateway.store.charges.get(id);
-  if (charge?.status !== 'succeeded') throw new ScriptError(`there is no charge '${id}' that has succeeded`);
+  if (charge?.status !== 'succeeded') throw new ScriptError(`no succeeded charge '${id}'`);
   return charge;
 }
 

@@ -1,4 +1,4 @@
-/** Stripe's error bodies, and the two ways in which a request ends without an ordinary answer. */
+/** Stripe's error bodies, and the two ways in which a request ends without an ordinary response. */
 
 export interface ErrorBody {
   type: 'invalid_request_error' | 'card_error' | 'idempotency_error' | 'api_error' | 'authentication_error';
@@ -8,13 +8,13 @@ export interface ErrorBody {
   [field: string]: unknown;
 }
 
-/** An answer with an error body. */
+/** A response with an error body. */
 export class GatewayError extends Error {
   readonly status: number;
   readonly body: ErrorBody;
-  /** Had the endpoint begun to act? Only then is the answer kept under the idempotency key. */
+  /** Whether the endpoint had started to execute. Only then is the response stored under the idempotency key. */
   readonly executed: boolean;
-  /** What happens once the answer is out (webhooks). */
+  /** Runs after the response has been sent (webhooks). */
   readonly afterwards: (() => void) | undefined;
 
   constructor(
@@ -30,10 +30,10 @@ export class GatewayError extends Error {
   }
 }
 
-/** The connection is cut and nobody gets an answer; nothing has happened and nothing is remembered. */
+/** The connection is closed without a response; nothing was executed or stored. */
 export class ConnectionDropped extends Error {}
 
-/** A broken parameter: refused before anything happens. */
+/** An invalid parameter: refused before anything is executed. */
 export function invalidParameter(param: string, message: string, code?: string): GatewayError {
   const body: ErrorBody = { type: 'invalid_request_error', message, param };
   return new GatewayError(400, code === undefined ? body : { ...body, code }, { executed: false });
@@ -43,7 +43,7 @@ export function missingParameter(param: string): GatewayError {
   return invalidParameter(param, `Missing required param: ${param}.`, 'parameter_missing');
 }
 
-/** `status`: 404 where the id is in the address, 400 where it is a parameter. */
+/** `status`: 404 if the id is in the path, 400 if it is a parameter. */
 export function resourceMissing(kind: string, id: string, param: string, status: 400 | 404): GatewayError {
   return new GatewayError(status, {
     type: 'invalid_request_error',

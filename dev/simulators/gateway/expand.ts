@@ -1,4 +1,4 @@
-/** `expand[]`: ids in an answer become the objects that they name, one level deep (`latest_charge`, `data.payment_method`). */
+/** `expand[]`: replaces ids in a response with their objects, one level deep (`latest_charge`, `data.payment_method`). */
 
 import { invalidParameter } from './errors.ts';
 import type { Call, Gateway } from './gateway.ts';

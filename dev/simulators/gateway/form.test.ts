@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { parseForm } from './form.ts';
 
-/** Without prototypes, as plain data. */
+/** Converts the result, which has no prototypes, to ordinary objects. */
 const read = (text: string) => JSON.parse(JSON.stringify(parseForm(text))) as unknown;
 
-test('reads nested names and both spellings of lists', () => {
+test('nested names and both notations of lists are parsed', () => {
   expect(read('card[exp_month]=1&metadata[payment_id]=a%26b&types[0]=card&types[1]=link&expand[]=x')).toEqual(
     {
       card: { exp_month: '1' },
@@ -17,7 +17,7 @@ test('reads nested names and both spellings of lists', () => {
   expect(read('')).toEqual({});
 });
 
-test('a name of the language is a name like any other', () => {
+test('__proto__ and constructor are ordinary keys', () => {
   parseForm('__proto__[polluted]=yes&constructor[prototype][polluted]=yes');
   expect(({} as { polluted?: string }).polluted).toBeUndefined();
 });

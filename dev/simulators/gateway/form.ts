@@ -5,7 +5,7 @@ export interface FormObject {
   [key: string]: FormValue;
 }
 
-/** Reads a body or a query string; a repeated plain key keeps its last value, as at Stripe. */
+/** Parses a body or a query string; of a repeated plain key the last value is used, as at Stripe. */
 export function parseForm(text: string): FormObject {
   const root: FormObject = emptyObject();
   for (const [key, value] of new URLSearchParams(text)) put(root, pathOf(key), value);
@@ -42,7 +42,7 @@ function arraysOf(value: FormValue): FormValue {
   return value;
 }
 
-/** Without a prototype, so that a key such as `__proto__` is a key like any other. */
+/** Without a prototype, so that a key such as `__proto__` is an ordinary key. */
 function emptyObject(): FormObject {
   return Object.create(null) as FormObject;
 }

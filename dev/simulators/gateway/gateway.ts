@@ -1,4 +1,4 @@
-/** The parts of the simulator that every request works with. */
+/** The state of the simulator that every request uses. */
 
 import { Clock } from './clock.ts';
 import type { FormObject } from './form.ts';
@@ -29,7 +29,7 @@ export class Gateway {
   requests: LoggedRequest[] = [];
   readonly #stateFile: string | undefined;
 
-  /** @param stateFile keeps what it knows, and is read if it is there; without it everything is in memory alone */
+  /** @param stateFile stores the state and is read if it exists; without it the state is only in memory */
   constructor(webhook: { url?: string; secret?: string }, stateFile?: string) {
     this.webhooks = new Webhooks(webhook, this.clock);
     this.#stateFile = stateFile;
@@ -40,20 +40,20 @@ export class Gateway {
     for (const settlement of this.store.settlements) scheduleSettlement(this, settlement);
   }
 
-  /** Called for everything that happened, before anybody hears of it. */
+  /** Called after every change, before a response or webhook shows it. */
   save(): void {
     if (this.#stateFile === undefined) return;
     saveState(this.#stateFile, { store: this.store, keys: this.keys.records });
   }
 
-  /** Requests under way get no answer, and nothing happens by itself any more. */
+  /** Ends the requests in flight without a response, and cancels everything scheduled. */
   stop(): void {
     this.holds.reset();
     this.clock.reset();
     this.webhooks.reset();
   }
 
-  /** Forgets everything, and the requests under way with it. */
+  /** Deletes all state and ends the requests in flight. */
   reset(): void {
     this.stop();
     this.keys.reset();
@@ -63,10 +63,10 @@ export class Gateway {
   }
 }
 
-/** One request to the API, already read. */
+/** One parsed request to the API. */
 export interface Call {
   gateway: Gateway;
-  /** The id in the address, if it has one. */
+  /** The id in the path; empty if there is none. */
   id: string;
   /** Body, or query of a GET. */
   body: FormObject;
@@ -79,13 +79,13 @@ export interface Call {
 export interface ApiResponse {
   status: number;
   body: object;
-  /** Run when the answer is out. */
+  /** Runs after the response has been sent. */
   afterwards?: () => void;
-  /** Remembered under its key, but the connection is cut instead of answering. */
+  /** Stored under its key, but the connection is closed instead of sending it. */
   dropConnection?: boolean;
 }
 
-/** The request, as the events that it causes name it. */
+/** How events name the request that caused them. */
 export function causeOf(call: Call): EventCause {
   return { id: call.requestId, idempotency_key: call.key?.key ?? null };
 }

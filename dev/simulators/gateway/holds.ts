@@ -1,4 +1,4 @@
-/** Requests that stand still at a chosen point until a test releases them. */
+/** Requests that are held at a chosen point until a test releases them. */
 
 import { randomUUID } from 'node:crypto';
 import { ConnectionDropped } from './errors.ts';
@@ -14,7 +14,7 @@ export interface Hold {
 export class Holds {
   #open = new Map<string, { hold: Hold; release: () => void; abort: () => void }>();
 
-  /** Resolves at the release. @throws ConnectionCut at a reset */
+  /** Resolves when the hold is released. @throws ConnectionDropped at a reset */
   wait(about: Omit<Hold, 'id'>): Promise<void> {
     const hold = { id: `hold_${randomUUID()}`, ...about };
     return new Promise((resolve, reject) => {
@@ -26,7 +26,7 @@ export class Holds {
     return [...this.#open.values()].map((entry) => entry.hold);
   }
 
-  /** `false`: nothing is held under this id. */
+  /** `false`: unknown hold. */
   release(id: string): boolean {
     const entry = this.#open.get(id);
     this.#open.delete(id);

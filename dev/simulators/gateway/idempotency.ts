@@ -1,4 +1,4 @@
-/** Idempotency keys as Stripe keeps them: 24 hours, the first answer replayed, 500s too, other parameters refused. */
+/** Idempotency keys as at Stripe: kept for 24 hours; the first response, even a 500, is replayed; other parameters are refused. */
 
 import { GatewayError } from './errors.ts';
 
@@ -10,13 +10,13 @@ export interface SavedResponse {
   body: string;
 }
 
-/** What is known of one key. */
+/** The record of one key. */
 export interface KeyRecord {
   key: string;
   firstUsedAt: number;
-  /** How many requests came with it, whatever their answer. */
+  /** Number of requests received with it, whatever their response. */
   requests: number;
-  /** Path and parameters of the request that holds it; absent while none has begun to act. */
+  /** Path and parameters of the request that uses it; absent until one has executed. */
   request?: { path: string; parameters: string };
   running: boolean;
   response?: SavedResponse;
@@ -30,8 +30,8 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Called for every POST that carries a key. `answer` present: replay it; absent: run the request, then `finish`.
-   * @throws GatewayError 400 `idempotency_error` (other parameters or address), 409 `idempotency_key_in_use`
+   * Called for every POST with a key. `response` present: replay it; absent: run the request, then call `finish`.
+   * @throws GatewayError 400 `idempotency_error` (other parameters or path), 409 `idempotency_key_in_use`
    */
   begin(key: string, path: string, parameters: string, now: number): KeyRecord {
     if (key.length > 255) {
@@ -53,7 +53,7 @@ export class IdempotencyKeys {
     return record;
   }
 
-  /** `answer` undefined: the request never began to act, so the next one with this key starts afresh. */
+  /** `response` undefined: the request was not executed, so the next one with this key is treated as the first. */
   finish(record: KeyRecord, response: SavedResponse | undefined): void {
     record.running = false;
     if (response === undefined) delete record.request;

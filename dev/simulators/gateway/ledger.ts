@@ -1,4 +1,4 @@
-/** Charges as they are entered, succeed and fail. */
+/** Creates charges and marks them succeeded or declined. */
 
 import type { Gateway } from './gateway.ts';
 import type { KeyRecord } from './idempotency.ts';
@@ -11,7 +11,7 @@ export interface ChargeTarget {
   requestedMethodId: string;
 }
 
-/** Enters a charge; the payment's status is the caller's. */
+/** Creates a charge; the caller sets the payment's status. */
 export function newCharge(
   gateway: Gateway,
   { intent, method, requestedMethodId }: ChargeTarget,
@@ -47,7 +47,7 @@ export function markSucceeded(charge: Charge): void {
   charge.intent.last_payment_error = null;
 }
 
-/** The payment may be confirmed again, with another method or the same. */
+/** The payment can be confirmed again, with the same method or another one. */
 export function markDeclined(charge: Charge, decline: Decline): void {
   charge.status = 'failed';
   charge.decline = decline;

@@ -9,7 +9,7 @@ interface Listed {
   created: number;
 }
 
-/** `records`: in order of creation, already filtered by what only the caller knows. */
+/** `records`: in order of creation, already filtered by the caller's own parameters. */
 export function listObject<T extends Listed>(
   records: Iterable<T>,
   query: FormObject,

@@ -1,6 +1,6 @@
 /**
  * Runs the gateway simulator as a process: `SIM_PORT` (0: any free one), `SIM_WEBHOOK_URL`, `SIM_WEBHOOK_SECRET`,
- * `SIM_STATE` (a file; without it a restart forgets everything).
+ * `SIM_STATE` (a file; without it a restart loses the state).
  */
 
 import { runSimulator } from '../run.ts';

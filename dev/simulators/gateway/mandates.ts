@@ -1,4 +1,4 @@
-/** `/v1/mandates`, and `PUT /_sim/mandates/{mandate}`, by which banks and their customers give and end them. */
+/** `/v1/mandates`, and `PUT /_sim/mandates/{mandate}`, which creates and changes them. */
 
 import { resourceMissing } from './errors.ts';
 import { type ApiResponse, type Call, type Gateway, ok } from './gateway.ts';
@@ -16,7 +16,7 @@ export function getMandate({ gateway, id }: Call): ApiResponse {
 }
 
 /**
- * `{payment_method, status?, type?}`; what is left out stays as it is.
+ * `{payment_method, status?, type?}`; omitted fields are unchanged.
  * @throws ScriptError naming the field and the rule
  */
 export function readMandate(gateway: Gateway, id: string, input: unknown): Mandate {
@@ -28,12 +28,12 @@ export function readMandate(gateway: Gateway, id: string, input: unknown): Manda
   const type = TYPES.find((one) => one === fields.type);
   if (type === undefined) throw new ScriptError(`type: must be one of ${TYPES.join(', ')}`);
   const { payment_method } = fields;
-  if (typeof payment_method !== 'string') throw new ScriptError('payment_method: must be a text');
+  if (typeof payment_method !== 'string') throw new ScriptError('payment_method: must be a string');
   methodOf(gateway, payment_method);
   return { id, payment_method, status, type };
 }
 
-/** Keeps it; whoever knew it before is told. */
+/** Stores the mandate, and announces the change if it existed before. */
 export function changeMandate(gateway: Gateway, mandate: Mandate): object {
   const isKnown = gateway.store.mandates.has(mandate.id);
   gateway.store.mandates.set(mandate.id, mandate);
@@ -45,6 +45,6 @@ export function changeMandate(gateway: Gateway, mandate: Mandate): object {
 
 function methodOf(gateway: Gateway, id: string): PaymentMethod {
   const method = gateway.store.methods.get(id);
-  if (method === undefined) throw new ScriptError(`payment_method: there is no '${id}'`);
+  if (method === undefined) throw new ScriptError(`payment_method: unknown payment method '${id}'`);
   return method;
 }

@@ -1,4 +1,4 @@
-/** Reads `PUT /_sim/payment_methods/{pm}`. */
+/** Reads the body of `PUT /_sim/payment_methods/{pm}`. */
 
 import type { Gateway } from './gateway.ts';
 import { readStep, ScriptError } from './steps.ts';
@@ -18,8 +18,8 @@ const TYPES = [
 ];
 
 /**
- * The method as it is to be from now on. Without `customer` a known method stays with its customer, so that a test
- * can change the script of a wallet's method; a customer that nobody created is created.
+ * The method's new state. Without `customer` a known method keeps its customer, so that a test can change the script of a
+ * wallet's method; an unknown customer is created.
  * @throws ScriptError naming the field and the rule
  */
 export function readMethodScript(gateway: Gateway, id: string, input: unknown): PaymentMethod {
@@ -33,7 +33,7 @@ export function readMethodScript(gateway: Gateway, id: string, input: unknown): 
     throw new ScriptError(`type: must be one of ${TYPES.join(', ')}`);
   }
   const script = raw.script ?? [];
-  if (!Array.isArray(script)) throw new ScriptError('script: must be a list of steps');
+  if (!Array.isArray(script)) throw new ScriptError('script: must be an array of steps');
   return {
     id,
     type,
@@ -82,12 +82,12 @@ function readDetails(value: unknown): Partial<MethodDetails> {
   const details: Partial<MethodDetails> = {};
   for (const name of ['brand', 'last4', 'fingerprint', 'country', 'funding', 'wallet'] as const) {
     if (card[name] === undefined) continue;
-    if (typeof card[name] !== 'string') throw new ScriptError(`card.${name}: must be a text`);
+    if (typeof card[name] !== 'string') throw new ScriptError(`card.${name}: must be a string`);
     details[name] = card[name];
   }
   for (const name of ['exp_month', 'exp_year'] as const) {
     if (card[name] === undefined) continue;
-    if (!Number.isInteger(card[name])) throw new ScriptError(`card.${name}: must be a whole number`);
+    if (!Number.isInteger(card[name])) throw new ScriptError(`card.${name}: must be an integer`);
     details[name] = card[name] as number;
   }
   return details;

@@ -1,4 +1,4 @@
-/** Records as Stripe's API shows them. */
+/** Renders records as Stripe's API objects. */
 
 import type {
   Charge,
@@ -78,7 +78,7 @@ export function intentObject(intent: PaymentIntent): object {
   };
 }
 
-/** A decline as it stands in `last_payment_error`. */
+/** A decline as shown in `last_payment_error`. */
 function lastErrorObject(error: NonNullable<PaymentIntent['last_payment_error']>): object {
   const { charge, method, ...decline } = error;
   return { charge, ...decline, payment_method: methodObject(method), type: 'card_error' };

@@ -1,9 +1,9 @@
-/** Reads the parameters of a request; every fault is Stripe's 400 with the parameter's name. */
+/** Reads the parameters of a request; an invalid one is Stripe's 400 with the parameter's name. */
 
 import { invalidParameter, missingParameter } from './errors.ts';
 import type { FormObject, FormValue } from './form.ts';
 
-/** Stripe refuses what it does not know. */
+/** Stripe refuses unknown parameters. */
 export function assertKnownParameters(body: FormObject, known: readonly string[]): void {
   for (const name of Object.keys(body)) {
     if (name !== 'expand' && !known.includes(name)) {
@@ -39,7 +39,7 @@ export function flag(body: FormObject, name: string): boolean {
   throw invalidParameter(name, `Invalid boolean: ${value}`);
 }
 
-/** `off_session` may also say which kind of off-session payment it is. */
+/** `off_session` may also name the kind of off-session payment. */
 export function offSession(body: FormObject): boolean {
   const value = optionalText(body, 'off_session');
   return value === 'one_off' || value === 'recurring' || flag(body, 'off_session');

@@ -95,7 +95,7 @@ export async function cancelPaymentIntent(call: Call): Promise<ApiResponse> {
     if (intent.refuse_cancel !== null) throw cancelRefusedError(intent.refuse_cancel);
     assertNotOwnedByCheckout(gateway, intent);
     const latest = gateway.store.charges.get(intent.latest_charge ?? '');
-    // Stripe: while processing only in rare cases; its test bank account that stays so is documented for this.
+    // Stripe cancels a processing payment only in rare cases; its test bank account that stays processing is one.
     const isCancelable = intent.status === 'processing' && latest?.method.type === 'us_bank_account';
     if (isCancelable) latest.status = 'canceled';
     else assertPayable(intent, 'cancel');
@@ -151,7 +151,7 @@ function newIntent(gateway: Gateway, body: FormObject, types: string[]): Payment
   };
 }
 
-/** Stripe's newer versions know the types under another name, and refuse the old one. */
+/** Stripe's newer API versions use another name for the types and refuse the old one. */
 function methodTypes({ body, version }: Call): string[] | undefined {
   if (body.payment_method_types !== undefined && version >= TYPES_RENAMED_IN) {
     throw invalidParameter(
@@ -187,7 +187,7 @@ function failsOnAction(body: FormObject): boolean {
   return flag(body, 'error_on_requires_action') || offSession(body);
 }
 
-/** One request at a time may change a payment; Stripe tells the others so. */
+/** One request at a time may change a payment; as at Stripe, others fail with `lock_timeout`. */
 async function withIntentLock(
   intent: PaymentIntent,
   act: () => ApiResponse | Promise<ApiResponse>,

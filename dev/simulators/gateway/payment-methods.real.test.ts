@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 describe('payment methods', () => {
-  test('belong to one customer, and are spent for all others once detached', async () => {
+  test('belong to one customer, and cannot be attached to another once detached', async () => {
     const payer = await gateway.createPayer([]);
     const other = (await gateway.post('/v1/customers')).body.id;
     const attach = (customer: string) =>
@@ -25,7 +25,7 @@ describe('payment methods', () => {
     expect((await attach(payer.customer)).body.customer).toBe(payer.customer);
   });
 
-  test('are updated while they have a customer', async () => {
+  test('can be updated only while attached to a customer', async () => {
     const payer = await gateway.createPayer([]);
     const update = { 'card[exp_month]': '3', 'card[exp_year]': '2035' };
     const updated = await gateway.post(`/v1/payment_methods/${payer.method}`, update);
@@ -49,7 +49,7 @@ describe('payment methods', () => {
     expect([afterDetach.status, afterDetach.body.error.param]).toEqual([400, undefined]);
   });
 
-  test('a new script keeps the customer', async () => {
+  test('keep their customer when the script changes', async () => {
     const payer = await gateway.createPayer([]);
     await gateway.sim('PUT', `/payment_methods/${payer.method}`, { script: [{ do: 'decline' }] });
     expect((await gateway.get(`/v1/payment_methods/${payer.method}`)).body.customer).toBe(payer.customer);
@@ -96,13 +96,13 @@ describe('the script', () => {
     [{ script: [{ do: 'approve', settle: { after_ms: 1, outcome: 'approve' } }] }, 'script[0].settle'],
     [{ type: 'bank_account' }, 'type'],
     [{ card: { exp_month: '12' } }, 'card.exp_month'],
-  ])('%j is refused, and names %s', async (body, field) => {
+  ])('%j is refused with an error that names %s', async (body, field) => {
     const reply = await gateway.sim('PUT', '/payment_methods/pm_wrong', body);
     expect(reply.status).toBe(400);
     expect(reply.body.error.message.startsWith(`${field}:`)).toBe(true);
   });
 
-  test('a delay is waited before anything happens', async () => {
+  test('a delay passes before the charge is made', async () => {
     const payer = await gateway.createPayer([{ do: 'approve', delay_ms: 150 }]);
     const started = performance.now();
     const paid = gateway.createPayment(payer);

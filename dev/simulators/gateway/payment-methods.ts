@@ -22,7 +22,7 @@ export function getPaymentMethod({ gateway, id }: Call): ApiResponse {
   return ok(methodObject(methodById(gateway, id, 404)));
 }
 
-/** Of every type; Stripe lists those that are attached by now. */
+/** Lists all types, and as at Stripe only attached methods. */
 export function listPaymentMethods({ gateway, id, body }: Call): ApiResponse {
   customerById(gateway, id, 'customer', 404);
   assertKnownParameters(body, ['limit', 'starting_after', 'ending_before', 'type', 'expand']);
@@ -92,8 +92,8 @@ export function attachPaymentMethod(call: Call): Promise<ApiResponse> {
       message: 'The payment method you provided has already been attached to a customer.',
     });
   }
-  // Stripe lets nobody have a detached method again. Here its last customer may, so that a wallet's method can be
-  // removed and added again under one token, as other gateways allow.
+  // At Stripe a detached method can never be attached again. Here its last customer may attach it, so that a wallet's
+  // method can be removed and added again under one token, as other gateways allow.
   if (method.detachedFrom !== null && method.detachedFrom !== customer.id) throw notReusable();
   method.customer = customer.id;
   method.detachedFrom = null;
@@ -115,7 +115,7 @@ export function detachPaymentMethod(call: Call): Promise<ApiResponse> {
   return respondWithEvent(call, 'payment_method.detached', method);
 }
 
-/** Finds the method; one of Stripe's test methods becomes a fresh method of its kind. `status` as for `resourceMissing`. */
+/** Finds the method; for one of Stripe's test methods a new method is created. `status` as for `resourceMissing`. */
 export function methodById(gateway: Gateway, id: string, status: 400 | 404): PaymentMethod {
   const known = gateway.store.methods.get(id);
   if (known !== undefined) return known;
@@ -127,8 +127,8 @@ export function methodById(gateway: Gateway, id: string, status: 400 | 404): Pay
 }
 
 /**
- * May the customer of a payment be charged on this method?
- * @throws GatewayError as Stripe refuses somebody else's method, or a detached one
+ * Checks that the customer of a payment may be charged with this method.
+ * @throws GatewayError as Stripe refuses another customer's method, or a detached one
  */
 export function assertChargeable(method: PaymentMethod, customer: string | null): void {
   if (method.customer !== null && method.customer !== customer) {
@@ -154,7 +154,7 @@ function notReusable(): GatewayError {
 function createFromTemplate(gateway: Gateway, name: string, template: TestMethod): PaymentMethod {
   const { type, brand, last4, country, funding, behaviour } = template;
   const exp_year = new Date(gateway.clock.now()).getUTCFullYear() + 1;
-  // One plastic per name: each payment method made from it has the same fingerprint, as at Stripe.
+  // One card per name: each payment method created from it has the same fingerprint, as at Stripe.
   const fingerprint = `fp_${name}`;
   return {
     id: newId('pm'),

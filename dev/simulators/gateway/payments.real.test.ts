@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 describe('payments', () => {
-  test('each charge request takes the next step, then `then` for ever', async () => {
+  test('each charge request uses the next step, and `then` once the script has ended', async () => {
     const payer = await gateway.createPayer(
       [{ do: 'decline', decline_code: 'insufficient_funds' }],
       {},
@@ -43,7 +43,7 @@ describe('payments', () => {
     ]);
   });
 
-  test('a decline tells its codes in the error, in last_payment_error and in the charge', async () => {
+  test('a decline’s codes are in the error, in last_payment_error and in the charge', async () => {
     const codes = {
       decline_code: 'do_not_honor',
       advice_code: 'do_not_try_again',
@@ -82,7 +82,7 @@ describe('payments', () => {
     expect(await gateway.ledgerOf(payer.customer)).toHaveLength(1);
   });
 
-  test('authentication: declined when nobody is there, otherwise asked for', async () => {
+  test('a required authentication is a decline off session, and requested on session', async () => {
     const payer = await gateway.createPayer([{ do: 'requires_action' }, { do: 'requires_action' }]);
     const declined = await gateway.createPayment(payer);
     expect(declined.status).toBe(402);
@@ -143,7 +143,7 @@ describe('payments', () => {
     }
   });
 
-  test('cancels what is unpaid, and a bank debit on its way', async () => {
+  test('an unpaid payment and a processing bank debit can be cancelled', async () => {
     const payer = await gateway.createPayer([{ do: 'decline' }]);
     const id = (await gateway.createPayment(payer)).body.error.payment_intent.id;
     expect((await gateway.post(`/v1/payment_intents/${id}/cancel`)).body.status).toBe('canceled');
@@ -154,7 +154,7 @@ describe('payments', () => {
     expect(await gateway.ledgerOf(bank.customer)).toMatchObject([{ status: 'canceled' }]);
   });
 
-  test('refunds once and in full, in parts up to the whole', async () => {
+  test('a payment is refunded once, in full or in parts up to its amount', async () => {
     const payer = await gateway.createPayer([]);
     const paid = (await gateway.createPayment(payer)).body;
     const part = await gateway.post('/v1/refunds', { payment_intent: paid.id, amount: '250' });
@@ -168,7 +168,7 @@ describe('payments', () => {
     expect(data.map((refund: { amount: number }) => refund.amount)).toEqual([1000, 250]);
   });
 
-  test('says what is wrong with a request, and does nothing', async () => {
+  test('an invalid request is refused with the parameter’s name, and has no effect', async () => {
     const payer = await gateway.createPayer([]);
     const wrong = async (more: Record<string, string>) =>
       (await gateway.createPayment(payer, undefined, more)).body.error;
@@ -197,7 +197,7 @@ describe('payments', () => {
     ['sepa_debit', 'eur', 'usd'],
     ['bacs_debit', 'gbp', 'eur'],
     ['us_bank_account', 'usd', 'eur'],
-  ])('takes %s only in %s, and one odd type spoils the request', async (type, taken, refused) => {
+  ])('%s is charged only in %s, and one unsupported type fails the request', async (type, taken, refused) => {
     const payer = await gateway.createPayer([], { type });
     const types = { 'payment_method_types[0]': 'card', 'payment_method_types[1]': type };
     const refusal = (await gateway.createPayment(payer, undefined, { ...types, currency: refused })).body
@@ -224,7 +224,7 @@ describe('payments', () => {
     ['isk', '500', '550'],
     ['ugx', '500', '501'],
     ['kwd', '5120', '5124'],
-  ])('takes no fractions that Stripe does not take: %s', async (currency, taken, refused) => {
+  ])('fractions that Stripe does not charge are refused: %s', async (currency, taken, refused) => {
     const payer = await gateway.createPayer([]);
     const answer = await gateway.createPayment(payer, undefined, { currency, amount: refused });
     expect(answer.body.error).toMatchObject({ param: 'amount' });

@@ -1,4 +1,4 @@
-/** Stripe's answer to more requests than it takes: 429, with the time after which to come back. */
+/** Stripe's rate limiting: 429, with the time after which to retry. */
 
 import { GatewayError } from './errors.ts';
 import { ScriptError } from './steps.ts';
@@ -22,7 +22,7 @@ export class RateLimit {
     return { requests, retry_after_s };
   }
 
-  /** @throws GatewayError as Stripe refuses a request that came too soon; nothing has happened */
+  /** @throws GatewayError as Stripe refuses a request above the limit; nothing was executed */
   admit(header: (name: string, value: string) => void): void {
     if (this.#refusals === 0) return;
     this.#refusals -= 1;

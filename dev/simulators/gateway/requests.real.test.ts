@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 describe('idempotency keys', () => {
-  test('replay status and body for 24 hours, a 500 too, and charge once', async () => {
+  test('replay status and body for 24 hours, even of a 500', async () => {
     const payer = await gateway.createPayer([{ do: 'error_500' }]);
     const key = randomUUID();
     const first = await gateway.createPayment(payer, key);
@@ -29,7 +29,7 @@ describe('idempotency keys', () => {
     expect((await gateway.createPayment(payer, key)).status).toBe(200);
   });
 
-  test('other parameters, or another address, are refused', async () => {
+  test('are refused with other parameters or another path', async () => {
     const payer = await gateway.createPayer([]);
     const key = randomUUID();
     await gateway.createPayment(payer, key);
@@ -42,14 +42,14 @@ describe('idempotency keys', () => {
     }
   });
 
-  test('what was refused before it began is not remembered', async () => {
+  test('do not store a request that was refused before it was executed', async () => {
     const payer = await gateway.createPayer([]);
     const key = randomUUID();
     expect((await gateway.createPayment(payer, key, { currency: 'dollars' })).status).toBe(400);
     expect((await gateway.createPayment(payer, key)).status).toBe(200);
   });
 
-  test('a lost answer is replayed, a lost request is not', async () => {
+  test('replay a lost response, but not a lost request', async () => {
     const payer = await gateway.createPayer([{ do: 'drop_before_capture' }, { do: 'drop_after_capture' }]);
     const key = randomUUID();
     await expect(gateway.createPayment(payer, key)).rejects.toThrow();
@@ -61,7 +61,7 @@ describe('idempotency keys', () => {
 });
 
 describe('holds', () => {
-  test('a held request goes on when released, though nobody waits for it any more', async () => {
+  test('a held request continues when released, even if its client has disconnected', async () => {
     const payer = await gateway.createPayer([{ do: 'hold_before_capture' }]);
     const key = randomUUID();
     const stop = new AbortController();
@@ -82,7 +82,7 @@ describe('holds', () => {
     expect((await gateway.get(`/v1/payment_intents?customer=${payer.customer}`)).body.data).toEqual([]);
     stop.abort();
     await lost;
-    // A round trip later the simulator, too, knows that nobody waits any more.
+    // After one round trip the simulator has noticed the disconnect.
     await gateway.sim('GET', '/holds');
     expect((await gateway.sim('POST', `/holds/${hold.id}/release`)).status).toBe(200);
     await until(async () => ((await gateway.ledgerOf(payer.customer)).length === 1 ? true : undefined));
@@ -93,7 +93,7 @@ describe('holds', () => {
     expect((await gateway.sim('POST', `/holds/${hold.id}/release`)).status).toBe(404);
   });
 
-  test('one request at a time acts on a payment', async () => {
+  test('only one request at a time can change a payment', async () => {
     const payer = await gateway.createPayer([{ do: 'decline' }, { do: 'hold_after_capture' }]);
     const id = (await gateway.createPayment(payer)).body.error.payment_intent.id;
     const confirm = `/v1/payment_intents/${id}/confirm`;
@@ -107,7 +107,7 @@ describe('holds', () => {
     expect((await held).body.status).toBe('succeeded');
   });
 
-  test('a reset overtakes what is delayed', async () => {
+  test('a reset ends delayed requests', async () => {
     const payer = await gateway.createPayer([{ do: 'approve', delay_ms: 100 }]);
     const delayed = expect(gateway.createPayment(payer)).rejects.toThrow();
     await until(async () => (await gateway.sim('GET', '/requests')).body.data.at(-1));
@@ -116,7 +116,7 @@ describe('holds', () => {
     expect((await gateway.sim('GET', '/charges')).body.data).toEqual([]);
   });
 
-  test('a reset forgets everything and cuts what is held', async () => {
+  test('a reset deletes all state and ends held requests', async () => {
     const payer = await gateway.createPayer([{ do: 'hold_before_capture' }]);
     const held = gateway.createPayment(payer);
     const cut = expect(held).rejects.toThrow();
@@ -131,7 +131,7 @@ describe('holds', () => {
 });
 
 describe('lists', () => {
-  test('are newest first, in pages, and bounded by creation', async () => {
+  test('are sorted newest first, paged, and filtered by creation time', async () => {
     await gateway.sim('POST', '/reset');
     const payer = await gateway.createPayer([]);
     const ids: string[] = [];

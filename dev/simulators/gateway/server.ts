@@ -1,4 +1,4 @@
-/** The gateway simulator: Stripe's API over real HTTP, with a script behind it. */
+/** The gateway simulator: Stripe's API over HTTP, driven by a script. */
 
 import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
@@ -61,7 +61,7 @@ export type GatewaySimulator = RunningHttpServer;
 
 /**
  * Starts a simulator on 127.0.0.1.
- * @param options `port` 0 or absent: any free one; without `webhookUrl` no events are sent; `stateFile` keeps what it knows
+ * @param options `port` 0 or absent: any free one; without `webhookUrl` no events are sent; `stateFile` stores the state
  */
 export async function startGatewaySimulator(
   options: { port?: number; webhookUrl?: string; webhookSecret?: string; stateFile?: string } = {},
@@ -127,7 +127,7 @@ async function answer(c: Context<HttpEnv>, gateway: Gateway, operation: Operatio
   return run(c, gateway, operation, { gateway, id, body, key, requestId, version });
 }
 
-/** Runs the operation and remembers its answer under the key, before anything is sent. */
+/** Runs the operation and stores its response under the key before sending it. */
 async function run(
   c: Context<HttpEnv>,
   gateway: Gateway,
@@ -151,13 +151,13 @@ async function run(
   return jsonResponse(c, outcome.answer.status, body);
 }
 
-/** Runs when the answer has gone out, or cannot any more: whoever asked may be gone since long ago. */
+/** Runs after the response was sent, or if the client has already disconnected. */
 function runAfterResponse(c: Context<HttpEnv>, act: () => void): void {
   if (c.env.incoming.socket.destroyed) setImmediate(act);
   else c.env.outgoing.once('close', act);
 }
 
-/** `answer` undefined: the connection is cut. `acted` false: as if the request had never come. */
+/** `answer` undefined: the connection is closed. `executed` false: as if the request had not been received. */
 async function execute(
   operation: Operation,
   call: Call,

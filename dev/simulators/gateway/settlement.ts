@@ -1,4 +1,4 @@
-/** What happens to a payment later, by itself: a bank debit is settled, a customer completes an authentication. */
+/** Later changes of a payment without a request: a bank debit settles, a customer completes an authentication. */
 
 import { declineOf } from './declines.ts';
 import type { Gateway } from './gateway.ts';
@@ -7,10 +7,10 @@ import { intentObject } from './objects.ts';
 import type { Step } from './steps.ts';
 import type { Charge, PaymentIntent, Settlement } from './store.ts';
 
-/** How soon a payment that a request is acting on is looked at again. */
+/** Delay before retrying a payment that a request is changing. */
 const BUSY_RETRY_MS = 20;
 
-/** `pending`: the charge that is to be settled; without it an authentication is to be completed. Does nothing without `step.settle`. */
+/** `pending`: the charge to settle; without it an authentication is completed. Does nothing without `step.settle`. */
 export function settleLater(gateway: Gateway, target: ChargeTarget, step: Step, pending?: Charge): void {
   if (step.settle === undefined) return;
   const { intent, method, requestedMethodId } = target;
@@ -24,7 +24,7 @@ export function settleLater(gateway: Gateway, target: ChargeTarget, step: Step, 
   scheduleSettlement(gateway, settlement);
 }
 
-/** Also for those that a killed simulator has left behind. */
+/** Also called for the settlements that a killed simulator left behind. */
 export function scheduleSettlement(gateway: Gateway, settlement: Settlement): void {
   const { at, target, step, pending } = settlement;
   const settle = () => {
@@ -47,7 +47,7 @@ function stillPending(charge: Charge): Charge | undefined {
   return charge.status === 'pending' ? charge : undefined;
 }
 
-/** The customer, present now, confirms the payment with the same method; nothing if it cannot be paid any more. */
+/** The customer confirms the payment on session with the same method; `undefined`: it can no longer be paid. */
 function completeAuthentication(gateway: Gateway, target: ChargeTarget): Charge | undefined {
   if (['succeeded', 'canceled', 'processing'].includes(target.intent.status)) return undefined;
   return newCharge(gateway, target, undefined, 'pending');

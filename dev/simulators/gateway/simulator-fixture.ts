@@ -1,4 +1,4 @@
-/** A simulator with a receiver of its webhooks, and the requests that its tests make. */
+/** A simulator with a receiver for its webhooks, and the requests used by its tests. */
 
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -11,7 +11,7 @@ export const SECRET = 'whsec_test';
 export interface Reply {
   status: number;
   headers: Headers;
-  // Stripe's JSON as it comes: its tests name what they look at.
+  // Stripe's JSON, untyped: the tests name the fields they read.
   // oxlint-disable-next-line typescript/no-explicit-any
   body: any;
 }
@@ -36,7 +36,7 @@ export type SimulatorFixture = Awaited<ReturnType<typeof startSimulatorFixture>>
 
 export async function startSimulatorFixture() {
   const deliveries: Delivery[] = [];
-  /** What the receiver answers next; empty: 200. */
+  /** The receiver's next responses; empty: 200. */
   const receiverStatuses: number[] = [];
   const receiver = createServer((request, response) => {
     void readText(request).then((text) => {
@@ -63,7 +63,7 @@ export async function startSimulatorFixture() {
     eventsOf,
     typesOf: (customer: string) => eventsOf(customer).map(({ event }) => event.type),
 
-    /** A customer whose method follows the script; `always`: what it does from then on. */
+    /** A customer whose method follows the script, and then `defaultStep`. */
     async createPayer(script: object[], rest: object = {}, defaultStep?: object): Promise<Payer> {
       const customer = (await client.post('/v1/customers')).body.id as string;
       const method = `pm_${randomUUID()}`;
@@ -95,11 +95,11 @@ export async function startSimulatorFixture() {
   };
 }
 
-/** The script's `then`: written out, an object would pass for a promise. */
+/** The script's `then`: as a literal, the object would be treated as a thenable. */
 export const thenField = (step: object | undefined): object =>
   Object.fromEntries(step ? [['then', step]] : []);
 
-/** Confirming without the customer. */
+/** Confirms without the customer present. */
 export const offSession = { off_session: 'true', error_on_requires_action: 'true' };
 
 export const createPaymentForm = ({ customer, method }: Payer) => ({
@@ -136,10 +136,10 @@ function simulatorClient({ url }: GatewaySimulator) {
   };
 }
 
-/** Of a busy machine. */
+/** Allows for a busy machine. */
 const LIMIT_MS = 60_000;
 
-/** Reads until there is a value; at most five seconds. */
+/** Polls until there is a value. @throws Error after `LIMIT_MS` */
 export async function until<T>(read: () => Promise<T | undefined> | T | undefined): Promise<T> {
   const limit = Date.now() + LIMIT_MS;
   for (;;) {

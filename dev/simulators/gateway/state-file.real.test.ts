@@ -1,4 +1,4 @@
-/** What the simulator keeps when it is killed. */
+/** The state that survives when the simulator is killed. */
 
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ async function get(url: string, path: string) {
   return (await fetch(`${url}${path}`, { headers })).json() as Promise<Record<string, any>>;
 }
 
-/** A simulator as it would be if it had been killed now: what it does later does not reach the copy's file. */
+/** A simulator restarted as if it had been killed now: the copied file does not get the original's later changes. */
 async function startFromCopy(file: string) {
   copyFileSync(file, `${file}.copy`);
   return startGatewaySimulator({ stateFile: `${file}.copy` });
@@ -41,7 +41,7 @@ const CHARGE = {
   'metadata[payment_id]': 'pay-1',
 };
 
-test('a killed simulator keeps its charges and answers, settles what was on its way, and charges nothing again', async () => {
+test('a killed simulator keeps charges and responses, settles pending charges, and repeats no charge', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'persona-gateway-'));
   const file = join(folder, 'state');
   const first = await startGatewaySimulator({ stateFile: file });
@@ -66,7 +66,7 @@ test('a killed simulator keeps its charges and answers, settles what was on its 
       );
     expect(await ledger()).toEqual(['succeeded', 'processing', 'succeeded']);
     expect(await post(second.url, '/v1/payment_intents', CHARGE, 'key-1')).toEqual(paid);
-    // It was captured, and nobody had its answer: under its key it is never charged again.
+    // It was captured, but the response was not sent: it is never charged again under its key.
     expect(await post(second.url, '/v1/payment_intents', CHARGE, 'key-3')).toMatchObject({ status: 500 });
     await fetch(`${second.url}/_sim/clock`, { method: 'POST', body: JSON.stringify({ advance_s: 3_600 }) });
     expect(await ledger()).toEqual(['succeeded', 'succeeded', 'succeeded']);
@@ -76,7 +76,7 @@ test('a killed simulator keeps its charges and answers, settles what was on its 
   }
 });
 
-test('a request that was killed before it acted begins afresh under its key', async () => {
+test('a request that was killed before it was executed can be repeated under its key', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'persona-gateway-'));
   const file = join(folder, 'state');
   const first = await startGatewaySimulator({ stateFile: file });

@@ -1,6 +1,6 @@
 /**
- * What the simulator knows, kept in a file: like the gateway that it stands for, it forgets no charge when it is killed.
- * Events that it had not delivered by then are lost, and so are requests that had not begun to act.
+ * The simulator's state, stored in a file, so that like a real gateway it loses no charge when it is killed. Events that
+ * were not delivered by then are lost, and so are requests that were not executed.
  */
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -9,18 +9,18 @@ import type { KeyRecord } from './idempotency.ts';
 import type { Store } from './store.ts';
 
 export interface SavedState {
-  /** In one piece with the keys: both name the same records. */
+  /** Serialized together with the keys, because both refer to the same records. */
   store: Store;
   keys: Map<string, KeyRecord>;
 }
 
-/** Written before anybody hears of what happened; a kill in the middle leaves the state before. */
+/** Called before a change becomes visible; a kill during the write leaves the previous state. */
 export function saveState(file: string, state: SavedState): void {
   writeFileSync(`${file}.new`, serialize(state));
   renameSync(`${file}.new`, file);
 }
 
-/** `undefined`: nothing was saved yet. */
+/** `undefined`: no state has been saved. */
 export function loadState(file: string): SavedState | undefined {
   if (!existsSync(file)) return undefined;
   const state = deserialize(readFileSync(file)) as SavedState;
@@ -31,7 +31,7 @@ export function loadState(file: string): SavedState | undefined {
   return state;
 }
 
-/** What has acted is never done again under its key: as Stripe does, the failure itself is what is replayed. */
+/** An executed request is never repeated under its key: as at Stripe, the failure is replayed. */
 function finishInterrupted(record: KeyRecord, executed: boolean): void {
   record.running = false;
   if (!executed) delete record.request;

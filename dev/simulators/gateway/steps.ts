@@ -1,4 +1,4 @@
-/** The script of a payment method: what each request to charge it comes to (specification: interfaces, 'Payment gateway'). */
+/** The script of a payment method: the outcome of each charge request (specification: interfaces, 'Payment gateway'). */
 
 const ACTS = [
   'approve',
@@ -30,19 +30,19 @@ export interface StepDeclineCodes {
 
 export interface Step extends StepDeclineCodes {
   do: (typeof ACTS)[number];
-  /** Waited before anything else, in milliseconds of real time. */
+  /** Delay before anything else, in milliseconds of real time. */
   delay_ms?: number;
-  /** How a `processing` charge ends, or an authentication asked for is completed; milliseconds of the simulator's clock. */
+  /** How a `processing` charge settles or an authentication is completed; milliseconds of the simulator's clock. */
   settle?: { after_ms: number; outcome: 'succeeded' | 'failed' };
-  /** When the webhook of the charge goes out, seen from the answer; default `after`. */
+  /** When the charge's webhook is sent, relative to the response; default `after`. */
   webhook?: (typeof WEBHOOKS)[number];
 }
 
-/** A script that cannot be read; names the field and the rule. */
+/** An invalid script; the message names the field and the rule. */
 export class ScriptError extends Error {}
 
 /**
- * Checks one step as it came in.
+ * Validates one step.
  * @throws ScriptError
  */
 export function readStep(input: unknown, field: string): Step {
@@ -85,7 +85,7 @@ function oneOf<T extends string>(value: unknown, allowed: readonly T[], field: s
 
 function stringAt(value: unknown, field: string): string {
   if (typeof value === 'string' && value !== '') return value;
-  throw new ScriptError(`${field}: must be a text`);
+  throw new ScriptError(`${field}: must be a non-empty string`);
 }
 
 function durationAt(value: unknown, field: string): number {

@@ -1,4 +1,4 @@
-/** Everything the simulator knows, in memory. */
+/** The simulator's records, in memory. */
 
 import { randomUUID } from 'node:crypto';
 import type { FormObject } from './form.ts';
@@ -13,7 +13,7 @@ export interface MethodDetails {
   fingerprint: string;
   country: string;
   funding: string;
-  /** `apple_pay`, `google_pay` …, if the card sits in a wallet. */
+  /** `apple_pay`, `google_pay` …, if the card is in a digital wallet. */
   wallet?: string;
 }
 
@@ -23,13 +23,13 @@ export interface PaymentMethod {
   type: string;
   details: MethodDetails;
   customer: string | null;
-  /** Detached from a customer: it can be charged no more. */
+  /** The customer that it was detached from: it can no longer be charged. */
   detachedFrom: string | null;
   created: number;
   metadata: Record<string, string>;
-  /** What is known of the holder, by Stripe's names. */
+  /** The holder's details, in Stripe's names. */
   billing_details?: FormObject;
-  /** One step per request to charge it, then `always` for ever (the script's `then`). */
+  /** One step per charge request, followed by `defaultStep` (the script's `then`). */
   script: Step[];
   defaultStep: Step;
 }
@@ -63,13 +63,13 @@ export interface PaymentIntent {
   amount_received: number;
   canceled_at: number | null;
   cancellation_reason: string | null;
-  /** Cancelling it is refused with this status. */
+  /** Cancellation is refused with this status. */
   refuse_cancel: number | null;
-  /** A request is acting on it: others that would change it are refused meanwhile. */
+  /** A request is changing it: other changes are refused meanwhile. */
   busy: boolean;
 }
 
-/** A page by which a customer pays. */
+/** A page on which a customer pays. */
 export interface CheckoutSession {
   id: string;
   intent: PaymentIntent;
@@ -86,10 +86,10 @@ export interface Charge {
   amount: number;
   currency: string;
   status: 'succeeded' | 'failed' | 'pending' | 'canceled';
-  /** Less than the amount where only a part was captured. */
+  /** Less than the amount if only a part was captured. */
   amount_captured: number;
   amount_refunded: number;
-  /** Each of the next requests to refund it is refused with one of these codes. */
+  /** The next refund requests are refused with these codes, one each. */
   refuses_refunds?: string[];
   disputed: boolean;
   created: number;
@@ -104,12 +104,12 @@ export interface Refund {
   reason: string | null;
   metadata: Record<string, string>;
   created: number;
-  /** A refund that failed later gave nothing back. */
+  /** A failed refund returned no money. */
   status: 'succeeded' | 'failed';
   failure_reason: string | null;
 }
 
-/** The cardholder contests a charge at their bank. */
+/** A cardholder disputes a charge. */
 export interface Dispute {
   id: string;
   charge: Charge;
@@ -131,7 +131,7 @@ export const DISPUTE_STATUSES = [
 ] as const;
 export type DisputeStatus = (typeof DISPUTE_STATUSES)[number];
 
-/** The card's bank says that a charge may be fraud. */
+/** The card's issuer reports that a charge may be fraudulent. */
 export interface FraudWarning {
   id: string;
   charge: Charge;
@@ -147,14 +147,14 @@ export interface Mandate {
   status: 'active' | 'inactive' | 'pending';
 }
 
-/** What is still to happen to a payment by itself. */
+/** A scheduled change of a payment. */
 export interface Settlement {
   /** Epoch milliseconds, by the simulator's clock. */
   at: number;
   target: { intent: PaymentIntent; method: PaymentMethod; requestedMethodId: string };
-  /** The step that asked for it. */
+  /** The step that scheduled it. */
   step: Step;
-  /** The charge that is to be settled; without it an authentication is to be completed. */
+  /** The charge to settle; without it an authentication is completed. */
   pending?: Charge;
 }
 

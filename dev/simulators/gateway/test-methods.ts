@@ -1,6 +1,6 @@
 /**
  * The payment methods that Stripe documents for testing (docs.stripe.com/testing, ACH: docs.stripe.com/payments/ach-direct-debit).
- * They stand for a card or account with a fixed behaviour: attaching or charging one makes a fresh payment method of it.
+ * Each is a card or account with a fixed behaviour: attaching or charging it creates a new payment method.
  */
 
 import type { StepDeclineCodes, Step } from './steps.ts';
@@ -12,7 +12,7 @@ export interface TestMethod {
   country: string;
   funding: 'credit' | 'debit' | 'prepaid';
   behaviour: Step;
-  /** The card cannot even be attached: Stripe answers with the decline. */
+  /** The card cannot be attached: Stripe responds with the decline. */
   refusesAttach: boolean;
 }
 
@@ -50,7 +50,7 @@ const DECLINED_CARDS: Record<string, StepDeclineCodes & { last4: string }> = {
   chargeDeclinedProcessingError: { last4: '0119', code: 'processing_error' },
 };
 
-/** Attach well, fail when charged. */
+/** Attached successfully, declined when charged. */
 const DECLINED_WHEN_CHARGED: Record<string, { last4: string; behaviour: Step }> = {
   chargeCustomerFail: { last4: '0341', behaviour: { do: 'decline', decline_code: 'generic_decline' } },
   radarBlock: { last4: '0019', behaviour: { do: 'decline', decline_code: 'fraudulent' } },
@@ -64,7 +64,7 @@ const DECLINED_WHEN_CHARGED: Record<string, { last4: string; behaviour: Step }> 
   },
 };
 
-/** Bank debits are `processing` at first; Stripe's test mode ends them by itself, here two seconds later. */
+/** Bank debits are `processing` at first; Stripe's test mode settles them by itself, here after two seconds. */
 const BANK_ACCOUNTS: Record<string, { last4: string; code?: string; settles: boolean }> = {
   success: { last4: '6789', settles: true },
   accountClosed: { last4: '1113', code: 'account_closed', settles: true },

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 describe('webhooks', () => {
-  test('are signed as Stripe signs, and name the key of the request that caused them', async () => {
+  test('are signed as at Stripe, and name the idempotency key of the request that caused them', async () => {
     const payer = await gateway.createPayer([]);
     const key = randomUUID();
     await gateway.createPayment(payer, key);
@@ -29,7 +29,7 @@ describe('webhooks', () => {
     );
   });
 
-  test('go out before the answer, twice or not at all, as the step says', async () => {
+  test('are sent before the response, twice or never, according to the step', async () => {
     const before = await gateway.createPayer([{ do: 'hold_after_capture', webhook: 'before' }]);
     const held = gateway.createPayment(before);
     const hold = await until(async () => (await gateway.sim('GET', '/holds')).body.data[0]);
@@ -46,14 +46,14 @@ describe('webhooks', () => {
 
     const none = await gateway.createPayer([{ do: 'approve', webhook: 'none' }]);
     await gateway.createPayment(none);
-    // A later event of another customer has arrived: an earlier one would have, too.
+    // A later event of another customer has arrived, so an earlier one would have arrived, too.
     const later = await gateway.createPayer([]);
     await gateway.createPayment(later);
     await until(() => gateway.eventsOf(later.customer)[0]);
     expect(gateway.eventsOf(none.customer)).toEqual([]);
   });
 
-  test('are lost while they are told to be, and never come later', async () => {
+  test('are lost while configured to be, and not delivered later', async () => {
     await gateway.sim('PUT', '/webhooks', { lost: true });
     const lost = await gateway.createPayer([]);
     await gateway.createPayment(lost);
@@ -66,7 +66,7 @@ describe('webhooks', () => {
     expect(await gateway.ledgerOf(lost.customer)).toMatchObject([{ status: 'succeeded' }]);
   });
 
-  test('are delivered again until the receiver takes them', async () => {
+  test('are redelivered until the receiver accepts them', async () => {
     const payer = await gateway.createPayer([]);
     gateway.receiverStatuses.push(500, 503);
     await gateway.createPayment(payer);

@@ -1,10 +1,10 @@
-/** Events, signed as Stripe signs them, delivered at least once. */
+/** Events, signed as at Stripe and delivered at least once. */
 
 import { createHmac } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import { newId } from './store.ts';
 
-/** Which request caused an event; both null for what happened by itself. */
+/** The request that caused an event; both null if no request did. */
 export interface EventCause {
   id: string | null;
   idempotency_key: string | null;
@@ -13,9 +13,9 @@ const NO_REQUEST: EventCause = { id: null, idempotency_key: null };
 
 export type EventTiming = 'after' | 'before' | 'twice' | 'none';
 
-/** The version of Stripe's API whose shapes the simulator has. */
+/** The version of Stripe's API whose objects the simulator returns. */
 const API_VERSION = '2026-08-26.dahlia';
-/** Waits between the tries of one delivery, in real milliseconds. */
+/** Delays between the attempts of one delivery, in milliseconds of real time. */
 const RETRY_AFTER_MS = [250, 1000, 5000, 30_000, 120_000];
 const TIMEOUT_MS = 10_000;
 
@@ -32,14 +32,14 @@ export class Webhooks {
     this.#clock = clock;
   }
 
-  /** From now on events are lost on their way, for good, until that is over. */
+  /** While `lost`, events are dropped and not delivered later. */
   setLost(lost: boolean): void {
     this.#lost = lost;
   }
 
   /**
-   * Makes the event of what just happened and delivers it at the right time, seen from the answer.
-   * @returns what is left to do once the answer is out
+   * Creates an event and delivers it at the given time relative to the response.
+   * @returns the delivery to run after the response was sent
    */
   async emit(
     type: string,
@@ -70,7 +70,7 @@ export class Webhooks {
     };
   }
 
-  /** Makes and delivers the event of what no request has asked for. */
+  /** Creates and delivers an event that no request caused. */
   announce(type: string, object: object): void {
     void this.emit(type, object, NO_REQUEST).then((deliver) => deliver?.());
   }
@@ -89,9 +89,9 @@ export class Webhooks {
     }
   }
 
-  /** `true`: the receiver took it. */
+  /** `true`: the receiver accepted it. */
   async #post(url: string, body: string, closed: AbortSignal): Promise<boolean> {
-    // Real time, not the simulator's: the receiver holds it against its own clock.
+    // Real time, not the simulator's: the receiver compares it with its own clock.
     const t = Math.floor(Date.now() / 1000);
     const v1 = createHmac('sha256', this.#secret).update(`${t}.${body}`).digest('hex');
     try {

@@ -1,6 +1,6 @@
 /**
- * Runs the inbox simulator as a process: `SIM_PORT` (webhook, and reading) and `SIM_SMTP_PORT` (0: any free one),
- * `NOTIFY_WEBHOOK_SECRET` (checked where it is set).
+ * Runs the inbox simulator as a process: `SIM_PORT` (webhook and reading) and `SIM_SMTP_PORT` (0: any free one),
+ * `NOTIFY_WEBHOOK_SECRET` (if set, signatures are verified).
  */
 
 import { runSimulator } from '../run.ts';

@@ -1,4 +1,4 @@
-/** The inbox simulator: takes notices by webhook, as whoever mails them would, and by SMTP, and shows every delivery. */
+/** The inbox simulator: receives notices by webhook, as a mailing service would, and by SMTP, and shows every delivery. */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Hono } from 'hono';
@@ -7,11 +7,11 @@ import { readMode } from '../mode.ts';
 import { startSmtpInbox } from './smtp.ts';
 
 /**
- * `away`: connections are cut without an answer; `error`: every delivery is answered with 500, every mail with 451; `silent`:
- * deliveries by webhook are taken and never answered.
+ * `away`: connections are closed without a response; `error`: webhooks get a 500, mail a 451; `silent`: webhooks are
+ * received and never get a response.
  */
 const MODES = ['ok', 'away', 'error', 'silent'];
-/** How old a signature may be, in seconds. */
+/** Maximum age of a signature, in seconds. */
 const TOLERANCE_S = 300;
 
 interface Message {
@@ -22,15 +22,15 @@ interface Message {
 }
 
 export interface InboxSimulator extends RunningHttpServer {
-  /** Where notices are posted to; `url` is where they are read. */
+  /** The URL to post notices to; `url` is the one to read them from. */
   webhook: string;
-  /** Where mail is taken: `host:port`. */
+  /** The SMTP address: `host:port`. */
   smtp: string;
 }
 
 /**
  * Starts an inbox on 127.0.0.1.
- * @param options a port that is 0 or absent: any free one; with a `secret` only signed deliveries are taken by webhook
+ * @param options ports that are 0 or absent: any free one; with a `secret` only signed webhooks are accepted
  */
 export async function startInboxSimulator(
   options: { port?: number; smtpPort?: number; secret?: string } = {},
@@ -47,7 +47,7 @@ export async function startInboxSimulator(
   app.post('/webhook', async (c) => {
     if (mode === 'away') return dropConnection(c);
     if (mode === 'silent') return new Promise<Response>(() => {});
-    if (mode === 'error') return c.json({ error: 'this inbox is told to fail' }, 500);
+    if (mode === 'error') return c.json({ error: 'the inbox simulator is set to fail' }, 500);
     const body = await c.req.text();
     const problem = signatureProblem(c.req.header('persona-signature'), body, options.secret);
     if (problem !== undefined) return c.json({ error: problem }, 401);
@@ -80,7 +80,7 @@ export async function startInboxSimulator(
   };
 }
 
-/** What is wrong with `Persona-Signature: t=…,v1=…`; nothing to check without a secret. */
+/** Why `Persona-Signature: t=…,v1=…` is invalid; not checked without a secret. */
 function signatureProblem(
   header: string | undefined,
   body: string,
@@ -91,7 +91,7 @@ function signatureProblem(
   const expected = createHmac('sha256', secret).update(`${t}.${body}`).digest();
   const given = Buffer.from(v1, 'hex');
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-    return 'Persona-Signature does not fit the body';
+    return 'Persona-Signature does not match the body';
   }
   return Math.abs(Date.now() / 1000 - Number(t)) > TOLERANCE_S ? 'Persona-Signature is too old' : undefined;
 }

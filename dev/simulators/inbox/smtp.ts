@@ -1,4 +1,4 @@
-/** The inbox's SMTP side: takes mail as a provider's server would, without TLS or log-in. */
+/** The inbox's SMTP server: receives mail as a provider's server would, without TLS or authentication. */
 
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
@@ -13,7 +13,7 @@ export interface Mail {
   text: string;
   html: string;
   message_id: string;
-  /** Of the headers `Persona-Notification-Id` and `Persona-Customer-Id`, where the mail has them. */
+  /** From the headers `Persona-Notification-Id` and `Persona-Customer-Id`, if present. */
   notification_id?: string;
   customer_id?: string;
 }
@@ -21,7 +21,7 @@ export interface Mail {
 export interface SmtpInbox {
   /** `host:port` */
   address: string;
-  /** Cuts the connections that are open. */
+  /** Closes all open connections. */
   dropConnections: () => void;
   close: () => Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface SmtpInbox {
 /**
  * Listens on 127.0.0.1.
  * @param options.port 0 or absent: any free one
- * @param options.mode asked at every connection and every mail, as in `/_sim/mode`
+ * @param options.mode read at every connection and every mail, as in `/_sim/mode`
  */
 export async function startSmtpInbox(options: {
   port?: number;
@@ -43,7 +43,7 @@ export async function startSmtpInbox(options: {
   };
   const refusal = () =>
     mode() === 'error'
-      ? Object.assign(new Error('this inbox is told to fail'), { responseCode: 451 })
+      ? Object.assign(new Error('the inbox simulator is set to fail'), { responseCode: 451 })
       : undefined;
   const server = new SMTPServer({
     disabledCommands: ['STARTTLS', 'AUTH'],
@@ -59,7 +59,7 @@ export async function startSmtpInbox(options: {
         .catch(done);
     },
   });
-  // What one client does wrong ends its connection, and nothing else.
+  // A client's error ends only its own connection.
   server.on('error', () => {});
   server.server.on('connection', (socket: Socket) => {
     sockets.add(socket);

@@ -16,7 +16,7 @@ export const editFolds: Folds<EditEventType> = {
     );
   },
 
-  // A method and an address show their time, so they look different afterwards.
+  // Methods and addresses are returned with this time, so their version changes.
   RelationshipAttributeChanged(model, { seq, data }) {
     const { type, source_id, target_id, value } = data;
     const [source, target] = RELATIONSHIP_ENDS[type];

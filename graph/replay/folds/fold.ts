@@ -3,15 +3,15 @@ import type { BlindIndex } from '../../../security/blind-index.ts';
 import type { DataKey } from '../../../security/data-key.ts';
 import type { GraphModel } from '../model.ts';
 
-/** What a fold may open and compute: the stream's own key, the blind index. */
+/** What a fold may decrypt and compute with: the stream's own key, the blind index. */
 export interface FoldSecrets {
   readonly key: DataKey;
   readonly blindIndex: BlindIndex;
 }
 
 /**
- * What one type of event says about the graph, written a second time and without Cypher (`graph/projections` is the
- * first): two tellings of the same rule that disagree are a mistake in one of them.
+ * What one type of event means for the graph, implemented a second time and without Cypher (`graph/projections` is the
+ * first): if the two implementations of a rule disagree, one of them is wrong.
  */
 export type Fold<T extends keyof EventData> = (
   model: GraphModel,
@@ -21,7 +21,7 @@ export type Fold<T extends keyof EventData> = (
 
 export type Folds<T extends keyof EventData = keyof EventData> = { readonly [K in T]: Fold<K> };
 
-/** A time as Neo4j gives it back: UTC, milliseconds. */
+/** A time as Neo4j returns it: UTC, milliseconds. */
 export function utcTime(text: string): string;
 export function utcTime(text: string | null): string | null;
 export function utcTime(text: string | null): string | null {

@@ -9,7 +9,7 @@ export const fraudFolds: Folds<keyof FraudEvents> = {
     const ref = nodeRef('FraudCase', case_id);
     if (!model.nodes.has(ref)) model.createNode(ref, { case_id });
     const awaitsReview = outcome === 'suspected';
-    // What is decided in review does not count in the order of Chimera's outcomes.
+    // A decision in review does not count in the order of Chimera's outcomes.
     const isChimeraOutcome = FRAUD_OUTCOMES.some((candidate) => candidate === outcome);
     Object.assign(model.node(ref) ?? {}, {
       ...{ customer_id: stream_id, outcome, reason, applied: JSON.stringify(applied) },

@@ -25,7 +25,7 @@ export const identifierFolds: Folds<IdentifierEventType> = {
     if (node) node.changed_seq = seq;
   },
 
-  // What came by the identifier while nobody had verified it is the customer's own from now on.
+  // What was added by the identifier while it was unverified is proven from now on.
   DigitalIdentifierVerified(model, { stream_id, seq, recorded_at, data }) {
     const identifier = model.node(nodeRef('DigitalIdentifier', data.identifier_id));
     if (identifier) Object.assign(identifier, { is_verified: true, updated_at: utcTime(recorded_at) });

@@ -22,7 +22,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     model.createEdge(nodeRef('Customer', stream_id), 'OWES', obligation);
   },
 
-  // Its payment at the gateway was cancelled when it was closed: the next attempt makes a new one.
+  // Its payment at the gateway was cancelled when it was closed: the next attempt creates a new one.
   RecoveryReopened(model, { seq, data }) {
     const { payment_id, last_failure_at, opened_at, closes_at, ...rest } = data;
     Object.assign(model.node(nodeRef('Obligation', payment_id)) ?? {}, rest, {
@@ -57,7 +57,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     });
   },
 
-  // What others report, and what a ceiling forbids, arrives already resolved; any other was claimed before.
+  // Reported attempts, and those that a ceiling forbids, arrive already resolved; all others were claimed before.
   RecoveryAttempted(model, { stream_id, seq, data }) {
     const ref = nodeRef('ChargeAttempt', data.key);
     const attempted = utcTime(data.attempted_at);
@@ -78,7 +78,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       resolved_at: utcTime(data.resolved_at),
     });
     const obligationRef = nodeRef('Obligation', payment_id);
-    // A report that is too old to open an obligation is kept for what it teaches.
+    // A report too old to open an obligation is stored for its permanent effects.
     if (data.source === 'reported' && !model.nodes.has(obligationRef)) return;
     const obligation = model.node(obligationRef);
     if (!obligation) return;
@@ -88,7 +88,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       obligation.last_failure_at = latest(obligation.last_failure_at, attempted);
   },
 
-  // Closed, with a charge in doubt that a person must decide about: it stays closed.
+  // A closed obligation whose unresolved charge needs an operator stays closed.
   RecoveryNeedsReview(model, { seq, data }) {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (!obligation) return;
@@ -96,7 +96,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     if (!obligation.closed_at) Object.assign(obligation, { state: 'needs_review', rule: data.rule });
   },
 
-  // A settlement may come before any failure: then the closed obligation is the first that is known of it.
+  // A settlement may arrive before any failure: then the obligation is created as closed.
   RecoveryClosed(model, { stream_id, seq, data }) {
     const obligation = nodeRef('Obligation', data.payment_id);
     const closed_at = utcTime(data.closed_at);
@@ -109,12 +109,12 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     const node = model.node(obligation);
     if (!node) return;
     Object.assign(node, { state, rule, closed_at, settled_ref, changed_seq: seq });
-    // What the customer was to hear of another ending before this one is not true any more.
+    // A notice due about an earlier ending is no longer true.
     const due = asList(node.notices_due).filter((id) => isRefundNotice(String(id)));
     node.notices_due = nullIfEmpty(notice === undefined ? due : [...due, notice]);
   },
 
-  // A second success that others brought about (`settled:…`) is no attempt of ours, and stands in the log alone.
+  // A second success by an external payment (`settled:…`) has no attempt of Persona's to mark.
   RecoveryOverpaid(model, { stream_id, seq, data }) {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (obligation && data.refund) {
@@ -177,7 +177,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
 
 const DUE_AT_ONCE = { refund_failing_since: null, next_refund_at: null };
 
-/** What others gave back of an ordinary charge settles nothing: of that there is no second success. */
+/** A refund by others of an ordinary charge settles nothing: it belongs to no second success. */
 function overpaymentOf(model: GraphModel, data: { payment_id: string; key: string }): Properties {
   return model.nodes.get(nodeRef('Overpayment', overpaymentId(data.payment_id, data.key))) ?? {};
 }
@@ -195,7 +195,9 @@ function refundOf(
   return model.node(ref) ?? {};
 }
 
-/** A refund stands in the list of those that Persona tries, of those that wait for a person, or in none. */
+/**
+ * A refund is in the list of those that Persona tries, in the list of those that wait for an operator, or in neither.
+ */
 function moveRefund(
   obligation: Record<string, unknown>,
   key: string,
@@ -209,7 +211,7 @@ function moveRefund(
   if (due.length === 0) obligation.refund_at = null;
 }
 
-/** What was due is so no more. */
+/** The notice is no longer due. */
 function applyNoticeEnd(model: GraphModel, event: RecordedEvent<'NoticeSent' | 'NoticeFailed'>): void {
   const { stream_id, recorded_at, data } = event;
   const notice = nodeRef('Notice', data.notification_id);
@@ -236,12 +238,12 @@ function asList(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** An empty list is no property. */
+/** An empty list is stored as an absent property. */
 function nullIfEmpty(list: unknown[]): unknown[] | null {
   return list.length > 0 ? list : null;
 }
 
-/** The plastic behind a method at that moment; the attempt keeps it whatever becomes of the method. */
+/** The card behind a method at that time; the attempt keeps it whatever becomes of the method. */
 function cardFingerprintOf(model: GraphModel, paymentMethodId: string): unknown {
   return model.node(nodeRef('PaymentMethod', paymentMethodId))?.instrument_fingerprint ?? null;
 }

@@ -19,7 +19,7 @@ type WalletEventType =
   | 'ExpiryNoticeDue';
 
 export const walletFolds: Folds<WalletEventType> = {
-  // A removed method comes back under its old id: it keeps when it was made, first used and how often.
+  // A removed method is added again under its old id: it keeps its time of creation, its first use and its use count.
   PaymentMethodAdded(model, event, { key, blindIndex }) {
     const { stream_id, seq, recorded_at, data } = event;
     const occurred = utcTime(event.occurred_at);
@@ -135,7 +135,7 @@ export const walletFolds: Folds<WalletEventType> = {
     recordUsedOn(model, event);
   },
 
-  // Each method that the event names looks different afterwards: the old default, the new one, what was repaired.
+  // Each method that the event names changes: the old default, the new one, and those that were repaired.
   DefaultPaymentMethodChanged(model, { stream_id, seq, recorded_at, data }) {
     const at = utcTime(recorded_at);
     const chooser = chooserOf(data.reason);
@@ -179,7 +179,7 @@ export const walletFolds: Folds<WalletEventType> = {
   },
 };
 
-/** What was tried before the number was known belongs to it once it is known; what had another number keeps that. */
+/** Attempts made before the number was known belong to it once it is known; those with another number keep theirs. */
 function joinAttempts(model: GraphModel, paymentMethodId: string, before: unknown): void {
   const known = before ?? model.node(nodeRef('PaymentMethod', paymentMethodId))?.instrument_fingerprint;
   for (const [ref, attempt] of model.nodes) {

@@ -1,4 +1,4 @@
-/** The scan of expiring cards, stopped at cards of which each is at another point. */
+/** The scan of expiring cards, stopped at several cards, each at a different point. */
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
@@ -15,18 +15,18 @@ import {
   stopProcessAt,
 } from './stopped-process.ts';
 
-/** Where one card stands, by its id. */
+/** Where the scan stops at one card, given its id. */
 const POINTS: readonly { at: string; stop: (card: string) => StopCondition }[] = [
   ...COMMIT_MOMENTS.map(({ name, stopAt }) => ({
     at: `scan: ${name} a notice is decided`,
     stop: (card: string) => stopAt('ExpiryNoticeDue', card),
   })),
   {
-    at: 'scan: before the notice is handed over',
+    at: 'scan: before the notice is delivered',
     stop: (card) => ({ requests: [[`notice:expiry:${card}`]], hold: 'request' }),
   },
   {
-    at: 'scan: after the notice is handed over, before that is recorded',
+    at: 'scan: after the notice is delivered, before that is recorded',
     stop: (card) => ({ requests: [['NoticeSent', `expiry:${card}`]], hold: 'request' }),
   },
 ];
@@ -44,7 +44,7 @@ export async function stopScan(system: FaultSystem): Promise<StoppedProcess[]> {
     });
     await run;
   };
-  // All stops stand before the one scan begins.
+  // All stops are set before the one scan starts.
   return Promise.all(
     POINTS.map(({ at, stop }, index) => {
       const { id, cards } = customers[index] ?? expect.fail();

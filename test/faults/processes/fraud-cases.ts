@@ -1,4 +1,4 @@
-/** Fraud cases, stopped while an outcome, a decision about a suspicion or a reinstatement is written. */
+/** Fraud cases, stopped while an outcome, a review decision or a reinstatement is written. */
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
@@ -30,7 +30,7 @@ export function stopFraudCases(system: FaultSystem): Promise<StoppedProcess[]> {
       stopDecision(system, moment),
       stopReinstatement(system, moment),
     ]),
-    stopOutcome(system, 'before the notice is handed over', (id) => ({
+    stopOutcome(system, 'before the notice is delivered', (id) => ({
       requests: [[`notice:${suspensionNotificationId(id)}`]],
       hold: 'request',
     })),
@@ -53,7 +53,7 @@ async function stopOutcome(
 
 async function stopDecision(system: FaultSystem, { name, stopAt }: CommitMoment): Promise<StoppedProcess> {
   const fraudCase = await newCase(system);
-  const at = `fraud case: ${name} the decision about a suspicion is applied`;
+  const at = `fraud case: ${name} a review decision is applied`;
   await report(system, fraudCase, 'suspected');
   const outcomes = () => outcomesOf(system, fraudCase);
   await expect.poll(outcomes, { timeout: 60_000 }).toEqual(['suspected']);
@@ -68,7 +68,7 @@ async function stopDecision(system: FaultSystem, { name, stopAt }: CommitMoment)
   });
 }
 
-/** The customer's recovery waits meanwhile, and goes on once it hears of the reinstatement. */
+/** The customer's recovery waits meanwhile, and continues once it is signalled. */
 async function stopReinstatement(
   system: FaultSystem,
   { name, stopAt }: CommitMoment,

@@ -1,4 +1,4 @@
-/** The reconciliation, stopped where it compares a wallet and where what it has found is corrected. */
+/** The reconciliation, stopped while it compares a wallet and while a finding is corrected. */
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
@@ -7,7 +7,7 @@ import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
 import { eventsOf, COMMIT_MOMENTS, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
 
-/** Of a customer and their card. */
+/** Given a customer and their card. */
 type StopForCard = (customer: string, card: string) => StopCondition;
 
 export interface ReconciliationPoint {
@@ -20,13 +20,13 @@ export const COMPARING: ReconciliationPoint = {
   stop: (customer) => ({ requests: [['p.token_hash AS token_hash', customer]], hold: 'answer' }),
 };
 export const [BEFORE_CORRECTION, CORRECTED] = COMMIT_MOMENTS.map(({ name, stopAt }) => ({
-  at: `reconciliation: ${name} a card that was detached is taken out of the wallet`,
+  at: `reconciliation: ${name} a detached card is removed from the wallet`,
   stop: (_: string, card: string) => stopAt('PaymentMethodRemoved', card),
 })) as [ReconciliationPoint, ReconciliationPoint];
 
 /**
- * Each customer's card was detached behind Persona's back.
- * @param points two at most: the reconciliation's slots in one worker
+ * Each customer's card was detached without an event.
+ * @param points at most two: the reconciliation's slots in one worker
  */
 export async function stopReconciliation(
   system: FaultSystem,
@@ -44,7 +44,7 @@ export async function stopReconciliation(
     run ??= system.agents.reconcile(randomUUID());
     await run;
   };
-  // All stops stand before the one run begins.
+  // All stops are set before the one run starts.
   return Promise.all(
     points.map(({ at, stop }, index) => {
       const { id, cards } = customers[index] ?? expect.fail();

@@ -7,13 +7,13 @@ import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
 import { eventsOf, COMMIT_MOMENTS, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
 
-/** Of no other card. */
+/** A date that no other card has. */
 const NEW_EXPIRY = { expiry_month: 5, expiry_year: new Date().getUTCFullYear() + 7 };
 
 export function stopWalletChanges(system: FaultSystem): Promise<StoppedProcess[]> {
   return Promise.all(
     COMMIT_MOMENTS.flatMap(({ name, stopAt }) => [
-      stopUpdate(system, `${name} a change is taken on`, (card) =>
+      stopUpdate(system, `${name} a change is accepted`, (card) =>
         stopAt('"property":"expiry_wanted"', card),
       ),
       stopUpdate(system, `${name} the gateway's new date is recorded`, (card) =>
@@ -60,7 +60,7 @@ async function stopRemoval(system: FaultSystem, name: string, stop: StopForCard)
   });
 }
 
-/** The customer's request; a crash may leave it without an answer. */
+/** The customer's request; after a crash it may get no response. */
 async function request(
   { persona }: FaultSystem,
   method: 'PATCH' | 'DELETE',
@@ -71,7 +71,7 @@ async function request(
   const headers = {
     'content-type': 'application/json',
     'idempotency-key': randomUUID(),
-    // Whatever its version: while Neo4j is away the comparison with the gateway may come first, and changes it.
+    // Any version: while Neo4j is down the reconciliation may come first and change it.
     'if-match': '*',
   };
   void fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) }).catch(() => {});

@@ -1,4 +1,4 @@
-/** The checker of the random runs finds every kind of fault in a doctored ledger or graph, and none in a true one. */
+/** The checker of the random runs reports each kind of fault in a tampered state, and none in a consistent one. */
 
 import { expect, test } from 'vitest';
 import { findProblems } from './check.ts';
@@ -68,11 +68,11 @@ function consistentState(): ObservedState {
   };
 }
 
-/** Something that happened before the claim. */
+/** Inserts an event before the claim. */
 const insertBeforeClaim = (observed: ObservedState, type: string, data: Record<string, unknown>) =>
   observed.events.splice(4, 0, { customer_id: 'customer-1', type, data, at: 0 });
 
-/** Others collect it as well, after or before Persona. */
+/** Adds an external payment for the same obligation. */
 function addExternalPayment(
   observed: ObservedState,
   changes: Partial<ObservedState['ledger'][number]> = {},
@@ -81,7 +81,7 @@ function addExternalPayment(
   observed.ledger.unshift({ ...externalCharge, idempotency_key: 'others:otherwise:pay-1', ...changes });
 }
 
-/** A decline of another customer's, or of this one's, before the claim. */
+/** Inserts a decline of this or another customer before the claim. */
 function insertDecline(
   observed: ObservedState,
   data: Record<string, unknown>,
@@ -101,11 +101,11 @@ const charge = (observed: ObservedState) => observed.ledger[0] as ObservedState[
 const obligation = (observed: ObservedState) =>
   observed.obligations[0] as ObservedState['obligations'][number];
 
-test('a true world has no problems', () => {
+test('a consistent state has no problems', () => {
   expect(findProblems(consistentState())).toEqual([]);
 });
 
-test('what changed only after the claim is no problem, and neither is a second charge that was given back', () => {
+test('changes after the claim are permitted, and so is a second charge that was refunded', () => {
   const observed = consistentState();
   const consent = { payment_method_id: 'method-2', off_session_consent: false };
   observed.events.push({ customer_id: 'customer-1', type: 'ConsentChanged', data: consent, at: 9 });
@@ -117,20 +117,20 @@ test('what changed only after the claim is no problem, and neither is a second c
 
 test.each<[string, (observed: ObservedState) => void]>([
   [
-    'a second success of others that was refunded',
+    'an external second success that was refunded',
     (f) => addExternalPayment(f, { status: 'refunded', refunded_by: 'persona' }),
   ],
-  ['a success of others that was contested', (f) => addExternalPayment(f, { disputed: true })],
+  ['an external success that was disputed', (f) => addExternalPayment(f, { disputed: true })],
   [
-    'one that a person has to give back',
+    'an external second success that an operator must refund',
     (f) => {
       addExternalPayment(f);
       obligation(f).refunds_failed = ['settled:pi_2'];
     },
   ],
-  ['a refund by others', (f) => Object.assign(charge(f), { status: 'refunded', refunded_by: 'others' })],
+  ['an external refund', (f) => Object.assign(charge(f), { status: 'refunded', refunded_by: 'others' })],
   [
-    'a refund after a settlement by word of mouth',
+    'a refund after a settlement without a reference',
     (f) => {
       Object.assign(charge(f), { status: 'refunded', refunded_by: 'persona' });
       obligation(f).state = 'paid_elsewhere';
@@ -138,14 +138,14 @@ test.each<[string, (observed: ObservedState) => void]>([
     },
   ],
   [
-    'a claim that others’ payment answers',
+    'a claim that an external payment resolves',
     (f) => {
       addExternalPayment(f);
       f.ledger.pop();
     },
   ],
   [
-    'a STOP before it was opened anew',
+    'a STOP before the obligation was reopened',
     (f) => {
       insertBeforeClaim(f, 'RecoveryReopened', { payment_id: 'pay-1' });
       insertDecline(f, { class: 'STOP' });
@@ -166,7 +166,7 @@ test.each<[string, (observed: ObservedState) => void]>([
       });
     },
   ],
-])('does not mind %s', (_what, tamper) => {
+])('accepts %s', (_what, tamper) => {
   const observed = consistentState();
   tamper(observed);
   expect(findProblems(observed)).toEqual([]);
@@ -180,11 +180,15 @@ test.each<[string, (observed: ObservedState) => void, string]>([
   ],
   ['the same key twice', (f) => f.ledger.push({ ...charge(f) }), `${KEY} is in the ledger 2 times`],
   [
-    'a charge that the graph does not know of',
+    'a charge that is missing in the graph',
     (f) => (obligation(f).state = 'exhausted'),
     'is exhausted and was charged 1 times',
   ],
-  ['a success that is in no ledger', (f) => void f.ledger.pop(), 'is recovered and was charged 0 times'],
+  [
+    'a success that is missing in the ledger',
+    (f) => void f.ledger.pop(),
+    'is recovered and was charged 0 times',
+  ],
   [
     'an outcome that the ledger contradicts',
     (f) => (charge(f).status = 'failed'),
@@ -197,11 +201,11 @@ test.each<[string, (observed: ObservedState) => void, string]>([
     "charged another customer's card",
   ],
   [
-    'another card than was claimed',
+    'a different card than was claimed',
     (f) => (charge(f).payment_method = 'pm_1'),
-    'charged another card than it claimed',
+    'charged a different card than it claimed',
   ],
-  ['another amount', (f) => (charge(f).amount = 4901), 'charged 4901 usd for 4900 USD'],
+  ['a different amount', (f) => (charge(f).amount = 4901), 'charged 4901 usd for 4900 USD'],
   ['no claim', (f) => void f.events.splice(4, 1), 'charged without a claim'],
   [
     'a suspended customer',
@@ -225,18 +229,18 @@ test.each<[string, (observed: ObservedState) => void, string]>([
   ],
   ['an unproven card', (f) => (f.events[2]!.data.proven = false), 'charged a card that was not proven'],
   [
-    'a contested charge of its own that the wallet does not know of',
+    'a disputed charge of its own that is missing in the wallet',
     (f) => (charge(f).disputed = true),
-    `${KEY} was contested, and its card does not say so`,
+    `${KEY} was disputed, and its card has no record of it`,
   ],
-  ['a second success of others that stays', (f) => addExternalPayment(f), 'pay-1 is paid 2 times'],
+  ['an external second success that was not refunded', (f) => addExternalPayment(f), 'pay-1 is paid 2 times'],
   [
-    'a good charge that was refunded',
+    'a valid charge that was refunded',
     (f) => Object.assign(charge(f), { status: 'refunded', refunded_by: 'persona' }),
     'pay-1: its only success was refunded',
   ],
   [
-    'a good charge that was refunded for a settlement after it',
+    'a valid charge that was refunded for a later settlement',
     (f) => {
       Object.assign(charge(f), { status: 'refunded', refunded_by: 'persona' });
       obligation(f).state = 'paid_elsewhere';
@@ -246,17 +250,17 @@ test.each<[string, (observed: ObservedState) => void, string]>([
     'pay-1: its only success was refunded',
   ],
   [
-    'a settlement by the payment of something else',
+    'a settlement by an unrelated payment',
     (f) => (f.events.at(-1)!.data.payment_ref = 'pi_of_another'),
     'pay-1 was settled by pi_of_another',
   ],
   [
-    'a charge after the customer paid by the reported payment',
+    'a charge after the customer paid the reported payment',
     (f) => addExternalPayment(f, { idempotency_key: 'others:confirm:pay-1' }),
     'was charged after its customer had paid',
   ],
   [
-    'a charge of its own beside one of others that stays',
+    'a charge of its own in addition to an external one that was not refunded',
     (f) => {
       addExternalPayment(f);
       obligation(f).state = 'paid_elsewhere';
@@ -271,17 +275,17 @@ test.each<[string, (observed: ObservedState) => void, string]>([
     'was claimed on a card that is dead',
   ],
   [
-    'a claim on a card that died at another customer',
+    'a claim on a card that another customer reported dead',
     (f) => insertDecline(f, { card_dead: true }, 'customer-2'),
     'was claimed on a card that is dead',
   ],
   [
-    'a contested card',
+    'a disputed card',
     (f) =>
       insertBeforeClaim(f, 'PaymentMethodDisputed', {
         ...{ payment_method_id: 'method-2', dispute_ref: 'du_1', state: 'lost' },
       }),
-    'charged a card with a contested charge',
+    'charged a card with a disputed charge',
   ],
   [
     'a removed card',
@@ -289,7 +293,7 @@ test.each<[string, (observed: ObservedState) => void, string]>([
     'charged a card that was removed',
   ],
   [
-    'a method that does not take the currency',
+    'a method that does not support the currency',
     (f) =>
       insertBeforeClaim(f, 'PaymentMethodUpdated', {
         payment_method_id: 'method-2',
@@ -298,7 +302,7 @@ test.each<[string, (observed: ObservedState) => void, string]>([
     'charged USD on a method of type sepa_debit',
   ],
   [
-    'a request that the gateway refused as such',
+    'a request that the gateway refused as invalid',
     (f) =>
       insertBeforeClaim(f, 'RecoveryAttempted', {
         key: 'k',
@@ -308,14 +312,18 @@ test.each<[string, (observed: ObservedState) => void, string]>([
       }),
     'k was refused as stripe:x',
   ],
-  ['a payment that nobody remembers', (f) => void f.obligations.pop(), 'pay-1 is unknown to the graph'],
   [
-    'a recovery without a named state',
+    'a payment that is missing in the graph',
+    (f) => void f.obligations.pop(),
+    'pay-1 is unknown to the graph',
+  ],
+  [
+    'a recovery in an unexpected state',
     (f) => (f.phases['pay-1'] = 'charging'),
     'pay-1: its recovery is charging',
   ],
-  ['a graph that is not what its log says', (f) => f.differences.push('x'), 'graph and log disagree'],
-])('finds %s', (_what, tamper, problem) => {
+  ['a graph that disagrees with its log', (f) => f.differences.push('x'), 'graph and log disagree'],
+])('reports %s', (_what, tamper, problem) => {
   const observed = consistentState();
   tamper(observed);
   expect(findProblems(observed)).toContainEqual(expect.stringContaining(problem));

@@ -1,4 +1,4 @@
-/** What must be true afterwards, from the graph, its log and the gateway's ledger alone. */
+/** The invariants after a run, checked on the graph, its log and the gateway's ledger alone. */
 
 import { forbiddenCharges, forbiddenClaims } from './claims.ts';
 import {
@@ -11,9 +11,9 @@ import {
 import { moneyProblems } from './money.ts';
 
 const STATES = ['open', 'needs_review', 'recovered', 'stopped', 'exhausted', 'paid_elsewhere', 'cancelled'];
-/** Where a recovery may stand when nothing is under way. */
+/** The states in which a recovery may rest. */
 const PHASES = ['pending', 'unknown', 'needs_review', 'waiting', 'done'];
-/** What an attempt may be, for what the ledger has under its key. `undefined`: nothing at all. */
+/** The permitted states of an attempt, by its status in the ledger. `undefined`: not in the ledger. */
 const CONSISTENT_ATTEMPT_STATES: Record<string, readonly string[]> = {
   succeeded: ['approved'],
   refunded: ['approved'],
@@ -23,7 +23,7 @@ const CONSISTENT_ATTEMPT_STATES: Record<string, readonly string[]> = {
   undefined: ['declined', 'void', 'unknown'],
 };
 
-/** @returns what is wrong, a line each; empty when all is as it must be */
+/** @returns one line per problem; empty if there are none */
 export function findProblems(observed: ObservedState): string[] {
   const { payments, differences } = observed;
   return [
@@ -54,7 +54,7 @@ function problemsOf(payment: string, observed: ObservedState): string[] {
   ];
 }
 
-/** A card of a wallet whose charge was contested must not be charged next month as if nothing had happened. */
+/** A dispute must be recorded on its card, or the card would be charged again next month. */
 function unrecordedDisputes({ ledger, attempts, events }: ObservedState): string[] {
   const hasEvent = (eventType: string, method: string | undefined) =>
     events.some(({ type, data }) => type === eventType && data.payment_method_id === method);
@@ -63,7 +63,7 @@ function unrecordedDisputes({ ledger, attempts, events }: ObservedState): string
     .flatMap(({ idempotency_key: key }) => {
       const method = attempts.find((attempt) => attempt.key === key)?.payment_method_id;
       const isKnown = hasEvent('PaymentMethodDisputed', method) || hasEvent('PaymentMethodRemoved', method);
-      return isKnown ? [] : [`${key} was contested, and its card does not say so`];
+      return isKnown ? [] : [`${key} was disputed, and its card has no record of it`];
     });
 }
 
@@ -75,9 +75,9 @@ function attemptProblems(
   if (found.length > 1) return [`${key} is in the ledger ${found.length} times`];
   const status = String(found[0]?.status);
   if (CONSISTENT_ATTEMPT_STATES[status]?.includes(state)) return [];
-  // Its money came back before anybody knew that it had succeeded: a person decides.
+  // It was reversed before its success was known: an operator decides.
   if (found[0] && state === 'unknown' && wasReversedExternally(found[0])) return [];
-  // What others were paid meanwhile is the answer to a charge that the gateway did not make.
+  // An external payment made meanwhile resolves a charge that the gateway did not make.
   if (
     !found[0] &&
     state === 'approved' &&

@@ -1,18 +1,18 @@
-/** What may not be charged when it was claimed, by the log. */
+/** Claims and charges that were forbidden at the time of the claim, according to the log. */
 
 import { type ObservedState, isPersonaCharge, type LedgerEntry } from './observed-state.ts';
 
-/** Bank debits of the plan take one currency. */
+/** The one currency that each type of bank debit in the plan supports. */
 const DEBIT_CURRENCY: Record<string, string> = { us_bank_account: 'USD', sepa_debit: 'EUR' };
-/** Claims of different customers have no order in common but the time, which is taken before their transactions commit. */
+/** Claims of different customers are ordered only by time, which is taken before their transactions commit. */
 const OVERLAP_MS = 10_000;
 
-/** Every claim that came after something which forbids it, whatever became of it. */
+/** Every claim after an event that forbids it, regardless of its outcome. */
 export function forbiddenClaims({ attempts, events }: ObservedState): string[] {
   return [...claimsAfterStop(events), ...claimsOnDeadCards(attempts, events), ...refusedRequests(events)];
 }
 
-/** Nothing is claimed for an obligation after a STOP or a FRAUD of it, unless it was opened anew. */
+/** Claims for an obligation after a STOP or a FRAUD of it, unless it was reopened. */
 function claimsAfterStop(events: ObservedState['events']): string[] {
   const stoppedBy = new Map<string, string>();
   return events.flatMap(({ type, data }) => {
@@ -24,7 +24,7 @@ function claimsAfterStop(events: ObservedState['events']): string[] {
   });
 }
 
-/** Nothing is claimed on any token of a card that a decline called dead, whoever holds it. */
+/** Claims on any token of a card that a decline reported as dead, at any customer. */
 function claimsOnDeadCards(attempts: ObservedState['attempts'], events: ObservedState['events']): string[] {
   const cards = new Map(attempts.map((attempt) => [attempt.key, attempt] as const));
   const dead = events.flatMap(({ type, data, at, customer_id }, index) => {
@@ -45,7 +45,7 @@ function claimsOnDeadCards(attempts: ObservedState['attempts'], events: Observed
   });
 }
 
-/** No method of the wallet makes the gateway refuse the request itself. */
+/** Charges whose request the gateway refused as invalid. */
 function refusedRequests(events: ObservedState['events']): string[] {
   return events.flatMap(({ type, data }) =>
     type === 'RecoveryAttempted' && data.source === 'recovery' && data.class === 'CONFIG'
@@ -54,7 +54,7 @@ function refusedRequests(events: ObservedState['events']): string[] {
   );
 }
 
-/** Every charge of Persona's that moved money. */
+/** Forbidden charges among those of Persona that moved money. */
 export function forbiddenCharges(observed: ObservedState): string[] {
   return observed.ledger
     .filter((entry) => isPersonaCharge(entry) && movesMoney(entry))
@@ -63,14 +63,14 @@ export function forbiddenCharges(observed: ObservedState): string[] {
 
 const movesMoney = ({ status }: LedgerEntry) => ['succeeded', 'refunded', 'processing'].includes(status);
 
-/** Was it allowed when it was claimed? */
+/** Why the charge was forbidden when it was claimed, if it was. */
 function chargeProblems(entry: LedgerEntry, { cards, obligations, events }: ObservedState): string[] {
   const { payment_id, payment_method: token } = entry;
   const key = String(entry.idempotency_key);
   const problem = (what: string) => [`${key} charged ${what}`];
   const card = cards[token];
   const obligation = obligations.find((one) => one.payment_id === payment_id);
-  if (card === undefined || obligation === undefined) return problem('what nobody knows of');
+  if (card === undefined || obligation === undefined) return problem('an unknown card or payment');
   if (card.customer !== obligation.customer_id || entry.customer !== `cus_${card.customer}`)
     return problem("another customer's card");
   if (entry.amount !== obligation.amount || entry.currency.toUpperCase() !== obligation.currency)
@@ -81,10 +81,11 @@ function chargeProblems(entry: LedgerEntry, { cards, obligations, events }: Obse
   );
   if (claim === undefined) return problem('without a claim');
   const method = claim.methods.get(claim.method);
-  if (claim.method !== card.method || method === undefined) return problem('another card than it claimed');
+  if (claim.method !== card.method || method === undefined)
+    return problem('a different card than it claimed');
   if (claim.customer !== 'active') return problem(`a customer who was ${claim.customer}`);
   if (method.status !== 'active') return problem(`a card that was ${method.status}`);
-  if (method.disputed.size > 0) return problem('a card with a contested charge');
+  if (method.disputed.size > 0) return problem('a card with a disputed charge');
   if (!acceptsCurrency(method.gateway_type, obligation.currency))
     return problem(`${obligation.currency} on a method of type ${method.gateway_type}`);
   if (!method.proven) return problem("a card that was not proven to be the customer's");
@@ -98,7 +99,7 @@ interface Method {
   awaitsIdentifierId: string | null;
   /** The gateway's name for its type. */
   gateway_type: string;
-  /** Disputes that are open or lost. */
+  /** Its disputes that are open or lost. */
   disputed: Set<string>;
 }
 
@@ -109,7 +110,7 @@ function applyDispute(method: Method | undefined, { dispute_ref, state }: Record
   else method?.disputed.delete(dispute_ref);
 }
 
-/** The customer's log told again, up to the claim under this key. */
+/** The customer's log, replayed up to the claim with this key. */
 function stateAtClaim(key: string, events: ObservedState['events']) {
   const methods = new Map<string, Method>();
   let customer = 'active';

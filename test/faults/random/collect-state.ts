@@ -1,4 +1,4 @@
-/** Reads what a random run has left: graph and log past every program, the ledger, and what GetRecovery says. */
+/** Reads the state after a random run: graph and log directly, the ledger, and the responses of GetRecovery. */
 
 import { verifyAll } from '../../../graph/replay/verify.ts';
 import type { FaultSystem } from '../system.ts';
@@ -21,7 +21,7 @@ const EVENTS = `
   MATCH (e:PersonaEvent {stream_id: id}) WHERE e.seq > 0
   RETURN id AS customer_id, e.type AS type, e.data AS data, e.recorded_at.epochMillis AS at ORDER BY id, e.seq`;
 
-/** @param options.verify compares the whole graph with its log, which takes its time */
+/** @param options.verify compares the whole graph with its log, which is slow */
 export async function collectState(
   system: FaultSystem,
   { customers, failures, external }: RunState,

@@ -1,4 +1,4 @@
-/** What others do at the gateway: they collect, refund and contest payments, and cards change without Persona. */
+/** External actions at the gateway: payments, refunds, disputes, and changes of cards without Persona. */
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
@@ -13,11 +13,11 @@ export type Failure = ReturnType<typeof failureReportOf> & { gateway_payment_ref
 
 /** Payments at the gateway that Persona did not make. */
 export interface ExternalPayments {
-  /** Payment of the gateway to `payment_id`: those that the reports name. */
+  /** The payments that reports name: payment at the gateway to `payment_id`. */
   reported: Record<string, string>;
-  /** Those that have nothing to do with any obligation, although settlements name them. */
+  /** Payments unrelated to any obligation, although settlements name them. */
   unrelated: string[];
-  /** What needs a charge of Persona's own, and had none in its time: done once everything has come to rest. */
+  /** Actions that need a charge of Persona's own and found none in time: performed once the run is quiescent. */
   postponed: ExternalAction[];
   quiescent: boolean;
 }
@@ -27,7 +27,7 @@ export type ExternalAction = Extract<
   { do: 'pay_reported' | 'pay_otherwise' | 'refund' | 'dispute' | 'warn_of_fraud' | 'settle_wrongly' }
 >;
 
-/** For so long a deed that needs a success waits for one. */
+/** How long an action that needs a success waits for one. */
 const SUCCESS_TIMEOUT_MS = 45_000;
 
 const idempotencyKeyOf = (what: string, payment: string) => `others:${what}:${payment}`;
@@ -35,8 +35,9 @@ export const isExternalCharge = ({ idempotency_key: key }: Pick<LedgerEntry, 'id
   key === null || key.startsWith('others:');
 
 /**
- * Asked again while the gateway is away (it throws); `undefined`: refused.
- * @throws Interrupted for a request that the gateway died of: under its key the same answer comes for ever
+ * @returns undefined if the gateway refuses
+ * @throws InterruptedRequestError if the gateway died during the request: its key replays the same response permanently
+ * @throws Error while the gateway is down; the request may be repeated
  */
 async function gatewayRequest(
   { persona }: Pick<FaultSystem, 'persona'>,
@@ -59,7 +60,7 @@ async function gatewayRequest(
   return response.ok ? (JSON.parse(text) as { id: string }) : undefined;
 }
 
-/** The card that its customer types in elsewhere: no token that Persona knows. */
+/** A card that the customer enters elsewhere, with a token that Persona does not know. */
 async function createExternalCard(system: FaultSystem, customer: string): Promise<string> {
   const id = `pm_elsewhere_${customer}`;
   await gatewayRequest(system, `/_sim/payment_methods/${id}`, {
@@ -89,7 +90,7 @@ async function createExternalPayment(
       ...(paid && { payment_method: method, off_session: 'true', confirm: 'true' }),
     },
   });
-  if (payment === undefined) throw new Error(`the gateway refused others' payment (${what})`);
+  if (payment === undefined) throw new Error(`the gateway refused the external payment (${what})`);
   return payment.id;
 }
 
@@ -109,7 +110,7 @@ export async function performExternalAction(
   switch (action.do) {
     case 'pay_reported': {
       const payment_method = await createExternalCard(system, failure.customer_id);
-      // Refused once it is paid or cancelled.
+      // The gateway refuses if it is already paid or cancelled.
       await gatewayRequest(system, `/v1/payment_intents/${failure.gateway_payment_ref}/confirm`, {
         ...{ key: idempotencyKeyOf('confirm', failure.payment_id), form: { payment_method } },
       });
@@ -154,7 +155,7 @@ async function sendMismatchedSettlement(
   });
 }
 
-/** The first charge that stands, as soon as there is one: most payments are collected long after their failure, or never. */
+/** The first successful charge, once there is one: most payments are collected long after their failure, or never. */
 async function waitForSuccess(
   system: FaultSystem,
   { payment_id, gateway_payment_ref }: Failure,
@@ -174,8 +175,8 @@ async function waitForSuccess(
 }
 
 /**
- * Of a charge of Persona's own, whose card is in a wallet, or of others where Persona charges nothing; of none where
- * nothing succeeds.
+ * Reverses a charge of Persona's own, whose card is in a wallet, or an external one if Persona has charged nothing;
+ * none if nothing succeeds.
  */
 async function reverseCharge(
   action: Extract<ExternalAction, { do: 'refund' | 'dispute' | 'warn_of_fraud' }>,
@@ -210,7 +211,7 @@ async function reverseCharge(
   }
 }
 
-/** The bank gives the card another number, or it is detached: the gateway announces both by webhook. */
+/** The bank reissues the card, or it is detached: the gateway reports both by webhook. */
 export async function changeCard(
   system: FaultSystem,
   token: string,
@@ -224,7 +225,10 @@ export async function changeCard(
   });
 }
 
-/** The gateway announces every success of others and every dispute once more: what it announced while it was killed is lost in the simulator, not at Stripe. */
+/**
+ * The gateway reports every external success and every dispute once more: events during a kill are lost in the
+ * simulator, not at Stripe.
+ */
 export async function replayGatewayEvents(system: FaultSystem, failures: readonly Failure[]): Promise<void> {
   const ledger = (await readLedger(system)).filter(
     (entry) => isExternalCharge(entry) && entry.status === 'succeeded',
@@ -240,14 +244,14 @@ export async function replayGatewayEvents(system: FaultSystem, failures: readonl
     await gatewayRequest(system, `/_sim/disputes/${id}`, { method: 'PUT', json: { status } });
 }
 
-type LedgerRow = Omit<LedgerEntry, 'contested' | 'refunded_by'> & { charge: string };
+type LedgerRow = Omit<LedgerEntry, 'disputed' | 'refunded_by'> & { charge: string };
 
 async function readLedger({ persona }: FaultSystem): Promise<LedgerRow[]> {
   const response = await fetch(`${persona.addresses.gateway}/_sim/charges`);
   return ((await response.json()) as { data: LedgerRow[] }).data;
 }
 
-/** All charges of these payments; those on payments that reports name under the obligation's id. */
+/** All charges of these payments; those on payments named by reports have the obligation's id. */
 export async function ledgerOf(
   system: FaultSystem,
   payments: readonly string[],

@@ -1,4 +1,4 @@
-/** Kills what the plan says, and tries again what meets a dead server. */
+/** Kills processes as planned, and retries actions that fail because a server is down. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { ManagedProcess } from '../../../dev/stack/managed-process.ts';
@@ -7,9 +7,9 @@ import { type ErrorType, PersonaError } from '../../../domain/errors.ts';
 import type { FaultSystem } from '../system.ts';
 import type { PlannedAction, Victim } from './plan.ts';
 
-/** How long whoever meets a dead server tries again. */
+/** How long an action is retried while a server is down. */
 const RETRY_LIMIT_MS = 300_000;
-/** How long a victim is up before it dies again, at least. */
+/** How long a victim is up at least before it is killed again. */
 const MIN_UPTIME_MS = 10_000;
 function victimOf(system: FaultSystem, victim: Victim): ManagedProcess {
   if (victim === 'neo4j' || victim === 'temporal') return system[victim];
@@ -19,8 +19,8 @@ function victimOf(system: FaultSystem, victim: Victim): ManagedProcess {
 export type Kill = Extract<PlannedAction, { do: 'kill' }>;
 
 /**
- * A victim dies once for each time that the plan says so, and comes back before it dies again: it may take long while a
- * server that it needs is away, and a second one would find its ports taken.
+ * Each planned kill of a victim happens once, and only after its restart from the previous one: a restart may take long
+ * while a server that it needs is down, and a second instance would find its ports taken.
  */
 export function createKiller(system: FaultSystem, log: Log): (action: Kill) => Promise<void> {
   const turns = new Map<Victim, Promise<void>>();
@@ -37,18 +37,18 @@ async function kill(process: ManagedProcess, { victim, downtimeMs, at }: Kill, l
   log(`at ${(at / 1000).toFixed(1)} s: kill -9 ${victim}`);
   await process.kill();
   await setTimeout(downtimeMs);
-  await retryUntilDone(`${victim} starts again`, () => process.restart());
-  // On a busy machine, too, it has some time in which it works.
+  await retryUntilDone(`restarting ${victim}`, () => process.restart());
+  // So that it does some work between kills even on a busy machine.
   await setTimeout(MIN_UPTIME_MS);
 }
 
-/** What is refused because of what came before it: no service brings back a consent, or a card that was removed. */
+/** Refusals that result from earlier actions: a service restores neither a withdrawn consent nor a removed card. */
 const IGNORED_ERRORS: readonly ErrorType[] = ['illegal_transition', 'payment_method_not_found'];
 
-/** What others asked of the gateway when it died, and what they do not ask again: it may have been done. */
+/** An external request during which the gateway died. It may have been executed and is not repeated. */
 export class InterruptedRequestError extends Error {}
 
-/** What is refused by a rule is done with; a server that is away is asked again. */
+/** Retries while a server is down; a refusal by a rule counts as done. */
 export async function retryUntilDone(what: string, act: () => Promise<void>): Promise<void> {
   for (const limit = Date.now() + RETRY_LIMIT_MS; ; await setTimeout(500)) {
     try {
@@ -56,7 +56,7 @@ export async function retryUntilDone(what: string, act: () => Promise<void>): Pr
     } catch (error) {
       if (error instanceof PersonaError && IGNORED_ERRORS.includes(error.type)) return;
       if (error instanceof InterruptedRequestError) return;
-      if (Date.now() > limit) throw new Error(`could not be done: ${what}: ${error}`, { cause: error });
+      if (Date.now() > limit) throw new Error(`failed repeatedly: ${what}: ${error}`, { cause: error });
     }
   }
 }

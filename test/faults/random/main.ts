@@ -1,4 +1,4 @@
-/** `npm run faults`: a long random run, which prints all that is needed to have it again. */
+/** `npm run faults`: a long random run, which prints the command that repeats it. */
 
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -33,9 +33,9 @@ await runDevCommand(async ({ guard, log }) => {
     const personaCharges = observed.ledger.filter(isPersonaCharge).length;
     const externalCharges = observed.ledger.length - personaCharges;
     const kills = plan.actions.filter((action) => action.do === 'kill').length;
-    log(`what happened: ${JSON.stringify(countsOf(observed))}`);
+    log(`events: ${JSON.stringify(countsOf(observed))}`);
     log(
-      `${obligations} payments, ${personaCharges} charges, ${externalCharges} of others, ${kills} kills, and everything is as it must be.`,
+      `${obligations} payments, ${personaCharges} charges, ${externalCharges} external charges, ${kills} kills, no problems found.`,
     );
     return 0;
   }
@@ -43,12 +43,12 @@ await runDevCommand(async ({ guard, log }) => {
   writeFileSync(file, JSON.stringify({ problems, observed, plan }, undefined, 2));
   guard.leave(system.persona.folder);
   log(
-    `${problems.join('\n')}\nAgain: ${rerunCommand}\nWhat was found: ${file}; logs: ${system.persona.folder}`,
+    `${problems.join('\n')}\nRepeat with: ${rerunCommand}\nObserved state: ${file}; logs: ${system.persona.folder}`,
   );
   return 1;
 });
 
-/** How the obligations ended, and how often others had a part in it. */
+/** The outcomes of the obligations, and the number of external changes. */
 function countsOf({ obligations: ended, events }: ObservedState): Record<string, number> {
   const listed = [
     'RecoveryOverpaid',
@@ -69,6 +69,6 @@ function countsOf({ obligations: ended, events }: ObservedState): Record<string,
 function wholeNumber(name: 'seed' | 'obligations' | 'minutes', least: number): number {
   const value = Number(values[name]);
   if (Number.isSafeInteger(value) && value >= least) return value;
-  console.error(`--${name}: must be a whole number, ${least} or more`);
+  console.error(`--${name} must be an integer of at least ${least}`);
   return process.exit(2);
 }

@@ -1,4 +1,4 @@
-/** Who was paid for an obligation, by the ledger, and what the graph's log makes of it. */
+/** Checks the payments of an obligation in the ledger against the graph's log. */
 
 import {
   wasReversedExternally,
@@ -9,12 +9,12 @@ import {
 } from './observed-state.ts';
 
 interface PaymentRecord {
-  /** The obligation's. */
+  /** The obligation's state. */
   state: string;
   refunds_failed: readonly string[];
-  /** Of this obligation, whoever charged; in their order. */
+  /** All charges of this obligation, external ones included, in order. */
   ledger: readonly LedgerEntry[];
-  /** Of this obligation, in their order. */
+  /** The events of this obligation, in order. */
   log: ObservedState['events'];
   unrelated: readonly string[];
 }
@@ -23,13 +23,13 @@ const isRetained = (entry: LedgerEntry) => entry.status === 'succeeded' && !entr
 const isRefundedByPersona = (entry: LedgerEntry) =>
   entry.status === 'refunded' && entry.refunded_by === 'persona';
 
-/** @returns what is wrong, a line each */
+/** @returns one line per problem */
 export function moneyProblems(payment: string, record: PaymentRecord): string[] {
   const retained = record.ledger.filter(isRetained);
   const own = retained.filter(isPersonaCharge);
   return [
     ...(own.length > 1 ? [`${payment} was charged ${own.length} times`] : []),
-    // Whoever collected the second: it goes back, or the graph names it for a person.
+    // A second success, from any source, is refunded or recorded in the graph for an operator.
     ...(retained.length > 1 + record.refunds_failed.length
       ? [`${payment} is paid ${retained.length} times`]
       : []),
@@ -48,7 +48,7 @@ function stateProblems(
   const notRefunded = ledger.filter((entry) => hasSucceeded(entry) && !isRefundedByPersona(entry));
   if (state === 'recovered')
     return notRefunded.length > 0 ? [] : [`${payment} is recovered and was charged 0 times`];
-  // Others' payment came back: ours is not a second one to it, and stays.
+  // The external payment was reversed: Persona's is not a second success, and is not refunded.
   const externalWasReversed = ledger.some(
     (entry) => !isPersonaCharge(entry) && hasSucceeded(entry) && wasReversedExternally(entry),
   );
@@ -58,8 +58,8 @@ function stateProblems(
 }
 
 /**
- * A success is given back only where another one stays: another of the ledger, or one that a settlement spoke of before
- * this one was known.
+ * A success is refunded only if another one remains: in the ledger, or reported by a settlement before this one was
+ * known.
  */
 function refundProblems(payment: string, { ledger, log }: PaymentRecord): string[] {
   const outcomes = log.filter(({ type }) => type === 'RecoveryClosed').map(({ data }) => data.state);
@@ -74,16 +74,16 @@ function refundProblems(payment: string, { ledger, log }: PaymentRecord): string
   });
 }
 
-/** A payment that pays nothing of it settles nothing, unless its failure, which came later, has reopened it. */
+/** An unrelated payment settles nothing, unless a later failure report has reopened the obligation. */
 function settlementProblems(payment: string, { log, unrelated }: PaymentRecord): string[] {
   const reopened = log.findLastIndex(({ type }) => type === 'RecoveryReopened');
   return log
     .slice(reopened + 1)
     .filter(({ type, data }) => type === 'RecoveryClosed' && unrelated.includes(data.payment_ref))
-    .map(({ data }) => `${payment} was settled by ${data.payment_ref}, which is for something else`);
+    .map(({ data }) => `${payment} was settled by ${data.payment_ref}, an unrelated payment`);
 }
 
-/** Once its customer has paid by the link of the payment that was reported, nothing is charged beside that. */
+/** Once the customer has paid the reported payment, nothing else is charged. */
 function chargesAfterPayment(payment: string, ledger: readonly LedgerEntry[]): string[] {
   const externalIndex = ledger.findIndex(
     (entry) => entry.idempotency_key?.startsWith('others:confirm:') && isRetained(entry),

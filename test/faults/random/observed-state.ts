@@ -1,4 +1,4 @@
-/** What a random run left: of the graph, its log and the gateway's ledger. */
+/** The state after a random run: graph, log and the gateway's ledger. */
 
 export interface ObservedState {
   /** Every payment whose failure was reported. */
@@ -10,53 +10,53 @@ export interface ObservedState {
     rule: string;
     amount: number;
     currency: string;
-    /** Second successes that a person has to give back. */
+    /** Second successes that an operator must refund. */
     refunds_failed: string[];
   }[];
-  /** Persona's own, and the failures that were reported. */
+  /** Persona's own attempts, and the reported failures. */
   attempts: {
     key: string;
     source: 'recovery' | 'reported';
     payment_id: string;
     payment_method_id: string;
     state: string;
-    /** The card's number, as far as it is known; tokens of one card have the same. */
+    /** The card's key, if known; tokens of one card share it. */
     fingerprint: string | null;
     card_dead: boolean;
   }[];
-  /** Of each customer, in their order. `at`: epoch milliseconds. */
+  /** Each customer's events, in order. `at`: epoch milliseconds. */
   events: { customer_id: string; type: string; data: Record<string, any>; at: number }[];
-  /** In the order of the charges. */
+  /** In order of charging. */
   ledger: LedgerEntry[];
-  /** Payments at the gateway that pay no obligation of these, although settlements name them. */
+  /** Payments at the gateway unrelated to these obligations, although settlements name them. */
   unrelated: string[];
-  /** Whose card a token of the gateway is. */
+  /** The owner of each gateway token. */
   cards: Record<string, { customer: string; method: string }>;
-  /** What GetRecovery says of each payment. */
+  /** The state of each payment according to GetRecovery. */
   phases: Record<string, string | undefined>;
-  /** Where graph and log disagree. */
+  /** Differences between graph and log. */
   differences: unknown[];
 }
 
 export interface LedgerEntry {
   payment_id: string;
   payment_intent: string;
-  /** Persona's begin with `recovery:`. */
+  /** Persona's own keys start with `recovery:`. */
   idempotency_key: string | null;
   customer: string;
   payment_method: string;
   amount: number;
   currency: string;
   status: string;
-  /** It was disputed, however that ended. */
+  /** Whether it was ever disputed, regardless of the outcome. */
   disputed: boolean;
   refunded_by: 'persona' | 'others' | null;
 }
 
-/** Did Persona ask for it? */
+/** Was it requested by Persona? */
 export const isPersonaCharge = ({ idempotency_key: key }: Pick<LedgerEntry, 'idempotency_key'>) =>
   key?.startsWith('recovery:') === true;
 export const hasSucceeded = ({ status }: LedgerEntry) => status === 'succeeded' || status === 'refunded';
-/** Not by Persona's own refund. */
+/** Was it reversed by something other than Persona's own refund? */
 export const wasReversedExternally = ({ disputed, refunded_by }: LedgerEntry) =>
   disputed || refunded_by === 'others';

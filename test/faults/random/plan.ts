@@ -1,15 +1,15 @@
-/** What a random run does, decided by its seed alone: who owes what, what the gateway does, what is killed when. */
+/** The plan of a random run, determined by its seed alone: obligations, gateway behaviour, kills. */
 
 import type { CardPlan } from '../customer-fixtures.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
 
 export interface PlanOptions {
   seed: number;
-  /** How many failed payments. */
+  /** The number of failed payments. */
   obligationCount: number;
-  /** Over how long they are spread, and the kills with them; milliseconds. */
+  /** The time over which payments and kills are spread; milliseconds. */
   spreadMs: number;
-  /** What is killed again and again. */
+  /** The processes that are killed repeatedly. */
   victims: readonly Victim[];
 }
 
@@ -24,30 +24,30 @@ export interface Plan extends PlanOptions {
     amount: number;
     currency: string;
     decline_code: string;
-    /** The report names a payment that others made at the gateway, by which its customer may still pay. */
+    /** The report names an external payment at the gateway that the customer may still pay. */
     reported: boolean;
   }[];
-  /** In the order of their times. */
+  /** In chronological order. */
   actions: PlannedAction[];
 }
 
-/** Something that happens. `at`: milliseconds after the start. `of`: which obligation. */
+/** `at`: milliseconds after the start. `of`: index of the obligation. */
 export type PlannedAction = { at: number } & (
   | { do: 'report'; of: number; by: 'signal' | 'rest' }
   | { do: 'report_anew' | 'settle' | 'news' | 'cancel' | 'terminate'; of: number }
-  // `age`: how much older than the failure it is, in milliseconds; below 0: younger.
+  // `age`: how much older than the failure it is, in milliseconds; negative: younger.
   | { do: 'report_stop'; of: number; decline_code: string; age: number }
   | { do: 'report_garbage'; of: number }
   | { do: 'settle_wrongly'; of: number; with: MismatchedReference }
   | { do: 'pay_reported'; of: number }
-  // `after_ours`: once Persona has collected it, so that it is paid twice.
+  // `after_own_charge`: only once Persona has collected it, so that it is paid twice.
   | { do: 'pay_otherwise'; of: number; after_own_charge: boolean }
   | { do: 'refund' | 'warn_of_fraud'; of: number }
   | { do: 'dispute'; of: number; reason: string; end: 'won' | 'lost' | null }
   | { do: 'consent'; customer: number; card: number; given: boolean }
   | { do: 'status'; customer: number; card: number; status: 'active' | 'inactive' }
   | { do: 'customer'; customer: number; status: 'active' | 'suspended' }
-  // Others take the card away, or its bank gives it another number.
+  // The card is removed, by a service or at the gateway, or reissued by its bank.
   | { do: 'remove'; customer: number; card: number; at_gateway: boolean }
   | { do: 'reissue'; customer: number; card: number }
   | { do: 'kill'; victim: Victim; downtimeMs: number }
@@ -55,7 +55,7 @@ export type PlannedAction = { at: number } & (
   | { do: 'terminate_transactions' }
 );
 
-/** Whose payment at the gateway a settlement names that settles nothing. */
+/** The payment at the gateway that an invalid settlement names. */
 export type MismatchedReference = 'another_customer' | 'last_month' | 'unpaid' | 'another_amount' | 'nothing';
 
 const DECLINES = [
@@ -80,7 +80,7 @@ const STOP_DECLINES = [
 ] as const;
 const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
-/** A victim is up again for this long before it is killed again; milliseconds. */
+/** The minimum time between two kills of a victim; milliseconds. */
 const BETWEEN_KILLS = 15_000;
 
 export function createPlan(options: PlanOptions): Plan {
@@ -91,7 +91,7 @@ export function createPlan(options: PlanOptions): Plan {
   const plannedObligations = Array.from({ length: options.obligationCount }, () => {
     const customer = random.below(customers.length);
     return {
-      // What an unproven or a missing card of theirs failed with would be refused.
+      // The first card: a report for an unproven card would be refused.
       ...{
         customer,
         card: 0,
@@ -113,7 +113,7 @@ export function createPlan(options: PlanOptions): Plan {
 }
 
 function wallet(random: SeededRandom): CardPlan[] {
-  // Its own, that of another token beside it, or one that several customers share.
+  // A number per card, one shared by several of its tokens, or one shared by several customers.
   const cardFingerprint = random.pick([
     [7, undefined],
     [2, `plastic-${random.next()}`],
@@ -122,7 +122,7 @@ function wallet(random: SeededRandom): CardPlan[] {
   return Array.from({ length: 2 + random.below(3) }, (_, index) => ({
     script: Array.from({ length: random.below(4) }, () => step(random)),
     then: random.chance(0.7) ? { do: 'approve' } : { do: 'decline', decline_code: 'insufficient_funds' },
-    // The first card is the one that failed.
+    // The first card is the one whose payment failed.
     ...(index > 0 && random.chance(0.3)
       ? {
           ineligibility: random.pick([
@@ -172,7 +172,7 @@ function step(random: SeededRandom): object {
   };
 }
 
-/** A failure is reported, perhaps again; others settle it, the gateway's news come late and twice, people meddle. */
+/** Reports, possibly repeated, settlements, late and duplicate gateway updates, and operator requests. */
 function obligationActions(
   of: number,
   { customer, reported }: Plan['plannedObligations'][number],
@@ -195,7 +195,7 @@ function obligationActions(
     ...maybe(0.1, { at: soon(), do: 'report_anew', of }),
     ...maybe(0.2, { at: soon(), do: 'news', of }, { at: soon(), do: 'news', of }),
     ...maybe(0.08, { at: soon(), do: 'settle', of }, { at: soon(), do: 'settle', of }),
-    // Somebody else was quicker than the report.
+    // A settlement that precedes the report.
     ...maybe(0.05, { at: Math.max(0, at - 1_000), do: 'settle', of }),
     ...maybe(0.04, { at: soon(), do: 'cancel', of }),
     ...maybe(0.05, { at: soon(), do: 'terminate', of }),
@@ -216,7 +216,7 @@ function obligationActions(
   ];
 }
 
-/** Others collect the payment too, give it back, contest it, or report with a wrong reference that they did. */
+/** External payments, refunds and disputes, and settlements with a wrong reference. */
 function externalActions(
   of: number,
   { reported, before, soon }: { reported: boolean; before: number; soon: () => number },
@@ -257,7 +257,7 @@ function externalActions(
   ];
 }
 
-/** By hand, or by a server that shuts down: every few seconds all that are under way. */
+/** Every few seconds all transactions in progress are terminated, as by an administrator or a server shutdown. */
 function terminations({ spreadMs }: PlanOptions, random: SeededRandom): PlannedAction[] {
   const actions: PlannedAction[] = [];
   for (let at = random.below(3_000); at < spreadMs; at += 500 + random.below(4_000))
@@ -265,7 +265,7 @@ function terminations({ spreadMs }: PlanOptions, random: SeededRandom): PlannedA
   return actions;
 }
 
-/** What is allowed changes while charges are under way. */
+/** Changes of eligibility while charges are in progress. */
 function walletChanges(
   customers: readonly CardPlan[][],
   { spreadMs }: PlanOptions,

@@ -1,4 +1,4 @@
-/** Carries out a plan against real processes, lets everything come to rest, and checks what came of it. */
+/** Executes a plan against real processes, waits until the system is quiescent, and checks the resulting state. */
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
@@ -29,9 +29,9 @@ import {
 } from './external-actions.ts';
 import type { PlannedAction, Plan } from './plan.ts';
 
-/** Everything that a kill leaves behind is cleared up within two minutes; more is a fault. */
+/** Every effect of a kill is cleaned up within two minutes; longer is a fault. */
 const QUIESCENCE_LIMIT_MS = 420_000;
-/** Instead of the ten minutes of production. */
+/** Ten minutes in production. */
 const SWEEP_EVERY_MS = 30_000;
 
 export interface RunState {
@@ -40,14 +40,16 @@ export interface RunState {
   external: ExternalPayments;
 }
 
-/** @returns what is wrong in the end, a line each, and what it was found in */
+/** @returns the remaining problems, one line each, and the state in which they were found */
 export async function runPlan(
   system: FaultSystem,
   plan: Plan,
   log: Log,
 ): Promise<{ problems: string[]; observed: ObservedState }> {
   const runState = await populate(system, plan);
-  log(`${runState.customers.length} customers are there; failures of ${plan.obligationCount} payments begin`);
+  log(
+    `${runState.customers.length} customers created; starting failures of ${plan.obligationCount} payments`,
+  );
   const releaseAbort = new AbortController();
   const releaseLoop = releaseHolds(system, releaseAbort.signal);
   try {
@@ -62,16 +64,16 @@ export async function runPlan(
         );
       }),
     );
-    log('everything has happened; waiting until it has come to rest');
+    log('all actions performed; waiting until the system is quiescent');
     const result = await waitUntilQuiescent(system, runState, log);
     const { external } = runState;
     if (result.problems.length > 0 || external.postponed.length === 0) return result;
     external.quiescent = true;
     for (const action of external.postponed)
-      await retryUntilDone(`${action.do} at rest`, () => performAction(action, system, runState, plan));
-    log(
-      `${external.postponed.length} payments were refunded or contested if they had succeeded; waiting again`,
-    );
+      await retryUntilDone(`${action.do} after quiescence`, () =>
+        performAction(action, system, runState, plan),
+      );
+    log(`${external.postponed.length} postponed refunds and disputes performed; waiting again`);
     return await waitUntilQuiescent(system, runState, log);
   } finally {
     releaseAbort.abort();
@@ -86,7 +88,7 @@ async function populate(system: FaultSystem, plan: Plan): Promise<RunState> {
   const failures: Failure[] = [];
   for (const [of, { customer, card, reported, ...terms }] of plan.plannedObligations.entries()) {
     const owner = customers[customer] as TestCustomer;
-    // So that whoever reads a problem finds the obligation in the plan.
+    // So that the obligation of a reported problem can be found in the plan.
     const payment_id = `pay-${of}-${randomUUID()}`;
     const failure: Failure = failureReportOf(owner, {
       ...terms,
@@ -148,7 +150,7 @@ async function performObligationAction(
         ? void (await system.agents.signalPaymentFailed(failure))
         : report(system, failure);
     case 'report_anew':
-      // As if it had happened before the one that is known: reports come in any order.
+      // Earlier than the failure that is already known: reports arrive in any order.
       return report(system, {
         ...failure,
         event_id: randomUUID(),
@@ -161,7 +163,7 @@ async function performObligationAction(
         occurred_at: new Date(Date.parse(failure.occurred_at) - action.age).toISOString(),
       });
     case 'report_garbage':
-      // Whoever signals Temporal is checked by nobody before.
+      // A direct Temporal signal is not validated in advance.
       await signalWithStartRecovery(client, 'paymentFailed', {
         ...{ ...failure, kind: 'recurring' },
         ...{ event_id: `garbage-${failure.event_id}`, amount: -1, currency: 'none', customer_id: 'nobody' },
@@ -174,7 +176,7 @@ async function performObligationAction(
       });
       return;
     case 'news':
-      // It lies as often as not: only what the gateway's books say may count.
+      // Often false: only the gateway's records may count.
       await signalWithStartRecovery(client, 'chargeResult', {
         ...{ event_id: randomUUID(), payment_id },
         ...{ gateway_ref: `pi_${payment_id}`, result: action.of % 2 ? 'approved' : 'declined' },
@@ -187,7 +189,7 @@ async function performObligationAction(
           .signal('cancel', { actor: 'the test', reason: 'by chance' }),
       );
     case 'terminate':
-      // A failure that only its run has heard of is lost with it; from the opening on the graph knows.
+      // A failure that only its run knows is lost with it; from the opening on, the graph knows it.
       if (!(await waitUntilInGraph(system, payment_id))) return;
       return ifRunning(async () => {
         await client.workflow.getHandle(recoveryWorkflowId(payment_id)).terminate('by chance');
@@ -199,9 +201,9 @@ async function performObligationAction(
   }
 }
 
-/** Within a minute; later its run is left alone. */
+/** Waits up to a minute. @returns false if the failure is still missing, so that its run must not be terminated */
 async function waitUntilInGraph({ graph }: FaultSystem, payment_id: string): Promise<boolean> {
-  // The failure itself: a settlement that came before it is in the graph without it.
+  // The failure itself: the obligation exists without it after an earlier settlement.
   const query = 'MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN a.key LIMIT 1';
   for (const limit = Date.now() + 60_000; Date.now() < limit; await setTimeout(1_000))
     if ((await graph.read(query, { payment_id }).catch(() => [])).length > 0) return true;
@@ -225,7 +227,7 @@ async function report({ persona }: FaultSystem, failure: object): Promise<void> 
   if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
 }
 
-/** Charges that stand still at the gateway do so for a moment: long enough to be met by a kill. */
+/** Releases held charges after a short time, long enough for a kill to interrupt them. */
 async function releaseHolds(system: FaultSystem, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await setTimeout(700);
@@ -239,22 +241,22 @@ async function waitUntilQuiescent(
   runState: RunState,
   log: Log,
 ): Promise<{ problems: string[]; observed: ObservedState }> {
-  await retryUntilDone('the news of others', () => replayGatewayEvents(system, runState.failures));
+  await retryUntilDone('replaying gateway events', () => replayGatewayEvents(system, runState.failures));
   let swept = 0;
   for (const limit = Date.now() + QUIESCENCE_LIMIT_MS; ; await setTimeout(2_000)) {
-    // Runs that were terminated while no server could say so, too, and claims that are over only by now.
+    // Repeated: for runs terminated while the servers were down, and for claims that have expired only now.
     if (Date.now() - swept > SWEEP_EVERY_MS) {
       await retryUntilDone('the sweep', () => system.sweep());
       swept = Date.now();
     }
     const result = await collectAndCheck(system, runState);
-    // Graph and ledger are read one after the other: what moves in between looks wrong and is not.
+    // Graph and ledger are read one after the other: a change in between looks like a problem.
     if (result.problems.length === 0 || Date.now() > limit) return result;
-    log(`not at rest yet: ${result.problems.length} things, such as: ${result.problems[0]}`);
+    log(`not quiescent yet: ${result.problems.length} problems, such as: ${result.problems[0]}`);
   }
 }
 
-/** The whole graph is compared with its log, which takes its time, only once nothing else is wrong. */
+/** Compares the whole graph with its log, which is slow, only once there are no other problems. */
 async function collectAndCheck(
   system: FaultSystem,
   runState: RunState,

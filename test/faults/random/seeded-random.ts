@@ -1,11 +1,11 @@
-/** Chance that can be had again: the same seed always throws the same. */
+/** Reproducible random numbers: the same seed always yields the same sequence. */
 export interface SeededRandom {
   /** 0 ≤ x < 1 */
   next(): number;
-  /** 0 ≤ n < below, whole. */
+  /** An integer, 0 ≤ n < below. */
   below(below: number): number;
   chance(probability: number): boolean;
-  /** One of them, each as likely as its weight. */
+  /** One of the values, with a probability proportional to its weight. */
   pick<T>(weighted: readonly (readonly [weight: number, value: T])[]): T;
 }
 

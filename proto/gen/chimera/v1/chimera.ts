@@ -26,12 +26,12 @@ export const protobufFileName = "chimera/v1/chimera.proto";
 
 export interface InitiateBehavioralProfileRequest {
   customer_id: string;
-  /** What was recorded of the customer's behaviour, as the caller sent it. */
+  /** The recorded behavioral data of the customer, as sent by the caller. */
   snapshot: string;
 }
 
 export interface InitiateBehavioralProfileResponse {
-  /** Where Chimera keeps the profile. */
+  /** Chimera's reference to the profile. */
   baseline_data_ref: string;
 }
 
@@ -46,12 +46,12 @@ export interface NotifyTrustedDeviceResponse {
 }
 
 export interface ReportSuspectedFraudRequest {
-  /** The same event twice is one report. */
+  /** Identifies the report; a repeated event has no further effect. */
   event_id: string;
   customer_id: string;
   payment_method_id: string;
   payment_id: string;
-  /** The decline code that says so. */
+  /** The decline code that indicates fraud. */
   code?: string | undefined;
   occurred_at?: Date | undefined;
 }
@@ -476,10 +476,10 @@ export const ReportSuspectedFraudResponse: MessageFns<ReportSuspectedFraudRespon
   },
 };
 
-/** What Persona asks of Chimera (fraud) and tells it. */
+/** Persona's calls to Chimera, the fraud agent. */
 export type ChimeraAgentService = typeof ChimeraAgentService;
 export const ChimeraAgentService = {
-  /** Begins a behavioral profile for a new customer. */
+  /** Starts a behavioral profile for a new customer. */
   initiateBehavioralProfile: {
     path: "/chimera.v1.ChimeraAgent/InitiateBehavioralProfile" as const,
     requestStream: false as const,
@@ -493,7 +493,7 @@ export const ChimeraAgentService = {
     responseDeserialize: (value: Buffer): InitiateBehavioralProfileResponse =>
       InitiateBehavioralProfileResponse.decode(value),
   },
-  /** A customer is about to pay from a device that Persona trusts. */
+  /** Reports that a customer is about to pay from a trusted device. */
   notifyTrustedDevice: {
     path: "/chimera.v1.ChimeraAgent/NotifyTrustedDevice" as const,
     requestStream: false as const,
@@ -505,7 +505,7 @@ export const ChimeraAgentService = {
       Buffer.from(NotifyTrustedDeviceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): NotifyTrustedDeviceResponse => NotifyTrustedDeviceResponse.decode(value),
   },
-  /** A decline that speaks of fraud. */
+  /** Reports a decline that indicates fraud. */
   reportSuspectedFraud: {
     path: "/chimera.v1.ChimeraAgent/ReportSuspectedFraud" as const,
     requestStream: false as const,
@@ -520,16 +520,16 @@ export const ChimeraAgentService = {
 } as const;
 
 export interface ChimeraAgentServer extends UntypedServiceImplementation {
-  /** Begins a behavioral profile for a new customer. */
+  /** Starts a behavioral profile for a new customer. */
   initiateBehavioralProfile: handleUnaryCall<InitiateBehavioralProfileRequest, InitiateBehavioralProfileResponse>;
-  /** A customer is about to pay from a device that Persona trusts. */
+  /** Reports that a customer is about to pay from a trusted device. */
   notifyTrustedDevice: handleUnaryCall<NotifyTrustedDeviceRequest, NotifyTrustedDeviceResponse>;
-  /** A decline that speaks of fraud. */
+  /** Reports a decline that indicates fraud. */
   reportSuspectedFraud: handleUnaryCall<ReportSuspectedFraudRequest, ReportSuspectedFraudResponse>;
 }
 
 export interface ChimeraAgentClient extends Client {
-  /** Begins a behavioral profile for a new customer. */
+  /** Starts a behavioral profile for a new customer. */
   initiateBehavioralProfile(
     request: InitiateBehavioralProfileRequest,
     callback: (error: ServiceError | null, response: InitiateBehavioralProfileResponse) => void,
@@ -545,7 +545,7 @@ export interface ChimeraAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: InitiateBehavioralProfileResponse) => void,
   ): ClientUnaryCall;
-  /** A customer is about to pay from a device that Persona trusts. */
+  /** Reports that a customer is about to pay from a trusted device. */
   notifyTrustedDevice(
     request: NotifyTrustedDeviceRequest,
     callback: (error: ServiceError | null, response: NotifyTrustedDeviceResponse) => void,
@@ -561,7 +561,7 @@ export interface ChimeraAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: NotifyTrustedDeviceResponse) => void,
   ): ClientUnaryCall;
-  /** A decline that speaks of fraud. */
+  /** Reports a decline that indicates fraud. */
   reportSuspectedFraud(
     request: ReportSuspectedFraudRequest,
     callback: (error: ServiceError | null, response: ReportSuspectedFraudResponse) => void,

@@ -42,9 +42,9 @@ export const protobufPackage = "persona.v1";
 export const protobufFileName = "persona/v1/identity_graph.proto";
 
 export interface CreateCustomerRequest {
-  /** 1 to 128 characters; the same transaction twice acts once. */
+  /** 1 to 128 characters; a repeated transaction has no further effect. */
   transaction_id: string;
-  /** A UUID. One that nobody has yet becomes the new customer's. */
+  /** A UUID. An unknown one becomes the id of the new customer. */
   customer_id?: string | undefined;
   gateway_customer_ref?: string | undefined;
   customer_metadata?: CustomerMetadata | undefined;
@@ -52,11 +52,11 @@ export interface CreateCustomerRequest {
   device_details?: DeviceDetails | undefined;
   address_details?: AddressDetails | undefined;
   digital_identifiers: DigitalIdentifierDetails[];
-  /** Short for a digital identifier of type `email`. */
+  /** Shorthand for a digital identifier of type `email`. */
   email?:
     | string
     | undefined;
-  /** Short for a digital identifier of type `phone_number`. */
+  /** Shorthand for a digital identifier of type `phone_number`. */
   phone?: string | undefined;
   behavioral_data_snapshot?: string | undefined;
   occurred_at?: Date | undefined;
@@ -64,7 +64,7 @@ export interface CreateCustomerRequest {
 
 export interface CreateCustomerResponse {
   customer_id: string;
-  /** False: the customer was known. */
+  /** False: the customer was already known. */
   created: boolean;
   version: bigint;
   match?: IdentityMatch | undefined;
@@ -76,9 +76,9 @@ export interface CreateCustomerResponse {
 
 export interface GetPaymentMethodsRequest {
   customer_id: string;
-  /** At most 100; 0: as many as fit. */
+  /** At most 100; 0: 100. */
   limit: number;
-  /** The `next_cursor` of the page before; empty for the first. */
+  /** The `next_cursor` of the previous page; empty for the first page. */
   cursor: string;
 }
 
@@ -98,9 +98,9 @@ export interface GetCustomerResponse {
 
 export interface GetDevicesRequest {
   customer_id: string;
-  /** At most 100; 0: as many as fit. */
+  /** At most 100; 0: 100. */
   limit: number;
-  /** The `next_cursor` of the page before; empty for the first. */
+  /** The `next_cursor` of the previous page; empty for the first page. */
   cursor: string;
 }
 
@@ -112,9 +112,9 @@ export interface GetDevicesResponse {
 
 export interface GetAddressesRequest {
   customer_id: string;
-  /** At most 100; 0: as many as fit. */
+  /** At most 100; 0: 100. */
   limit: number;
-  /** The `next_cursor` of the page before; empty for the first. */
+  /** The `next_cursor` of the previous page; empty for the first page. */
   cursor: string;
 }
 
@@ -135,14 +135,14 @@ export interface FindCustomerByDigitalIdResponse {
   customer?:
     | Customer
     | undefined;
-  /** Has the customer proven to be its owner? */
+  /** Whether the customer has verified ownership of the identifier. */
   is_verified: boolean;
 }
 
 export interface GetRelationshipAttributesRequest {
   source_id: string;
   type: string;
-  /** Of `OWES`: the payment's id. */
+  /** For `OWES`: the payment's id. */
   target_id: string;
 }
 
@@ -150,9 +150,9 @@ export interface GetRelationshipAttributesResponse {
   relationship?:
     | Relationship
     | undefined;
-  /** Times as RFC 3339, lists with commas. */
+  /** Times in RFC 3339, lists separated by commas. */
   attributes: { [key: string]: string };
-  /** The event that last changed the node that the edge leads to; 0 where it has none. */
+  /** The event that last changed the node at the end of the edge; 0 if it has none. */
   changed_seq: bigint;
 }
 
@@ -171,9 +171,9 @@ export interface AddRelationshipResponse {
   relationship?:
     | Relationship
     | undefined;
-  /** False: it was there already. */
+  /** False: the edge already existed. */
   added: boolean;
-  /** The version of the customer in whose stream it stands. */
+  /** The version of the customer whose stream has the event. */
   version: bigint;
 }
 
@@ -188,7 +188,7 @@ export interface UpdateRelationshipAttributeRequest {
   attribute: string;
   /** `true` or `false`, RFC 3339, `confirmed` or `rejected`. */
   value: string;
-  /** Refused if the `changed_seq` of the node that the edge leads to is another. */
+  /** Refused if the `changed_seq` of the node at the end of the edge differs. */
   expected_version?: bigint | undefined;
 }
 
@@ -196,9 +196,9 @@ export interface UpdateRelationshipAttributeResponse {
   relationship?:
     | Relationship
     | undefined;
-  /** False: it was so already, or the time is older than the one known. */
+  /** False: it already had this value, or the time is older than the known one. */
   changed: boolean;
-  /** The version of the customer in whose stream it stands. */
+  /** The version of the customer whose stream has the event. */
   version: bigint;
 }
 
@@ -212,32 +212,32 @@ export interface UpdateNodePropertyRequest {
    */
   property: string;
   value: string;
-  /** Refused if the node's `changed_seq` is another; of an identifier, its customer's. */
+  /** Refused if the node's `changed_seq` differs; for an identifier, its customer's. */
   expected_version?: bigint | undefined;
 }
 
 export interface UpdateNodePropertyResponse {
-  /** False: it was so already. */
+  /** False: it already had this value. */
   changed: boolean;
-  /** The version of the customer whom it belongs to. */
+  /** The version of the customer that it belongs to. */
   version: bigint;
 }
 
-/** Every condition is optional; all that are given have to hold. */
+/** Every condition is optional; all given conditions must be met. */
 export interface FindCustomersByUsageRequest {
-  /** The brand of a method that they used, such as `amex`. */
+  /** The brand of a method that the customer used, such as `amex`. */
   brand?:
     | string
     | undefined;
-  /** They used it on a device whose score is at or above the policy's `trust.threshold`. */
+  /** Used on a device whose score is at or above the policy's `trust.threshold`. */
   trusted_device?:
     | boolean
     | undefined;
-  /** They used it on a device whose user agent contains this text, such as `iPhone`. */
+  /** Used on a device whose user agent contains this text, such as `iPhone`. */
   user_agent?:
     | string
     | undefined;
-  /** They shipped there, as the address has it, such as `NY`. */
+  /** The state of a shipping address, as spelled in the address, such as `NY`. */
   state?:
     | string
     | undefined;
@@ -245,13 +245,13 @@ export interface FindCustomersByUsageRequest {
   country?:
     | string
     | undefined;
-  /** They shipped there since; without a place: they used the method or the device since. */
+  /** Shipped to that place since this time; without a place: used the method or the device since this time. */
   since?:
     | Date
     | undefined;
-  /** At most 100; 0: as many as fit. */
+  /** At most 100; 0: 100. */
   limit: number;
-  /** The `next_cursor` of the page before; empty for the first. */
+  /** The `next_cursor` of the previous page; empty for the first page. */
   cursor: string;
 }
 
@@ -263,27 +263,27 @@ export interface FindCustomersByUsageResponse {
 
 export interface FindConnectedCustomersRequest {
   customer_id: string;
-  /** At most 100; 0: as many as fit. */
+  /** At most 100; 0: 100. */
   limit: number;
 }
 
 export interface FindConnectedCustomersResponse {
-  /** Those who share the most come first. */
+  /** Customers who share the most first. */
   items: ConnectedCustomer[];
-  /** Always empty: more than 100 are not looked for. */
+  /** Always empty: at most 100 customers are returned. */
   next_cursor: string;
 }
 
 export interface GetTimelineRequest {
   customer_id: string;
-  /** How many at most; 0: all. */
+  /** The maximum number of entries; 0: all. */
   limit: number;
 }
 
 export interface GetTimelineResponse {
-  /** Its place in the customer's stream. */
+  /** The position in the customer's stream. */
   seq: bigint;
-  /** The event's type, `Masked` where it may not be told. */
+  /** The event's type; `Masked` if it must not be disclosed. */
   type: string;
   occurred_at?: Date | undefined;
   text: string;
@@ -2669,10 +2669,10 @@ export const GetTimelineResponse: MessageFns<GetTimelineResponse> = {
   },
 };
 
-/** The identity graph itself: customers and what belongs to them. */
+/** The identity graph: customers and their payment methods, devices, addresses and identifiers. */
 export type IdentityGraphServiceService = typeof IdentityGraphServiceService;
 export const IdentityGraphServiceService = {
-  /** Onboards a customer, or recognises one. Answers once the graph is written. */
+  /** Onboards a customer, or recognises one. Returns once the graph is written. */
   createCustomer: {
     path: "/persona.v1.IdentityGraphService/CreateCustomer" as const,
     requestStream: false as const,
@@ -2693,7 +2693,7 @@ export const IdentityGraphServiceService = {
     responseSerialize: (value: GetCustomerResponse): Buffer => Buffer.from(GetCustomerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetCustomerResponse => GetCustomerResponse.decode(value),
   },
-  /** A customer's wallet, the default first, then the most recently used. */
+  /** A customer's wallet: the default first, then the most recently used. */
   getPaymentMethods: {
     path: "/persona.v1.IdentityGraphService/GetPaymentMethods" as const,
     requestStream: false as const,
@@ -2705,7 +2705,7 @@ export const IdentityGraphServiceService = {
       Buffer.from(GetPaymentMethodsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPaymentMethodsResponse => GetPaymentMethodsResponse.decode(value),
   },
-  /** The devices that a customer has used, the last one first. */
+  /** The devices that a customer has used, most recently used first. */
   getDevices: {
     path: "/persona.v1.IdentityGraphService/GetDevices" as const,
     requestStream: false as const,
@@ -2715,7 +2715,7 @@ export const IdentityGraphServiceService = {
     responseSerialize: (value: GetDevicesResponse): Buffer => Buffer.from(GetDevicesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetDevicesResponse => GetDevicesResponse.decode(value),
   },
-  /** A customer's addresses, defaults first, then the last shipped to. */
+  /** A customer's addresses: defaults first, then the most recently shipped to. */
   getAddresses: {
     path: "/persona.v1.IdentityGraphService/GetAddresses" as const,
     requestStream: false as const,
@@ -2726,7 +2726,7 @@ export const IdentityGraphServiceService = {
       Buffer.from(GetAddressesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetAddressesResponse => GetAddressesResponse.decode(value),
   },
-  /** Whose e-mail address or phone number is it? */
+  /** The customer with this e-mail address or phone number. */
   findCustomerByDigitalId: {
     path: "/persona.v1.IdentityGraphService/FindCustomerByDigitalId" as const,
     requestStream: false as const,
@@ -2752,7 +2752,7 @@ export const IdentityGraphServiceService = {
     responseDeserialize: (value: Buffer): GetRelationshipAttributesResponse =>
       GetRelationshipAttributesResponse.decode(value),
   },
-  /** Adds an edge between nodes that are there: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
+  /** Adds an edge between existing nodes: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
   addRelationship: {
     path: "/persona.v1.IdentityGraphService/AddRelationship" as const,
     requestStream: false as const,
@@ -2764,7 +2764,7 @@ export const IdentityGraphServiceService = {
       Buffer.from(AddRelationshipResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AddRelationshipResponse => AddRelationshipResponse.decode(value),
   },
-  /** Changes an attribute that the allow list permits. */
+  /** Changes an attribute on the allow list. */
   updateRelationshipAttribute: {
     path: "/persona.v1.IdentityGraphService/UpdateRelationshipAttribute" as const,
     requestStream: false as const,
@@ -2778,7 +2778,7 @@ export const IdentityGraphServiceService = {
     responseDeserialize: (value: Buffer): UpdateRelationshipAttributeResponse =>
       UpdateRelationshipAttributeResponse.decode(value),
   },
-  /** Changes a property that the allow list permits. */
+  /** Changes a property on the allow list. */
   updateNodeProperty: {
     path: "/persona.v1.IdentityGraphService/UpdateNodeProperty" as const,
     requestStream: false as const,
@@ -2790,7 +2790,7 @@ export const IdentityGraphServiceService = {
       Buffer.from(UpdateNodePropertyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateNodePropertyResponse => UpdateNodePropertyResponse.decode(value),
   },
-  /** Who used a method of this brand on a trusted device of this kind and shipped there since then? */
+  /** Customers who used a method of this brand on a trusted device of this kind and shipped to this place since a time. */
   findCustomersByUsage: {
     path: "/persona.v1.IdentityGraphService/FindCustomersByUsage" as const,
     requestStream: false as const,
@@ -2802,7 +2802,7 @@ export const IdentityGraphServiceService = {
       Buffer.from(FindCustomersByUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FindCustomersByUsageResponse => FindCustomersByUsageResponse.decode(value),
   },
-  /** Who shares a device, a card or an address with this customer? */
+  /** Customers who share a device, a card or an address with this customer. */
   findConnectedCustomers: {
     path: "/persona.v1.IdentityGraphService/FindConnectedCustomers" as const,
     requestStream: false as const,
@@ -2815,7 +2815,7 @@ export const IdentityGraphServiceService = {
     responseDeserialize: (value: Buffer): FindConnectedCustomersResponse =>
       FindConnectedCustomersResponse.decode(value),
   },
-  /** What happened to a customer, in words, the newest first. */
+  /** A customer's events in plain words, newest first. */
   getTimeline: {
     path: "/persona.v1.IdentityGraphService/GetTimeline" as const,
     requestStream: false as const,
@@ -2828,34 +2828,34 @@ export const IdentityGraphServiceService = {
 } as const;
 
 export interface IdentityGraphServiceServer extends UntypedServiceImplementation {
-  /** Onboards a customer, or recognises one. Answers once the graph is written. */
+  /** Onboards a customer, or recognises one. Returns once the graph is written. */
   createCustomer: handleUnaryCall<CreateCustomerRequest, CreateCustomerResponse>;
   getCustomer: handleUnaryCall<GetCustomerRequest, GetCustomerResponse>;
-  /** A customer's wallet, the default first, then the most recently used. */
+  /** A customer's wallet: the default first, then the most recently used. */
   getPaymentMethods: handleUnaryCall<GetPaymentMethodsRequest, GetPaymentMethodsResponse>;
-  /** The devices that a customer has used, the last one first. */
+  /** The devices that a customer has used, most recently used first. */
   getDevices: handleUnaryCall<GetDevicesRequest, GetDevicesResponse>;
-  /** A customer's addresses, defaults first, then the last shipped to. */
+  /** A customer's addresses: defaults first, then the most recently shipped to. */
   getAddresses: handleUnaryCall<GetAddressesRequest, GetAddressesResponse>;
-  /** Whose e-mail address or phone number is it? */
+  /** The customer with this e-mail address or phone number. */
   findCustomerByDigitalId: handleUnaryCall<FindCustomerByDigitalIdRequest, FindCustomerByDigitalIdResponse>;
   getRelationshipAttributes: handleUnaryCall<GetRelationshipAttributesRequest, GetRelationshipAttributesResponse>;
-  /** Adds an edge between nodes that are there: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
+  /** Adds an edge between existing nodes: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
   addRelationship: handleUnaryCall<AddRelationshipRequest, AddRelationshipResponse>;
-  /** Changes an attribute that the allow list permits. */
+  /** Changes an attribute on the allow list. */
   updateRelationshipAttribute: handleUnaryCall<UpdateRelationshipAttributeRequest, UpdateRelationshipAttributeResponse>;
-  /** Changes a property that the allow list permits. */
+  /** Changes a property on the allow list. */
   updateNodeProperty: handleUnaryCall<UpdateNodePropertyRequest, UpdateNodePropertyResponse>;
-  /** Who used a method of this brand on a trusted device of this kind and shipped there since then? */
+  /** Customers who used a method of this brand on a trusted device of this kind and shipped to this place since a time. */
   findCustomersByUsage: handleUnaryCall<FindCustomersByUsageRequest, FindCustomersByUsageResponse>;
-  /** Who shares a device, a card or an address with this customer? */
+  /** Customers who share a device, a card or an address with this customer. */
   findConnectedCustomers: handleUnaryCall<FindConnectedCustomersRequest, FindConnectedCustomersResponse>;
-  /** What happened to a customer, in words, the newest first. */
+  /** A customer's events in plain words, newest first. */
   getTimeline: handleServerStreamingCall<GetTimelineRequest, GetTimelineResponse>;
 }
 
 export interface IdentityGraphServiceClient extends Client {
-  /** Onboards a customer, or recognises one. Answers once the graph is written. */
+  /** Onboards a customer, or recognises one. Returns once the graph is written. */
   createCustomer(
     request: CreateCustomerRequest,
     callback: (error: ServiceError | null, response: CreateCustomerResponse) => void,
@@ -2886,7 +2886,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetCustomerResponse) => void,
   ): ClientUnaryCall;
-  /** A customer's wallet, the default first, then the most recently used. */
+  /** A customer's wallet: the default first, then the most recently used. */
   getPaymentMethods(
     request: GetPaymentMethodsRequest,
     callback: (error: ServiceError | null, response: GetPaymentMethodsResponse) => void,
@@ -2902,7 +2902,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPaymentMethodsResponse) => void,
   ): ClientUnaryCall;
-  /** The devices that a customer has used, the last one first. */
+  /** The devices that a customer has used, most recently used first. */
   getDevices(
     request: GetDevicesRequest,
     callback: (error: ServiceError | null, response: GetDevicesResponse) => void,
@@ -2918,7 +2918,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetDevicesResponse) => void,
   ): ClientUnaryCall;
-  /** A customer's addresses, defaults first, then the last shipped to. */
+  /** A customer's addresses: defaults first, then the most recently shipped to. */
   getAddresses(
     request: GetAddressesRequest,
     callback: (error: ServiceError | null, response: GetAddressesResponse) => void,
@@ -2934,7 +2934,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetAddressesResponse) => void,
   ): ClientUnaryCall;
-  /** Whose e-mail address or phone number is it? */
+  /** The customer with this e-mail address or phone number. */
   findCustomerByDigitalId(
     request: FindCustomerByDigitalIdRequest,
     callback: (error: ServiceError | null, response: FindCustomerByDigitalIdResponse) => void,
@@ -2965,7 +2965,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetRelationshipAttributesResponse) => void,
   ): ClientUnaryCall;
-  /** Adds an edge between nodes that are there: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
+  /** Adds an edge between existing nodes: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
   addRelationship(
     request: AddRelationshipRequest,
     callback: (error: ServiceError | null, response: AddRelationshipResponse) => void,
@@ -2981,7 +2981,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AddRelationshipResponse) => void,
   ): ClientUnaryCall;
-  /** Changes an attribute that the allow list permits. */
+  /** Changes an attribute on the allow list. */
   updateRelationshipAttribute(
     request: UpdateRelationshipAttributeRequest,
     callback: (error: ServiceError | null, response: UpdateRelationshipAttributeResponse) => void,
@@ -2997,7 +2997,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateRelationshipAttributeResponse) => void,
   ): ClientUnaryCall;
-  /** Changes a property that the allow list permits. */
+  /** Changes a property on the allow list. */
   updateNodeProperty(
     request: UpdateNodePropertyRequest,
     callback: (error: ServiceError | null, response: UpdateNodePropertyResponse) => void,
@@ -3013,7 +3013,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateNodePropertyResponse) => void,
   ): ClientUnaryCall;
-  /** Who used a method of this brand on a trusted device of this kind and shipped there since then? */
+  /** Customers who used a method of this brand on a trusted device of this kind and shipped to this place since a time. */
   findCustomersByUsage(
     request: FindCustomersByUsageRequest,
     callback: (error: ServiceError | null, response: FindCustomersByUsageResponse) => void,
@@ -3029,7 +3029,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FindCustomersByUsageResponse) => void,
   ): ClientUnaryCall;
-  /** Who shares a device, a card or an address with this customer? */
+  /** Customers who share a device, a card or an address with this customer. */
   findConnectedCustomers(
     request: FindConnectedCustomersRequest,
     callback: (error: ServiceError | null, response: FindConnectedCustomersResponse) => void,
@@ -3045,7 +3045,7 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FindConnectedCustomersResponse) => void,
   ): ClientUnaryCall;
-  /** What happened to a customer, in words, the newest first. */
+  /** A customer's events in plain words, newest first. */
   getTimeline(request: GetTimelineRequest, options?: Partial<CallOptions>): ClientReadableStream<GetTimelineResponse>;
   getTimeline(
     request: GetTimelineRequest,

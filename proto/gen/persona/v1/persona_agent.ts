@@ -35,17 +35,17 @@ export const protobufFileName = "persona/v1/persona_agent.proto";
 
 export interface GetCustomerContextRequest {
   customer_id: string;
-  /** The transaction that is about to be routed; for logs and traces. */
+  /** The transaction to be routed; for logs and traces. */
   transaction_id: string;
   consistency: Consistency;
-  /** A version that an earlier answer named: the read waits until it sees it. */
+  /** A version returned by an earlier response: the read waits until it is visible. */
   min_version: bigint;
 }
 
 export interface GetCustomerContextResponse {
   customer_id: string;
   is_vip: boolean;
-  /** Life-time value as a decimal, such as `1234.50`. */
+  /** Lifetime value as a decimal, such as `1234.50`. */
   ltv: string;
   ltv_currency: string;
   segment: string;
@@ -68,11 +68,11 @@ export interface UpdateDeviceTrustScoreRequest {
   trust_score?:
     | number
     | undefined;
-  /** When Chimera came to this score. Without it the call needs an `idempotency-key`, and the time is now. */
+  /** When Chimera determined this score. If absent, it is the current time and an `idempotency-key` is required. */
   observed_at?:
     | Date
     | undefined;
-  /** Refused if the device's `changed_seq` is another. */
+  /** Refused if the device's `changed_seq` differs. */
   expected_version?: bigint | undefined;
 }
 
@@ -84,23 +84,23 @@ export interface UpdateDeviceTrustScoreResponse {
   version: bigint;
   /** How many customers have used this device. */
   linked_customers: bigint;
-  /** False: an older observation, nothing changed. */
+  /** False: the observation was older, nothing changed. */
   applied: boolean;
 }
 
 export interface ReportPaymentFailureRequest {
-  /** 1 to 128 characters; the same event twice acts once. */
+  /** 1 to 128 characters; a repeated event has no further effect. */
   event_id: string;
-  /** What is owed: 1 to 128 of A-Z a-z 0-9 . _ - */
+  /** The obligation's id: 1 to 128 of A-Z a-z 0-9 . _ - */
   payment_id: string;
   customer_id: string;
   /** Persona's id of the method that failed. */
   payment_method_id: string;
-  /** Minor units, more than 0. */
+  /** Minor units, greater than 0. */
   amount: bigint;
   /** ISO 4217. */
   currency: string;
-  /** `recurring` or `one_time`; only recurring ones are ever charged. */
+  /** `recurring` or `one_time`; only recurring payments are charged. */
   kind: string;
   occurred_at?:
     | Date
@@ -109,11 +109,11 @@ export interface ReportPaymentFailureRequest {
   status?:
     | string
     | undefined;
-  /** The payment at the gateway, if there is one. */
+  /** The payment at the gateway, if any. */
   gateway_payment_ref?:
     | string
     | undefined;
-  /** Absent: the method's. */
+  /** Absent: the method's network. */
   network?: string | undefined;
   network_code?: string | undefined;
   network_advice_code?: string | undefined;
@@ -123,7 +123,7 @@ export interface ReportPaymentFailureRequest {
   reason?:
     | string
     | undefined;
-  /** What was bought, at most 200 characters; shown to the customer. */
+  /** The purchase, at most 200 characters; shown to the customer. */
   description?: string | undefined;
 }
 
@@ -132,14 +132,14 @@ export interface ReportPaymentFailureResponse {
 }
 
 export interface ReportPaymentSettledRequest {
-  /** 1 to 128 characters; the same event twice acts once. */
+  /** 1 to 128 characters; a repeated event has no further effect. */
   event_id: string;
   payment_id: string;
   customer_id: string;
   settled_at?:
     | Date
     | undefined;
-  /** The payment at the gateway that it was settled by, if there is one. */
+  /** The payment at the gateway that settled it, if any. */
   gateway_payment_ref?: string | undefined;
 }
 
@@ -148,9 +148,9 @@ export interface ReportPaymentSettledResponse {
 }
 
 export interface ReportFraudOutcomeRequest {
-  /** 1 to 128 characters; the same event twice acts once. */
+  /** 1 to 128 characters; a repeated event has no further effect. */
   event_id: string;
-  /** 1 to 128 characters: what the outcomes of one case have in common. */
+  /** 1 to 128 characters; shared by the outcomes of one case. */
   case_id: string;
   /** `challenge_passed`, `challenge_failed`, `suspected`, `confirmed_fraud` or `cleared`. */
   outcome: string;
@@ -158,14 +158,14 @@ export interface ReportFraudOutcomeRequest {
   device_id?:
     | string
     | undefined;
-  /** The device's, 0.0 to 1.0. Absent: 0 for `confirmed_fraud`, else as it is. */
+  /** The device's new score, 0.0 to 1.0. Absent: 0 for `confirmed_fraud`, otherwise unchanged. */
   new_trust_score?: number | undefined;
   payment_method_id?:
     | string
     | undefined;
-  /** One line, at most 1000 characters; it stands in the log. */
+  /** One line, at most 1000 characters; recorded in the event log. */
   reason: string;
-  /** The outcomes of a case count in this order. */
+  /** The outcomes of a case apply in the order of this time. */
   occurred_at?: Date | undefined;
 }
 
@@ -205,7 +205,7 @@ export interface GetRecoveryResponse {
   closes_at?:
     | Date
     | undefined;
-  /** What a customer may be told about it. */
+  /** The status in plain words, suitable for the customer. */
   reason_text: string;
 }
 
@@ -1731,10 +1731,10 @@ export const GetRecoveryResponse: MessageFns<GetRecoveryResponse> = {
   },
 };
 
-/** What other agents ask of Persona and tell it while a payment is on its way. */
+/** Other agents' calls to Persona while a payment is being processed. */
 export type PersonaAgentService = typeof PersonaAgentService;
 export const PersonaAgentService = {
-  /** Who is this customer, and can they be trusted? Asked by Cerebrum before it routes a transaction. */
+  /** The customer's context and trusted devices. Called by Cerebrum before it routes a transaction. */
   getCustomerContext: {
     path: "/persona.v1.PersonaAgent/GetCustomerContext" as const,
     requestStream: false as const,
@@ -1746,7 +1746,7 @@ export const PersonaAgentService = {
       Buffer.from(GetCustomerContextResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetCustomerContextResponse => GetCustomerContextResponse.decode(value),
   },
-  /** Chimera's newest opinion of a device. An older observation than the one known changes nothing. */
+  /** Records Chimera's latest trust score of a device. An observation older than the known one changes nothing. */
   updateDeviceTrustScore: {
     path: "/persona.v1.PersonaAgent/UpdateDeviceTrustScore" as const,
     requestStream: false as const,
@@ -1759,7 +1759,7 @@ export const PersonaAgentService = {
     responseDeserialize: (value: Buffer): UpdateDeviceTrustScoreResponse =>
       UpdateDeviceTrustScoreResponse.decode(value),
   },
-  /** A payment failed: from here on Persona collects it, and nobody else charges it. */
+  /** Reports a failed payment: from here on only Persona charges it. */
   reportPaymentFailure: {
     path: "/persona.v1.PersonaAgent/ReportPaymentFailure" as const,
     requestStream: false as const,
@@ -1771,7 +1771,7 @@ export const PersonaAgentService = {
       Buffer.from(ReportPaymentFailureResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportPaymentFailureResponse => ReportPaymentFailureResponse.decode(value),
   },
-  /** A payment was made elsewhere: its recovery ends. */
+  /** Reports a payment that was made elsewhere: its recovery ends. */
   reportPaymentSettled: {
     path: "/persona.v1.PersonaAgent/ReportPaymentSettled" as const,
     requestStream: false as const,
@@ -1783,7 +1783,7 @@ export const PersonaAgentService = {
       Buffer.from(ReportPaymentSettledResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportPaymentSettledResponse => ReportPaymentSettledResponse.decode(value),
   },
-  /** Something was found out about a fraud case. */
+  /** Reports an outcome of a fraud case. */
   reportFraudOutcome: {
     path: "/persona.v1.PersonaAgent/ReportFraudOutcome" as const,
     requestStream: false as const,
@@ -1795,7 +1795,7 @@ export const PersonaAgentService = {
       Buffer.from(ReportFraudOutcomeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportFraudOutcomeResponse => ReportFraudOutcomeResponse.decode(value),
   },
-  /** How far a recovery is, also long after it ended. */
+  /** The status of a recovery, also long after it ended. */
   getRecovery: {
     path: "/persona.v1.PersonaAgent/GetRecovery" as const,
     requestStream: false as const,
@@ -1808,22 +1808,22 @@ export const PersonaAgentService = {
 } as const;
 
 export interface PersonaAgentServer extends UntypedServiceImplementation {
-  /** Who is this customer, and can they be trusted? Asked by Cerebrum before it routes a transaction. */
+  /** The customer's context and trusted devices. Called by Cerebrum before it routes a transaction. */
   getCustomerContext: handleUnaryCall<GetCustomerContextRequest, GetCustomerContextResponse>;
-  /** Chimera's newest opinion of a device. An older observation than the one known changes nothing. */
+  /** Records Chimera's latest trust score of a device. An observation older than the known one changes nothing. */
   updateDeviceTrustScore: handleUnaryCall<UpdateDeviceTrustScoreRequest, UpdateDeviceTrustScoreResponse>;
-  /** A payment failed: from here on Persona collects it, and nobody else charges it. */
+  /** Reports a failed payment: from here on only Persona charges it. */
   reportPaymentFailure: handleUnaryCall<ReportPaymentFailureRequest, ReportPaymentFailureResponse>;
-  /** A payment was made elsewhere: its recovery ends. */
+  /** Reports a payment that was made elsewhere: its recovery ends. */
   reportPaymentSettled: handleUnaryCall<ReportPaymentSettledRequest, ReportPaymentSettledResponse>;
-  /** Something was found out about a fraud case. */
+  /** Reports an outcome of a fraud case. */
   reportFraudOutcome: handleUnaryCall<ReportFraudOutcomeRequest, ReportFraudOutcomeResponse>;
-  /** How far a recovery is, also long after it ended. */
+  /** The status of a recovery, also long after it ended. */
   getRecovery: handleUnaryCall<GetRecoveryRequest, GetRecoveryResponse>;
 }
 
 export interface PersonaAgentClient extends Client {
-  /** Who is this customer, and can they be trusted? Asked by Cerebrum before it routes a transaction. */
+  /** The customer's context and trusted devices. Called by Cerebrum before it routes a transaction. */
   getCustomerContext(
     request: GetCustomerContextRequest,
     callback: (error: ServiceError | null, response: GetCustomerContextResponse) => void,
@@ -1839,7 +1839,7 @@ export interface PersonaAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetCustomerContextResponse) => void,
   ): ClientUnaryCall;
-  /** Chimera's newest opinion of a device. An older observation than the one known changes nothing. */
+  /** Records Chimera's latest trust score of a device. An observation older than the known one changes nothing. */
   updateDeviceTrustScore(
     request: UpdateDeviceTrustScoreRequest,
     callback: (error: ServiceError | null, response: UpdateDeviceTrustScoreResponse) => void,
@@ -1855,7 +1855,7 @@ export interface PersonaAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateDeviceTrustScoreResponse) => void,
   ): ClientUnaryCall;
-  /** A payment failed: from here on Persona collects it, and nobody else charges it. */
+  /** Reports a failed payment: from here on only Persona charges it. */
   reportPaymentFailure(
     request: ReportPaymentFailureRequest,
     callback: (error: ServiceError | null, response: ReportPaymentFailureResponse) => void,
@@ -1871,7 +1871,7 @@ export interface PersonaAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportPaymentFailureResponse) => void,
   ): ClientUnaryCall;
-  /** A payment was made elsewhere: its recovery ends. */
+  /** Reports a payment that was made elsewhere: its recovery ends. */
   reportPaymentSettled(
     request: ReportPaymentSettledRequest,
     callback: (error: ServiceError | null, response: ReportPaymentSettledResponse) => void,
@@ -1887,7 +1887,7 @@ export interface PersonaAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportPaymentSettledResponse) => void,
   ): ClientUnaryCall;
-  /** Something was found out about a fraud case. */
+  /** Reports an outcome of a fraud case. */
   reportFraudOutcome(
     request: ReportFraudOutcomeRequest,
     callback: (error: ServiceError | null, response: ReportFraudOutcomeResponse) => void,
@@ -1903,7 +1903,7 @@ export interface PersonaAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportFraudOutcomeResponse) => void,
   ): ClientUnaryCall;
-  /** How far a recovery is, also long after it ended. */
+  /** The status of a recovery, also long after it ended. */
   getRecovery(
     request: GetRecoveryRequest,
     callback: (error: ServiceError | null, response: GetRecoveryResponse) => void,

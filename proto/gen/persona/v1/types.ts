@@ -12,7 +12,7 @@ export const protobufPackage = "persona.v1";
 
 export const protobufFileName = "persona/v1/types.proto";
 
-/** How fresh a read must be. */
+/** The consistency of a read. */
 export const Consistency = {
   /** CONSISTENCY_UNSPECIFIED - The same as eventual. */
   CONSISTENCY_UNSPECIFIED: "CONSISTENCY_UNSPECIFIED",
@@ -64,7 +64,7 @@ export function consistencyToNumber(object: Consistency): number {
   }
 }
 
-/** A card, wallet or bank account. Its token is never part of it. */
+/** A card, digital wallet or bank account. Never contains its token. */
 export interface PaymentMethod {
   payment_method_id: string;
   /** `card`, `digital_wallet` or `bank_account`. */
@@ -78,7 +78,7 @@ export interface PaymentMethod {
   expiry_month?: number | undefined;
   expiry_year?: number | undefined;
   is_default: boolean;
-  /** May it be charged without the customer present? */
+  /** Whether it may be charged without the customer present. */
   off_session_consent: boolean;
   first_used?: Date | undefined;
   last_used?:
@@ -94,7 +94,7 @@ export interface Device {
   trust_score: number;
   /** The score is at or above the policy's `trust.threshold`. */
   trusted: boolean;
-  /** Of one customer; absent where the device is not looked at for one. */
+  /** For one customer; absent if the device is read on its own. */
   login_count?: bigint | undefined;
   first_login?: Date | undefined;
   last_login?:
@@ -111,20 +111,20 @@ export interface TrustedDevice {
   last_login?: Date | undefined;
 }
 
-/** A customer with their profile. Nothing of a wallet, a device or an address is part of it. */
+/** A customer with their profile. Contains no payment methods, devices or addresses. */
 export interface Customer {
   customer_id: string;
   /** `NEW`, `SUBSCRIBER`, `VIP` or any other of A-Z, 0-9 and _. */
   segment: string;
   /** `active`, `suspended` or `merged`. */
   status: string;
-  /** Empty if it is not known. */
+  /** Empty if unknown. */
   locale: string;
-  /** Life-time value as a decimal, such as `1234.50`. */
+  /** Lifetime value as a decimal, such as `1234.50`. */
   ltv: string;
   ltv_currency: string;
   identifiers: DigitalIdentifier[];
-  /** Chimera's name of the behavioural profile; empty if there is none. */
+  /** Chimera's reference to the behavioral profile; empty if there is none. */
   behavioral_profile_ref: string;
   payment_method_count: number;
   device_count: number;
@@ -137,7 +137,7 @@ export interface Customer {
   changed_seq: bigint;
 }
 
-/** An e-mail address or a phone number, in the form under which it is compared. */
+/** An e-mail address or a phone number, in its normalised form. */
 export interface DigitalIdentifier {
   identifier_id: string;
   /** `email` or `phone_number`. */
@@ -146,7 +146,7 @@ export interface DigitalIdentifier {
   is_verified: boolean;
 }
 
-/** As little of a customer as a list of many needs. */
+/** A customer in a list of many. */
 export interface CustomerSummary {
   customer_id: string;
   segment: string;
@@ -166,7 +166,7 @@ export interface Address {
   /** ISO 3166-1 alpha-2. */
   country: string;
   is_verified: boolean;
-  /** The default of its type. */
+  /** Whether it is the default of its type. */
   is_default: boolean;
   first_shipped?: Date | undefined;
   last_shipped?:
@@ -176,7 +176,7 @@ export interface Address {
   changed_seq: bigint;
 }
 
-/** An edge of the graph, by the ids at its ends: edges have no id of their own. */
+/** An edge of the graph, identified by the ids at its ends: edges have no id. */
 export interface Relationship {
   source_id: string;
   /**
@@ -187,7 +187,7 @@ export interface Relationship {
   target_id: string;
 }
 
-/** A customer who shares something with another one. */
+/** A customer who shares a device, a card or an address with another one. */
 export interface ConnectedCustomer {
   customer_id: string;
   evidence: Connection[];
@@ -195,9 +195,9 @@ export interface ConnectedCustomer {
 
 /** What two customers share. */
 export interface Connection {
-  /** `device`, `instrument` (the plastic behind a card) or `address`. */
+  /** `device`, `instrument` (a card) or `address`. */
   kind: string;
-  /** The device; of an instrument or an address, the asked customer's own. */
+  /** The device's id; for an instrument or an address, the id of the requested customer's own. */
   id: string;
 }
 
@@ -209,11 +209,11 @@ export interface CustomerMetadata {
   locale?:
     | string
     | undefined;
-  /** Life-time value as a decimal, such as `1234.50`, in the reporting currency. */
+  /** Lifetime value as a decimal, such as `1234.50`, in the reporting currency. */
   ltv?: string | undefined;
 }
 
-/** A payment method as it comes in: what the gateway knows better wins. */
+/** A payment method as submitted; details from the gateway take precedence. */
 export interface PaymentMethodDetails {
   /** `card`, `digital_wallet` or `bank_account`. */
   type: string;
@@ -227,7 +227,7 @@ export interface PaymentMethodDetails {
   instrument_fingerprint?:
     | string
     | undefined;
-  /** `true` states the customer's consent; absent changes nothing on a known method. */
+  /** `true` states the customer's consent; absent: a known method is unchanged. */
   off_session_consent?: boolean | undefined;
   consent_source?: string | undefined;
 }
@@ -238,7 +238,7 @@ export interface DeviceDetails {
   user_agent?:
     | string
     | undefined;
-  /** 0.0 to 1.0; counts for a new device only. */
+  /** 0.0 to 1.0; applies to a new device only. */
   trust_score?: number | undefined;
 }
 
@@ -266,15 +266,15 @@ export interface DigitalIdentifierDetails {
 export interface IdentityMatch {
   /** `none`, `customer_id`, `email`, `phone_number` or `device`. */
   rule: string;
-  /** False: recognised by something that nobody has verified. */
+  /** False: recognised by evidence that has not been verified. */
   proven: boolean;
-  /** Customers who may be the same person; a person decides. */
+  /** Customers who may be the same person; an operator decides. */
   suggested_customer_ids: string[];
 }
 
-/** One charge that a recovery made, or is making. */
+/** One charge of a recovery, completed or in flight. */
 export interface RecoveryAttempt {
-  /** Counts the recovery's own attempts, from 1. */
+  /** The number of the attempt within the recovery, from 1. */
   n: number;
   payment_method_id: string;
   /** The gateway's idempotency key. */
@@ -293,11 +293,11 @@ export interface RecoveryAttempt {
   resolved_at?:
     | Date
     | undefined;
-  /** What a customer may be told about it. */
+  /** The state in plain words, suitable for the customer. */
   reason_text: string;
 }
 
-/** What a recovery does next, and when. */
+/** The next step of a recovery, and its time. */
 export interface RecoveryStep {
   /** `charge`, `poll`, `remind` or `close`. */
   action: string;
