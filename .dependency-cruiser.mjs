@@ -1,4 +1,4 @@
-// The dependencies between folders (specification: architecture, 'Layout'). Imports that are not listed here are refused.
+// The dependencies between folders (docs/architecture.md, 'What may import what'). Imports that are not listed here are refused.
 
 /** Folder → the folders that it may import besides itself. */
 const LAYERS = {

@@ -5,7 +5,7 @@ import { noticeOfEnding, WINDOW_OVER } from './closing.ts';
 import type { Ending, RecoveryState, Step } from './state.ts';
 import { earliest, isRefreshDue, isWindowOver, reminderDue, timersOf } from './timers.ts';
 
-/** How long a blocked claim waits before it is retried, if no `claimFreed` arrives (specification: workflows 2, step 3). */
+/** How long a blocked claim waits before it is retried, if no `claimFreed` arrives (docs/reference/workflows.md, 'The cascade'). */
 export const BLOCKED_RETRY_MS = 10 * 60_000;
 
 const NEVER_SENT: ChargeAnswer = {

@@ -1,4 +1,4 @@
-/** When a declined method is retried automatically (specification: decline codes, 'same method again'). */
+/** When a declined method is retried automatically (docs/reference/decline-codes.md, 'Classes'). */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { RecoveryPolicy } from '../policy.ts';

@@ -1,4 +1,4 @@
-/** How a decline class directs a recovery (specification: decline codes, 'Classes'; workflows 2, step 1). */
+/** How a decline class directs a recovery (docs/reference/decline-codes.md, 'Classes'; docs/reference/workflows.md, 'First decision'). */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { RecoverySnapshot } from './claims.ts';

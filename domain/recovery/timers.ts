@@ -1,6 +1,6 @@
 /**
  * The independent timers of a waiting recovery: when it charges again, when it sends a reminder, when it reads the graph
- * again, and when it closes (specification: workflows 2, step 6).
+ * again, and when it closes (docs/reference/workflows.md, 'Waiting').
  */
 
 import type { Candidate, DueNotice, RecoveryState } from './state.ts';
