@@ -25,7 +25,7 @@ const folders = [...Object.keys(LAYERS), ...ROOTS, 'test'];
 const TESTS = '(^test/|[.]test[.]ts$|(^|/)([a-z-]*fixtures?|fakes)[.]ts$)';
 const MAIN = '(^|/)main[.]ts$';
 /** Packages without side effects. */
-const PURE_PACKAGES = 'node_modules/(libphonenumber-js|tldts|uuid)/';
+const PURE_PACKAGES = 'node_modules/(libphonenumber-js|uuid)/';
 /** Packages that Temporal's sandbox provides. */
 const SANDBOX_PACKAGES = 'node_modules/@temporalio/(workflow|common)/';
 
