@@ -80,7 +80,7 @@ export function openGraph(options: GraphOptions): Graph {
   const driver = openDriver(options.maxConnectionPoolSize ?? MAX_CONNECTIONS);
   const probe = createProbe(() => openDriver(1), database);
   const limit = options.readTimeoutMs === undefined ? {} : { timeout: options.readTimeoutMs };
-  // Decision 52: a read after a write, by any process, must see it.
+  // docs/decisions/03-graph-queries.md: a read after a write, by any process, must see it.
   const autoCommit =
     (mode: SessionMode) =>
     async <T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> => {

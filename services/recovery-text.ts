@@ -1,6 +1,6 @@
 /**
  * Recoveries in plain words. What is shown to a customer never contains a code, nor a bank's suspicion of fraud
- * (specification: decline codes, 'Classes').
+ * (docs/reference/decline-codes.md, 'Classes').
  */
 
 import type { DeclineClass } from '../domain/decline/classify.ts';
@@ -34,7 +34,7 @@ const OUTCOME_TEXT: Record<NonNullable<RecoveryStatus['outcome']>, string> = {
   exhausted: 'The payment could not be collected, and no further attempt will be made.',
   paid_elsewhere: 'The payment was settled another way.',
   cancelled: 'The collection of this payment was cancelled.',
-  ignored: 'The failure was reported too late to act on.',
+  ignored: 'The failure is too old to act on.',
 };
 
 const ATTEMPT_TEXT: Record<Exclude<AttemptStatus['state'], 'declined'>, string> = {

@@ -25,7 +25,7 @@ export async function connectWorkers(options: TemporalAddress): Promise<NativeCo
   return await reachTemporal(options, () =>
     NativeConnection.connect({
       ...{ address, apiKey, tls: tls ?? apiKey !== undefined },
-      // Decision 149: most of what is sent is ciphertext.
+      // docs/decisions/23-workers-and-task-queues.md: most of what is sent is ciphertext.
       grpcCompression: { codec: 'none' },
     }),
   );

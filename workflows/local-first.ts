@@ -16,7 +16,7 @@ const local = proxyLocalActivities<Record<string, Activity<unknown, unknown>>>({
 /**
  * Tries the activity once within the workflow task, which saves the round trip through Temporal's server; that takes
  * longer than the command. If it fails or takes too long, it runs as an ordinary activity, whose retries add no events
- * however long an outage lasts (decision 175).
+ * however long an outage lasts (docs/decisions/12-recovery-workflow.md).
  *
  * A lost workflow task repeats the command. The command must therefore recognise its repetition, and no message that
  * arrives meanwhile may keep the run from issuing it again.

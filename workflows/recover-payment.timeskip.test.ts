@@ -86,8 +86,10 @@ test.each<[string, Opening]>([
     },
   ],
 ])('a failure received while a run finds its payment %s is not lost with that run', async (_, found) => {
+  const started = Promise.withResolvers<void>();
   const received = Promise.withResolvers<void>();
   const resumeRecovery = async () => {
+    started.resolve();
     await received.promise;
     return found;
   };
@@ -100,6 +102,7 @@ test.each<[string, Opening]>([
     signal: 'chargeResult',
     signalArgs: [{ event_id: 'evt_1', gateway_ref: 'pi_1', result: 'approved' }],
   });
+  await started.promise;
   await run.signal('claimFreed', {});
   await run.signal('paymentFailed', failureOf(fake, await rig.now()));
   received.resolve();

@@ -1,6 +1,6 @@
 /**
  * The recovery of one failed recurring payment, from the report of its failure until it is paid, stopped or given up
- * (specification: workflows, 2). All rules are in `domain/recovery`; this file executes them.
+ * (docs/reference/workflows.md, 'recoverPayment'). All rules are in `domain/recovery`; this file executes them.
  */
 
 import {

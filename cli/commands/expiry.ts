@@ -1,4 +1,4 @@
-/** Runs the expiry monitor now, or simulates its run on a given day (docs/decisions/0132). */
+/** Runs the expiry monitor now, or simulates its run on a given day (docs/decisions/10-card-expiry.md). */
 
 import { startOfDay } from '../../domain/expiry/calendar.ts';
 import { dueStage, type ExpiryScan } from '../../domain/expiry/candidates.ts';

@@ -1,4 +1,4 @@
-/** Imports customers from a file (docs/decisions/0046). */
+/** Imports customers from a file (docs/decisions/05-identity-and-onboarding.md). */
 
 import { stat } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';

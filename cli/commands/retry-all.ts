@@ -1,4 +1,4 @@
-/** Retries every recovery that is under review by one rule, at a bounded rate (docs/decisions/0108). */
+/** Retries every recovery that is under review by one rule, at a bounded rate (docs/decisions/19-cancellation-and-review.md). */
 
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type OperatorRequest, recoveryWorkflowId } from '../../domain/workflow-contracts.ts';

@@ -1,4 +1,4 @@
-/** Which methods a recovery charges, when, and when its first cascade is over (specification: decline codes). */
+/** Which methods a recovery charges, when, and when its first cascade is over (docs/reference/decline-codes.md, 'Classes'). */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { PaymentNoticeTemplate } from '../ports.ts';

@@ -17,7 +17,7 @@ import { type AttemptStatus, NOT_SENT, reviewOfUnsent } from './status.ts';
 import { markUnresolved, remainingReview, withAttempt } from './unresolved.ts';
 import { afterCustomerStatus } from './waiting.ts';
 
-/** How long a blocked claim waits before it is retried, if no `claimFreed` arrives (specification: workflows 2, step 3). */
+/** How long a blocked claim waits before it is retried, if no `claimFreed` arrives (docs/reference/workflows.md, 'The cascade'). */
 export const BLOCKED_RETRY_MS = 10 * 60_000;
 /** The longest delay before a claim blocked by another obligation's unresolved charge on the same card is retried. */
 const MAX_BLOCKED_RETRY_MS = 24 * 3_600_000;

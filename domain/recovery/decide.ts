@@ -188,7 +188,7 @@ function missingFor(state: RecoveryState): 'authentication' | 'method' {
 
 /**
  * The independent timers of a waiting recovery: when it charges again, when it sends a reminder, when it reads the graph
- * again, and when it closes (specification: workflows 2, step 6).
+ * again, and when it closes (docs/reference/workflows.md, 'Waiting').
  */
 interface Timer {
   do: 'charge' | 'remind' | 'read' | 'close';

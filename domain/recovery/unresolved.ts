@@ -1,4 +1,4 @@
-/** Resolves charges with an unknown outcome, which is never assumed (specification: workflows 2, step 4). */
+/** Resolves charges with an unknown outcome, which is never assumed (docs/reference/workflows.md, 'Unknown and pending outcomes'). */
 
 import type { ChargeAnswer } from '../ports.ts';
 import { CLAIM_MS } from './claims.ts';

@@ -11,7 +11,7 @@ import { findHold } from './case-holds.ts';
 /**
  * What a fraud case has changed for a locked customer, and the changes by its next outcome. A change that was
  * overwritten since is not undone by the case. A state that two cases require is held by both, and undone once neither
- * holds it (docs/decisions/0121).
+ * holds it (docs/decisions/11-fraud-cases.md).
  */
 export class FraudCase {
   readonly changes: FraudChanges;

@@ -6,7 +6,7 @@ import type { Graph } from '../graph.ts';
 import { readWithOpenKey } from '../key-store.ts';
 import { withoutNulls } from '../values.ts';
 
-/** The profile as the customer sees it (specification: interfaces, 'Shapes'). */
+/** The profile as the customer sees it (docs/reference/interfaces.md, 'Shapes of responses'). */
 export interface CustomerProfile {
   customer_id: string;
   segment: string;

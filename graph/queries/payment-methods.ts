@@ -7,7 +7,7 @@ import { withoutNulls } from '../values.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import { readWallet } from '../wallet/wallet.ts';
 
-/** A payment method as the API returns it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
+/** A payment method as the API returns it (docs/reference/interfaces.md, 'Shapes of responses'); times are RFC 3339 in UTC. */
 export interface PaymentMethod {
   payment_method_id: string;
   type: PaymentMethodType;

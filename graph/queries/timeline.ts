@@ -2,7 +2,7 @@ import { PersonaError } from '../../domain/errors.ts';
 import { describeEvent, type MethodName } from '../../domain/timeline.ts';
 import type { Reader } from '../graph.ts';
 
-/** One event of a customer's stream, described for the customer (specification: interfaces, 'Shapes'). */
+/** One event of a customer's stream, described for the customer (docs/reference/interfaces.md, 'Shapes of responses'). */
 export interface TimelineEntry {
   seq: number;
   /** The event's type, or `Masked` if the customer must not see it. */

@@ -1,5 +1,5 @@
 /**
- * The claim precedes the charge (specification: graph, invariant 7): its holder may charge once. Until the attempt is
+ * The claim precedes the charge (docs/reference/graph.md, 'Claims'): its holder may charge once. Until the attempt is
  * resolved no other process may charge this obligation or this card, nor, while it is in flight, this customer.
  */
 

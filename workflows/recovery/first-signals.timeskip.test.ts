@@ -57,6 +57,20 @@ test.each([
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
 });
 
+test('messages received before the run starts are processed in their order of arrival', async () => {
+  const fake = fakeRecovery();
+  const request = { actor: 'grace', reason: 'the bank called' };
+  const handle = await startWith(
+    fake,
+    ['paymentFailed', failureOf(fake, Date.now())],
+    ['resume', request],
+    ['pause', request],
+  );
+  await eventually(async () => expect(await handle.query('status')).toMatchObject({ paused: true }));
+  await handle.signal('cancel', request);
+  expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
+});
+
 test('a failure that the graph refuses does not affect a valid one that arrives meanwhile', async () => {
   let rig: TestRig;
   const fake = fakeRecovery({

@@ -8,6 +8,7 @@ import {
   defineSignal,
   defineUpdate,
   log,
+  setDefaultSignalHandler,
   setHandler,
 } from '@temporalio/workflow';
 import {
@@ -86,10 +87,15 @@ export interface Recovering extends Run {
 /** A run whose messages are queued from now on; call it before the first wait. */
 export function startRun(payment_id: string, state: RecoveryState | undefined): Run {
   const run: Run = { payment_id, inbox: [], handledReports: [], pendingAnswers: [], state };
-  for (const [name, definition] of Object.entries(signals)) {
-    const signal = name as RecoverySignalName;
-    setHandler(definition, (payload: unknown) => void run.inbox.push({ signal, payload: asRecord(payload) }));
-  }
+  const receive = (signal: RecoverySignalName, payload: unknown) =>
+    void run.inbox.push({ signal, payload: asRecord(payload) });
+  // Registered first: signals that arrived before the run are then received in their order of arrival. Without it the
+  // SDK passes them on in the order in which the handlers below are registered, and a `resume` overtakes a `pause`.
+  setDefaultSignalHandler((name, payload) =>
+    isRecoverySignal(name) ? receive(name, payload) : log.warn(`unknown signal ignored: ${name}`),
+  );
+  for (const [name, definition] of Object.entries(signals))
+    setHandler(definition, (payload: unknown) => receive(name as RecoverySignalName, payload));
   setHandler(
     resolveUnknownUpdate,
     async (payload) => {
@@ -104,6 +110,10 @@ export function startRun(payment_id: string, state: RecoveryState | undefined): 
   );
   setHandler(statusQuery, () => statusOf(run));
   return run;
+}
+
+function isRecoverySignal(name: string): name is RecoverySignalName {
+  return Object.hasOwn(signals, name);
 }
 
 function asRecord(payload: unknown): Readonly<Record<string, unknown>> {
