@@ -1,4 +1,4 @@
-// The dependencies between folders (specification: architecture, 'Layout'). Imports that are not listed here are refused.
+// The dependencies between folders (docs/architecture.md, 'What may import what'). Imports that are not listed here are refused.
 
 /** Folder → the folders that it may import besides itself. */
 const LAYERS = {
@@ -25,7 +25,7 @@ const folders = [...Object.keys(LAYERS), ...ROOTS, 'test'];
 const TESTS = '(^test/|[.]test[.]ts$|(^|/)([a-z-]*fixtures?|fakes)[.]ts$)';
 const MAIN = '(^|/)main[.]ts$';
 /** Packages without side effects. */
-const PURE_PACKAGES = 'node_modules/(libphonenumber-js|tldts|uuid)/';
+const PURE_PACKAGES = 'node_modules/(libphonenumber-js|uuid)/';
 /** Packages that Temporal's sandbox provides. */
 const SANDBOX_PACKAGES = 'node_modules/@temporalio/(workflow|common)/';
 

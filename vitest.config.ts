@@ -6,7 +6,7 @@ const everywhere = ['node_modules/**', '.persona/**'];
 const shared = { isolate: false };
 
 /**
- * The test tiers (specification: quality, 'Tests'). Files run in parallel, the tests of one file sequentially. `real` and
+ * The test tiers. Files run in parallel, the tests of one file sequentially. `real` and
  * `e2e` read the servers' addresses from the environment, `timeskip` the path of its server; `dev/test.ts` sets both.
  */
 export default defineConfig({

@@ -147,6 +147,54 @@ test.each(['unknown', 'pending', 'approved'] as const)(
   },
 );
 
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+test.each([
+  [
+    'is sent again while its idempotency key is certain to be stored',
+    23 * HOUR_MS - MINUTE_MS,
+    ['sent'],
+    'approved',
+  ],
+  ['is not sent again once its idempotency key may have expired', 23 * HOUR_MS + MINUTE_MS, [], 'absent'],
+] as const)('a charge that the gateway never received %s', async (_, age, expected, result) => {
+  const sent: string[] = [];
+  const gateway = {
+    findCharge: async () => ({ result: 'absent' }),
+    paymentsOf: async () => [],
+    charge: async () => {
+      sent.push('sent');
+      return { result: 'approved', gateway_ref: 'pi_1' };
+    },
+  } as unknown as PaymentGateway;
+  const now = () => Date.now() + age;
+  const { resolveCharge } = createGatewayActivities({ graph, gateway, policy, now });
+  const input = { key: await claimed(), policy: policy.recovery };
+  expect(await new MockActivityEnvironment().run(resolveCharge, input)).toMatchObject({ result });
+  expect(sent).toEqual(expected);
+});
+
+test.each([
+  ['is sent with 50 s of its claim left', 10_000, ['sent'], 'approved'],
+  ['is not sent with 40 s of its claim left', 20_000, [], 'not_sent'],
+] as const)('a charge that starts late %s', async (_, late, expected, result) => {
+  const sent: string[] = [];
+  const gateway = {
+    paymentsOf: async () => [],
+    charge: async () => {
+      sent.push('sent');
+      return { result: 'approved', gateway_ref: 'pi_1' };
+    },
+  } as unknown as PaymentGateway;
+  const key = await claimed();
+  const claimedAt = Date.now();
+  const { charge } = createGatewayActivities({ graph, gateway, policy, now: () => claimedAt + late });
+  const input = { payment_id: key.split(':')[1] as string, key };
+  expect(await new MockActivityEnvironment().run(charge, input)).toMatchObject({ result });
+  expect(sent).toEqual(expected);
+});
+
 test('a lost charge that cannot be resent now stays unresolved, because the first request may still arrive', async () => {
   const gateway = {
     findCharge: async () => ({ result: 'absent' }),

@@ -171,7 +171,7 @@ describe('the recipient is', () => {
     const { customer_id, notice } = await customerWithObligation(graph, { identifiers: [phone(true)] });
     expect(await deliver(graph, notice('reminder'), smtp())).toEqual({ result: 'undeliverable' });
     expect(await noticeEvents(graph, customer_id)).toMatchObject([
-      { type: 'NoticeFailed', channel: 'sms', reason: expect.stringContaining('cannot travel by SMTP') },
+      { type: 'NoticeFailed', channel: 'sms', reason: expect.stringContaining('cannot be sent by SMTP') },
     ]);
   });
 });

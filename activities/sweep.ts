@@ -45,7 +45,7 @@ const REPORT_GRACE_MS = 60_000;
 const MAX_RESEND_INTERVAL_MS = 24 * 3_600_000;
 /** As long as a recovery that has just ended tries to deliver it; then a child with the same id does. */
 const NOTICE_GRACE_MS = 60_000;
-/** How long Persona waits for an unavailable receiver (specification: interfaces, 'Notifications'). */
+/** How long Persona waits for an unavailable receiver (docs/reference/workflows.md, 'Notices'). */
 const NOTICE_MAX_AGE_MS = 3 * 24 * 3_600_000;
 /** Notices about moved money, which are sent however late; any other notice is outdated by then. */
 const NON_EXPIRING_TEMPLATES: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];

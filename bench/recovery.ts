@@ -12,7 +12,7 @@ const PAYERS = 48;
 const IN_FLIGHT = 16;
 const ONE_BY_ONE = 12;
 const WARM_UP = 400;
-/** Specification: quality, 'Benchmarks'. */
+/** The cost of a recovery on the first alternative may not grow beyond this. */
 const LIMITS = { activities: 4, events: 22 };
 
 export const recoveryBenchmark = {

@@ -1,4 +1,4 @@
-/** Exit codes of commands (specification: interfaces, 'Commands'), and what a failed command reports. */
+/** Exit codes of commands (docs/reference/interfaces.md, 'Command line'), and what a failed command reports. */
 
 import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
 import { EnvironmentError } from '../platform/environment.ts';

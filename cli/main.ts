@@ -1,4 +1,4 @@
-/** The `persona` command (specification: interfaces, 'Commands'). Composition root. */
+/** The `persona` command (docs/reference/interfaces.md, 'Command line'). Composition root. */
 
 import { runCli } from './program.ts';
 

@@ -1,4 +1,4 @@
-/** Values that identify no customer (specification: graph, 'Nodes'). */
+/** Values that identify no customer (docs/reference/graph.md, 'Identifiers and blocked values'). */
 
 export type IdentityKind = 'email' | 'phone_number' | 'device_fingerprint';
 

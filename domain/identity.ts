@@ -1,5 +1,5 @@
 /**
- * Normalises digital identifiers to the form in which they are compared (specification: graph, 'Nodes'). The result is a
+ * Normalises digital identifiers to the form in which they are compared (docs/reference/graph.md, 'Identifiers and blocked values'). The result is a
  * match key: the graph hashes it, and two spellings of the same address or number give the same hash.
  *
  * Not for workflows: the phone tables are large, and the bundle check keeps them out. `domain/onboarding/validate.ts` and

@@ -1,6 +1,6 @@
 /**
- * Detects full card numbers, which are refused in every field that is not an id (specification: interfaces, 'The two
- * objects'): a valid Luhn check digit and a known issuer range, however the digits are grouped and in any script.
+ * Detects full card numbers, which are refused in every field that is not an id (docs/reference/security.md,
+ * 'Card numbers'): a valid Luhn check digit and a known issuer range, however the digits are grouped and in any script.
  */
 
 import { isInIssuerRange } from './issuer-ranges.ts';

@@ -1,4 +1,4 @@
-/** Payment methods: statuses and the legal transitions between them (specification: graph, 'Payment method status'). */
+/** Payment methods: statuses and the legal transitions between them (docs/reference/graph.md, 'Payment method status'). */
 
 export const PAYMENT_METHOD_TYPES = ['card', 'digital_wallet', 'bank_account'] as const;
 export type PaymentMethodType = (typeof PAYMENT_METHOD_TYPES)[number];

@@ -1,5 +1,5 @@
 /**
- * Decides which customer an onboarding request is about (specification: workflows, 1, step 2). Pure: the graph looks up
+ * Decides which customer an onboarding request is about (docs/reference/workflows.md, 'Recognition'). Pure: the graph looks up
  * the holders of each value, this code decides.
  */
 

@@ -1,4 +1,4 @@
-/** What `addRelationship`, `updateRelationshipAttribute` and `updateNodeProperty` may change (specification: graph, 'Commands'). */
+/** What `addRelationship`, `updateRelationshipAttribute` and `updateNodeProperty` may change (docs/reference/graph.md, 'Allow lists'). */
 
 /** The edges that may be added between existing nodes. Every other edge is created together with its target node. */
 export const ADDABLE_RELATIONSHIPS = ['LOGGED_IN_FROM', 'USED_ON', 'POSSIBLY_SAME_AS'] as const;

@@ -1,5 +1,5 @@
 /**
- * A customer's events described for that customer (specification: interfaces, `…/timeline`). Suspicions of a bank or a
+ * A customer's events described for that customer (docs/reference/graph.md, 'The event log'). Suspicions of a bank or a
  * risk engine, codes, rules and other customers are never named. An event that may not be described keeps its place and
  * its date.
  */

@@ -27,7 +27,7 @@ export const EXTERNAL_ID: TextRule = {
   pattern: /^[^\p{Cc}\p{Cs}]+$/u,
   requirement: 'not contain control characters',
 };
-/** Specification: graph, `Obligation.payment_id`. */
+/** docs/reference/graph.md, `Obligation.payment_id`. */
 export const PAYMENT_ID: TextRule = {
   max: 128,
   pattern: /^[A-Za-z0-9._-]+$/,

@@ -1,4 +1,4 @@
-/** The default payment method of a customer (specification: graph, invariant 1). */
+/** The default payment method of a customer (docs/reference/graph.md, 'Default and consent'). */
 
 import { PersonaError } from './errors.ts';
 import type { PaymentMethodStatus } from './payment-method.ts';

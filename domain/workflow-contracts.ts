@@ -219,7 +219,7 @@ export interface ApplyFraudOutcomeInput {
 
 /**
  * The signals that start or end a process, by the kind of the `AcceptedReport` that holds each until a transaction has
- * recorded it (specification: workflows, 2).
+ * recorded it (docs/reference/workflows.md, 'Accepted messages').
  */
 export const REPORT_SIGNALS = {
   payment_failed: 'paymentFailed',

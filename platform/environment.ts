@@ -1,5 +1,5 @@
 /**
- * Configuration comes from environment variables only (specification: interfaces, 'Configuration'). Each process reads
+ * Configuration comes from environment variables only (docs/reference/policy.md, 'Environment variables'). Each process reads
  * its variables at startup, and one message lists all problems.
  */
 
@@ -130,7 +130,7 @@ export function readCodecKeys(variables: Variables): Secret<readonly RawRingKey[
 
 /**
  * Persona does not authenticate callers yet. Its servers therefore start only with an explicit opt-in, never in
- * production, and only on addresses that are reachable from this machine alone (specification: security, 'Who may call').
+ * production, and only on addresses that are reachable from this machine alone (docs/reference/security.md, 'Who may call').
  */
 function insecureProblems(variables: Variables): string[] {
   const problems: string[] = [];

@@ -13,7 +13,7 @@ const file = (content: string) => {
 };
 const DAY = 86_400_000;
 
-test('the defaults match the specification', () => {
+test('the defaults match docs/reference/policy.md', () => {
   expect(readPolicy()).toMatchObject({
     reportingCurrency: 'USD',
     trust: { initial: 0.5, threshold: 0.7 },

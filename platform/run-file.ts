@@ -1,4 +1,4 @@
-/** `.persona/run.json`: the addresses of a running Persona, for other programs (specification: interfaces, 'Commands'). */
+/** `.persona/run.json`: the addresses of a running Persona, for other programs (docs/reference/interfaces.md, 'Run file'). */
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';

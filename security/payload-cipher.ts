@@ -1,5 +1,5 @@
 /**
- * The cipher under Temporal's payload codec (specification: security, 'Secrets and personal data'): AES-256-GCM,
+ * The cipher under Temporal's payload codec (docs/reference/security.md, 'Temporal payloads'): AES-256-GCM,
  * a sealed value is 12-byte nonce ‖ ciphertext ‖ 16-byte tag. Temporal's encryption samples use this layout in every
  * language, so another agent's client can open these payloads with the same key.
  */

@@ -1,4 +1,4 @@
-/** What every endpoint stores before it signals a recovery (specification: workflows, 2). No worker processes it here. */
+/** What every endpoint stores before it signals a recovery (docs/reference/workflows.md, 'Accepted messages'). No worker processes it here. */
 
 import { randomUUID } from 'node:crypto';
 import { credentials, status } from '@grpc/grpc-js';

@@ -14,8 +14,8 @@ export interface NewPaymentMethod {
 }
 
 /**
- * Adds a method to the calling customer's wallet: verified, or still `unverified` after a short wait (specification:
- * workflows, 3). The caller's idempotency key identifies repeats.
+ * Adds a method to the calling customer's wallet: verified, or still `unverified` after a short wait (docs/reference/workflows.md,
+ * 'Changes of the wallet'). The caller's idempotency key identifies repeats.
  *
  * @throws PersonaError customer_not_found, customer_suspended, idempotency_key_reused, device_not_found,
  *   token_belongs_to_other_customer, payment_method_declined, temporal_unavailable, deadline_exceeded

@@ -21,7 +21,7 @@ export interface MethodEdit {
 type Dependencies = Pick<ServiceDependencies, 'graph' | 'temporal'>;
 
 /**
- * Changes a method in the calling customer's wallet (specification: workflows, 3): its expiry date, at the gateway
+ * Changes a method in the calling customer's wallet (docs/reference/workflows.md, 'Changes of the wallet'): its expiry date, at the gateway
  * first, or the consent to charge it.
  *
  * @returns the method; `pending`: the gateway has not responded yet, and the method is unchanged
@@ -45,7 +45,7 @@ export async function updatePaymentMethod(
 
 /**
  * Removes a method from the calling customer's wallet immediately; it is detached at the gateway after the response
- * (specification: workflows, 3).
+ * (docs/reference/workflows.md, 'Changes of the wallet').
  *
  * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
  *   idempotency_key_reused, temporal_unavailable, deadline_exceeded

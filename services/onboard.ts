@@ -8,7 +8,7 @@ import type { Caller } from './caller.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 
 /**
- * Onboards a customer, or recognises one, and returns once the graph is written (specification: workflows, 1). The
+ * Onboards a customer, or recognises one, and returns once the graph is written (docs/reference/workflows.md, 'onboardCustomer'). The
  * transaction id is the idempotency key: a repeat gets the first result.
  *
  * @throws PersonaError invalid_argument and card_number_refused with all problems, idempotency_key_reused, what the

@@ -34,7 +34,7 @@ const OUTCOMES: RecoveryOutcome[] = [
   'cancelled',
   'ignored',
 ];
-/** Specification: decline codes, 'Classes'. */
+/** docs/reference/decline-codes.md, 'Classes'. */
 const NEVER_SHOWN = /fraud|stolen|lost|report|\b(41|43|51|59)\b|insufficient/i;
 
 test.each(DECLINE_CLASSES)(

@@ -1,6 +1,6 @@
 /**
  * Recoveries in plain words. What is shown to a customer never contains a code, nor a bank's suspicion of fraud
- * (specification: decline codes, 'Classes').
+ * (docs/reference/decline-codes.md, 'Classes').
  */
 
 import type { DeclineClass } from '../domain/decline/classify.ts';

@@ -6,7 +6,7 @@ import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
 
 /**
- * Accepts Chimera's outcome of a fraud case and starts or signals the case's process (specification: workflows, 5). The
+ * Accepts Chimera's outcome of a fraud case and starts or signals the case's process (docs/reference/workflows.md, 'applyFraudOutcome'). The
  * event id is the idempotency key: a repeated event has no further effect.
  *
  * @throws PersonaError invalid_argument and card_number_refused with all problems, customer_not_found,

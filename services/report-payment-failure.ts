@@ -8,7 +8,7 @@ import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
 
 /**
- * Accepts another agent's report of a failed payment and starts or signals its recovery (specification: workflows, 2).
+ * Accepts another agent's report of a failed payment and starts or signals its recovery (docs/reference/workflows.md, 'Messages').
  * The event id is the idempotency key: a repeated event has no further effect.
  *
  * @throws PersonaError invalid_argument and card_number_refused with all problems, customer_not_found,

@@ -24,7 +24,7 @@ const RECHECK_DELAYS_MS = [50, 100, 200, 400, 800];
 export type WebhookResult = { result: 'accepted' | 'known' | 'ignored' };
 
 /**
- * Forwards a gateway event to the process that it concerns (specification: interfaces, `/webhooks/stripe`): events of a
+ * Forwards a gateway event to the process that it concerns (docs/reference/interfaces.md, 'Webhooks'): events of a
  * payment to its recovery, others to a process that follows the gateway. The event is recorded as received only after
  * Temporal has accepted it, so an interrupted one is redelivered; the process reads the gateway itself. A message for a
  * recovery is stored first, so that the sweep delivers it even if the signal or the run fails.

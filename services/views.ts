@@ -1,4 +1,4 @@
-/** The results of the services: the shapes of the specification (interfaces, 'Shapes'), the same for REST and gRPC. */
+/** The results of the services: the shapes of docs/reference/interfaces.md, 'Shapes of responses', the same for REST and gRPC. */
 
 import type { RecoveryStatus, AttemptStatus } from '../domain/recovery/status.ts';
 import type {

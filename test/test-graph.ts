@@ -1,3 +1,4 @@
+import { PersonaError } from '../domain/errors.ts';
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { QueryResult } from 'neo4j-driver';
 import { afterAll, expect } from 'vitest';
@@ -112,4 +113,15 @@ export const randomToken = () => `pm_${letters()}`;
 /** An onboarding of an unknown customer with only the required fields; pass further fields as `change`. */
 export function onboardingRequest(change: Partial<OnboardingRequest> = {}): OnboardingRequest {
   return { transaction_id: randomUUID(), occurred_at: new Date().toISOString(), ...change };
+}
+
+/** Runs a command as its callers do: once more, under the same key, if the machine was too busy for it. */
+export async function retryWhileBusy<T>(command: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await command();
+    } catch (error) {
+      if (!(error instanceof PersonaError) || error.type !== 'graph_unavailable') throw error;
+    }
+  }
 }

@@ -1,4 +1,4 @@
-/** Adds a payment method to a wallet: stored, attached at the gateway, verified (specification: workflows, 3). */
+/** Adds a payment method to a wallet: stored, attached at the gateway, verified (docs/reference/workflows.md, 'Changes of the wallet'). */
 
 import { type ApplicationFailure, defineUpdate, proxyActivities } from '@temporalio/workflow';
 import type { MethodRefusal } from '../domain/payment-method.ts';

@@ -1,6 +1,6 @@
 /**
  * A fraud case: Chimera's outcomes are applied in the order in which they occurred, a suspicion waits for an operator's
- * decision, and a suspended customer is notified and may be reinstated (specification: workflows, 5). All rules are in
+ * decision, and a suspended customer is notified and may be reinstated (docs/reference/workflows.md, 'applyFraudOutcome'). All rules are in
  * `domain/fraud`; this file executes them.
  */
 

@@ -1,4 +1,4 @@
-/** A customer's first or next transaction: recognised, stored, verified, profiled (specification: workflows, 1). */
+/** A customer's first or next transaction: recognised, stored, verified, profiled (docs/reference/workflows.md, 'onboardCustomer'). */
 
 import { ActivityFailure, defineUpdate, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import { isRecord } from '../domain/validation.ts';
@@ -104,7 +104,7 @@ export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingReque
 }
 
 /**
- * External clients start this workflow with the bare request, because the specification names no wrapper. An input that
+ * External clients start this workflow with the bare request (docs/reference/workflows.md, 'onboardCustomer'). An input that
  * is no request must fail the workflow; a failing workflow task would leave it stuck.
  * @throws ApplicationFailure naming each field
  */

@@ -1,6 +1,6 @@
 /**
  * The recovery of one failed recurring payment, from the report of its failure until it is paid, stopped or given up
- * (specification: workflows, 2). All rules are in `domain/recovery`; this file executes them.
+ * (docs/reference/workflows.md, 'recoverPayment'). All rules are in `domain/recovery`; this file executes them.
  */
 
 import {
@@ -13,19 +13,25 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type ReportId, WorkflowName } from '../domain/workflow-contracts.ts';
+import { WorkflowName } from '../domain/workflow-contracts.ts';
 import { begin } from '../domain/recovery/begin.ts';
-import type { Claim, ClosedObligation } from '../domain/recovery/claims.ts';
-import { closesBeforeNextMessage } from '../domain/recovery/closing.ts';
+import type { Claim } from '../domain/recovery/claims.ts';
 import { decide } from '../domain/recovery/decide.ts';
 import { describe } from '../domain/recovery/describe.ts';
+import { closesBeforeNextMessage } from '../domain/recovery/ending.ts';
 import { evolve } from '../domain/recovery/evolve.ts';
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
-import { findChargedAttempt, type RecoveryOutcome, type RecoveryStatus } from '../domain/recovery/status.ts';
-import { type PendingAnswer, type Message, openInbox } from './recovery/inbox.ts';
-import { beginWith, invalidStart, mayBegin } from './recovery/opening.ts';
-import { resolveBeforeSettlement, receive, settlementFact } from './recovery/receive.ts';
-import { clearReports, isFullyRecorded, reportOf } from './recovery/reports.ts';
+import { findChargedAttempt, type RecoveryOutcome } from '../domain/recovery/status.ts';
+import { invalidStart, isOver, mayBegin, openObligation } from './recovery/opening.ts';
+import { receive, resolveBeforeSettlement, settlementFact } from './recovery/receive.ts';
+import {
+  clearRecordedReports,
+  type Message,
+  type Recovering,
+  reportOf,
+  type Run,
+  startRun,
+} from './recovery/run.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
 
@@ -53,146 +59,69 @@ export interface RecoverPaymentResult {
  * @throws ApplicationFailure `InvalidPaymentFailed` if no first signal is valid
  */
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
-  let state = input?.carried;
-  let shownPhase: string | undefined;
-  let ignored = false;
-  let closed: ClosedObligation | undefined;
-  /** The accepted reports of handled messages, to be deleted. */
-  const handledReports: ReportId[] = [];
-
-  const inbox = openInbox(
-    () => state,
-    () => statusOf(),
-  );
-
+  const run = startRun(input?.payment_id, input?.carried);
   // Cancelling the execution acts as the signal `cancel`: a charge in progress must still be recorded.
   CancellationScope.current().cancelRequested.catch(() =>
-    inbox.push({ signal: 'cancel', payload: { actor: 'temporal', reason: 'the execution was cancelled' } }),
+    run.inbox.push({
+      signal: 'cancel',
+      payload: { actor: 'temporal', reason: 'the execution was cancelled' },
+    }),
   );
   return CancellationScope.nonCancellable(async () => {
     if (typeof input?.payment_id !== 'string') {
       throw invalidStart('recoverPayment', [{ field: 'payment_id', message: 'is required' }]);
     }
-    if (!state) {
-      const opening = await beginWith(input, inbox, handledReports);
-      if (opening.result === 'ignored') {
-        ignored = true;
-        show(
-          { process: WorkflowName.recoverPayment, state: 'done', outcome: 'ignored' },
-          'Ignored: the report was too old, or the gateway did not confirm it',
-        );
-        return { payment_id: input.payment_id, outcome: 'ignored', attempts: 0 };
-      }
-      if (opening.result === 'closed') {
-        closed = opening.obligation;
-        const { customer_id: customerId, outcome, rule } = closed;
-        show(
-          { process: WorkflowName.recoverPayment, customerId, state: 'done', outcome },
-          `Already closed by rule \`${rule}\``,
-        );
-        return resultOf(opening.obligation);
-      }
-      state = begin(opening.recovery);
-      if (opening.first)
-        state = evolve(state, claimAnswered(opening.first.payment_method_id, opening.first.claim));
-      if (opening.settlement) state = evolve(state, settlementFact(opening, opening.settlement));
-      if (opening.next) inbox.unshift(opening.next);
-      const { customer_id: customerId } = state;
-      show(
-        { process: WorkflowName.recoverPayment, customerId, state: describe(state, Date.now()).state },
-        detailsOf(state),
-      );
-    }
-    state = await run(state);
-    await condition(allHandlersFinished);
-    show({ state: 'done', ...(state.ending ? { outcome: state.ending.outcome } : {}) }, detailsOf(state));
-    const chargedAttempt = findChargedAttempt(state.attempts);
-    return {
-      payment_id: state.payment_id,
-      outcome: state.ending?.outcome ?? 'stopped',
-      ...(chargedAttempt ? { payment_method_id: chargedAttempt.payment_method_id } : {}),
-      attempts: state.attempts.length,
-    };
+    run.state ??= await open(run, input.resume ?? false);
+    if (isRecovering(run)) await recover(run);
+    return resultOf(run);
   });
+}
 
-  function statusOf(): Partial<RecoveryStatus> {
-    if (state) return describe(state, Date.now());
-    if (closed) {
-      const { payment_id, customer_id, outcome, rule, attempts } = closed;
-      return { payment_id, customer_id, state: 'done', outcome, rule, attempts, paused: false };
-    }
-    const waiting = { payment_id: input?.payment_id, attempts: [], paused: false };
-    return ignored ? { ...waiting, state: 'done', outcome: 'ignored' } : { ...waiting, state: 'classifying' };
+/** @returns the state that the recovery starts in; `undefined`: there is nothing to recover */
+async function open(run: Run, resume: boolean): Promise<RecoveryState | undefined> {
+  const opening = await openObligation(run, resume);
+  if (isOver(opening)) {
+    run.over = opening;
+    showOver(opening);
+    return undefined;
   }
+  let state = begin(opening.recovery);
+  if (opening.first)
+    state = evolve(state, claimAnswered(opening.first.payment_method_id, opening.first.claim));
+  if (opening.settlement) state = evolve(state, settlementFact(opening, opening.settlement));
+  if (opening.next) run.inbox.unshift(opening.next);
+  const { state: shown, customer_id: customerId } = describe(state, Date.now());
+  show({ process: WorkflowName.recoverPayment, customerId, state: shown }, detailsOf(state));
+  return state;
+}
 
-  async function run(initial: RecoveryState): Promise<RecoveryState> {
-    let current = initial;
-    /** Resolutions by an operator whose response waits until they are recorded. */
-    const pendingAnswers: PendingAnswer[] = [];
-    for (;;) {
-      // A charge's outcome is recorded before the next message is processed: a concurrent settlement must find it.
-      while (!current.to_record && !mustCloseFirst(current)) {
-        const message = inbox.shift();
-        if (!message) break;
-        current = await resolveBeforeSettlement(current, message);
-        if (current.to_record) inbox.unshift(message);
-        else current = await receiveMessage(current, message, pendingAnswers);
-        state = current;
-      }
-      if (!current.to_record) for (const answer of pendingAnswers.splice(0)) answer.done = {};
-      const step = decide(current, Date.now());
-      setCurrentDetails(detailsOf(current));
-      const isIdle = step.do === 'finish' || step.do === 'wait';
-      if (isIdle && handledReports.length > 0 && isFullyRecorded(current)) {
-        await clearReports(current.payment_id, handledReports);
-        continue;
-      }
-      if (step.do === 'finish') return current;
-      if (step.do === 'wait') {
-        showPhase(current);
-        await wait(step.until);
-        if (workflowInfo().continueAsNewSuggested && inbox.length === 0) {
-          await continueAsNew<typeof recoverPayment>({ payment_id: input.payment_id, carried: current });
-        }
-        continue;
-      }
-      current = evolve(current, await perform(current, step));
-      state = current;
-    }
+/** Receives, decides and performs until nothing is left to do. */
+async function recover(run: Recovering): Promise<void> {
+  for (;;) {
+    await receiveMessages(run);
+    const step = decide(run.state, Date.now());
+    setCurrentDetails(detailsOf(run.state));
+    const isIdle = step.do === 'finish' || step.do === 'wait';
+    if (isIdle && (await clearRecordedReports(run))) continue;
+    if (step.do === 'finish') break;
+    if (step.do === 'wait') await wait(run, step.until);
+    else run.state = evolve(run.state, await perform(run.state, step));
   }
+  await condition(allHandlersFinished);
+  const { outcome } = describe(run.state, Date.now());
+  show({ state: 'done', ...(outcome ? { outcome } : {}) }, detailsOf(run.state));
+}
 
-  /** A message that can never be processed is skipped: it must not end the run and lose the other messages. */
-  async function receiveMessage(
-    current: RecoveryState,
-    message: Message,
-    pendingAnswers: PendingAnswer[],
-  ): Promise<RecoveryState> {
-    try {
-      const next = await receive(current, message, pendingAnswers);
-      const report = reportOf(message);
-      if (report) handledReports.push(report);
-      return next;
-    } catch (error) {
-      if (!(error instanceof ActivityFailure) || !mayBegin(message)) throw error;
-      log.error(`${message.signal} could not be processed`, {
-        reason: error.cause?.message ?? error.message,
-      });
-      return current;
-    }
+async function receiveMessages(run: Recovering): Promise<void> {
+  // A charge's outcome is recorded before the next message is processed: a concurrent settlement must find it.
+  while (!run.state.charge?.answer && !mustCloseFirst(run.state)) {
+    const message = run.inbox.shift();
+    if (!message) break;
+    run.state = await resolveBeforeSettlement(run.state, message);
+    if (run.state.charge?.answer) run.inbox.unshift(message);
+    else await receiveMessage(run, message);
   }
-
-  /** Called only when the run waits, because each call adds an event to the history. */
-  function showPhase(current: RecoveryState): void {
-    const { state: phase } = describe(current, Date.now());
-    if (phase !== shownPhase) show({ state: phase }, detailsOf(current));
-    shownPhase = phase;
-  }
-
-  async function wait(until: number | undefined): Promise<void> {
-    const hasMessage = () => inbox.length > 0;
-    if (until === undefined) await condition(hasMessage);
-    else await condition(hasMessage, Math.max(until - Date.now(), 1));
-  }
+  if (!run.state.charge?.answer) for (const answer of run.pendingAnswers.splice(0)) answer.done = {};
 }
 
 /** While the obligation cannot be closed yet, messages are still processed: one of them may end the wait. */
@@ -200,18 +129,72 @@ function mustCloseFirst(state: RecoveryState): boolean {
   return closesBeforeNextMessage(state) && decide(state, Date.now()).do !== 'wait';
 }
 
+/** A message that can never be processed is skipped: it must not end the run and lose the other messages. */
+async function receiveMessage(run: Recovering, message: Message): Promise<void> {
+  try {
+    run.state = await receive(run, message);
+    const report = reportOf(message);
+    if (report) run.handledReports.push(report);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || !mayBegin(message)) throw error;
+    log.error(`${message.signal} could not be processed`, {
+      reason: error.cause?.message ?? error.message,
+    });
+  }
+}
+
+/** Waits until `until` or until a message is received. A long history is continued in a new run. */
+async function wait(run: Recovering, until: number | undefined): Promise<void> {
+  const { state: shown } = describe(run.state, Date.now());
+  // Each call adds an event to the history.
+  if (shown !== run.shownState) show({ state: shown }, detailsOf(run.state));
+  run.shownState = shown;
+  const hasMessage = () => run.inbox.length > 0;
+  if (until === undefined) await condition(hasMessage);
+  else await condition(hasMessage, Math.max(until - Date.now(), 1));
+  if (workflowInfo().continueAsNewSuggested && run.inbox.length === 0) {
+    await continueAsNew<typeof recoverPayment>({ payment_id: run.payment_id, carried: run.state });
+  }
+}
+
+function isRecovering(run: Run): run is Recovering {
+  return run.state !== undefined;
+}
+
 function claimAnswered(payment_method_id: string, claim: Claim): Fact {
   const candidate = { payment_method_id, not_before: 0, reason: 'alternative' } as const;
   return { fact: 'claim_answered', candidate, claim, at: Date.now() };
 }
 
-function resultOf(obligation: ClosedObligation): RecoverPaymentResult {
+function resultOf({ payment_id, state, over }: Run): RecoverPaymentResult {
+  if (over?.result === 'closed') {
+    const { outcome, payment_method_id, attempts } = over.obligation;
+    return {
+      payment_id,
+      outcome,
+      ...(payment_method_id ? { payment_method_id } : {}),
+      attempts: attempts.length,
+    };
+  }
+  if (!state) return { payment_id, outcome: 'ignored', attempts: 0 };
+  const charged = findChargedAttempt(state.attempts);
   return {
-    payment_id: obligation.payment_id,
-    outcome: obligation.outcome,
-    ...(obligation.payment_method_id ? { payment_method_id: obligation.payment_method_id } : {}),
-    attempts: obligation.attempts.length,
+    payment_id,
+    outcome: state.phase.name === 'open' ? 'stopped' : state.phase.ending.outcome,
+    ...(charged ? { payment_method_id: charged.payment_method_id } : {}),
+    attempts: state.attempts.length,
   };
+}
+
+function showOver(over: NonNullable<Run['over']>): void {
+  const process = WorkflowName.recoverPayment;
+  if (over.result === 'ignored') {
+    const details = 'Ignored: the report was too old, or the gateway did not confirm it';
+    show({ process, state: 'done', outcome: 'ignored' }, details);
+    return;
+  }
+  const { customer_id: customerId, outcome, rule } = over.obligation;
+  show({ process, customerId, state: 'done', outcome }, `Already closed by rule \`${rule}\``);
 }
 
 /** Shown to operators in Temporal UI: ids, states and rules, no personal data. */

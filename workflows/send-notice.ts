@@ -26,7 +26,7 @@ const deliveriesOn = (taskQueue: TaskQueueName) =>
     taskQueue,
     // One delivery takes at most ten seconds; its result must still be recorded in the graph.
     startToCloseTimeout: '20s',
-    // An older notice is of no use (specification: interfaces, 'Notifications').
+    // An older notice is of no use (docs/reference/workflows.md, 'Notices').
     scheduleToCloseTimeout: '3d',
     retry: { initialInterval: '1m', backoffCoefficient: 2, maximumInterval: '1h' },
   });

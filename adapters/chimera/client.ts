@@ -1,4 +1,4 @@
-/** Chimera, the fraud agent, over gRPC (specification: interfaces, 'Chimera'). */
+/** Chimera, the fraud agent, over gRPC (docs/reference/interfaces.md, 'Chimera'). */
 
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';

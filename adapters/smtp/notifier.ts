@@ -1,4 +1,4 @@
-/** Sends finished notices by e-mail through an SMTP server (specification: interfaces, 'Notifications'). */
+/** Sends finished notices by e-mail through an SMTP server (docs/reference/interfaces.md, 'Notifier'). */
 
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';

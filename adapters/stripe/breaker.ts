@@ -1,6 +1,6 @@
 /**
  * The circuit breaker around charges, one per process: while the gateway fails, no charge is sent, so that an outage
- * leaves a few attempts unknown instead of every one that is due (specification: workflows 2).
+ * leaves a few attempts unknown instead of every one that is due (docs/reference/workflows.md, 'The cascade').
  */
 
 import { BrokenCircuitError, CircuitState, circuitBreaker, handleWhenResult, type IBreaker } from 'cockatiel';

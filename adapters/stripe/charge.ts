@@ -1,4 +1,4 @@
-/** Interprets Stripe's response to a charge (specification: decline codes, 'What Stripe answers'). */
+/** Interprets Stripe's response to a charge (docs/reference/decline-codes.md, 'Stripe's responses'). */
 
 import { Stripe } from 'stripe';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';

@@ -1,4 +1,4 @@
-/** Verifies and reads Stripe's webhooks (specification: interfaces, `/webhooks/stripe`). */
+/** Verifies and reads Stripe's webhooks (docs/reference/interfaces.md, 'Webhooks'). */
 
 import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';

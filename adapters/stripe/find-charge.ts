@@ -1,4 +1,4 @@
-/** Resolves an attempt whose response was lost, by reading only (specification: interfaces, `findCharge`). */
+/** Resolves an attempt whose response was lost, by reading only (docs/reference/interfaces.md, 'Finding a charge'). */
 
 import type { Stripe } from 'stripe';
 import type { ChargeQuery, FoundCharge } from '../../domain/ports.ts';

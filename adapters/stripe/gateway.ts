@@ -1,4 +1,4 @@
-/** The payment gateway through Stripe's API (specification: interfaces, 'Payment gateway'). */
+/** The payment gateway through Stripe's API (docs/reference/interfaces.md, 'Payment gateway'). */
 
 import type { Stripe } from 'stripe';
 import type {

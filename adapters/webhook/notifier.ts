@@ -1,4 +1,4 @@
-/** Posts finished notices to the receiver that sends them (specification: interfaces, 'Notifications'). */
+/** Posts finished notices to the receiver that sends them (docs/reference/interfaces.md, 'Notifier'). */
 
 import { createHmac } from 'node:crypto';
 import { PersonaError } from '../../domain/errors.ts';

@@ -17,8 +17,8 @@ export interface HttpEnv {
 const CUSTOMERS_PATH = /^\/api\/v1\/customers\/([^/]+)\//;
 
 /**
- * The caller's name. Callers are not authenticated yet, so it follows from the path (specification: security, 'Who may
- * call'): below `/customers/{customer_id}/` it is that customer, everywhere else a service.
+ * The caller's name. Callers are not authenticated yet, so it follows from the path (docs/reference/security.md,
+ * 'Who may call'): below `/customers/{customer_id}/` it is that customer, everywhere else a service.
  */
 export function callerName(path: string): 'service' | `customer:${string}` {
   const [, customerId] = CUSTOMERS_PATH.exec(path) ?? [];

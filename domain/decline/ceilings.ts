@@ -1,4 +1,4 @@
-/** How often networks allow a card to be retried (specification: decline codes, 'Network ceilings'). */
+/** How often networks allow a card to be retried (docs/reference/decline-codes.md, 'Network ceilings'). */
 
 import type { AttemptState } from '../recovery/status.ts';
 import { networkOf } from './network.ts';

@@ -1,4 +1,4 @@
-/** Decline classes (specification: decline codes, 'Classes'). */
+/** Decline classes (docs/reference/decline-codes.md, 'Classes'). */
 export const DECLINE_CLASSES = [
   'FRAUD',
   'STOP',

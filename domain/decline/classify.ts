@@ -1,4 +1,4 @@
-/** Classifies a decline (specification: decline codes, 'Order when several codes come together'). */
+/** Classifies a decline (docs/reference/decline-codes.md, 'Order when several codes come together'). */
 
 import type { DeclineClass } from './classes.ts';
 import type { DeclineCodes } from './codes.ts';

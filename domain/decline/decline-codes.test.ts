@@ -1,4 +1,4 @@
-/** Checks the table against an independent transcription of the specification: a typo in either fails here. */
+/** Checks the table against an independent transcription of the published sources: a typo in either fails here. */
 
 import { describe, expect, test } from 'vitest';
 import type { Network } from '../payment-method.ts';

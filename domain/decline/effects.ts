@@ -1,4 +1,4 @@
-/** A decline's effects outside its recovery (specification: decline codes, 'Classes' and 'What a decline teaches'). */
+/** A decline's effects outside its recovery (docs/reference/decline-codes.md, 'Classes' and 'What a decline teaches'). */
 
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { DeclineDecision } from './classify.ts';

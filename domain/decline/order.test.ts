@@ -1,13 +1,13 @@
 /**
- * The precedence of several codes (specification: decline codes, 'Order when several codes come together'), checked for
- * every pair and every triple of sources on every rail against an oracle that repeats the specification's sentences.
+ * The precedence of several codes (docs/reference/decline-codes.md, 'Order when several codes come together'), checked for
+ * every pair and every triple of sources on every rail against an oracle that repeats that section's sentences.
  */
 
 import { describe, expect, test } from 'vitest';
 import { classify } from './classify.ts';
 import type { DeclineCodes } from './codes.ts';
 
-/** A code's meaning in the specification's tables, transcribed manually: a class, or one of the others. */
+/** A code's meaning in the reference's tables, transcribed manually: a class, or one of the others. */
 type Meaning =
   | 'STOP'
   | 'FRAUD'
@@ -122,7 +122,7 @@ function relevantCodes(rail: string, sent: readonly SentCode[]): SentCode[] {
   });
 }
 
-/** The class according to the specification; the sources are ranked as in its last rule. */
+/** The class according to the reference; the sources are ranked as in its last rule. */
 function expected(rail: string, allSent: readonly SentCode[]): string {
   const sent = relevantCodes(rail, allSent);
   const text = sent.find(({ source }) => source === 'reason');
@@ -190,7 +190,7 @@ function* combinations(rail: string, count: number, from = 0): Generator<SentCod
 }
 
 describe.each(Object.keys(NETWORK_CODES))('%s', (rail) => {
-  test.each([1, 2, 3])('%i sources together follow the specification', (count) => {
+  test.each([1, 2, 3])('%i sources together follow the reference', (count) => {
     const wrong: unknown[] = [];
     let seen = 0;
     for (const sent of combinations(rail, count)) {
@@ -209,7 +209,7 @@ describe.each(Object.keys(NETWORK_CODES))('%s', (rail) => {
 });
 
 test.each([
-  // The worked examples of the specification.
+  // Worked examples.
   [
     { network: 'mastercard', network_code: '83', network_advice_code: '03', decline_code: 'fraudulent' },
     'FRAUD',

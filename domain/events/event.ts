@@ -1,5 +1,5 @@
 /**
- * Persona's events: the facts in the log (specification: graph, 'The event log'). `data` is complete: replaying the log
+ * Persona's events: the facts in the log (docs/reference/graph.md, 'The event log'). `data` is complete: replaying the log
  * rebuilds the graph. Fields of type `Sealed` hold ciphertext under the stream's own key; times are RFC 3339 in UTC;
  * `null` means 'none', so that a replay can tell it from 'unchanged'.
  */

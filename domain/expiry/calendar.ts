@@ -1,5 +1,5 @@
 /**
- * When a card's month is over, and how long before that its customer is notified (specification: workflows, 4). Days are
+ * When a card's month is over, and how long before that its customer is notified (docs/reference/workflows.md, 'monitorExpiringCards'). Days are
  * those of UTC−12, where each day ends last: a card is valid until its last day is over everywhere on earth.
  */
 

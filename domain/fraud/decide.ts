@@ -1,4 +1,4 @@
-/** The rules of a fraud case's process, without Temporal and without a clock (specification: workflows, 5). */
+/** The rules of a fraud case's process, without Temporal and without a clock (docs/reference/workflows.md, 'applyFraudOutcome'). */
 
 import type { FraudPolicy } from '../policy.ts';
 import type { ReviewDecision } from './messages.ts';

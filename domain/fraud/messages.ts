@@ -1,4 +1,4 @@
-/** Messages about fraud cases and their validation (specification: interfaces, `chimera.fraud-outcome.v1`). */
+/** Messages about fraud cases and their validation (docs/reference/interfaces.md, 'FraudOutcome'). */
 
 import {
   validate,

@@ -17,7 +17,7 @@ const EMAIL_SHAPE = /^[^\s@]+@[^\s@]+\.[^\s@.]+$/;
 const PHONE_SHAPE = /^[\p{Cf}\s(]*[+＋]?[\p{Nd}\p{Cf}\p{Pd}\s()./]{5,40}$/u;
 
 /**
- * Reads the list and the short forms next to it: the specification allows `email` and `phone` 'as short forms', which
+ * Reads the list and the short forms next to it: `email` and `phone` are short forms (docs/reference/interfaces.md, 'OnboardingRequest'), which
  * callers write as a type (`{type: 'phone', value}`), as an entry (`{phone: '+49…'}`), or at the top level of the
  * request. All are accepted.
  */

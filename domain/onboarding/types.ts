@@ -1,4 +1,4 @@
-/** The onboarding request that a checkout sends, and its result (specification: interfaces, 'The two objects'). */
+/** The onboarding request that a checkout sends, and its result (docs/reference/interfaces.md, 'OnboardingRequest'). */
 
 import type { PaymentMethodStatus, PaymentMethodType } from '../payment-method.ts';
 

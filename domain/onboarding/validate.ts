@@ -1,6 +1,6 @@
 /**
- * Onboarding: the data that a checkout sends about a customer, and the validation of its shape (specification:
- * interfaces, 'The two objects'). Workflow-safe: identifiers are normalised elsewhere (`domain/identity.ts`).
+ * Onboarding: the data that a checkout sends about a customer, and the validation of its shape (docs/reference/interfaces.md,
+ * 'OnboardingRequest'). Workflow-safe: identifiers are normalised elsewhere (`domain/identity.ts`).
  */
 
 import { isCountry } from '../countries.ts';

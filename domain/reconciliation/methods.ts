@@ -1,4 +1,4 @@
-/** Compares a payment method in the graph with the gateway's (specification: workflows, 6). */
+/** Compares a payment method in the graph with the gateway's (docs/reference/workflows.md, 'reconcilePaymentMethods'). */
 
 import { isExpiryChangeOverdue } from '../method-change.ts';
 import { type StoredDetails, newerDetails } from '../method-details.ts';

@@ -53,7 +53,7 @@ const messageArbitrary = fc.record({
     'consent_revoked',
     'fraud_known',
     'settled',
-    'charge_heard',
+    'charge_reported',
     'settlement_in_review',
     'authenticated',
     'paused',
@@ -96,7 +96,7 @@ export const scenarioArbitrary = fc.record({
       'record',
       'refund',
       'flag_for_review',
-      'keep_clock',
+      'store_clock',
     ] as const),
   ),
 });

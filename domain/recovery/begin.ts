@@ -1,26 +1,34 @@
 /** The initial state of a run: after a new failure, or from where an earlier run stopped. */
 
-import { CLAIM_MS, type RecoverySnapshot } from './claims.ts';
-import { FAILURE_NOTICES, endCascadeIfDone } from './cascade.ts';
-import { clockOf } from './clock.ts';
-import { WINDOW_OVER } from './closing.ts';
-import { resumeClock } from './unresolved.ts';
-import { retriesOf } from './retries.ts';
+import type { DeclineClass } from '../decline/classify.ts';
 import {
   alternativesOf,
   CONSENT_REVOKED,
+  endCascadeIfDone,
+  FAILURE_NOTICES,
   FRAUD_KNOWN,
-  strategyOf,
-  UNPAID_CLASS,
-  reclassifyUnpaid,
+  fraudReportsOf,
   isStop,
   isUnresolved,
-  stop,
-  fraudReportsOf,
+  reclassifyUnpaid,
+  retriesOf,
+  strategyOf,
   TECH_RETRY_MS,
+  UNPAID_CLASS,
   wasTried,
-} from './strategy.ts';
-import type { Candidate, RecoveryState, UnresolvedCharge } from './state.ts';
+} from './cascade.ts';
+import type { RecoverySnapshot } from './claims.ts';
+import { clockOf, resumeClock, stopClock } from './clock.ts';
+import { endRecovery, stop, WINDOW_OVER } from './ending.ts';
+import {
+  type Candidate,
+  type Closed,
+  type OpenRecovery,
+  type Phase,
+  type RecoveryState,
+  unresolvedCharge,
+  withEffects,
+} from './state.ts';
 import {
   type AttemptStatus,
   type ObligationState,
@@ -28,47 +36,37 @@ import {
   PAYMENT_NOT_CANCELLABLE,
   PAYMENT_NOT_OURS,
 } from './status.ts';
+import { unresolvedSince } from './unresolved.ts';
 
 /** Rules of reviews caused by reading the reported payment. */
 const LOOK_UP_REVIEWS: readonly string[] = [PAYMENT_CAME_BACK, PAYMENT_NOT_OURS];
 
 /** The initial state of a run. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {
-  const clock = clockOf({ closes_at: recovery.closes_at, stopped_at: recovery.clock_stopped_at });
-  const state: RecoveryState = {
-    payment_id: recovery.payment_id,
-    customer_id: recovery.customer_id,
-    amount: recovery.amount,
-    currency: recovery.currency,
-    failed_payment_method_id: recovery.failed_payment_method_id,
+  const { gateway_payment_ref: ref, payment_id, customer_id, amount, currency, opened_at, policy } = recovery;
+  const { failed_payment_method_id } = recovery;
+  const state: OpenRecovery = {
+    obligation: { payment_id, customer_id, amount, currency, failed_payment_method_id, opened_at, policy },
     class: recovery.failure.class,
     rule: recovery.failure.rule,
-    opened_at: recovery.opened_at,
-    ...clock,
-    stored_clock: clock,
-    read_at: recovery.read_at,
-    policy: recovery.policy,
     attempts: recovery.attempts,
-    candidates: [],
-    cascade_ended: false,
-    closed: false,
+    phase: { name: 'open', candidates: [], ...(ref ? { lookup: { ref } } : {}) },
     paused: recovery.paused ?? false,
-    notices: [],
-    refunds: recovery.refunds_due ?? [],
+    clock: clockOf({ closes_at: recovery.closes_at, stopped_at: recovery.clock_stopped_at }),
+    effects: { refunds: recovery.refunds_due ?? [], fraud_reports: fraudReportsOf(recovery), notices: [] },
+    cascade_ended: false,
+    read_at: recovery.read_at,
     handled_event_ids: [],
-    fraud_reports: fraudReportsOf(recovery),
-    ...(recovery.gateway_payment_ref ? { lookup_ref: recovery.gateway_payment_ref } : {}),
   };
-  return endCascadeIfDone(
-    resumeStoredClock(skipFailureNotices(plan(state, recovery), recovery), recovery.read_at),
-  );
+  const planned = skipFailureNotices(plan(state, recovery), recovery);
+  return endCascadeIfDone(resumeStoredClock(planned, recovery.read_at));
 }
 
 /** An earlier run has notified the customer of the failure: not repeated with any template. */
 function skipFailureNotices(state: RecoveryState, { notified_at }: RecoverySnapshot): RecoveryState {
   if (notified_at === undefined) return state;
-  const notices = state.notices.filter(({ template }) => !FAILURE_NOTICES.includes(template));
-  return { ...state, cascade_ended: true, notified_at, notices };
+  const notices = state.effects.notices.filter(({ template }) => !FAILURE_NOTICES.includes(template));
+  return withEffects({ ...state, cascade_ended: true, notified_at }, { notices });
 }
 
 /**
@@ -76,30 +74,32 @@ function skipFailureNotices(state: RecoveryState, { notified_at }: RecoverySnaps
  * or an external payment still blocks the recovery is checked again. @param now epoch milliseconds
  */
 function resumeStoredClock(state: RecoveryState, now: number): RecoveryState {
-  return state.unresolved || state.review ? state : resumeClock(state, now);
+  const persists = unresolvedCharge(state) ?? state.review;
+  return persists ? state : { ...state, clock: resumeClock(state.clock, now) };
 }
 
-function plan(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
-  const { failure } = recovery;
-  const unresolved = recovery.attempts.find((attempt) => isUnresolved(attempt));
-  if (isEnded(recovery.state)) return restoreClosed(state, recovery, recovery.state, unresolved);
-  if (unresolved) {
-    const unresolvedCharge = unresolvedChargeOf(unresolved);
-    const planned = planUnresolved(state, recovery);
-    return {
-      ...planned,
-      unresolved: unresolvedCharge,
-      stopped_at: state.stopped_at ?? unresolvedCharge.claimed_at,
-    };
+function plan(state: OpenRecovery, recovery: RecoverySnapshot): RecoveryState {
+  const { failure, rule, state: obligationState } = recovery;
+  const attempt = recovery.attempts.find((one) => isUnresolved(one));
+  if (obligationState !== 'open' && obligationState !== 'needs_review') {
+    return restoreClosed(state, rule, obligationState, attempt);
   }
-  if (recovery.state === 'needs_review' && recovery.rule === PAYMENT_NOT_CANCELLABLE) {
-    return restoreEnding(state, recovery);
+  const inReview = obligationState === 'needs_review';
+  const review = { rule, flagged: true };
+  if (attempt) {
+    // An earlier run left a charge unresolved: the gateway is queried first, and its response decides the rest.
+    const planned = planByFailure(state, recovery, failure.class);
+    const charge = unresolvedSince(attempt);
+    const clock = stopClock(state.clock, charge.claimed_at);
+    return { ...planned, charge, clock, ...(inReview ? { review } : {}) };
   }
-  if (recovery.state === 'needs_review' && !endsWithoutCharge(recovery)) {
-    const stopped_at = state.stopped_at ?? recovery.read_at;
+  if (inReview && rule === PAYMENT_NOT_CANCELLABLE) {
+    return { ...restoreEnding(state, recovery), review };
+  }
+  if (inReview && !endsWithoutCharge(recovery)) {
     // The lookup's finding is already under review.
-    const looked = LOOK_UP_REVIEWS.includes(recovery.rule) ? { ...state, lookup_ref: undefined } : state;
-    return { ...looked, review: { rule: recovery.rule, flagged: true }, stopped_at };
+    const phase: Phase = LOOK_UP_REVIEWS.includes(rule) ? { name: 'open', candidates: [] } : state.phase;
+    return { ...state, phase, review, clock: stopClock(state.clock, recovery.read_at) };
   }
   return restoreReview(planByFailure(state, recovery, failure.class), recovery);
 }
@@ -110,8 +110,8 @@ function plan(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
  */
 function restoreReview(state: RecoveryState, { attempts, opened_at }: RecoverySnapshot): RecoveryState {
   const newest = attempts.at(-1);
-  if (state.ending || state.review || newest?.state !== 'declined' || newest.class === undefined)
-    return state;
+  if (state.phase.name !== 'open' || state.review) return state;
+  if (newest?.state !== 'declined' || newest.class === undefined) return state;
   const isSince = Date.parse(newest.started_at) >= opened_at;
   if (!isSince || strategyOf(newest.class, true) !== 'review') return state;
   return { ...state, review: { rule: newest.rule ?? newest.class, flagged: false } };
@@ -122,76 +122,44 @@ function endsWithoutCharge({ kind, failure, consent_revoked, fraud_known }: Reco
   return kind === 'one_time' || consent_revoked === true || fraud_known === true || isStop(failure.class);
 }
 
-function isEnded(state: ObligationState): state is Exclude<ObligationState, 'open' | 'needs_review'> {
-  return state !== 'open' && state !== 'needs_review';
-}
-
 /** Already closed: this run only resolves what is still open. */
 function restoreClosed(
   state: RecoveryState,
-  { rule }: RecoverySnapshot,
+  rule: string,
   outcome: Exclude<ObligationState, 'open' | 'needs_review'>,
   unresolved: AttemptStatus | undefined,
 ): RecoveryState {
-  const over = {
-    ...state,
-    lookup_ref: undefined,
-    rule,
-    fraud_reports: [],
-    ending: { outcome, rule },
-    closed: true,
-  };
   // Closed with an unresolved charge: the payment still has to be cancelled.
-  return unresolved ? { ...over, unresolved: unresolvedChargeOf(unresolved), payment_open: true } : over;
+  const charge = unresolved && unresolvedSince(unresolved);
+  const phase: Closed = { name: 'closed', ending: { outcome, rule }, payment_open: charge !== undefined };
+  return withEffects({ ...state, rule, phase, charge }, { fraud_reports: [] });
 }
 
 /** It was ending, and the gateway did not cancel its payment. Only the lost run knew the ending for certain. */
-function restoreEnding(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
-  const { rule, failure, closes_at, clock_stopped_at, read_at } = recovery;
-  const review = { rule, flagged: true };
-  const { ending } = planByFailure(state, recovery, failure.class);
+function restoreEnding(state: OpenRecovery, recovery: RecoverySnapshot): RecoveryState {
+  const { failure, closes_at, clock_stopped_at, read_at } = recovery;
+  const planned = planByFailure(state, recovery, failure.class).phase;
+  if (planned.name !== 'open') return endRecovery(state, planned.ending);
   const over = (clock_stopped_at ?? read_at) >= closes_at;
-  const otherwise = over ? WINDOW_OVER : { outcome: 'cancelled' as const, rule: 'cancelled' };
-  return { ...state, lookup_ref: undefined, candidates: [], review, ending: ending ?? otherwise };
-}
-
-/** An earlier run left a charge unresolved: the gateway is queried first, and its response decides the rest. */
-function planUnresolved(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
-  const planned = planByFailure(state, recovery, recovery.failure.class);
-  const { rule } = recovery;
-  return recovery.state === 'needs_review' ? { ...planned, review: { rule, flagged: true } } : planned;
-}
-
-function unresolvedChargeOf(attempt: AttemptStatus): UnresolvedCharge {
-  const claimed_at = Date.parse(attempt.started_at);
-  return {
-    key: attempt.key,
-    payment_method_id: attempt.payment_method_id,
-    state: attempt.state === 'pending' ? 'pending' : 'unknown',
-    claimed_at,
-    ...(attempt.state === 'in_flight' ? { in_flight: true } : {}),
-    tries: 0,
-    // Until the claim expires, the charge may still be in transit.
-    next_at: claimed_at + CLAIM_MS,
-  };
+  return endRecovery(state, over ? WINDOW_OVER : { outcome: 'cancelled', rule: 'cancelled' });
 }
 
 /** The plan for after the lookup, if that finds it unpaid. */
-function planByLookUp(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+function planByLookUp(state: OpenRecovery, recovery: RecoverySnapshot): RecoveryState {
   const failure = { ...recovery.failure, class: UNPAID_CLASS };
   const planned = planByFailure(state, { ...recovery, failure }, UNPAID_CLASS);
   return recovery.looked_up ? reclassifyUnpaid(planned) : planned;
 }
 
 function planByFailure(
-  state: RecoveryState,
+  state: OpenRecovery,
   recovery: RecoverySnapshot,
-  failureClass: RecoveryState['class'],
+  failureClass: DeclineClass,
 ): RecoveryState {
   const { failure } = recovery;
   if (recovery.kind === 'one_time') {
     // The customer is present and may already be paying in another way: never charged, never notified.
-    return { ...state, lookup_ref: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
+    return endRecovery(state, { outcome: 'stopped', rule: 'not_recurring' });
   }
   if (recovery.consent_revoked) return stop(state, 'STOP', CONSENT_REVOKED);
   if (recovery.fraud_known) return stop(state, 'FRAUD', FRAUD_KNOWN);
@@ -204,33 +172,30 @@ function planByFailure(
     }
     if (failureClass === 'UNKNOWN') return planByLookUp(state, recovery);
   }
+  const withCandidates = (...candidates: Candidate[]) => ({
+    ...state,
+    phase: { ...state.phase, candidates },
+  });
+  const alternatives = alternativesOf(recovery);
   switch (strategyOf(failureClass, recovery.policy.cascadeOnHard)) {
     case 'stop':
       return stop(state, failureClass, failure.rule);
     case 'review':
       return { ...state, review: { rule: failure.rule, flagged: false } };
     case 'wait_for_method':
-      return {
-        ...state,
-        candidates: retriesOf(recovery),
-        cascade_ended: true,
-        notices: [{ template: 'payment_declined_update_card', stage: '1' }],
-      };
+      return withEffects(
+        { ...withCandidates(...retriesOf(recovery)), cascade_ended: true },
+        { notices: [{ template: 'payment_declined_update_card', stage: '1' }] },
+      );
     case 'cascade_after_retry': {
-      const again: Candidate = {
-        payment_method_id: recovery.failed_payment_method_id,
-        not_before: recovery.opened_at + TECH_RETRY_MS,
-        reason: 'same_method',
-      };
-      const rest = alternativesOf(recovery).map((candidate) => ({
-        ...candidate,
-        not_before: again.not_before,
-      }));
-      return wasTried(recovery, again.payment_method_id)
-        ? { ...state, candidates: [...rest, ...retriesOf(recovery)] }
-        : { ...state, candidates: [again, ...rest] };
+      const { failed_payment_method_id: payment_method_id } = recovery;
+      const not_before = recovery.opened_at + TECH_RETRY_MS;
+      const rest = alternatives.map((candidate) => ({ ...candidate, not_before }));
+      return wasTried(recovery, payment_method_id)
+        ? withCandidates(...rest, ...retriesOf(recovery))
+        : withCandidates({ payment_method_id, not_before, reason: 'same_method' }, ...rest);
     }
     case 'cascade':
-      return { ...state, candidates: [...alternativesOf(recovery), ...retriesOf(recovery)] };
+      return withCandidates(...alternatives, ...retriesOf(recovery));
   }
 }

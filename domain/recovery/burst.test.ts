@@ -34,7 +34,7 @@ class Charge {
     const step = decide(this.#state, at);
     if (step.do !== 'claim') throw new Error(`expected a claim, got ${step.do}`);
     const { candidate, n } = step;
-    const key = attemptKey(this.#state.payment_id, METHOD, n);
+    const key = attemptKey(this.#state.obligation.payment_id, METHOD, n);
     const attempt = {
       ...{ key, n, payment_method_id: METHOD },
       ...{ claimed_at: at, claim_deadline: at + CLAIM_MS },
@@ -49,9 +49,9 @@ class Charge {
 
   /** @returns when it claims again; `undefined`: it is paid */
   answered(answer: ChargeAnswer, at: number): number | undefined {
-    const { claim } = this.#state;
-    if (!claim) throw new Error('nothing was claimed');
-    const { key, n, payment_method_id, claimed_at } = claim;
+    const { charge } = this.#state;
+    if (charge?.state !== 'claimed') throw new Error('nothing was claimed');
+    const { key, n, payment_method_id, claimed_at } = charge;
     const paid = answer.result === 'approved';
     const attempt = {
       ...({ key, n, payment_method_id, state: paid ? 'approved' : 'void' } as const),

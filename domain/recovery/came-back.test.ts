@@ -20,7 +20,7 @@ import {
 const KEY = keyOf('a', 1);
 const REVIEWED = ['review payment_came_back', 'wait for review'];
 const cameBack = { result: 'approved', gateway_ref: 'pi_1', came_back: 'refunded' } as const;
-const foundOut = (at = NOW): Fact => ({ fact: 'found_out', key: KEY, found: cameBack, at });
+const chargeResolved = (at = NOW): Fact => ({ fact: 'charge_resolved', key: KEY, found: cameBack, at });
 
 const unresolvedCharge = () =>
   begin(snapshot({ alternatives: ['a', 'b'], attempts: [attempt('a', 1, 'unknown')] }));
@@ -40,8 +40,8 @@ test.each<[string, () => RecoveryState, Fact]>([
     },
     { fact: 'looked_up', payment: 'came_back', at: NOW },
   ],
-  ['an unresolved charge', unresolvedCharge, foundOut()],
-  ['a charge recorded as declined', afterDecline, foundOut()],
+  ['an unresolved charge', unresolvedCharge, chargeResolved()],
+  ['a charge recorded as declined', afterDecline, chargeResolved()],
   [
     'the obligation’s payment after an authentication',
     afterDecline,
@@ -54,7 +54,7 @@ test.each<[string, () => RecoveryState, Fact]>([
   ],
 ])('%s does not count as paid once reversed: it is reviewed, and nothing is charged', (_, state, fact) => {
   const known = evolve(state(), fact);
-  expect(known.ending).toBeUndefined();
+  expect(known.phase.name).toBe('open');
   expect(runUntilWait(known, {}).done.slice(0, 2)).toEqual(REVIEWED);
 });
 
@@ -64,16 +64,16 @@ test('a settlement with a reversed payment is already under review in the graph,
 });
 
 test('the gateway is still queried about an unresolved charge, because a dispute may be won', () => {
-  const { state } = runUntilWait(evolve(unresolvedCharge(), foundOut()), {});
+  const { state } = runUntilWait(evolve(unresolvedCharge(), chargeResolved()), {});
   const later = NOW + 31 * DAY;
-  expect(decide(state, later)).toMatchObject({ do: 'find_out', key: KEY });
-  const won = evolve(state, { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: later });
+  expect(decide(state, later)).toMatchObject({ do: 'resolve_charge', key: KEY });
+  const won = evolve(state, { fact: 'charge_resolved', key: KEY, found: { result: 'approved' }, at: later });
   expect(label(decide(won, later))).toBe('record approved');
 });
 
 test('after an operator’s resolution as declined the next attempt creates another payment', () => {
-  const { state } = runUntilWait(evolve(unresolvedCharge(), foundOut()), {});
-  const declinedByOperator = evolve(state, { fact: 'resolved_by_person', key: KEY, result: 'declined' });
+  const { state } = runUntilWait(evolve(unresolvedCharge(), chargeResolved()), {});
+  const declinedByOperator = evolve(state, { fact: 'resolved_by_operator', key: KEY, result: 'declined' });
   expect(decide(declinedByOperator, NOW)).toEqual({
     do: 'record',
     key: KEY,
@@ -95,8 +95,8 @@ test('after an operator’s resolution as declined the next attempt creates anot
 test('after an external payment it is still the second success, and its remaining amount is refunded', () => {
   const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
   const { state } = runUntilWait(settled, {});
-  expect(state.closed).toBe(true);
-  expect(evolve(state, foundOut()).to_record).toEqual({ key: KEY, answer: cameBack });
+  expect(state.phase.name).toBe('closed');
+  expect(evolve(state, chargeResolved()).charge).toMatchObject({ key: KEY, answer: cameBack });
 });
 
 test('a closed obligation stays closed', () => {
@@ -104,7 +104,7 @@ test('a closed obligation stays closed', () => {
     snapshot({ state: 'recovered', rule: 'approved', attempts: [attempt('a', 1, 'approved')] }),
   );
   const inReview = { fact: 'settlement_in_review', rule: 'payment_came_back', at: NOW } as const;
-  for (const fact of [inReview, foundOut()]) {
+  for (const fact of [inReview, chargeResolved()]) {
     expect(runUntilWait(evolve(closed, fact), {}).done.at(-1)).toBe('finish');
   }
 });
@@ -135,8 +135,8 @@ test.each(['stopped', 'exhausted', 'cancelled'] as const)(
   'a reversed success does not reopen or pay an obligation that ended %s',
   (outcome) => {
     const closed = snapshot({ state: outcome, rule: outcome, attempts: [attempt('a', 1, 'declined')] });
-    const asked = evolve(begin(closed), { fact: 'charge_heard', key: KEY, at: NOW });
-    expect(runUntilWait(evolve(asked, foundOut()), {}).done).toEqual(['finish']);
+    const asked = evolve(begin(closed), { fact: 'charge_reported', key: KEY, at: NOW });
+    expect(runUntilWait(evolve(asked, chargeResolved()), {}).done).toEqual(['finish']);
   },
 );
 
@@ -146,8 +146,8 @@ test('a settlement already under review stays so after the reversed charge is re
     rule: 'settlement_mismatch',
     at: NOW,
   });
-  const resolved = { fact: 'resolved_by_person', key: KEY, result: 'declined' } as const;
-  const { done } = runUntilWait(evolve(evolve(met, foundOut()), resolved), {
+  const resolved = { fact: 'resolved_by_operator', key: KEY, result: 'declined' } as const;
+  const { done } = runUntilWait(evolve(evolve(met, chargeResolved()), resolved), {
     a: { state: 'declined', class: 'LATER' },
   });
   expect(done).toEqual(['record declined', 'wait for review']);

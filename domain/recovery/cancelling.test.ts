@@ -5,7 +5,7 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import type { Ending, Fact, RecoveryState } from './state.ts';
+import { type Ending, type Fact, type RecoveryState, withEffects } from './state.ts';
 import {
   attempt,
   DAY,
@@ -45,7 +45,10 @@ function waits(payment: 'processing' | 'unknown'): number[] {
     if (asked) {
       expect(label(decide(state, now))).toBe('review payment_not_cancellable');
       state = evolve(state, { fact: 'flagged_for_review', at: now });
-      state = evolve(state, { fact: 'clock_kept', clock: { closes_at: state.closes_at, stopped_at: now } });
+      state = evolve(state, {
+        fact: 'clock_stored',
+        clock: { closes_at: state.clock.closes_at, stopped_at: now },
+      });
     }
     const step = decide(state, now);
     if (step.do !== 'wait' || step.until === undefined)
@@ -90,9 +93,9 @@ test('a payment that succeeded meanwhile recovers the obligation, even under rev
   for (const state of [waiting, { ...waiting, review }]) {
     const paid = evolve(state, { fact: 'already_succeeded' });
     const key = declined.key;
-    expect(decide(paid, NOW)).toEqual({ do: 'find_out', key });
+    expect(decide(paid, NOW)).toEqual({ do: 'resolve_charge', key });
     const facts: Fact[] = [
-      { fact: 'found_out', key, found: { result: 'approved' }, at: NOW },
+      { fact: 'charge_resolved', key, found: { result: 'approved' }, at: NOW },
       { fact: 'attempt_recorded', recorded: recorded('a', 1, 'approved'), at: NOW },
     ];
     expect(runUntilWait(facts.reduce(evolve, paid), {}).done).toEqual(['notify recovered', 'finish']);
@@ -100,7 +103,7 @@ test('a payment that succeeded meanwhile recovers the obligation, even under rev
 });
 
 test.each<[string, Fact]>([
-  ['a webhook about the payment arrives', { fact: 'charge_heard', at: NOW }],
+  ['a webhook about the payment arrives', { fact: 'charge_reported', at: NOW }],
   ['an operator requests a retry', { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW }],
 ])('the cancellation is retried immediately when %s', (_, fact) => {
   const state = evolve(notCancelled(cancelledRecovery(), NOW), fact);
@@ -116,7 +119,7 @@ test('a settlement replaces the pending ending, and its repeat does not trigger 
 });
 
 test('an ended window stays ended while its payment is not cancelled', () => {
-  const over = { ...begin(snapshot({ alternatives: [], closes_at: NOW })), notices: [] };
+  const over = withEffects(begin(snapshot({ alternatives: [], closes_at: NOW })), { notices: [] });
   const waiting = notCancelled(over, NOW);
   const added = evolve(waiting, { fact: 'method_added', payment_method_id: 'new' });
   expect(decide(added, NOW)).toEqual({ do: 'wait', until: NOW + MINUTE, for: 'gateway' });
@@ -128,18 +131,18 @@ test('an ended window stays ended while its payment is not cancelled', () => {
 });
 
 test('an externally paid obligation is closed first, and its payment cancelled afterwards or reviewed', () => {
-  const closed = {
+  const ending: Ending = { outcome: 'paid_elsewhere', rule: 'settled' };
+  let state: RecoveryState = {
     ...cancelledRecovery(),
-    ending: { outcome: 'paid_elsewhere', rule: 'settled' },
-  } as RecoveryState;
-  let state: RecoveryState = { ...closed, closed: true, payment_open: true };
+    phase: { name: 'closed', ending, payment_open: true },
+  };
   let now = NOW;
   for (let tries = 0; tries < 7; tries++) {
     expect(decide(state, now)).toEqual({ do: 'cancel_payment' });
     state = evolve(state, { fact: 'not_cancelled', payment: 'unknown', at: now });
     expect(describe(state, now)).toMatchObject({ state: 'done', outcome: 'paid_elsewhere' });
     expect(describe(state, now)).not.toHaveProperty('waiting_for');
-    now = state.cancelling?.next_at ?? 0;
+    now = state.phase.name === 'closed' ? (state.phase.cancelling?.next_at ?? 0) : 0;
   }
   expect(label(decide(state, now))).toBe('review payment_not_cancellable');
   state = evolve(state, { fact: 'flagged_for_review', at: now });
@@ -166,10 +169,18 @@ test.each([
 test('while the gateway does not report the payment’s outcome, the end of the window does not loop', () => {
   const over = NOW + 15 * DAY;
   const declined = snapshot({ alternatives: [], attempts: [attempt('a', 1, 'declined', 'FIX')] }, 'FIX');
-  let state = evolve({ ...begin(declined), notices: [] }, { fact: 'already_succeeded' });
+  let state = evolve(withEffects(begin(declined), { notices: [] }), { fact: 'already_succeeded' });
   const key = keyOf('a', 1);
-  expect(decide(state, over)).toEqual({ do: 'find_out', key });
+  expect(decide(state, over)).toEqual({ do: 'resolve_charge', key });
   const found = { result: 'unknown', reason: 'unavailable' } as const;
-  state = evolve(state, { fact: 'found_out', key, found, at: over });
+  state = evolve(state, { fact: 'charge_resolved', key, found, at: over });
   expect(decide({ ...state, read_at: over, notified_at: over }, over)).toMatchObject({ do: 'wait' });
+});
+
+test('an ending closes a review, except one about an unresolved charge', () => {
+  const reviewed = (changes: Parameters<typeof snapshot>[0]) =>
+    describe(evolve(begin(snapshot({ state: 'needs_review', ...changes })), { fact: 'cancelled' }), NOW);
+  expect(reviewed({ rule: 'rule:CONFIG' }).state).toBe('waiting');
+  const attempts = [attempt('a', 1, 'unknown')];
+  expect(reviewed({ rule: 'attempt_unknown', attempts }).state).toBe('needs_review');
 });

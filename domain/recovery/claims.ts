@@ -124,7 +124,7 @@ export interface ClaimedAttempt {
   claim_deadline: number;
 }
 
-/** The result of a claim (specification: graph, invariant 7). */
+/** The result of a claim (docs/reference/graph.md, 'Claims'). */
 export type Claim =
   | { result: 'claimed'; attempt: ClaimedAttempt }
   | { result: 'resolved'; attempt: AttemptStatus }

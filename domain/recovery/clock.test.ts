@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
-import type { Clock, RecoveryState } from './state.ts';
+import type { StoredClock } from './clock.ts';
+import type { RecoveryState } from './state.ts';
 import {
   attempt,
   claimed,
@@ -21,9 +22,9 @@ import {
 const END = NOW + 14 * DAY;
 const A = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
 
-const clockToStore = (state: RecoveryState, now = NOW): Clock => {
+const clockToStore = (state: RecoveryState, now = NOW): StoredClock => {
   const step = decide(state, now);
-  if (step.do !== 'keep_clock') throw new Error(`expected keep_clock, got ${label(step)}`);
+  if (step.do !== 'store_clock') throw new Error(`expected store_clock, got ${label(step)}`);
   return step.clock;
 };
 
@@ -38,11 +39,11 @@ const singleAlternative = { alternatives: ['a'] };
 
 test('a stop of days is stored once before the recovery waits, and so is its end', () => {
   const { state } = runUntilWait(begin(snapshot({}, 'CONFIG')), {});
-  expect(state.stored_clock).toEqual({ closes_at: END, stopped_at: NOW });
+  expect(state.clock.stored).toEqual({ closes_at: END, stopped_at: NOW });
   const freed = evolve(state, { fact: 'retry_now', alternatives: [], at: NOW + 5 * DAY });
   const declined = { failed: { state: 'declined', class: 'LATER' } } as const;
   const { state: waiting } = runUntilWait(freed, declined, NOW + 5 * DAY);
-  expect(waiting.stored_clock).toEqual({ closes_at: END + 5 * DAY });
+  expect(waiting.clock.stored).toEqual({ closes_at: END + 5 * DAY });
 });
 
 test('a stop of minutes is not stored', () => {
@@ -56,7 +57,7 @@ test('a stop of minutes is not stored', () => {
   });
   const declined = { a: { state: 'declined', class: 'FIX' } } as const;
   const { state: waiting } = runUntilWait(freed, declined, NOW + MINUTE);
-  expect(waiting.stored_clock).toEqual({ closes_at: END });
+  expect(waiting.clock.stored).toEqual({ closes_at: END });
 });
 
 test('a notice that names the end of the window is sent after that end is stored', () => {
@@ -67,7 +68,7 @@ test('a notice that names the end of the window is sent after that end is stored
     at: NOW + 6 * DAY,
   });
   expect(clockToStore(known, NOW + 6 * DAY)).toEqual({ closes_at: END + 6 * DAY });
-  const stored = evolve(known, { fact: 'clock_kept', clock: clockToStore(known, NOW + 6 * DAY) });
+  const stored = evolve(known, { fact: 'clock_stored', clock: clockToStore(known, NOW + 6 * DAY) });
   expect(label(decide(stored, NOW + 6 * DAY))).toBe('notify all_declined');
 });
 
@@ -83,7 +84,7 @@ test('a review found by a run that takes over has stopped the clock since its st
   const review = { state: 'needs_review', rule: 'gateway_payment_not_ours' } as const;
   const state = begin(snapshot({ ...takenOver, ...review, alternatives: [] }));
   const freed = evolve(state, { fact: 'retry_now', alternatives: [], at: NOW + 21 * DAY });
-  expect(freed.closes_at).toBe(END + 20 * DAY);
+  expect(freed.clock.closes_at).toBe(END + 20 * DAY);
 });
 
 test('a blocked card is claimed again before the window can end', () => {
@@ -93,24 +94,25 @@ test('a blocked card is claimed again before the window can end', () => {
   expect(runUntilWait(still, {}, NOW + 20 * DAY).done).toEqual(['notify reminder', 'wait for claim']);
   const claim = claimed('a', 1, NOW + 30 * DAY);
   const free = evolve(still, { fact: 'claim_answered', candidate: A, claim, at: NOW + 30 * DAY });
-  expect(free.closes_at).toBe(END + 29 * DAY);
+  expect(free.clock.closes_at).toBe(END + 29 * DAY);
 });
 
 test('an external payment is read before the window can end', () => {
   const state = begin(snapshot({ ...takenOver, gateway_payment_ref: 'pi_9' }));
   expect(label(decide(state, NOW + 20 * DAY))).toBe('look_up');
   const returned = evolve(state, { fact: 'looked_up', payment: 'adopted', at: NOW + 20 * DAY });
-  expect(returned.closes_at).toBe(END + 19 * DAY);
+  expect(returned.clock.closes_at).toBe(END + 19 * DAY);
 });
 
 test('the clock resumes immediately once nothing blocks the recovery', () => {
   const state = begin(snapshot({ ...takenOver, alternatives: [] }, 'FIX'));
-  expect(state).toMatchObject({ closes_at: END + 19 * DAY, stopped_at: undefined });
+  expect(state.clock.closes_at).toBe(END + 19 * DAY);
+  expect(state.clock.stopped_at).toBeUndefined();
   const withUnresolved = { ...takenOver, attempts: [attempt('a', 1, 'unknown')], alternatives: [] };
-  expect(begin(snapshot(withUnresolved)).stopped_at).toBe(NOW + DAY);
+  expect(begin(snapshot(withUnresolved)).clock.stopped_at).toBe(NOW + DAY);
 });
 
 test('an unresolved charge that is not recorded yet has stopped the clock since its claim', () => {
   const withUnresolved = { attempts: [attempt('a', 1, 'unknown', undefined, NOW + HOUR)], alternatives: [] };
-  expect(begin(snapshot({ ...withUnresolved, read_at: NOW + 9 * DAY })).stopped_at).toBe(NOW + HOUR);
+  expect(begin(snapshot({ ...withUnresolved, read_at: NOW + 9 * DAY })).clock.stopped_at).toBe(NOW + HOUR);
 });

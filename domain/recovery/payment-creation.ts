@@ -1,4 +1,4 @@
-/** Reuses an obligation's existing payment at the gateway instead of creating another (specification: workflows 2). */
+/** Reuses an obligation's existing payment at the gateway instead of creating another (docs/reference/workflows.md, 'The cascade'). */
 
 import type { ChargeAnswer, ChargeOrder, GatewayPayment } from '../ports.ts';
 import { PAYMENT_NOT_OURS } from './status.ts';

@@ -1,4 +1,4 @@
-/** Validation of other agents' reports about a payment (specification: interfaces, 'The two objects'; graph, `Obligation`). */
+/** Validation of other agents' reports about a payment (docs/reference/interfaces.md, 'PaymentFailed'; docs/reference/graph.md, `Obligation`). */
 
 import type { FieldReader, ValidationFailure, TextRule } from '../validation.ts';
 import { validate, EXTERNAL_ID, PAYMENT_ID, omitUndefined } from '../validation.ts';

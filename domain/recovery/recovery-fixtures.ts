@@ -5,7 +5,7 @@ import type { ChargeAnswer } from '../ports.ts';
 import type { Claim, RecordedAttempt, RecoverySnapshot, RecoveryRefresh } from './claims.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
-import type { Fact, RecoveryState, Step } from './state.ts';
+import type { Candidate, Fact, RecoveryState, Step } from './state.ts';
 import type { AttemptState, AttemptStatus } from './status.ts';
 
 export const NOW = Date.UTC(2026, 10, 21, 12);
@@ -106,6 +106,11 @@ export function recorded(
   };
 }
 
+/** The methods that an open recovery may charge next. */
+export function candidatesOf({ phase }: RecoveryState): Candidate[] {
+  return phase.name === 'open' ? phase.candidates : [];
+}
+
 export type Outcome = { state: AttemptState; class?: DeclineClass };
 
 /** Runs a recovery to its end or its first wait, with the given outcome of each charge, and returns its steps. */
@@ -120,7 +125,7 @@ export function runUntilWait(
   for (let steps = 0; steps < 100; steps++) {
     const step = decide(current, now);
     // Storing the clock is not visible outside.
-    if (step.do !== 'keep_clock') done.push(label(step));
+    if (step.do !== 'store_clock') done.push(label(step));
     const fact = factOf(step, outcomes, current, now, found);
     if (!fact) return { done, state: current };
     current = evolve(current, fact);
@@ -199,9 +204,9 @@ function factOf(
     case 'report_fraud':
       return { fact: 'fraud_reported' };
     case 'notify':
-      return { fact: 'noticed', notice: step.notice, at: now };
-    case 'reread':
-      return { fact: 'reread', found: { customer_status: 'active', methods: [], ...found }, at: now };
+      return { fact: 'notified', notice: step.notice, at: now };
+    case 'refresh':
+      return { fact: 'refreshed', found: { customer_status: 'active', methods: [], ...found }, at: now };
     case 'look_up':
       return { fact: 'looked_up', payment: 'adopted', at: now };
     case 'close':
@@ -209,17 +214,17 @@ function factOf(
       return {
         fact: 'closed',
         obligation: {
-          payment_id: state.payment_id,
-          customer_id: state.customer_id,
+          payment_id: state.obligation.payment_id,
+          customer_id: state.obligation.customer_id,
           outcome: step.ending.outcome,
           rule: step.ending.rule,
           attempts: state.attempts,
         },
         payment_open: step.keep_payment,
       };
-    case 'find_out':
+    case 'resolve_charge':
       return {
-        fact: 'found_out',
+        fact: 'charge_resolved',
         key: step.key,
         found: { result: 'unknown', reason: 'no response' },
         at: now,
@@ -228,8 +233,8 @@ function factOf(
       return { fact: 'refunded', key: step.key, notify: true };
     case 'cancel_payment':
       return { fact: 'payment_cancelled' };
-    case 'keep_clock':
-      return { fact: 'clock_kept', clock: step.clock };
+    case 'store_clock':
+      return { fact: 'clock_stored', clock: step.clock };
     case 'wait':
     case 'finish':
       return undefined;

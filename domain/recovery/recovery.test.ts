@@ -2,15 +2,17 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DECLINE_CLASSES, type DeclineClass } from '../decline/classify.ts';
 import type { RecoverySnapshot } from './claims.ts';
-import { BLOCKED_RETRY_MS, decide } from './decide.ts';
+import { BLOCKED_RETRY_MS } from './charges.ts';
+import { decide } from './decide.ts';
 import { describe as statusOf } from './describe.ts';
 import { begin } from './begin.ts';
-import { TECH_RETRY_MS } from './strategy.ts';
+import { TECH_RETRY_MS } from './cascade.ts';
 import { evolve } from './evolve.ts';
 import type { Fact } from './state.ts';
 import type { AttemptState } from './status.ts';
 import {
   attempt,
+  candidatesOf,
   claimed,
   DAY,
   HOUR,
@@ -84,7 +86,7 @@ test.each<[DeclineClass, string]>([
 
 test('an unknown charge is queried at the gateway and never followed by another card', () => {
   const { done, state } = runUntilWait(begin(snapshot()), { a: { state: 'unknown' } });
-  expect(done).toEqual(['claim a:1', 'charge a', 'record unknown', 'find_out', 'wait']);
+  expect(done).toEqual(['claim a:1', 'charge a', 'record unknown', 'resolve_charge', 'wait']);
   expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', next: { action: 'poll' } });
 });
 
@@ -269,7 +271,7 @@ test('an unsent charge is claimed again under the next number, with a growing de
     expect(label(step)).toBe(`claim a:${n}`);
     state = evolve(state, {
       fact: 'claim_answered',
-      candidate: state.candidates[0]!,
+      candidate: candidatesOf(state)[0]!,
       claim: claimed('a', n),
       at: now,
     });
@@ -293,13 +295,13 @@ function waitAfterUnsent(before: AttemptState[], payment_id = 'invoice-1', retry
   const n = attempts.length + 1;
   const key = `recovery:${payment_id}:a:${n}`;
   const { attempt: voided, ...rest } = recorded('a', n, 'void');
-  const { candidates } = evolve(begin(snapshot({ attempts })), {
+  const state = evolve(begin(snapshot({ attempts })), {
     fact: 'attempt_recorded',
     recorded: { ...rest, attempt: { ...voided, key } },
     at: NOW,
     ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
   });
-  const again = candidates.find((one) => one.payment_method_id === 'a');
+  const again = candidatesOf(state).find((one) => one.payment_method_id === 'a');
   return (again?.not_before ?? 0) - NOW;
 }
 
@@ -339,7 +341,7 @@ test('an attempt on a cancelled payment is followed by another; on a withdrawn o
 test('a run that finds an unresolved attempt of an earlier run resolves it after the claim and does not charge', () => {
   const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
   expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
-  expect(decide(state, NOW + 60_000)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  expect(decide(state, NOW + 60_000)).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
 });
 
 test('a run that takes over skips methods attempted since the opening', () => {

@@ -1,4 +1,4 @@
-/** When the failed refund of a second success is retried (specification: interfaces, `refundCharge`). */
+/** When the failed refund of a second success is retried (docs/reference/workflows.md, 'Second successes and refunds'). */
 
 import type { RefundRetry } from '../events/refunds.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Another token of a declined card is no alternative to it (specification: decline codes, 'What a decline teaches'): the
+ * Another token of a declined card is no alternative to it (docs/reference/decline-codes.md, 'What a card's history forbids'): the
  * issuer would get the same request again.
  */
 

@@ -24,11 +24,11 @@ const lost = { result: 'unknown', reason: 'no response' } as const;
 /** A charge whose response was lost: the gateway is queried immediately. */
 function unresolvedCharge(): RecoveryState {
   const charged = begin(snapshot({ alternatives: ['a'], attempts: [attempt('a', 1, 'unknown')] }));
-  return evolve(charged, { fact: 'charge_heard', at: NOW });
+  return evolve(charged, { fact: 'charge_reported', at: NOW });
 }
 
 const approvedLate = (): Fact[] => [
-  { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: NOW },
+  { fact: 'charge_resolved', key: KEY, found: { result: 'approved' }, at: NOW },
   { fact: 'attempt_recorded', recorded: { ...recorded('a', 1, 'approved'), overpaid: true }, at: NOW },
 ];
 
@@ -43,9 +43,9 @@ test.each<[string, Fact]>([
   ['paused', { fact: 'paused' }],
   ['suspended', { fact: 'customer_status', status: 'suspended', at: NOW }],
 ])('a lost request is not sent again once the recovery is %s', (_, fact) => {
-  expect(decide(unresolvedCharge(), NOW)).toEqual({ do: 'find_out', key: KEY });
+  expect(decide(unresolvedCharge(), NOW)).toEqual({ do: 'resolve_charge', key: KEY });
   expect(decide(evolve(unresolvedCharge(), fact), NOW)).toEqual({
-    do: 'find_out',
+    do: 'resolve_charge',
     key: KEY,
     only_read: true,
   });
@@ -55,7 +55,7 @@ test('a settlement is processed although the recovery is ending, and an unresolv
   const cancelled = evolve(unresolvedCharge(), { fact: 'cancelled' });
   const settled = evolve(cancelled, { fact: 'settled', payment_ref: 'pi_2' });
   const { state } = runUntilWait(settled, {});
-  expect(state).toMatchObject({ closed: true, ending: { outcome: 'paid_elsewhere' } });
+  expect(state.phase).toMatchObject({ name: 'closed', ending: { outcome: 'paid_elsewhere' } });
   const paidTwice = approvedLate().reduce(evolve, state);
   expect(runUntilWait(paidTwice, {}).done).toContain('refund');
 });
@@ -63,15 +63,15 @@ test('a settlement is processed although the recovery is ending, and an unresolv
 test('an update that could not be verified is kept: the gateway is queried again until it responds', () => {
   const paid = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'declined')] } as const;
   const rechecking = evolve(begin(snapshot({ ...paid, attempts: [...paid.attempts] })), {
-    fact: 'charge_heard',
+    fact: 'charge_reported',
     key: KEY,
     at: NOW,
   });
-  const away = evolve(rechecking, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+  const away = evolve(rechecking, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   expect(decide(away, NOW)).toEqual({ do: 'wait', until: NOW + 5 * MINUTE });
   expect(describe(away, NOW)).toMatchObject({ state: 'done', outcome: 'paid_elsewhere' });
   expect(describe(away, NOW)).not.toHaveProperty('next');
-  expect(decide(away, NOW + 5 * MINUTE)).toEqual({ do: 'find_out', key: KEY });
+  expect(decide(away, NOW + 5 * MINUTE)).toEqual({ do: 'resolve_charge', key: KEY });
   const paidTwice = approvedLate().reduce(evolve, away);
   expect(runUntilWait(paidTwice, {}).done).toContain('refund');
 });
@@ -81,12 +81,12 @@ test('an open recovery continues while an update waits for the gateway, and quer
     begin(snapshot({ attempts: [attempt('a', 1, 'declined', 'AUTH')], alternatives: [] })),
     {},
   );
-  const rechecking = evolve(state, { fact: 'charge_heard', key: KEY, at: NOW });
-  const away = evolve(rechecking, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+  const rechecking = evolve(state, { fact: 'charge_reported', key: KEY, at: NOW });
+  const away = evolve(rechecking, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   expect(decide(away, NOW)).toMatchObject({ do: 'wait', until: NOW + 5 * MINUTE, for: 'authentication' });
   let current = away;
   for (let asked = 0; asked < 40; asked++) {
-    current = evolve(current, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+    current = evolve(current, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   }
   expect(current.recheck).toBeUndefined();
 });
@@ -94,7 +94,7 @@ test('an open recovery continues while an update waits for the gateway, and quer
 test('an unresolved charge whose payment succeeded through an earlier attempt is void, and the recovery ends', () => {
   const attempts = [attempt('b', 1, 'declined', 'AUTH'), attempt('a', 1, 'unknown')];
   const asked = evolve(begin(snapshot({ attempts })), {
-    fact: 'found_out',
+    fact: 'charge_resolved',
     key: KEY,
     found: { result: 'approved', charged_token: 'pm_b' },
     at: NOW,
@@ -117,7 +117,7 @@ test('a payment settled with an unresolved charge is still cancelled by a run th
     snapshot({ ...closedWhileUnresolved, attempts: [...closedWhileUnresolved.attempts] }),
   );
   const known: Fact[] = [
-    { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + HOUR },
+    { fact: 'charge_resolved', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + HOUR },
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + HOUR },
   ];
   expect(runUntilWait(known.reduce(evolve, resumed), {}, NOW + HOUR).done).toEqual([
@@ -130,15 +130,15 @@ test('the time of an unresolved charge extends the window when a run takes over'
   const pending = attempt('a', 1, 'pending');
   const resumed = begin(snapshot({ alternatives: [], attempts: [pending], read_at: NOW + 10 * DAY }));
   const known: Fact[] = [
-    { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + 20 * DAY },
+    { fact: 'charge_resolved', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + 20 * DAY },
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + 20 * DAY },
   ];
-  expect(known.reduce(evolve, resumed).closes_at).toBe(NOW + 34 * DAY);
+  expect(known.reduce(evolve, resumed).clock.closes_at).toBe(NOW + 34 * DAY);
 });
 
 test('an operator’s resolution of a charge does not overtake an earlier settlement', () => {
   const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
-  const resolved = evolve(settled, { fact: 'resolved_by_person', key: KEY, result: 'approved' });
+  const resolved = evolve(settled, { fact: 'resolved_by_operator', key: KEY, result: 'approved' });
   expect(runUntilWait(resolved, {}).done.slice(0, 2)).toEqual([
     'close paid_elsewhere by settled',
     'record approved',
@@ -153,7 +153,7 @@ test('a settlement with a mismatched payment stays under review after the unreso
   });
   expect(describe(wrong, NOW)).toMatchObject({ state: 'needs_review' });
   const declined: Fact[] = [
-    { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW },
+    { fact: 'charge_resolved', key: KEY, found: { result: 'declined', codes: {} }, at: NOW },
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW },
   ];
   const known = declined.reduce(evolve, wrong);
@@ -177,9 +177,9 @@ test.each([
   'of two concurrent successes, %s, the customer is notified of the valid one and of the refund',
   (_, ending, key, notices) => {
     const paid: Fact[] = [
-      { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: NOW },
+      { fact: 'charge_resolved', key: KEY, found: { result: 'approved' }, at: NOW },
       { fact: 'attempt_recorded', recorded: recorded('a', 1, 'approved'), at: NOW },
-      { fact: 'crossed', key, ending },
+      { fact: 'second_success', key, ending },
     ];
     const { done } = runUntilWait(paid.reduce(evolve, unresolvedCharge()), {});
     expect(done.filter((step) => step.startsWith('notify'))).toEqual(notices.map((one) => `notify ${one}`));

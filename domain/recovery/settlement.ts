@@ -1,4 +1,4 @@
-/** Evaluates the payment that a settlement names (specification: workflows 2, `paymentSettled`). */
+/** Evaluates the payment that a settlement names (docs/reference/workflows.md, 'Settlements and external payments'). */
 
 import type { GatewayPayment } from '../ports.ts';
 import { PAYMENT_CAME_BACK, PAYMENT_NOT_CANCELLABLE } from './status.ts';

@@ -12,7 +12,15 @@ import type { Claim, ClaimedAttempt, ClosedObligation, RecordedAttempt, Recovery
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import type { Clock, Ending, Fact, ChargeOutcome, RecoveryState, Step } from './state.ts';
+import type { StoredClock } from './clock.ts';
+import {
+  type ChargeOutcome,
+  type Ending,
+  type Fact,
+  type RecoveryState,
+  type Step,
+  unresolvedCharge,
+} from './state.ts';
 import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './recovery-fixtures.ts';
 import { DEFAULT_DRAW, type Scenario, type Draw, type Message } from './arbitrary-fixtures.ts';
@@ -67,7 +75,7 @@ class World {
   /** How long the clock was stopped over all runs. */
   #stoppedMs = 0;
   /** The clock as stored in the graph. */
-  #clock: Clock;
+  #clock: StoredClock;
   #takenOver = 0;
   /** The notices that the customer must get about the outcome and each refund. */
   readonly owedNotices = new Set<string>();
@@ -106,7 +114,7 @@ class World {
   /** Advances the time; `until` in epoch milliseconds. */
   advanceTo(until: number): void {
     expect(until).toBeGreaterThan(this.now);
-    if (this.state.stopped_at !== undefined) this.#stoppedMs += until - this.now;
+    if (this.state.clock.stopped_at !== undefined) this.#stoppedMs += until - this.now;
     this.now = until;
   }
 
@@ -131,12 +139,12 @@ class World {
         return { fact: 'charge_answered', answer: this.#charge(step.claim) };
       case 'record':
         return { fact: 'attempt_recorded', recorded: this.#record(step.key, step.answer), at };
-      case 'find_out':
-        return { fact: 'found_out', key: step.key, found: this.#find(step), at };
-      case 'reread': {
+      case 'resolve_charge':
+        return { fact: 'charge_resolved', key: step.key, found: this.#find(step), at };
+      case 'refresh': {
         const { fresh, status } = this.draw;
         const methods = fresh.map((payment_method_id) => ({ payment_method_id, changed_at: NOW + HOUR }));
-        return { fact: 'reread', found: { customer_status: status, methods, ...this.#closed() }, at };
+        return { fact: 'refreshed', found: { customer_status: status, methods, ...this.#closed() }, at };
       }
       case 'refund':
         this.refundsDue.delete(step.key);
@@ -152,7 +160,7 @@ class World {
       case 'close': {
         const [unresolvedAttempt] = this.unresolved();
         if (unresolvedAttempt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
-          return { fact: 'closing_in_doubt', attempt: unresolvedAttempt, at };
+          return { fact: 'closing_unresolved', attempt: unresolvedAttempt, at };
         if (step.ending.rule === 'window_over') {
           // Each lost run costs at most two hours.
           const stopped = Math.max(this.#stoppedMs, this.#unresolvedMs) - this.#takenOver * 2 * HOUR;
@@ -169,9 +177,9 @@ class World {
         const obligation = { ...this.#closedAs(), rule: step.ending.rule };
         return { fact: 'closed', obligation, payment_open: paymentOpen };
       }
-      case 'keep_clock':
+      case 'store_clock':
         this.#clock = step.clock;
-        return { fact: 'clock_kept', clock: step.clock };
+        return { fact: 'clock_stored', clock: step.clock };
       case 'cancel_payment':
         return this.#cancels()
           ? { fact: 'payment_cancelled' }
@@ -180,7 +188,7 @@ class World {
         this.delivered.push(`${step.notice.template}:${step.notice.stage}`);
         this.#noticesDue.delete(`${step.notice.template}:${step.notice.stage}`);
         if (FAILURE_NOTICES.includes(step.notice.template)) this.#notifiedAt ??= at;
-        return { fact: 'noticed', notice: step.notice, at };
+        return { fact: 'notified', notice: step.notice, at };
       case 'wait':
       case 'finish':
         return undefined;
@@ -244,7 +252,7 @@ class World {
    * A charge that was never sent is absent at the gateway, and an absent one was never sent. A lost request is sent again
    * if that is allowed.
    */
-  #find({ key, only_read }: Extract<Step, { do: 'find_out' }>): ChargeOutcome {
+  #find({ key, only_read }: Extract<Step, { do: 'resolve_charge' }>): ChargeOutcome {
     const charge = this.charges.find((one) => one.key === key);
     if (!charge && this.#attempts.get(key)?.state === 'void') return answerOf('not_sent');
     const found = answerOf(this.draw.found);
@@ -262,7 +270,7 @@ class World {
 
   #expectChargeAllowed(how: string): void {
     expect(isClosed(this.#obligation), `${how} after the end`).toBe(false);
-    expect(this.state.ending, `${how} although it is ending`).toBeUndefined();
+    expect(this.state.phase.name, `${how} although it is ending`).toBe('open');
     expect(this.state.suspended_until, `${how} although suspended`).toBeUndefined();
     expect(this.state.paused, `${how} although paused`).toBe(false);
   }
@@ -326,7 +334,7 @@ class World {
   }
 
   #closedAs(): ClosedObligation {
-    const { payment_id, customer_id } = this.state;
+    const { payment_id, customer_id } = this.state.obligation;
     const outcome = this.#obligation as ClosedObligation['outcome'];
     return { payment_id, customer_id, outcome, rule: 'closed', attempts: [...this.#attempts.values()] };
   }
@@ -337,14 +345,14 @@ class World {
       case 'method_added':
         return this.fact({ fact: what, payment_method_id: method });
       case 'settled':
-        this.#settled ||= !this.state.closed;
+        this.#settled ||= this.state.phase.name !== 'closed';
         return this.fact({ fact: what });
-      case 'charge_heard':
+      case 'charge_reported':
         return this.fact({ fact: what, at });
       case 'authenticated':
         return this.fact({ fact: what, payment, gateway_ref: 'pi_1', at });
       case 'retry_now':
-        if (this.state.closed || this.state.ending || this.state.unresolved) return;
+        if (this.state.phase.name !== 'open' || unresolvedCharge(this.state)) return;
         if (this.#obligation === 'needs_review') this.#obligation = 'open';
         return this.fact({ fact: what, alternatives: ['a', 'b'], at });
       case 'suspended':
@@ -352,9 +360,9 @@ class World {
       case 'erased':
         return this.fact({ fact: 'customer_status', status: what, at });
       case 'resolved': {
-        const key = this.state.unresolved?.key;
+        const key = unresolvedCharge(this.state)?.key;
         if (key)
-          this.fact({ fact: 'resolved_by_person', key, result: method === 'a' ? 'approved' : 'declined' });
+          this.fact({ fact: 'resolved_by_operator', key, result: method === 'a' ? 'approved' : 'declined' });
         return;
       }
       case 'paused':
@@ -418,7 +426,7 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
   try {
     while (turn < 6_000) {
       // A charge's result is recorded before further messages are received.
-      while (!world.state.to_record && inbox[0] && inbox[0].after <= turn) world.receive(inbox.shift()!);
+      while (!world.state.charge?.answer && inbox[0] && inbox[0].after <= turn) world.receive(inbox.shift()!);
       turn++;
       last = world.step();
       if (world.lastStep === lost_after) world.takeOver();

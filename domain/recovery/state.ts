@@ -2,11 +2,13 @@
  * The recovery of one obligation as a pure state machine: `evolve(state, fact)` returns the state after a fact,
  * `decide(state, now)` the next step. The workflow only executes the steps and reports their results as facts, so that
  * every rule of the process can be read and tested without Temporal.
+ *
+ * The state is in one of three phases (open, closing, closed). A charge outlives the phase that it was claimed in, so it is
+ * next to it, and so are the reasons that hold the recovery back (review, pause, suspension), its clock, and what it owes.
  */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { ChargeAnswer, GatewayPayment, PaymentNoticeTemplate } from '../ports.ts';
-import type { RecoveryPolicy } from '../policy.ts';
 import type {
   Claim,
   ClaimedAttempt,
@@ -15,7 +17,91 @@ import type {
   RecoverySnapshot,
   RecoveryRefresh,
 } from './claims.ts';
+import type { Clock, StoredClock } from './clock.ts';
 import type { AttemptStatus, RecoveryOutcome, RecoveryStatus } from './status.ts';
+
+export interface RecoveryState {
+  obligation: Obligation;
+  /** The class and rule of the failure, or of what ended the recovery. */
+  class: DeclineClass;
+  rule: string;
+  attempts: AttemptStatus[];
+  phase: Phase;
+  /** The charge in progress: nothing else is charged until it is resolved. */
+  charge?: Charge;
+  /** Only an operator or a late gateway update can continue the recovery. `flagged`: stored in the graph. */
+  review?: { rule: string; flagged: boolean };
+  /** Paused by an operator: nothing is charged until the recovery is resumed. */
+  paused: boolean;
+  /** The customer is not active; checked again then. */
+  suspended_until?: number;
+  /** An attempt that may have a new outcome: the gateway is queried until it responds. */
+  recheck?: Retry & { key: string };
+  clock: Clock;
+  effects: Effects;
+  /** The first cascade is over: the customer may be notified, and only new methods and due retries are charged. */
+  cascade_ended: boolean;
+  /** When the graph was last read completely. */
+  read_at: number;
+  /** When the customer was last notified of the unpaid obligation. */
+  notified_at?: number;
+  /** Processed events of added methods, for deduplication. */
+  handled_event_ids: string[];
+}
+
+/** What never changes in a run. */
+export type Obligation = Pick<
+  RecoverySnapshot,
+  'payment_id' | 'customer_id' | 'amount' | 'currency' | 'failed_payment_method_id' | 'opened_at' | 'policy'
+>;
+
+export type Phase = Open | Closing | Closed;
+export type OpenRecovery = RecoveryState & { phase: Open };
+
+/** The obligation is owed, and its candidates are charged when they are due. */
+export interface Open {
+  name: 'open';
+  candidates: Candidate[];
+  lookup?: LookUp;
+  /** Another obligation's unresolved attempt blocks the claim; retried then, or when `claimFreed` arrives. */
+  blocked_until?: number;
+}
+
+/** Nothing more is charged; the obligation is still open in the graph. */
+export interface Closing {
+  name: 'closing';
+  ending: Ending;
+  /** Read first, so that closing cancels the payment. */
+  lookup?: LookUp;
+  cancelling?: Cancelling;
+}
+
+/** Closed in the graph; the run resolves what is left. */
+export interface Closed {
+  name: 'closed';
+  ending: Ending;
+  /** The payment is cancelled once no charge of it is unresolved. */
+  payment_open: boolean;
+  cancelling?: Cancelling;
+}
+
+/** How often something was tried, and when it is tried again. */
+interface Retry {
+  tries: number;
+  next_at: number;
+}
+
+/** The payment that the report names, to be read before anything is charged. */
+export interface LookUp {
+  ref: string;
+  /** It was processing when it was read. */
+  processing?: Retry;
+}
+
+/** The gateway did not cancel the payment. `processing`: because it may still succeed. */
+export interface Cancelling extends Retry {
+  processing: boolean;
+}
 
 /** A method to be charged. */
 export interface Candidate {
@@ -27,6 +113,50 @@ export interface Candidate {
   /** Its last charge never reached the gateway; it waits for the gateway. */
   unsent?: boolean;
   reason: 'alternative' | 'same_method' | 'added' | 'authenticated' | 'retry';
+}
+
+/** `answer`: its result, which is not recorded yet. */
+export type Charge = ClaimedCharge | UnresolvedCharge | LateSuccess;
+
+/** Claimed, and charged unless a message forbids it first. */
+interface ClaimedCharge extends ClaimedAttempt {
+  state: 'claimed';
+  answer?: ChargeAnswer;
+}
+
+/** A charge whose outcome is not known yet. */
+export interface UnresolvedCharge {
+  state: 'unknown' | 'pending';
+  key: string;
+  payment_method_id: string;
+  claimed_at: number;
+  /** Still in flight in the graph: the run that claimed it was lost. */
+  in_flight?: true;
+  /** How often the gateway has been queried. */
+  tries: number;
+  /** When it is queried again; absent: only an operator or a late gateway update resolves it. */
+  next_at?: number;
+  /** Its payment (`pi_…`), which succeeded and was reversed: an operator decides. */
+  came_back?: string;
+  /** When the gateway first had no payment for this obligation an hour or more after the claim. */
+  absent_since?: number;
+  answer?: ChargeAnswer;
+}
+
+/** An attempt that had counted as resolved, and has succeeded. */
+interface LateSuccess {
+  state: 'succeeded_late';
+  key: string;
+  answer: ChargeAnswer;
+}
+
+/** What is owed whatever the phase, each in order. */
+export interface Effects {
+  /** Attempts to be refunded: second successes. */
+  refunds: string[];
+  /** Suspicions that are not reported to Chimera yet. */
+  fraud_reports: FraudReport[];
+  notices: DueNotice[];
 }
 
 /** How a run closes the obligation. */
@@ -45,121 +175,52 @@ export interface FraudReport {
   occurred_at: string;
 }
 
-/** A charge whose outcome is not known yet: nothing else may be charged until it is resolved. */
-export interface UnresolvedCharge {
-  key: string;
-  payment_method_id: string;
-  state: 'unknown' | 'pending';
-  claimed_at: number;
-  /** Still in flight in the graph: the run that claimed it was lost. */
-  in_flight?: true;
-  /** How often the gateway has been queried. */
-  tries: number;
-  /** When it is queried again; absent: only an operator or a late gateway update resolves it. */
-  next_at?: number;
-  /** Its payment (`pi_…`), which succeeded and was reversed: an operator decides. */
-  came_back?: string;
-  /** When the gateway first had no payment for this obligation an hour or more after the claim. */
-  absent_since?: number;
-}
-
 export interface DueNotice {
   template: PaymentNoticeTemplate;
   /** Distinguishes several notices of one template; part of the notification's id. */
   stage: string;
 }
 
-/** The recovery's clock. */
-export interface Clock {
-  /** When the window ends, as of the last time the clock ran: epoch milliseconds, like every time here. */
-  closes_at: number;
-  /** Since when it is stopped. */
-  stopped_at?: number;
-}
-
-export interface RecoveryState extends Clock {
-  payment_id: string;
-  customer_id: string;
-  /** Minor units. */
-  amount: number;
-  currency: string;
-  failed_payment_method_id: string;
-  class: DeclineClass;
-  rule: string;
-  /** Epoch milliseconds, like every time here. */
-  opened_at: number;
-  policy: RecoveryPolicy;
-  attempts: AttemptStatus[];
-  candidates: Candidate[];
-  /** The first cascade is over: the customer may be notified, and only new methods and due retries are charged. */
-  cascade_ended: boolean;
-  /** The payment that the report names, to be read before anything is charged. */
-  lookup_ref?: string;
-  /** The reported payment was processing when it was read; it is read again at `next_at`. */
-  processing?: { tries: number; next_at: number };
-  /** Claimed and not yet recorded. */
-  claim?: ClaimedAttempt;
-  /** An attempt's result that is not recorded yet. */
-  to_record?: { key: string; answer: ChargeAnswer };
-  unresolved?: UnresolvedCharge;
-  /** An attempt that may have a new outcome: the gateway is queried at `next_at`, until it responds. */
-  recheck?: { key: string; next_at: number; tries: number };
-  /** Another obligation's unresolved attempt blocks the claim; retried then, or when `claimFreed` arrives. */
-  blocked_until?: number;
-  /** The customer is not active; checked again then. */
-  suspended_until?: number;
-  /** Only an operator or a late gateway update can continue the recovery. */
-  review?: { rule: string; flagged: boolean };
-  ending?: Ending;
-  closed: boolean;
-  /** Closed with an unresolved charge: the payment is cancelled once the charge is resolved. */
-  payment_open?: boolean;
-  /** The gateway did not cancel the payment: retried at `next_at`. `processing`: because it may still succeed. */
-  cancelling?: { processing: boolean; tries: number; next_at: number };
-  /** When the graph was last read completely. */
-  read_at: number;
-  /** When the customer was last notified of the unpaid obligation. */
-  notified_at?: number;
-  /** Paused by an operator: nothing is charged until the recovery is resumed. */
-  paused: boolean;
-  /** The clock as stored in the graph, from which a run that takes over continues. */
-  stored_clock: Clock;
-  /** The due notices, in order. */
-  notices: DueNotice[];
-  /** Attempts to be refunded: second successes. */
-  refunds: string[];
-  /** Processed events of added methods, for deduplication. */
-  handled_event_ids: string[];
-  /** Suspicions that are not reported to Chimera yet. */
-  fraud_reports: FraudReport[];
-}
-
 export type Fact =
-  /** A newer failure of the open obligation; only STOP and FRAUD have an effect. */
-  | { fact: 'noted'; recovery: RecoverySnapshot }
+  | FactWhileOpen
   | {
       fact: 'looked_up';
       payment: 'adopted' | 'succeeded' | 'came_back' | 'cancelled' | 'processing' | 'not_ours';
       at: number;
     }
-  | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
   | { fact: 'charge_answered'; answer: ChargeAnswer }
-  | { fact: 'found_out'; key: string; found: ChargeOutcome; at: number }
+  | { fact: 'charge_resolved'; key: string; found: ChargeOutcome; at: number }
+  /** A webhook about a charge arrived: the gateway is queried, regardless of its content. */
+  | { fact: 'charge_reported'; key?: string; at: number }
+  | { fact: 'resolved_by_operator'; key: string; result: 'approved' | 'declined' }
   | { fact: 'attempt_recorded'; recorded: RecordedAttempt; at: number; retry_after_ms?: number }
-  | { fact: 'flagged_for_review'; at: number }
+  | { fact: 'settled'; payment_ref?: string; rule?: string }
+  /** An external payment succeeded too: `key` is the later success, `ending` the resulting ending. */
+  | { fact: 'second_success'; key: string; ending: Ending }
   | { fact: 'closed'; obligation: ClosedObligation; payment_open: boolean }
   /** Closing found an unresolved attempt, unknown to the run, that may have paid the obligation. */
-  | { fact: 'closing_in_doubt'; attempt: AttemptStatus; at: number }
+  | { fact: 'closing_unresolved'; attempt: AttemptStatus; at: number }
   /** The payment to be cancelled had already succeeded. */
   | { fact: 'already_succeeded'; came_back?: true }
   | { fact: 'payment_cancelled' }
   /** `ending`: the ending with which the obligation was to be closed; absent: it is closed. */
   | { fact: 'not_cancelled'; payment: 'processing' | 'unknown'; ending?: Ending; at: number }
+  | { fact: 'flagged_for_review'; at: number }
   | { fact: 'refunded'; key: string; notify: boolean }
-  | { fact: 'clock_kept'; clock: Clock }
-  | { fact: 'noticed'; notice: DueNotice; at: number }
   | { fact: 'fraud_reported' }
-  | { fact: 'reread'; found: RecoveryRefresh; at: number }
+  | { fact: 'notified'; notice: DueNotice; at: number }
+  | { fact: 'clock_stored'; clock: StoredClock }
+  | { fact: 'paused' }
+  | { fact: 'resumed' }
+  /** Everything that may be charged is charged now; `alternatives` from the graph's current state. */
+  | { fact: 'retry_now'; alternatives: string[]; at: number };
+
+/** What has no effect any more once the recovery is closing. */
+export type FactWhileOpen =
+  | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
+  /** A newer failure of the open obligation; only STOP and FRAUD have an effect. */
+  | { fact: 'noted'; recovery: RecoverySnapshot }
+  | { fact: 'refreshed'; found: RecoveryRefresh; at: number }
   | { fact: 'customer_status'; status: string; at: number }
   /** The customer reportedly authenticated; `payment` is the payment's state at the gateway. */
   | {
@@ -172,18 +233,8 @@ export type Fact =
   | { fact: 'method_added'; payment_method_id: string; event_id?: string }
   | { fact: 'consent_revoked' }
   | { fact: 'fraud_known' }
-  | { fact: 'settled'; payment_ref?: string; rule?: string }
   /** A settlement names a payment that cannot have settled it or was reversed; the graph has set the review. */
   | { fact: 'settlement_in_review'; rule: string; at: number }
-  /** An external payment succeeded too: `key` is the later success, `ending` the resulting ending. */
-  | { fact: 'crossed'; key: string; ending: Ending }
-  /** A webhook about a charge arrived: the gateway is queried, regardless of its content. */
-  | { fact: 'charge_heard'; key?: string; at: number }
-  | { fact: 'resolved_by_person'; key: string; result: 'approved' | 'declined' }
-  | { fact: 'paused' }
-  | { fact: 'resumed' }
-  /** Everything that may be charged is charged now; `alternatives` from the graph's current state. */
-  | { fact: 'retry_now'; alternatives: string[]; at: number }
   | { fact: 'cancelled' };
 
 /** The outcome of an attempt according to the gateway. */
@@ -198,9 +249,9 @@ export type Step =
   | { do: 'charge'; claim: ClaimedAttempt }
   | { do: 'record'; key: string; answer: ChargeAnswer }
   /** `only_read`: a request that never arrived is not sent again, because charging is now forbidden. */
-  | { do: 'find_out'; key: string; only_read?: true }
+  | { do: 'resolve_charge'; key: string; only_read?: true }
   /** Reads changes from the graph that no signal reported. */
-  | { do: 'reread' }
+  | { do: 'refresh' }
   | { do: 'refund'; key: string }
   | { do: 'report_fraud'; report: FraudReport }
   | { do: 'flag_for_review'; rule: string }
@@ -210,9 +261,21 @@ export type Step =
    */
   | { do: 'close'; ending: Ending; keep_payment: boolean; notice?: PaymentNoticeTemplate }
   /** Stores the recovery's clock in the graph. */
-  | { do: 'keep_clock'; clock: Clock }
+  | { do: 'store_clock'; clock: StoredClock }
   | { do: 'cancel_payment' }
   | { do: 'notify'; notice: DueNotice }
   /** `until`: epoch milliseconds; absent: until a message arrives. */
   | { do: 'wait'; until?: number; for?: NonNullable<RecoveryStatus['waiting_for']> }
   | { do: 'finish' };
+
+export function isOpen(state: RecoveryState): state is OpenRecovery {
+  return state.phase.name === 'open';
+}
+
+export function unresolvedCharge({ charge }: RecoveryState): UnresolvedCharge | undefined {
+  return charge?.state === 'unknown' || charge?.state === 'pending' ? charge : undefined;
+}
+
+export function withEffects(state: RecoveryState, changes: Partial<Effects>): RecoveryState {
+  return { ...state, effects: { ...state.effects, ...changes } };
+}

@@ -1,4 +1,4 @@
-/** A recovery's status for callers: query `status`, `GetRecovery`, REST (specification: workflows, 2). */
+/** A recovery's status for callers: query `status`, `GetRecovery`, REST (docs/reference/workflows.md, 'Status'). */
 
 import type { DeclineClass } from '../decline/classify.ts';
 

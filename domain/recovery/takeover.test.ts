@@ -48,8 +48,8 @@ test('an unresolved charge unknown to the run is resolved before the obligation 
   const over = NOW + 14 * DAY;
   expect(decide(state, over)).toMatchObject({ do: 'close', ending: { outcome: 'exhausted' } });
   const unresolvedAttempt = attempt('a', 1, 'unknown');
-  const closing = evolve(state, { fact: 'closing_in_doubt', attempt: unresolvedAttempt, at: over });
-  expect(decide(closing, over)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  const closing = evolve(state, { fact: 'closing_unresolved', attempt: unresolvedAttempt, at: over });
+  expect(decide(closing, over)).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
   expect(describe(closing, over)).toMatchObject({ state: 'unknown', attempts: [unresolvedAttempt] });
 });
 
@@ -57,7 +57,7 @@ test('an unresolved charge that needs an operator is shown under review even aft
   const unresolved = attempt('a', 1, 'unknown');
   const settled = evolve(begin(snapshot({ attempts: [unresolved] })), { fact: 'settled' });
   const { state } = runUntilWait(settled, {}, NOW + HOUR);
-  expect(state.closed).toBe(true);
+  expect(state.phase.name).toBe('closed');
   let [now, current] = [NOW + HOUR, state];
   const done: string[] = [];
   for (let wait = 0; wait < 10; wait++) {
@@ -86,7 +86,10 @@ test('an unresolved charge unknown to the run that blocks a claim is resolved fi
       claim: { result: 'blocked', by: 'invoice-1', since: NOW, what: 'instrument', own },
       at: NOW,
     });
-  expect(decide(blocked(attempt('a', 1, 'unknown')), NOW)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  expect(decide(blocked(attempt('a', 1, 'unknown')), NOW)).toEqual({
+    do: 'resolve_charge',
+    key: keyOf('a', 1),
+  });
   // Still in flight.
   expect(decide(blocked(attempt('a', 1, 'in_flight')), NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
 });
@@ -138,10 +141,8 @@ test('a review of an attempt ends with it, but a settlement review that joined i
   const unknown = snapshot({ alternatives: ['b'], attempts: [attempt('a', 1, 'unknown')] });
   const lost = begin({ ...unknown, state: 'needs_review', rule: 'attempt_unknown' });
   const met = evolve(lost, { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
-  const known = {
-    ...met,
-    to_record: { key: keyOf('a', 1), answer: { result: 'declined', codes: {} } as const },
-  };
+  const declinedCharge = { result: 'declined', codes: {} } as const;
+  const known = evolve(met, { fact: 'charge_resolved', key: keyOf('a', 1), found: declinedCharge, at: NOW });
   const { done, state } = runUntilWait(known, { a: { state: 'declined', class: 'LATER' } });
   expect(done.at(-1)).toBe('wait for review');
   expect(state.review?.rule).toBe('settlement_mismatch');
@@ -152,7 +153,7 @@ test.each(['absent', 'unknown'] as const)(
   (result) => {
     const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
     const found = result === 'absent' ? { result } : { result, reason: 'no response' };
-    const asked = (at: number) => evolve(state, { fact: 'found_out', key: keyOf('a', 1), found, at });
+    const asked = (at: number) => evolve(state, { fact: 'charge_resolved', key: keyOf('a', 1), found, at });
     // A webhook may trigger a query earlier, when the charge may still be in transit.
     expect(decide(asked(NOW + MINUTE - 1), NOW + MINUTE)).toMatchObject({ do: 'wait' });
     const over = asked(NOW + MINUTE);
@@ -160,7 +161,7 @@ test.each(['absent', 'unknown'] as const)(
     const written = evolve(over, {
       ...{ fact: 'attempt_recorded', recorded: recorded('a', 1, 'unknown'), at: NOW + MINUTE },
     });
-    expect(written.unresolved).toEqual({
+    expect(written.charge).toEqual({
       ...{ key: keyOf('a', 1), payment_method_id: 'a', state: 'unknown', claimed_at: NOW },
       ...{ tries: 1, next_at: NOW + 6 * MINUTE },
     });

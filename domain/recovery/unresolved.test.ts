@@ -1,51 +1,42 @@
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
 import { decide } from './decide.ts';
-import { recheckCharge } from './unresolved.ts';
 import { evolve } from './evolve.ts';
 import type { RecoveryState } from './state.ts';
 import type { AttemptState } from './status.ts';
-import { claimed, DAY, HOUR, keyOf, MINUTE, NOW, recorded, snapshot } from './recovery-fixtures.ts';
+import { attempt, claimed, DAY, HOUR, keyOf, MINUTE, NOW, recorded, snapshot } from './recovery-fixtures.ts';
 
-/** A recovery with one attempt; only the fields that `recheckCharge` reads. */
-function recoveryWith(state: AttemptState): RecoveryState {
-  const attempt = { n: 1, key: 'k', payment_method_id: 'm', state, started_at: new Date(NOW).toISOString() };
-  return { attempts: [attempt] } as unknown as RecoveryState;
+/** A recovery that has one attempt, and an update about it or another one. */
+function updated(attemptState: AttemptState, key?: string): RecoveryState {
+  const state = begin(snapshot({ attempts: [attempt('a', 1, attemptState, 'LATER')] }));
+  return evolve(state, { fact: 'charge_reported', at: NOW, ...(key === undefined ? {} : { key }) });
 }
 
 test.each(['declined', 'void'] as const)(
   'an update about an attempt that is %s triggers a query of the gateway',
   (state) => {
-    expect(recheckCharge(recoveryWith(state), 'k', NOW).recheck?.key).toBe('k');
-    expect(recheckCharge(recoveryWith(state), undefined, NOW).recheck?.key).toBe('k');
+    expect(updated(state, keyOf('a', 1)).recheck?.key).toBe(keyOf('a', 1));
+    expect(updated(state).recheck?.key).toBe(keyOf('a', 1));
   },
 );
 
 test('an update about a succeeded attempt, or about none, changes nothing', () => {
-  for (const key of ['k', undefined, 'another']) {
-    const state = recoveryWith('approved');
-    expect(recheckCharge(state, key, NOW)).toBe(state);
+  for (const key of [keyOf('a', 1), undefined, 'another']) {
+    expect(updated('approved', key)).toEqual(
+      begin(snapshot({ attempts: [attempt('a', 1, 'approved', 'LATER')] })),
+    );
   }
-  const declined = recoveryWith('declined');
-  expect(recheckCharge(declined, 'another', NOW)).toBe(declined);
+  expect(updated('declined', 'another').recheck).toBeUndefined();
 });
 
 test('an update about an unresolved attempt moves its next query to now', () => {
-  const unresolved = {
-    key: 'k',
-    payment_method_id: 'm',
-    state: 'unknown',
-    claimed_at: NOW,
-    tries: 0,
-    next_at: NOW + 1,
-  } as const;
-  expect(recheckCharge({ ...recoveryWith('unknown'), unresolved }, 'k', NOW).unresolved?.next_at).toBe(NOW);
+  expect(updated('unknown', keyOf('a', 1)).charge).toMatchObject({ state: 'unknown', next_at: NOW });
 });
 
 /** Stores the clock, if that is the next step. */
 function storeClock(state: RecoveryState, now: number): RecoveryState {
   const step = decide(state, now);
-  return step.do === 'keep_clock' ? evolve(state, { fact: 'clock_kept', clock: step.clock }) : state;
+  return step.do === 'store_clock' ? evolve(state, { fact: 'clock_stored', clock: step.clock }) : state;
 }
 
 test('a charge declined as UNKNOWN is queried on the schedule and only then reviewed', () => {
@@ -66,9 +57,9 @@ test('a charge declined as UNKNOWN is queried on the schedule and only then revi
     const step = decide(state, now);
     if (step.do === 'flag_for_review') break;
     if (step.do === 'wait' && step.until !== undefined) now = step.until;
-    expect(decide(state, now)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+    expect(decide(state, now)).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
     rungs.push(now - NOW);
-    state = evolve(state, { fact: 'found_out', key: keyOf('a', 1), found: answer, at: now });
+    state = evolve(state, { fact: 'charge_resolved', key: keyOf('a', 1), found: answer, at: now });
     expect(decide(state, now)).toMatchObject({ do: 'record' });
     state = evolve(state, { fact: 'attempt_recorded', recorded: recordedUnknown, at: now });
   }
@@ -82,10 +73,43 @@ test('a charge declined as UNKNOWN is queried on the schedule and only then revi
   expect(decide(state, now)).toEqual({ do: 'flag_for_review', rule: 'attempt_unknown' });
   // A late result still counts.
   const paid = evolve(state, {
-    fact: 'found_out',
+    fact: 'charge_resolved',
     key: keyOf('a', 1),
     found: { result: 'approved' },
     at: now,
   });
   expect(decide(paid, now)).toMatchObject({ do: 'record', answer: { result: 'approved' } });
+});
+
+test('an absent payment counts as not charged only if it is absent twice, an hour apart', () => {
+  const key = keyOf('a', 1);
+  const absent = (state: RecoveryState, at: number) =>
+    evolve(state, { fact: 'charge_resolved', key, found: { result: 'absent' }, at });
+  let state = begin(snapshot({ attempts: [attempt('a', 1, 'unknown')] }));
+  // Within an hour of the claim, the request may still be in transit.
+  for (const at of [NOW + MINUTE, NOW + HOUR, NOW + 2 * HOUR - 1]) {
+    state = absent(state, at);
+    expect(decide(storeClock(state, at), at)).toMatchObject({ do: 'wait' });
+  }
+  const never = absent(state, NOW + 2 * HOUR);
+  expect(decide(never, NOW + 2 * HOUR)).toMatchObject({ do: 'record', answer: { result: 'not_sent' } });
+});
+
+test('a late success of another attempt does not replace a charge in progress, and is queried again', () => {
+  const attempts = [attempt('b', 1, 'declined', 'LATER')];
+  const rechecking = evolve(begin(snapshot({ alternatives: ['a'], attempts })), {
+    ...{ fact: 'charge_reported', key: keyOf('b', 1), at: NOW },
+  });
+  const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
+  const charging = evolve(rechecking, { fact: 'claim_answered', candidate, claim: claimed('a', 1), at: NOW });
+  const late = {
+    fact: 'charge_resolved',
+    key: keyOf('b', 1),
+    found: { result: 'approved' },
+    at: NOW,
+  } as const;
+  expect(evolve(charging, late)).toMatchObject({
+    charge: { state: 'claimed', key: keyOf('a', 1) },
+    recheck: { key: keyOf('b', 1) },
+  });
 });

@@ -6,7 +6,8 @@ import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
 import { NOT_SENT, PAYMENT_CANCELLED } from './status.ts';
-import { claimed, DAY, NOW, recorded, snapshot } from './recovery-fixtures.ts';
+import type { RecoveryState } from './state.ts';
+import { candidatesOf, claimed, DAY, NOW, recorded, snapshot } from './recovery-fixtures.ts';
 
 function voidedBy(rule: string, retry_after_ms?: number) {
   const { attempt, ...rest } = recorded('a', 1, 'void');
@@ -39,21 +40,23 @@ test('a cancelled payment does not count as a gateway failure', () => {
   expect(describe(voidedBy(PAYMENT_CANCELLED), NOW)).not.toHaveProperty('waiting_for');
 });
 
+/** With its first candidate alone. */
+function onlyCandidate(state: RecoveryState): RecoveryState {
+  const candidates = candidatesOf(state).slice(0, 1);
+  return { ...state, phase: { name: 'open', candidates } };
+}
+
 test('after another claim it waits for the new reason', () => {
   const state = voidedBy(NOT_SENT);
-  const candidate = state.candidates[0]!;
+  const candidate = candidatesOf(state)[0]!;
   const at = candidate.not_before;
   const claim = { result: 'blocked', by: 'invoice-2', since: at, what: 'instrument' } as const;
-  const blocked = evolve(
-    { ...state, candidates: [candidate] },
-    { fact: 'claim_answered', candidate, claim, at },
-  );
+  const blocked = evolve(onlyCandidate(state), { fact: 'claim_answered', candidate, claim, at });
   expect(describe(blocked, at)).toMatchObject({ waiting_for: 'claim' });
   const until = at + 2 * DAY;
   const refused = { result: 'refused', rule: 'ceiling:visa', until } as const;
   const postponed = evolve(state, { fact: 'claim_answered', candidate, claim: refused, at });
-  const alone = { ...postponed, candidates: postponed.candidates.slice(0, 1) };
-  expect(describe(alone, at).waiting_for).not.toBe('gateway');
+  expect(describe(onlyCandidate(postponed), at).waiting_for).not.toBe('gateway');
   const again = evolve(state, { fact: 'claim_answered', candidate, claim: claimed('a', 2), at });
   expect(describe(again, at)).toMatchObject({ state: 'charging' });
 });

@@ -7,6 +7,7 @@ import { evolve } from './evolve.ts';
 import type { RecoveryState, Step } from './state.ts';
 import {
   attempt,
+  candidatesOf,
   claimed,
   DAY,
   HOUR,
@@ -71,17 +72,16 @@ test('after a technical decline the method is retried after a minute, then the c
 
 test('a soft-declined alternative has its own schedule, one with invalid details has none', () => {
   const { state } = runUntilWait(begin(snapshot()), { a: LATER, b: { state: 'declined', class: 'FIX' } });
-  expect(state.candidates.map((one) => `${one.payment_method_id} ${(one.not_before - NOW) / DAY}`)).toEqual([
-    'failed 1',
-    'a 1',
-  ]);
+  expect(
+    candidatesOf(state).map((one) => `${one.payment_method_id} ${(one.not_before - NOW) / DAY}`),
+  ).toEqual(['failed 1', 'a 1']);
 });
 
 test("the issuer's advice delays the schedule and never shortens it", () => {
   const at = (not_before: number) => {
     const { failure } = snapshot();
     const state = begin(snapshot({ ...noAlternatives, failure: { ...failure, not_before } }));
-    return (state.candidates[0]!.not_before - NOW) / DAY;
+    return (candidatesOf(state)[0]!.not_before - NOW) / DAY;
   };
   expect(at(NOW + HOUR)).toBe(1);
   expect(at(NOW + 2 * DAY)).toBe(2);
@@ -90,13 +90,13 @@ test("the issuer's advice delays the schedule and never shortens it", () => {
 test('a run that takes over continues the schedules', () => {
   const attempts = [1, 2].map((n) => attempt('failed', n, 'declined', 'LATER', NOW + (2 * n - 1) * DAY));
   const state = begin(snapshot({ ...noAlternatives, attempts, read_at: NOW + 4 * DAY }));
-  expect(state.candidates).toEqual([
+  expect(candidatesOf(state)).toEqual([
     { payment_method_id: 'failed', not_before: NOW + 5 * DAY, reason: 'retry' },
   ]);
 });
 
 test('a clock that lags behind the schedule does not use a slot twice', () => {
-  const state = { ...begin(snapshot(noAlternatives)), claim: undefined };
+  const state = begin(snapshot(noAlternatives));
   const lagging = attempt('failed', 1, 'declined', 'LATER', NOW + DAY - 5_000);
   const recorded = {
     attempt: lagging,
@@ -105,7 +105,7 @@ test('a clock that lags behind the schedule does not use a slot twice', () => {
     notify_chimera: false,
   } as const;
   const next = evolve(state, { fact: 'attempt_recorded', recorded, at: NOW + DAY });
-  expect(next.candidates.map((one) => one.not_before)).toEqual([NOW + 3 * DAY]);
+  expect(candidatesOf(next).map((one) => one.not_before)).toEqual([NOW + 3 * DAY]);
 });
 
 test('no reminder follows a notice that was sent after the reminder was due', () => {
@@ -144,7 +144,7 @@ test('a waiting recovery reads the graph at least daily: a method whose signal w
   const next = decide(state, NOW);
   expect(next).toMatchObject({ do: 'wait', until: NOW + DAY });
   expect(runUntilWait(state, {}, NOW + DAY, { methods }).done).toEqual([
-    'reread',
+    'refresh',
     'claim new:1',
     'charge new',
     'record approved',
@@ -160,7 +160,7 @@ test.each<[string, Parameters<typeof snapshot>[1], string, number, boolean]>([
   ['after a hard decline, a method that existed before', 'HARD', 'other', NOW - DAY, false],
   ['after a hard decline, a method added since', 'HARD', 'other', NOW + HOUR, true],
 ])(
-  'a method found by rereading is charged if it is new or changed: %s',
+  'a method found by a refresh is charged if it is new or changed: %s',
   (_, failureClass, id, changed_at, tried) => {
     const { state } = runUntilWait(begin(snapshot(noAlternatives, failureClass)), {});
     const { done } = runUntilWait(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
@@ -178,7 +178,7 @@ test('a method that declined since is charged only once it has changed again', (
 
 test('an obligation closed by another process ends the run without a notice', () => {
   const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {});
-  const { payment_id, customer_id } = state;
+  const { payment_id, customer_id } = state.obligation;
   const closed: ClosedObligation = {
     payment_id,
     customer_id,
@@ -186,7 +186,7 @@ test('an obligation closed by another process ends the run without a notice', ()
     rule: 'settled',
     attempts: [],
   };
-  expect(runUntilWait(state, {}, NOW + DAY, { closed }).done).toEqual(['reread', 'finish']);
+  expect(runUntilWait(state, {}, NOW + DAY, { closed }).done).toEqual(['refresh', 'finish']);
 });
 
 test('a suspended customer is neither charged nor notified until reinstated', () => {
@@ -214,8 +214,8 @@ test('the window also ends during a suspension of a recovery blocked by another 
     at: NOW,
   });
   const state = evolve(blockedState, { fact: 'customer_status', status: 'suspended', at: NOW + HOUR });
-  expect(state.closes_at).toBe(NOW + 14 * DAY + HOUR);
-  expect(label(decide(state, state.closes_at))).toBe('close exhausted by window_over');
+  expect(state.clock.closes_at).toBe(NOW + 14 * DAY + HOUR);
+  expect(label(decide(state, state.clock.closes_at))).toBe('close exhausted by window_over');
 });
 
 test('a claimed charge is not sent once the customer is suspended', () => {
@@ -238,7 +238,7 @@ test('a recovery cancelled with an unresolved charge under review stays under re
   };
   const state = {
     ...begin(snapshot()),
-    unresolved: { ...unresolvedCharge, state: 'pending' },
+    charge: { ...unresolvedCharge, state: 'pending' },
     review: { rule: 'attempt_pending', flagged: true },
   } as const;
   expect(label(decide(evolve(state, { fact: 'cancelled' }), NOW))).toBe('wait for review');
@@ -257,18 +257,21 @@ test('while blocked by another obligation the clock is stopped, and after a day 
     claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'customer' },
     at: NOW,
   });
-  expect(runUntilWait({ ...state, blocked_until: NOW + 2 * DAY }, {}, NOW + DAY).done).toEqual([
-    'reread',
+  const { phase } = state;
+  if (phase.name !== 'open') throw new Error('expected an open recovery');
+  const blocked = { ...state, phase: { ...phase, blocked_until: NOW + 2 * DAY } };
+  expect(runUntilWait(blocked, {}, NOW + DAY).done).toEqual([
+    'refresh',
     'notify no_alternative',
     'wait for claim',
   ]);
   state = evolve(state, {
     fact: 'claim_answered',
-    candidate: state.candidates[0]!,
+    candidate: candidatesOf(state)[0]!,
     claim: claimed('a', 1),
     at: NOW + 14 * DAY,
   });
-  expect(state.closes_at).toBe(NOW + 28 * DAY);
+  expect(state.clock.closes_at).toBe(NOW + 28 * DAY);
 });
 
 test('a ceiling that lasts for weeks does not delay the customer’s notice', () => {
@@ -287,15 +290,15 @@ test('an authenticated payment is confirmed, and one that has succeeded is resol
   const stepAfter = (payment: 'confirmable' | 'succeeded' | 'payable') =>
     label(decide(evolve(state, { fact: 'authenticated', payment, at: NOW }), NOW));
   expect(stepAfter('confirmable')).toBe('claim a:2');
-  expect(stepAfter('succeeded')).toBe('find_out');
+  expect(stepAfter('succeeded')).toBe('resolve_charge');
   expect(stepAfter('payable')).toBe('wait for authentication');
 });
 
 /** The next step after the clock is stored. */
 function next(state: RecoveryState, now: number): Step {
   const step = decide(state, now);
-  return step.do === 'keep_clock'
-    ? decide(evolve(state, { fact: 'clock_kept', clock: step.clock }), now)
+  return step.do === 'store_clock'
+    ? decide(evolve(state, { fact: 'clock_stored', clock: step.clock }), now)
     : step;
 }
 
@@ -309,12 +312,12 @@ test('while an authenticated payment is processing nothing is charged, and its o
   const still = evolve(waits, { fact: 'looked_up', payment: 'processing', at: later });
   expect(next(still, later)).toMatchObject({ do: 'wait', until: later + DAY });
   // A gateway update arrives.
-  const changed = evolve(still, { fact: 'charge_heard', at: later });
+  const changed = evolve(still, { fact: 'charge_reported', at: later });
   expect(decide(changed, later)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_1' });
   const looked = (payment: 'succeeded' | 'adopted') =>
     decide(evolve(changed, { fact: 'looked_up', payment, at: later }), later);
-  expect(looked('succeeded')).toEqual({ do: 'find_out', key: keyOf('a', 1) });
-  expect(label(looked('adopted'))).toBe('reread');
+  expect(looked('succeeded')).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
+  expect(label(looked('adopted'))).toBe('refresh');
 });
 
 test('behind an old unresolved charge on the same card the claim is retried rarely, and immediately when freed', () => {

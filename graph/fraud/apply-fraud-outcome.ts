@@ -74,7 +74,7 @@ export async function lockCase(
 }
 
 /**
- * Applies Chimera's outcome of a fraud case, stores the previous values (specification: workflows, 5), and deletes the
+ * Applies Chimera's outcome of a fraud case, stores the previous values (docs/reference/workflows.md, 'applyFraudOutcome'), and deletes the
  * message's accepted report. The outcomes of a case count in the order in which they happened; `cleared` undoes the
  * changes by the case that were not overwritten since.
  * @param header.occurredAt the message's `occurred_at`
@@ -125,7 +125,7 @@ export async function applyCaseChange(
   });
   await applyOutcome(fraudCase, change);
   const customer_status_changed = customer.status !== before;
-  // A case notifies its customer once: a notification has one id (specification: workflows, 8).
+  // A case notifies its customer once: a notification has one id (docs/reference/workflows.md, 'Notices').
   const suspends = customer_status_changed && customer.status === 'suspended';
   const notice = suspends && !known?.notice_at ? { notice: suspensionNotificationId(case_id) } : {};
   const { changes: applied, restored } = fraudCase;

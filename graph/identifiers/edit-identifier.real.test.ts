@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import type { EventType } from '../../domain/events/event.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
   onboardingRequest,
@@ -156,15 +157,25 @@ test('a phone number without its country code is normalised to the policy’s re
 
 type Ids = { customer_id: string; identifier_id: string };
 // Each edit runs concurrently with an onboarding that has the same e-mail address.
-test.each<[string, (ids: Ids) => Promise<unknown>]>([
-  ['removed', (ids) => removeDigitalIdentifier(graph, testHeader(), { ...ids, by })],
+test.each<[string, EventType, (ids: Ids) => Promise<unknown>]>([
+  [
+    'removed',
+    'DigitalIdentifierRemoved',
+    (ids) => removeDigitalIdentifier(graph, testHeader(), { ...ids, by }),
+  ],
   [
     'replaced',
+    'DigitalIdentifierRemoved',
     ({ customer_id }) => updateCustomer(graph, testHeader(), { customer_id, identifiers: [], by, policy }),
   ],
-  ['verified', (ids) => verifyDigitalIdentifier(graph, testHeader(), { ...ids, by })],
+  [
+    'verified',
+    'DigitalIdentifierVerified',
+    (ids) => verifyDigitalIdentifier(graph, testHeader(), { ...ids, by }),
+  ],
   [
     'verified manually',
+    'DigitalIdentifierVerified',
     ({ identifier_id: id }) =>
       updateNodeProperty(graph, testHeader(), {
         label: 'DigitalIdentifier',
@@ -175,7 +186,7 @@ test.each<[string, (ids: Ids) => Promise<unknown>]>([
   ],
 ])(
   'an identifier that is onboarded while it is %s is verified at most once, and never after its removal',
-  async (_, edit) => {
+  async (_, edited, edit) => {
     const before = await Promise.all(
       Array.from({ length: 12 }, async () => {
         const [customer_id, value] = [await newCustomer(), randomEmail()];
@@ -200,6 +211,7 @@ test.each<[string, (ids: Ids) => Promise<unknown>]>([
         { customer_id },
       );
       const types = row?.types ?? [];
+      expect(types).toEqual(expect.arrayContaining(['DigitalIdentifierAdded', edited]));
       expect(types.filter((type) => type === 'DigitalIdentifierVerified').length).toBeLessThanOrEqual(1);
       const gone = types.indexOf('DigitalIdentifierRemoved');
       if (gone >= 0) expect(types.slice(gone)).not.toContain('DigitalIdentifierVerified');

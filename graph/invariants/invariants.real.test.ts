@@ -1,5 +1,5 @@
 /**
- * The graph's invariants (specification: graph, 1–8), tested by many clients that send commands to the same few
+ * The graph's invariants (docs/reference/graph.md, 'Invariants'), tested by many clients that send commands to the same few
  * customers concurrently and repeatedly. Afterwards models in memory must agree with the graph: the log's
  * (`persona verify`: 1, 3, 4, 8), and those below. `PERSONA_PROPERTY_RUNS` sets the number of runs.
  */

@@ -23,7 +23,7 @@ export type OnboardedCustomer = OnboardingResult & { request_hash: string };
 
 /**
  * Recognises the customer of a checkout request, or creates a new one, and writes everything in the request in one
- * transaction (specification: workflows, 1). Concurrent requests of the same person lead to one customer: those with
+ * transaction (docs/reference/workflows.md, 'onboardCustomer'). Concurrent requests of the same person lead to one customer: those with
  * the same identifier, device or token wait for each other.
  * @param input.request - as returned by `validateOnboarding`
  * @throws PersonaError invalid_argument, customer_not_found (the given customer was erased), idempotency_key_reused

@@ -1,7 +1,6 @@
 /** Onboarding requests for the tests in this folder. */
 
 import { randomUUID } from 'node:crypto';
-import { PersonaError } from '../../domain/errors.ts';
 import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
@@ -9,6 +8,7 @@ import {
   randomEmail,
   randomPhone,
   randomToken,
+  retryWhileBusy,
   testHeader,
 } from '../../test/test-graph.ts';
 import type { Graph } from '../kernel/graph.ts';
@@ -25,13 +25,7 @@ export async function sendOnboarding(
 ): ReturnType<typeof onboard> {
   const request = onboardingRequest(change);
   const header = testHeader({ idempotencyKey: request.transaction_id });
-  for (;;) {
-    try {
-      return await onboard(graph, header, { request, policy: changedPolicy });
-    } catch (error) {
-      if (!(error instanceof PersonaError) || error.type !== 'graph_unavailable') throw error;
-    }
-  }
+  return retryWhileBusy(() => onboard(graph, header, { request, policy: changedPolicy }));
 }
 
 export const email = (value = randomEmail(), is_verified = false) => ({

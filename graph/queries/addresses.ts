@@ -6,7 +6,7 @@ import { dataKeyOf } from '../kernel/key-store.ts';
 import { withoutNulls } from '../kernel/values.ts';
 import { getGatewayCustomer } from './payment-methods.ts';
 
-/** An address as the API returns it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
+/** An address as the API returns it (docs/reference/interfaces.md, 'Shapes of responses'); times are RFC 3339 in UTC. */
 export interface Address extends AddressDetails {
   address_id: string;
   is_verified: boolean;

@@ -44,7 +44,7 @@ interface AlternativeRow {
 const HOUR = 3_600_000;
 
 /**
- * The methods that may be charged instead of the failed one, in the order in which to try them (specification: graph,
+ * The methods that may be charged instead of the failed one, in the order in which to try them (docs/reference/graph.md, 'Queries',
  * `getAlternativePaymentMethods`): active, proven, with consent, not disputed, not another customer's at the gateway,
  * not expired, used on a trusted device; not another token of the failed card, nor a card that its history forbids
  * permanently; most recently used first.

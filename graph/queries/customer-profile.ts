@@ -6,7 +6,7 @@ import type { Graph } from '../kernel/graph.ts';
 import { readWithOpenKey } from '../kernel/key-store.ts';
 import { withoutNulls } from '../kernel/values.ts';
 
-/** The profile as the customer sees it (specification: interfaces, 'Shapes'). */
+/** The profile as the customer sees it (docs/reference/interfaces.md, 'Shapes of responses'). */
 export interface CustomerProfile {
   customer_id: string;
   segment: string;

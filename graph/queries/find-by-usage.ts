@@ -132,8 +132,8 @@ const COUNT = `
   RETURN methods, addresses`;
 
 /**
- * The customers who match all given conditions; every condition is optional (specification: graph, 'Commands and
- * queries').
+ * The customers who match all given conditions; every condition is optional (docs/reference/graph.md,
+ * 'Queries').
  * @param input.after where the previous page ended
  * @returns at most `limit` customers, in no particular order; `next`: there may be more
  */

@@ -7,7 +7,7 @@ import { type WithoutNulls, withoutNulls } from '../kernel/values.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import { readWallet } from '../wallet/wallet.ts';
 
-/** The fields of a payment method that the API returns (specification: interfaces, 'Shapes'). */
+/** The fields of a payment method that the API returns (docs/reference/interfaces.md, 'Shapes of responses'). */
 const PUBLIC_FIELDS = [
   'payment_method_id',
   'type',

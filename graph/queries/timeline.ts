@@ -3,7 +3,7 @@ import type { MethodName } from '../../domain/texts/language.ts';
 import { describeEvent } from '../../domain/timeline.ts';
 import type { Reader } from '../kernel/reader.ts';
 
-/** One event of a customer's stream, described for the customer (specification: interfaces, 'Shapes'). */
+/** One event of a customer's stream, described for the customer (docs/reference/interfaces.md, 'Shapes of responses'). */
 export interface TimelineEntry {
   seq: number;
   /** The event's type, or `Masked` if the customer must not see it. */

@@ -1,4 +1,4 @@
-/** Reports that an edge has accepted, and the transactions that delete them (specification: workflows, 2). */
+/** Reports that an edge has accepted, and the transactions that delete them (docs/reference/workflows.md, 'Accepted messages'). */
 
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * Reports that an edge has accepted (specification: workflows, 2, 'An accepted message is never forgotten'): stored
+ * Reports that an edge has accepted (docs/reference/workflows.md, 'Accepted messages'): stored
  * before their process is signalled, deleted by the transaction that records them. Exempt from the event log, like
  * receipts.
  */

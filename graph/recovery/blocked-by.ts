@@ -1,6 +1,6 @@
 /**
  * Which obligation waits for which attempt (`BLOCKED_BY`), so that resolving the attempt wakes only those. Exempt from
- * the event log (specification: graph, invariant 4): every claim determines it again.
+ * the event log (docs/reference/graph.md, 'Invariants' 4): every claim determines it again.
  */
 
 import type { CommandTx } from '../kernel/command-tx.ts';

@@ -1,5 +1,5 @@
 /**
- * The claim precedes the charge (specification: graph, invariant 7): its holder may charge once. Until the attempt is
+ * The claim precedes the charge (docs/reference/graph.md, 'Claims'): its holder may charge once. Until the attempt is
  * resolved no other process may charge this obligation or this card, nor, while it is in flight, this customer.
  */
 
@@ -8,7 +8,7 @@ import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { supportsCurrency } from '../../domain/rails.ts';
 import { CLAIM_MS, type Claim } from '../../domain/recovery/claims.ts';
-import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/strategy.ts';
+import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/cascade.ts';
 import type { RecoveryEvents } from '../../domain/events/recovery.ts';
 import { isDeclinedCard, SAME_CARD } from '../../domain/recovery/same-card.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';

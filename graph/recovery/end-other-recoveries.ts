@@ -10,7 +10,7 @@ const OTHER_RECOVERIES = `
 
 /**
  * Marks the customer's other recoveries that a withdrawn consent also ends: those that failed on the same method
- * (specification: decline codes, 'What a decline teaches is kept'). Nothing is claimed for them any more, whether or
+ * (docs/reference/decline-codes.md, 'What a decline teaches'). Nothing is claimed for them any more, whether or
  * not their runs are signalled; each run ends its own recovery.
  */
 export async function endOtherRecoveries(

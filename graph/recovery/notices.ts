@@ -106,7 +106,7 @@ export function releaseNotice(graph: Graph, header: CommandHeader, input: Notice
   return changeLease(graph, header, 'releaseNotice', input, async (tx) => tx.send(RELEASE, { ...input }));
 }
 
-/** A lease has no event and no receipt: it names its holder itself (specification: graph, invariant 4). */
+/** A lease has no event and no receipt: it names its holder itself (docs/reference/graph.md, 'Invariants' 4). */
 function changeLease<T>(
   graph: Graph,
   header: CommandHeader,

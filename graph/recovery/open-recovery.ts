@@ -1,7 +1,7 @@
 import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { begin } from '../../domain/recovery/begin.ts';
 import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
-import { isStop } from '../../domain/recovery/strategy.ts';
+import { isStop } from '../../domain/recovery/cascade.ts';
 import { decide } from '../../domain/recovery/decide.ts';
 import { SETTLEMENT_MISMATCH } from '../../domain/recovery/settlement.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
@@ -48,7 +48,7 @@ export interface OpenedRecovery {
 }
 
 /**
- * Records a reported failure, and opens, reopens or leaves unchanged its obligation (specification: workflows, 2). A
+ * Records a reported failure, and opens, reopens or leaves unchanged its obligation (docs/reference/workflows.md, 'First decision'). A
  * duplicate changes nothing; of an older or stale failure only its permanent effects apply; a closed obligation returns
  * how it ended. One that was closed in advance, by a payment that cannot have settled what the failure says is owed,
  * goes to review.

@@ -69,7 +69,7 @@ export async function loadOpeningContext(
 
 /**
  * How much of a report applies. `lesson`: it is older than what was applied, or too old to act on, but what it says
- * about the card or the consent still holds (specification: workflows 2).
+ * about the card or the consent still holds (docs/reference/workflows.md, 'Accepted messages').
  */
 export type ReportRelevance = 'none' | 'lesson' | 'all';
 

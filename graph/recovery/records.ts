@@ -4,7 +4,7 @@ import type { DeclineClass } from '../../domain/decline/classify.ts';
 import type { PaymentNoticeTemplate } from '../../domain/ports.ts';
 import { recoveryNotificationId, reportedAttemptKey } from '../../domain/workflow-contracts.ts';
 import type { ClosedObligation, ReportedFailure } from '../../domain/recovery/claims.ts';
-import { isStop } from '../../domain/recovery/strategy.ts';
+import { isStop } from '../../domain/recovery/cascade.ts';
 import {
   type AttemptState,
   type AttemptStatus,

@@ -12,7 +12,7 @@ export interface RelationshipRef {
 
 export type AttributeValue = string | number | boolean | string[];
 
-/** The public attributes of an edge (specification: graph, 'Edges'), without those for indexes and commands. */
+/** The public attributes of an edge (docs/reference/graph.md, 'Edges'), without those for indexes and commands. */
 const VISIBLE_ATTRIBUTES: Readonly<Record<RelationshipType, readonly string[]>> = {
   HAS_PAYMENT_METHOD: [
     'first_used',

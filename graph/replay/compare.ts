@@ -11,7 +11,7 @@ const PERSONAL: ReadonlySet<string> = new Set([
   'ChargeAttempt.instrument_fingerprint',
 ]);
 
-/** Properties without events (specification: graph, invariant 4): the current lease of a notice. */
+/** Properties without events (docs/reference/graph.md, 'Invariants' 4): the current lease of a notice. */
 const EXEMPT: ReadonlySet<string> = new Set(['Notice.lease_holder', 'Notice.leased_at']);
 
 /** Every node, edge and property in which the graph differs from the log. */

@@ -1,4 +1,4 @@
-/** Rules that hold between nodes (specification: graph, 'Invariants'), regardless of the log. */
+/** Rules that hold between nodes (docs/reference/graph.md, 'Invariants'), regardless of the log. */
 
 import { isDisputed } from '../../domain/disputes.ts';
 import { mayBeDefault } from '../../domain/wallet.ts';

@@ -42,7 +42,7 @@ const READ_DEVICE = `
 
 const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
 
-// `BLOCKED_BY` is exempt from the log (specification: graph, invariant 4).
+// `BLOCKED_BY` is exempt from the log (docs/reference/graph.md, 'Invariants' 4).
 const READ_NODES = Object.fromEntries(
   LABELS.map((label) => [
     label,

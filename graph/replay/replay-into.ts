@@ -1,5 +1,5 @@
 /**
- * Builds a new graph from nothing but another one's log and keys (specification: graph, 'The event log'): the
+ * Builds a new graph from nothing but another one's log and keys (docs/reference/graph.md, 'The event log'): the
  * projection of each event is applied again, in the order in which the events happened.
  */
 

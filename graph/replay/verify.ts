@@ -1,6 +1,6 @@
 /**
  * Compares the graph with its log: the events are folded in memory, by a second implementation of what each of them
- * means, and the result must equal the graph (specification: graph, 'The event log').
+ * means, and the result must equal the graph (docs/reference/graph.md, 'The event log').
  */
 
 import { PersonaError } from '../../domain/errors.ts';

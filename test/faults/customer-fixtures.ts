@@ -8,7 +8,7 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../../graph/index.ts';
-import { onboardingRequest, randomEmail, randomToken, testHeader } from '../test-graph.ts';
+import { onboardingRequest, randomEmail, randomToken, retryWhileBusy, testHeader } from '../test-graph.ts';
 import type { FaultSystem } from './system.ts';
 
 const DAY = 86_400_000;
@@ -69,7 +69,8 @@ async function addCard(
     device_details: { fingerprint: device },
     occurred_at: occurredAt,
   });
-  const onboarded = await onboard(graph, testHeader({ occurredAt }), { request, policy });
+  const header = testHeader({ occurredAt });
+  const onboarded = await retryWhileBusy(() => onboard(graph, header, { request, policy }));
   const customer_id = onboarded.customer_id;
   const payment_method_id = onboarded.payment_method_id as string;
   const ref = { customer_id, payment_method_id };

@@ -3,7 +3,7 @@ import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer, PaymentNoticeTemplate } from '../../domain/ports.ts';
 import { attemptKey, recoveryNotificationId } from '../../domain/workflow-contracts.ts';
 import type { RecoverySnapshot } from '../../domain/recovery/claims.ts';
-import { WINDOW_OVER } from '../../domain/recovery/closing.ts';
+import { WINDOW_OVER } from '../../domain/recovery/ending.ts';
 import { type Graph, getNoticeRecipients } from '../../graph/index.ts';
 import {
   claimAttempt,

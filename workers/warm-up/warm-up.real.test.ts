@@ -11,7 +11,7 @@ import {
   TaskQueue,
   type TaskQueueName,
 } from '../../domain/workflow-contracts.ts';
-import { WINDOW_OVER } from '../../domain/recovery/closing.ts';
+import { WINDOW_OVER } from '../../domain/recovery/ending.ts';
 import { type Graph, type OnboardedCustomer, onboard, withRollback } from '../../graph/index.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {

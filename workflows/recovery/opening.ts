@@ -1,13 +1,12 @@
 /** What a run starts with: the first valid message, or, if it takes over from a lost run, the state in the graph. */
 
 import { ApplicationFailure, condition, log, TemporalFailure } from '@temporalio/workflow';
-import { type ReportId, RESOLVE_UNKNOWN } from '../../domain/workflow-contracts.ts';
+import { RESOLVE_UNKNOWN } from '../../domain/workflow-contracts.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
 import { openings, openRecovery, openSettled } from './activities.ts';
-import type { Message, ReceivedSignal } from './inbox.ts';
-import { clearReports, reportOf } from './reports.ts';
+import { clearReports, type Message, type ReceivedSignal, reportOf, type Run } from './run.ts';
 
 export type Opened = Exclude<Opening, { result: 'refused' }> & {
   settlement?: PaymentSettled;
@@ -22,21 +21,15 @@ const FIRST_SIGNAL_MS = 60_000;
  * Opens the obligation of this run. If the run would end immediately, messages that have arrived meanwhile are processed
  * first, because they would be lost with it.
  *
- * @param handledReports collects the reports of handled messages
  * @throws ApplicationFailure `InvalidPaymentFailed` if no message is valid or none was received; ActivityFailure if none
  *   could be processed
  */
-export async function beginWith(
-  { payment_id, resume }: { payment_id: string; resume?: boolean },
-  inbox: Message[],
-  handledReports: ReportId[],
-): Promise<Opened> {
-  let opening = resume
-    ? accepted(await openings.resumeRecovery({ payment_id }))
-    : await firstValid(payment_id, inbox, handledReports);
+export async function openObligation(run: Run, resume: boolean): Promise<Opened> {
+  const { payment_id, inbox, handledReports } = run;
+  let opening = resume ? accepted(await openings.resumeRecovery({ payment_id })) : await firstValid(run);
   while (isOver(opening)) {
-    if (inbox.some(mayBegin)) opening = await firstValid(payment_id, inbox, handledReports, opening);
-    else if (handledReports.length > 0) await clearReports(payment_id, handledReports);
+    if (inbox.some(mayBegin)) opening = await firstValid(run, opening);
+    else if (handledReports.length > 0) await clearReports(run);
     else break;
   }
   return opening;
@@ -66,18 +59,14 @@ export function invalidStart(
  *
  * @param before the result of an earlier message, which is kept if no later one is valid
  */
-async function firstValid(
-  paymentId: string,
-  inbox: Message[],
-  handledReports: ReportId[],
-  before?: Opened,
-): Promise<Opened> {
+async function firstValid(run: Run, before?: Opened): Promise<Opened> {
+  const { inbox, handledReports } = run;
   let refusal: unknown;
   for (;;) {
     if (inbox.length === 0 && before) return before;
     if (inbox.length === 0 && refusal !== undefined) {
       if (handledReports.length === 0) throw refusal;
-      await clearReports(paymentId, handledReports);
+      await clearReports(run);
       continue;
     }
     const received = await condition(() => inbox.length > 0, FIRST_SIGNAL_MS);
@@ -85,7 +74,7 @@ async function firstValid(
     const message = inbox.shift();
     if (!message) continue;
     try {
-      const opened = await openWith(paymentId, message, handledReports);
+      const opened = await openWith(run, message);
       if (opened) return opened;
     } catch (error) {
       if (!(error instanceof TemporalFailure)) throw error;
@@ -97,11 +86,7 @@ async function firstValid(
 }
 
 /** @returns `undefined` for a message that cannot start a recovery. @throws ApplicationFailure if it is refused */
-async function openWith(
-  payment_id: string,
-  message: Message,
-  handledReports: ReportId[],
-): Promise<Opened | undefined> {
+async function openWith({ payment_id, handledReports }: Run, message: Message): Promise<Opened | undefined> {
   const report = reportOf(message);
   const reports = report ? [report] : [];
   if (message.signal === 'paymentFailed') {
@@ -133,8 +118,8 @@ async function openWith(
   return undefined;
 }
 
-function isOver({ result }: Opened): boolean {
-  return result === 'ignored' || result === 'closed';
+export function isOver(opening: Opened): opening is Extract<Opened, { result: 'ignored' | 'closed' }> {
+  return opening.result === 'ignored' || opening.result === 'closed';
 }
 
 function requireSamePayment(paymentId: string, own: string): void {

@@ -6,24 +6,18 @@ import { begin } from '../../domain/recovery/begin.ts';
 import { evolve } from '../../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
 import { isExternalPayment, type PaymentSettled } from '../../domain/recovery/messages.ts';
-import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
+import { type Fact, type RecoveryState, unresolvedCharge } from '../../domain/recovery/state.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
-import { openings, openSettled, readings } from './activities.ts';
-import type { PendingAnswer, Message, ReceivedSignal } from './inbox.ts';
-import { factOfOperatorRequest, applyResolution } from './operator-requests.ts';
+import { graph, openings, openSettled, readings } from './activities.ts';
+import type { Message, ReceivedSignal, Recovering, ResolutionRequest } from './run.ts';
 import { resolveCharge } from './steps.ts';
 
-/** @param pendingAnswers collects responses that must wait until the resolution is recorded */
-export async function receive(
-  current: RecoveryState,
-  message: Message,
-  pendingAnswers: PendingAnswer[],
-): Promise<RecoveryState> {
-  if (message.signal === RESOLVE_UNKNOWN)
-    return applyResolution(current, message.payload, message.answer, pendingAnswers);
-  if (message.signal === 'paymentFailed') return handleRepeatedFailure(current, message.payload);
-  const fact = await factOf(current, { signal: message.signal, payload: message.payload });
-  return fact ? evolve(current, fact) : current;
+/** @returns the state after the message */
+export async function receive(run: Recovering, message: Message): Promise<RecoveryState> {
+  if (message.signal === RESOLVE_UNKNOWN) return applyResolution(run, message);
+  if (message.signal === 'paymentFailed') return handleRepeatedFailure(run.state, message.payload);
+  const fact = await factOf(run.state, { signal: message.signal, payload: message.payload });
+  return fact ? evolve(run.state, fact) : run.state;
 }
 
 /**
@@ -34,15 +28,15 @@ export async function resolveBeforeSettlement(
   current: RecoveryState,
   message: Message,
 ): Promise<RecoveryState> {
-  const { unresolved, policy } = current;
+  const unresolved = unresolvedCharge(current);
   const settles =
     message.signal === 'paymentSettled' ||
     (message.signal === 'chargeResult' && isExternalPayment(message.payload));
-  if (!settles || !unresolved || current.closed) return current;
+  if (!settles || !unresolved || current.phase.name === 'closed') return current;
   const { key } = unresolved;
-  const found = await resolveCharge(key, policy, { only_read: true });
+  const found = await resolveCharge(key, current.obligation.policy, { only_read: true });
   const known = found.result === 'approved' || found.result === 'declined' || found.result === 'not_sent';
-  return known ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
+  return known ? evolve(current, { fact: 'charge_resolved', key, found, at: Date.now() }) : current;
 }
 
 async function factOf(
@@ -62,9 +56,9 @@ async function factOf(
     case 'chargeResult':
       return isExternalPayment(payload)
         ? handleExternalPayment(current, payload)
-        : { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
+        : { fact: 'charge_reported', at: Date.now(), ...keyOf(payload) };
     case 'paymentAuthenticated': {
-      const read = await readings.readPayment({ payment_id: current.payment_id });
+      const read = await readings.readPayment({ payment_id: current.obligation.payment_id });
       return { fact: 'authenticated', ...read, at: Date.now() };
     }
     case 'customerStatusChanged': {
@@ -100,18 +94,19 @@ async function handleExternalPayment(
   current: RecoveryState,
   { event_id, gateway_ref, occurred_at }: ReceivedSignal['payload'],
 ): Promise<Fact | undefined> {
+  const { payment_id, customer_id, policy } = current.obligation;
   const settlement = {
     event_id: typeof event_id === 'string' ? event_id : `chargeResult:${String(gateway_ref)}`,
-    payment_id: current.payment_id,
-    customer_id: current.customer_id,
+    payment_id,
+    customer_id,
     settled_at: typeof occurred_at === 'string' ? occurred_at : new Date(Date.now()).toISOString(),
     gateway_payment_ref: String(gateway_ref),
   };
-  const opening = await openSettled({ settlement, policy: current.policy, only_confirmed: true });
+  const opening = await openSettled({ settlement, policy, only_confirmed: true });
   const paid = paidAfterClosing(current, opening);
   if (paid) return paid;
   // Not confirmed: it may be about one of Persona's own charges.
-  if (!('recovery' in opening)) return { fact: 'charge_heard', at: Date.now() };
+  if (!('recovery' in opening)) return { fact: 'charge_reported', at: Date.now() };
   const fact = settlementFact(opening, settlement);
   return fact?.fact === 'settled' ? { ...fact, rule: 'gateway_payment_succeeded' } : fact;
 }
@@ -119,21 +114,22 @@ async function handleExternalPayment(
 async function handleSettlement(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {
   const checked = validatePaymentSettled(payload);
   if ('problems' in checked) return logIgnored('paymentSettled', checked.problems);
-  if (checked.message.customer_id !== current.customer_id) {
+  const { obligation, phase } = current;
+  if (checked.message.customer_id !== obligation.customer_id) {
     return logIgnored('paymentSettled', ['customer_id: must be the customer who owes this payment']);
   }
   const settlement = checked.message;
-  if (!current.closed && settlement.gateway_payment_ref === undefined) return settledFact(settlement);
+  if (phase.name !== 'closed' && settlement.gateway_payment_ref === undefined) return settledFact(settlement);
   // Whether the obligation is already paid, or was paid by its own payment, only the graph knows.
-  const opening = await openSettled({ settlement, policy: current.policy });
+  const opening = await openSettled({ settlement, policy: obligation.policy });
   if ('recovery' in opening) return settlementFact(opening, settlement);
-  return current.closed ? paidAfterClosing(current, opening) : settledFact(settlement);
+  return phase.name === 'closed' ? paidAfterClosing(current, opening) : settledFact(settlement);
 }
 
 /** The obligation was given up, and is now recorded as paid elsewhere. */
-function paidAfterClosing({ closed, ending }: RecoveryState, opening: Opening): Fact | undefined {
-  if (!closed || opening.result !== 'closed' || opening.obligation.outcome === ending?.outcome)
-    return undefined;
+function paidAfterClosing({ phase }: RecoveryState, opening: Opening): Fact | undefined {
+  if (phase.name !== 'closed' || opening.result !== 'closed') return undefined;
+  if (opening.obligation.outcome === phase.ending.outcome) return undefined;
   return { fact: 'closed', obligation: opening.obligation, payment_open: false };
 }
 
@@ -150,13 +146,13 @@ export function settlementFact(
   settlement: PaymentSettled,
 ): Fact {
   if (opening.review) return { fact: 'settlement_in_review', rule: opening.review, at: Date.now() };
-  if (opening.own) return { fact: 'charge_heard', at: Date.now() };
+  if (opening.own) return { fact: 'charge_reported', at: Date.now() };
   const { recovery, second } = opening;
   if (second === undefined) return settledFact(settlement);
   const { state: outcome, rule } = recovery;
   if (outcome === 'open' || outcome === 'needs_review')
     throw new Error('a second success of an open obligation');
-  return { fact: 'crossed', key: second, ending: { outcome, rule } };
+  return { fact: 'second_success', key: second, ending: { outcome, rule } };
 }
 
 /** A failure may reopen an obligation that this run has just closed: the run then starts over with it. */
@@ -166,7 +162,7 @@ async function handleRepeatedFailure(current: RecoveryState, payload: unknown): 
     logIgnored('paymentFailed', checked.problems);
     return current;
   }
-  if (checked.message.payment_id !== current.payment_id) {
+  if (checked.message.payment_id !== current.obligation.payment_id) {
     logIgnored('paymentFailed', ['payment_id: must be the payment of this workflow']);
     return current;
   }
@@ -177,6 +173,78 @@ async function handleRepeatedFailure(current: RecoveryState, payload: unknown): 
   return current;
 }
 
+/** Executes an operator request. Actor and reason are in the history; ceilings, consent and claims still apply. */
+async function factOfOperatorRequest(
+  state: RecoveryState,
+  action: 'pause' | 'resume' | 'retryNow' | 'cancel',
+  request: { actor?: unknown; reason?: unknown; rule?: unknown },
+): Promise<Fact | undefined> {
+  const { phase, review } = state;
+  const { payment_id, policy } = state.obligation;
+  log.info(`operator request: ${action}`, { actor: text(request.actor), reason: text(request.reason) });
+  switch (action) {
+    case 'pause':
+      await graph.pauseRecovery({ payment_id, paused: true });
+      return { fact: 'paused' };
+    case 'resume':
+      await graph.pauseRecovery({ payment_id, paused: false });
+      return { fact: 'resumed' };
+    case 'cancel':
+      return { fact: 'cancelled' };
+    case 'retryNow': {
+      const rule = typeof request.rule === 'string' ? request.rule : undefined;
+      if (phase.name !== 'open') {
+        const matchesReview = phase.cancelling && (rule === undefined || rule === review?.rule);
+        return matchesReview ? { fact: 'retry_now', alternatives: [], at: Date.now() } : undefined;
+      }
+      if (unresolvedCharge(state)) return undefined;
+      const { alternatives } = await graph.endReview({
+        payment_id,
+        policy,
+        ...(rule !== undefined && { rule }),
+      });
+      return alternatives && { fact: 'retry_now', alternatives, at: Date.now() };
+    }
+  }
+}
+
+/**
+ * Applies an operator's resolution of an unresolved charge; refused if the gateway's records contradict it. The response
+ * waits until the resolution is recorded, so that it shows the new state.
+ */
+async function applyResolution(
+  { state, pendingAnswers }: Recovering,
+  { payload, answer }: ResolutionRequest,
+): Promise<RecoveryState> {
+  const { attempt_key: key, result } = payload;
+  if (unresolvedCharge(state)?.key !== key) {
+    answer.done = { refused: `attempt ${key} is not the unresolved attempt` };
+    return state;
+  }
+  // Read only: an operator who resolves it as declined must not cause the charge.
+  const found = await resolveCharge(key, state.obligation.policy, { only_read: true });
+  const byGateway: Fact = { fact: 'charge_resolved', key, found, at: Date.now() };
+  // After a reversal, the gateway's records do not decide whether the obligation counts as paid.
+  const cameBack = found.result === 'approved' && found.came_back !== undefined;
+  const isConclusive = found.result === 'declined' || (found.result === 'approved' && !cameBack);
+  const gatewayResult = isConclusive ? found.result : undefined;
+  const resultIfNeverSent = found.result === 'not_sent' ? 'declined' : undefined;
+  if ((gatewayResult ?? resultIfNeverSent ?? result) !== result) {
+    answer.done = {
+      refused: `the gateway reports that attempt ${key} was ${gatewayResult ?? 'never charged'}`,
+    };
+    return evolve(state, byGateway);
+  }
+  pendingAnswers.push(answer);
+  if (gatewayResult || resultIfNeverSent) return evolve(state, byGateway);
+  const known = cameBack ? evolve(state, byGateway) : state;
+  return evolve(known, { fact: 'resolved_by_operator', key, result });
+}
+
 function logIgnored(signal: string, problems: readonly unknown[]): undefined {
   log.warn(`invalid ${signal} ignored`, { problems });
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : 'not given';
 }

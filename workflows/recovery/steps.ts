@@ -38,7 +38,7 @@ export async function perform(
   state: RecoveryState,
   step: Exclude<Step, { do: 'wait' | 'finish' }>,
 ): Promise<Fact> {
-  const { payment_id, policy } = state;
+  const { payment_id, policy } = state.obligation;
   switch (step.do) {
     case 'look_up': {
       const { payment } = await readings.lookUpPayment({
@@ -55,10 +55,10 @@ export async function perform(
     }
     case 'charge':
       return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
-    case 'find_out': {
+    case 'resolve_charge': {
       const { key, only_read } = step;
       const found = await resolveCharge(key, policy, only_read ? { only_read } : {});
-      return { fact: 'found_out', key, found, at: Date.now() };
+      return { fact: 'charge_resolved', key, found, at: Date.now() };
     }
     case 'refund': {
       // A refund that fails now stays due in the graph: the sweep retries it, whether or not this run continues.
@@ -73,7 +73,7 @@ export async function perform(
     }
     case 'record': {
       // The release of a claim is not recorded locally: until it is in the history, a message may let the charge go ahead.
-      const write = state.to_record ? recordAttempt : graph.recordAttempt;
+      const write = state.charge?.answer ? recordAttempt : graph.recordAttempt;
       const recorded = await write({ payment_id, key: step.key, answer: step.answer, policy });
       const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
       return {
@@ -99,25 +99,25 @@ export async function perform(
         return { fact: 'not_cancelled', payment: closing.payment, ending: step.ending, at: Date.now() };
       }
       if (closing.result === 'in_doubt') {
-        return { fact: 'closing_in_doubt', attempt: closing.attempt, at: Date.now() };
+        return { fact: 'closing_unresolved', attempt: closing.attempt, at: Date.now() };
       }
       const payment_open = step.keep_payment || closing.paid_too === true || closing.uncancelled === true;
       return { fact: 'closed', obligation: closing.obligation, payment_open };
     }
-    case 'keep_clock': {
+    case 'store_clock': {
       const { closes_at, stopped_at } = step.clock;
       await graph.storeClock({
         payment_id,
         closes_at: new Date(closes_at).toISOString(),
         ...(stopped_at === undefined ? {} : { stopped_at: new Date(stopped_at).toISOString() }),
       });
-      return { fact: 'clock_kept', clock: step.clock };
+      return { fact: 'clock_stored', clock: step.clock };
     }
     case 'notify':
       await notify(state, step.notice);
-      return { fact: 'noticed', notice: step.notice, at: Date.now() };
-    case 'reread':
-      return { fact: 'reread', found: await refreshRecovery({ payment_id, policy }), at: Date.now() };
+      return { fact: 'notified', notice: step.notice, at: Date.now() };
+    case 'refresh':
+      return { fact: 'refreshed', found: await refreshRecovery({ payment_id, policy }), at: Date.now() };
   }
 }
 
@@ -145,10 +145,11 @@ async function charge(payment_id: string, key: string): Promise<ChargeAnswer> {
 }
 
 async function notify(state: RecoveryState, { template, stage }: DueNotice): Promise<void> {
+  const { payment_id, customer_id, opened_at } = state.obligation;
   const notice: NoticeInput = {
-    notification_id: recoveryNotificationId(state.payment_id, state.opened_at, template, stage),
-    payment_id: state.payment_id,
-    customer_id: state.customer_id,
+    notification_id: recoveryNotificationId(payment_id, opened_at, template, stage),
+    payment_id,
+    customer_id,
     template,
   };
   try {
@@ -170,10 +171,11 @@ async function notify(state: RecoveryState, { template, stage }: DueNotice): Pro
 
 /** Chimera may be unavailable for days; the recovery does not wait for it. */
 async function reportInBackground(state: RecoveryState, report: FraudReport): Promise<void> {
+  const { payment_id, customer_id } = state.obligation;
   await startOnce(() =>
     startChild(reportFraud, {
       workflowId: fraudReportWorkflowId(report.event_id),
-      args: [{ ...report, customer_id: state.customer_id, payment_id: state.payment_id }],
+      args: [{ ...report, customer_id, payment_id }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     }),
   );

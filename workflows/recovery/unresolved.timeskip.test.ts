@@ -40,6 +40,53 @@ test('a charge that stays unresolved is polled on the whole schedule, and then a
   expect(fake.seen.charges).toEqual(['card-a:1', 'card-b:1']);
 });
 
+test.each<[string, ChargeOutcome, 'approved' | 'declined', string, string]>([
+  [
+    'declined, but the charge succeeded,',
+    { result: 'approved', gateway_ref: 'pi_1' },
+    'declined',
+    'was approved',
+    'card-a',
+  ],
+  [
+    'approved, but the charge was declined,',
+    { result: 'declined', codes: {} },
+    'approved',
+    'was declined',
+    'card-b',
+  ],
+  [
+    'approved, but nothing was charged,',
+    { result: 'not_sent', reason: 'no charge' },
+    'approved',
+    'was never charged',
+    'card-a',
+  ],
+])(
+  'an operator’s resolution as %s is refused, and the gateway’s outcome counts',
+  async (_, found, result, message, charged) => {
+    let outcome: ChargeOutcome = { result: 'unknown', reason: 'no response' };
+    const fake = fakeRecovery({
+      charge: (method, n) =>
+        method === 'card-a' && n === 1 ? crash() : { result: 'approved', gateway_ref: 'pi_1' },
+      resolveCharge: () => outcome,
+    });
+    const rig = await createTestRig({ activities: fake.activities });
+    const handle = await report(rig, fake);
+    await rig.sleep(6 * DAY);
+    await eventually(() => expect(fake.seen.reviews).toEqual(['attempt_unknown']));
+    outcome = found;
+    const resolution = {
+      attempt_key: `recovery:${fake.payment_id}:card-a:1`,
+      ...{ result, actor: 'ops', evidence: 'bank letter' },
+    };
+    await expect(handle.executeUpdate('resolveUnknown', { args: [resolution] })).rejects.toMatchObject({
+      cause: { message: expect.stringContaining(message) },
+    });
+    expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: charged });
+  },
+);
+
 test.each<[string, ChargeOutcome, string[], string]>([
   ['was charged', { result: 'approved', gateway_ref: 'pi_1' }, ['card-a:1'], 'card-a'],
   ['was declined', { result: 'declined', codes: {} }, ['card-a:1', 'card-b:1'], 'card-b'],

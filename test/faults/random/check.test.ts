@@ -8,7 +8,7 @@ const KEY = 'recovery:pay-1:method-2:1';
 
 const ownAttempt = (key: string, state: string): ObservedState['attempts'][number] => ({
   ...{ key, source: 'recovery', payment_id: 'pay-1', payment_method_id: 'method-2', state },
-  ...{ fingerprint: 'fp_2', card_dead: false },
+  ...{ rule: 'r', fingerprint: 'fp_2', card_dead: false },
 });
 
 /** One payment, recovered on the customer's second card. */
@@ -140,8 +140,17 @@ test.each<[string, (observed: ObservedState) => void]>([
   [
     'a claim that an external payment resolves',
     (f) => {
+      f.attempts[0]!.rule = 'paid_by_another_method';
       addExternalPayment(f);
       f.ledger.pop();
+    },
+  ],
+  [
+    'a declined attempt whose response was lost, and whose payment the customer has paid',
+    (f) => {
+      f.attempts[0]!.rule = 'paid_by_another_method';
+      addExternalPayment(f, { payment_intent: 'pi_1' });
+      f.ledger[1]!.status = 'failed';
     },
   ],
   [
@@ -193,6 +202,23 @@ test.each<[string, (observed: ObservedState) => void, string]>([
     'an outcome that the ledger contradicts',
     (f) => (charge(f).status = 'failed'),
     'is approved in the graph and failed in the ledger',
+  ],
+  [
+    'a declined attempt that an unrelated payment of the customer resolved',
+    (f) => {
+      f.attempts[0]!.rule = 'paid_by_another_method';
+      addExternalPayment(f);
+      f.ledger[1]!.status = 'failed';
+    },
+    'is approved in the graph and failed in the ledger',
+  ],
+  [
+    'an approval that an external payment does not explain',
+    (f) => {
+      addExternalPayment(f);
+      f.ledger.pop();
+    },
+    'is approved in the graph and undefined in the ledger',
   ],
   ["another customer's card", (f) => (charge(f).payment_method = 'pm_3'), "charged another customer's card"],
   [

@@ -1,5 +1,6 @@
 /** The invariants after a run, checked on the graph, its log and the gateway's ledger alone. */
 
+import { PAID_BY_ANOTHER_METHOD } from '../../../domain/recovery/status.ts';
 import { forbiddenCharges, forbiddenClaims } from './claims.ts';
 import {
   wasReversedExternally,
@@ -68,7 +69,7 @@ function unrecordedDisputes({ ledger, attempts, events }: ObservedState): string
 }
 
 function attemptProblems(
-  { key, state }: ObservedState['attempts'][number],
+  { key, state, rule }: ObservedState['attempts'][number],
   ledger: readonly LedgerEntry[],
 ): string[] {
   const found = ledger.filter((entry) => entry.idempotency_key === key);
@@ -77,12 +78,18 @@ function attemptProblems(
   if (CONSISTENT_ATTEMPT_STATES[status]?.includes(state)) return [];
   // It was reversed before its success was known: an operator decides.
   if (found[0] && state === 'unknown' && wasReversedExternally(found[0])) return [];
-  // An external payment made meanwhile resolves a charge that the gateway did not make.
-  if (
-    !found[0] &&
-    state === 'approved' &&
-    ledger.some((entry) => !isPersonaCharge(entry) && hasSucceeded(entry))
-  )
+  if (state === 'approved' && rule === PAID_BY_ANOTHER_METHOD && wasPaidExternally(found[0], ledger))
     return [];
   return [`${key} is ${state} in the graph and ${status} in the ledger`];
+}
+
+/** Whether an external payment resolves an attempt that charged nothing: the same payment, if the gateway declined it. */
+function wasPaidExternally(declined: LedgerEntry | undefined, ledger: readonly LedgerEntry[]): boolean {
+  return ledger.some(
+    (entry) =>
+      !isPersonaCharge(entry) &&
+      hasSucceeded(entry) &&
+      (declined === undefined ||
+        (declined.status === 'failed' && declined.payment_intent === entry.payment_intent)),
+  );
 }

@@ -14,7 +14,7 @@ const ATTEMPTS = `
   UNWIND $ids AS id
   MATCH (a:ChargeAttempt {customer_id: id})
   RETURN a.key AS key, a.source AS source, a.payment_id AS payment_id, a.payment_method_id AS payment_method_id,
-    a.state AS state, a.instrument_fingerprint AS fingerprint, coalesce(a.card_dead, false) AS card_dead`;
+    a.state AS state, a.rule AS rule, a.instrument_fingerprint AS fingerprint, coalesce(a.card_dead, false) AS card_dead`;
 const EVENTS = `
   UNWIND $ids AS id
   MATCH (e:PersonaEvent {stream_id: id}) WHERE e.seq > 0

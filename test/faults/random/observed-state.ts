@@ -20,6 +20,7 @@ export interface ObservedState {
     payment_id: string;
     payment_method_id: string;
     state: string;
+    rule: string;
     /** The card's key, if known; tokens of one card share it. */
     fingerprint: string | null;
     card_dead: boolean;

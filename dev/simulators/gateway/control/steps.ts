@@ -1,4 +1,4 @@
-/** The script of a payment method: the outcome of each charge request (specification: interfaces, 'Payment gateway'). */
+/** The script of a payment method: the outcome of each charge request (docs/reference/interfaces.md, 'Simulators'). */
 
 const ACTS = [
   'approve',

@@ -274,7 +274,7 @@ export interface IdentityMatch {
 
 /** One charge of a recovery, completed or in flight. */
 export interface RecoveryAttempt {
-  /** The number of the attempt within the recovery, from 1. */
+  /** The number of the attempt on this payment method for the obligation, from 1. */
   n: number;
   payment_method_id: string;
   /** The gateway's idempotency key. */
