@@ -102,6 +102,12 @@ test('a payment that succeeded meanwhile recovers the obligation, even under rev
   }
 });
 
+test('a payment that succeeded before its cascade was cancelled is not reported as failed', () => {
+  const inCascade = begin(snapshot({ attempts: [declined], alternatives: ['b'] }));
+  const paid = evolve(evolve(inCascade, { fact: 'cancelled' }), { fact: 'already_succeeded' });
+  expect(decide(paid, NOW)).toEqual({ do: 'resolve_charge', key: declined.key });
+});
+
 test.each<[string, Fact]>([
   ['a webhook about the payment arrives', { fact: 'charge_reported', at: NOW }],
   ['an operator requests a retry', { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW }],
