@@ -74,6 +74,8 @@ const OPAQUE = [/^ch_/, /^pi_/, /^"\d+"$/];
 export interface ExampleRun {
   /** An example's request, as this run sends it. */
   send<T>(example: T): T;
+  /** The ids in what an example sends that no response has contained yet: an example before it has failed. */
+  unknownIds(example: Example): string[];
   /** The differences between a response and the example's, one per line; if none, the response's ids are remembered. */
   differences(example: unknown, actual: unknown): string[];
 }
@@ -106,6 +108,10 @@ export function startExampleRun(): ExampleRun {
 
   return {
     send: <T>(example: T) => send(example) as T,
+    unknownIds(example) {
+      const sent = JSON.stringify({ ...example, answer: undefined, result: undefined });
+      return [...sent.matchAll(new RegExp(UUID, 'g'))].map(([id]) => id).filter((id) => !ids.has(id));
+    },
     differences(example, actual) {
       const learned = new Map<string, string>();
       const found: string[] = [];

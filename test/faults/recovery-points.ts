@@ -1,6 +1,8 @@
 /** The points at which a crash leaves a recovery half done, each with the means to stop one there. */
 
 import { setTimeout } from 'node:timers/promises';
+import { expect } from 'vitest';
+import type { AttemptState } from '../../domain/recovery/status.ts';
 import {
   type CardPlan,
   customerWithScriptedCards,
@@ -16,6 +18,8 @@ const LIMIT_MS = 300_000;
 
 export interface RecoveryPoint {
   at: string;
+  /** What exists there: the attempt's state in the graph, and the number of successful charges and of notices sent. */
+  found: { attempt?: AttemptState; charged?: 1; notified?: 1 };
   /** What the gateway does with the charge. */
   script?: NonNullable<CardPlan['script']>;
   /** Stops it at a request to Neo4j. */
@@ -26,14 +30,17 @@ export interface RecoveryPoint {
 
 export const BEFORE_CLAIM: RecoveryPoint = {
   at: 'before the claim',
+  found: {},
   neo4jStop: (payment) => ({ requests: [['ChargeClaimed', payment]], hold: 'request' }),
 };
 export const CLAIMED: RecoveryPoint = {
   at: 'after the claim, its response lost',
+  found: { attempt: 'in_flight' },
   neo4jStop: (payment) => ({ requests: [['ChargeClaimed', payment], [COMMIT]], hold: 'answer' }),
 };
 export const BEFORE_CHARGE: RecoveryPoint = {
   at: 'between claim and charge',
+  found: { attempt: 'in_flight' },
   neo4jStop: (payment) => ({
     requests: [['MATCH (a:ChargeAttempt {key: $p.key})', `recovery:${payment}:`]],
     hold: 'request',
@@ -41,32 +48,39 @@ export const BEFORE_CHARGE: RecoveryPoint = {
 };
 export const BEFORE_CAPTURE: RecoveryPoint = {
   at: 'before the capture',
+  found: { attempt: 'in_flight' },
   script: [{ do: 'hold_before_capture' }],
 };
 export const CAPTURED: RecoveryPoint = {
   at: 'after the capture, before the response',
+  found: { attempt: 'in_flight', charged: 1 },
   script: [{ do: 'hold_after_capture' }],
 };
 /** A worker has one connection to Temporal: its other recoveries must be stopped before. */
 export const ANSWERED: RecoveryPoint = {
   at: 'after the response, before it reaches Temporal',
+  found: { attempt: 'in_flight', charged: 1 },
   script: [{ do: 'hold_after_capture' }],
   holdWorkerResponse: true,
 };
 export const BEFORE_RECORD: RecoveryPoint = {
   at: 'before the outcome is recorded',
+  found: { attempt: 'in_flight', charged: 1 },
   neo4jStop: (payment) => ({ requests: [['RecoveryClosed', payment]], hold: 'request' }),
 };
 export const RECORDED: RecoveryPoint = {
   at: 'after the outcome is recorded, the response lost',
+  found: { attempt: 'approved', charged: 1 },
   neo4jStop: (payment) => ({ requests: [['RecoveryClosed', payment], [COMMIT]], hold: 'answer' }),
 };
 export const BEFORE_NOTICE: RecoveryPoint = {
   at: 'between record and notice',
+  found: { attempt: 'approved', charged: 1 },
   neo4jStop: (payment) => ({ requests: [[`notice:recovery:${payment}`]], hold: 'request' }),
 };
 export const NOTICED: RecoveryPoint = {
   at: 'after the notice was delivered, before that is recorded',
+  found: { attempt: 'approved', charged: 1, notified: 1 },
   neo4jStop: (payment) => ({ requests: [['NoticeSent', payment]], hold: 'request' }),
 };
 
@@ -89,7 +103,27 @@ export async function stopRecoveriesAt(
   return [...stopped, ...(await Promise.all(holdingWorker.map((point) => stopRecoveryAt(system, point))))];
 }
 
-async function stopRecoveryAt(
+async function stopRecoveryAt(system: FaultSystem, point: RecoveryPoint): Promise<StoppedRecovery> {
+  const stopped = await startAndStop(system, point);
+  // Otherwise a stop that came too early or too late would let every later check pass.
+  expect(await stateOf(system, stopped), point.at).toEqual({ charged: 0, notified: 0, ...point.found });
+  return stopped;
+}
+
+async function stateOf({ graph, inspector }: FaultSystem, { payment, customer }: StoppedRecovery) {
+  const [attempts, ledger, inbox] = await Promise.all([
+    graph.read<{ attempt: AttemptState }>(OWN_ATTEMPTS, { payment }),
+    inspector.ledger(payment),
+    inspector.inbox(customer.id),
+  ]);
+  return { ...attempts[0], charged: ledger.length, notified: inbox.length };
+}
+
+const OWN_ATTEMPTS = `
+  MATCH (a:ChargeAttempt {payment_id: $payment}) WHERE a.source = 'recovery'
+  RETURN a.state AS attempt`;
+
+async function startAndStop(
   system: FaultSystem,
   { at, script = [], neo4jStop, holdWorkerResponse }: RecoveryPoint,
 ): Promise<StoppedRecovery> {
