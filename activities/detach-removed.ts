@@ -9,7 +9,7 @@ import { gatewayCall } from './gateway-faults.ts';
 /**
  * Detaches a removed method at the gateway. Safe to run twice, and concurrently.
  *
- * @throws PersonaError charge_in_doubt: a charge of it is in progress; gateway_unavailable, gateway_misconfigured
+ * @throws PersonaError charge_unresolved: a charge of it is in progress; gateway_unavailable, gateway_misconfigured
  */
 export async function detachRemovedMethod(
   { graph, gateway }: { graph: Graph; gateway: PaymentGateway },
@@ -21,7 +21,7 @@ export async function detachRemovedMethod(
   const key = await findChargeInFlight(graph, ids);
   // Detaching it during a charge would get that charge declined for a reason that is not the card's.
   if (key !== undefined)
-    throw new PersonaError('charge_in_doubt', `charge ${key} of this payment method is in progress`);
+    throw new PersonaError('charge_unresolved', `charge ${key} of this payment method is in progress`);
   const [owner, token] = await Promise.all([
     getGatewayCustomer(graph, ids),
     getPaymentMethodToken(graph, ids),

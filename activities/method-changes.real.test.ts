@@ -322,7 +322,7 @@ test('a method is not detached while a charge of it is in progress', async () =>
   await expect(
     by.run(by.detachPaymentMethod, { customer_id, payment_method_id: id }, '2'),
   ).rejects.toMatchObject({
-    type: 'charge_in_doubt',
+    type: 'charge_unresolved',
   });
 });
 

@@ -151,7 +151,7 @@ async function attemptDelivery(
   } catch (error) {
     if (
       error instanceof PersonaError &&
-      (error.type === 'notice_refused' || error.type === 'notice_in_doubt')
+      (error.type === 'notice_refused' || error.type === 'notice_unresolved')
     ) {
       return { result: 'failed', reason: error.message };
     }

@@ -112,7 +112,7 @@ test.each([
 );
 
 test.each([
-  [{ outcome: 'exhausted', rule: 'window_over' }, { result: 'already_succeeded', came_back: true }, 'open'],
+  [{ outcome: 'exhausted', rule: 'window_over' }, { result: 'already_succeeded', reversed: true }, 'open'],
   [{ outcome: 'cancelled', rule: 'cancelled' }, { result: 'closed' }, 'cancelled'],
   [{ outcome: 'stopped', rule: 'fraud' }, { result: 'closed' }, 'stopped'],
 ] as const)(
@@ -122,7 +122,7 @@ test.each([
     await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
     const { closeRecovery } = activities({
       cancelPayment: async () => 'already_succeeded',
-      readPayment: async (ref) => ({ ...(await readPayment(ref)), came_back: 'refunded' }),
+      readPayment: async (ref) => ({ ...(await readPayment(ref)), reversal: 'refunded' }),
     });
     const closing = { payment_id, ending, keep_payment: false };
     expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
@@ -141,7 +141,7 @@ test.each([
     readPayment: async (ref) => ({
       ...(await readPayment(ref)),
       gateway_customer_ref: `cus_${customer_id}`,
-      ...(ref === refs[returned] && { came_back: 'disputed' as const }),
+      ...(ref === refs[returned] && { reversal: 'disputed' as const }),
     }),
   });
   const settled_at = new Date().toISOString();
@@ -177,7 +177,7 @@ async function settledInAdvance(payment: (failure: PaymentFailed) => Partial<Gat
 }
 
 test('an advance settlement by a reversed payment closes the obligation for review, and it is not charged later', async () => {
-  const { settled, opening } = await settledInAdvance(() => ({ came_back: 'refunded' }));
+  const { settled, opening } = await settledInAdvance(() => ({ reversal: 'refunded' }));
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere', rule: 'payment_came_back' } };
   expect(settled).toMatchObject(closed);
   expect(opening).toMatchObject(closed);

@@ -70,8 +70,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
         ? undefined
         : gateway.readPayment(first_ref),
     ]);
-    const first_unpaid =
-      first !== undefined && (first.state !== 'succeeded' || first.came_back !== undefined);
+    const first_unpaid = first !== undefined && (first.state !== 'succeeded' || first.reversal !== undefined);
     return { evidence, first_unpaid };
   }
 
@@ -141,7 +140,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
     async readPayment({ payment_id }) {
       const { gateway_ref } = await getObligation(graph, payment_id);
       const payment = gateway_ref ? await gateway.readPayment(gateway_ref) : undefined;
-      const state = payment?.came_back ? 'came_back' : (payment?.state ?? 'none');
+      const state = payment?.reversal ? 'reversed' : (payment?.state ?? 'none');
       return { payment: state, ...(gateway_ref && { gateway_ref }) };
     },
 
@@ -195,7 +194,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
       const payment = await gateway.readPayment(gateway_payment_ref);
       if (!payment || !matchesObligation(obligation, payment)) return { payment: 'not_ours' };
       if (payment.state === 'processing' || payment.state === 'cancelled') return { payment: payment.state };
-      if (payment.came_back) return { payment: 'came_back' };
+      if (payment.reversal) return { payment: 'reversed' };
       // A payment belongs to one obligation only, even if it has succeeded.
       const header = headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, occurredAt(now()));
       const isAdopted = await adoptGatewayPayment(graph, header, {
@@ -248,9 +247,9 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
         const read = await gateway.readPayment(gateway_ref).catch(() => 'unknown' as const);
         // The rules retry this: an activity that waited here would block the run's signals.
         if (read === 'unknown') return { result: 'not_cancelled', payment: read };
-        if (read?.came_back === undefined) return { result: payment };
+        if (read?.reversal === undefined) return { result: payment };
         // It can no longer succeed. Cancelling and stopping are decisions that close the obligation nevertheless.
-        if (ending.outcome === 'exhausted') return { result: payment, came_back: true };
+        if (ending.outcome === 'exhausted') return { result: payment, reversed: true };
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, occurredAt(now()));
       const closing = await closeRecovery(graph, header, { payment_id, ...ending }, notice);

@@ -78,7 +78,7 @@ test('exactly what awaits an operator is listed, page after page', async () => {
       opened_at: expect.stringMatching(/^\d{4}-/),
     },
     expect.objectContaining({
-      kind: 'charge_in_doubt',
+      kind: 'charge_unresolved',
       payment_id: unresolved.payment_id,
       attempt_key: unresolved.key,
       rule: 'unknown',

@@ -106,7 +106,7 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'The gateway refused the payment method',
   ),
-  charge_in_doubt: errorRow(true, 409, GrpcCode.ABORTED, 'A charge is unresolved'),
+  charge_unresolved: errorRow(true, 409, GrpcCode.ABORTED, 'A charge is unresolved'),
   version_required: errorRow(
     false,
     428,
@@ -146,7 +146,7 @@ export const ERRORS = {
   chimera_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Chimera is unavailable'),
   notifier_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The notifier is unavailable'),
   notice_refused: errorRow(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
-  notice_in_doubt: errorRow(false, 502, GrpcCode.INTERNAL, 'It is unknown whether the notice was accepted'),
+  notice_unresolved: errorRow(false, 502, GrpcCode.INTERNAL, 'It is unknown whether the notice was accepted'),
   internal: errorRow(false, 500, GrpcCode.INTERNAL, 'Internal error'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -9,7 +9,7 @@ import type { ChargeResult } from './recovery/messages.ts';
 export type ChargeAnswer =
   /**
    * `gateway_ref`: the obligation's payment (`pi_…`); `charge_ref`: this attempt's charge (`ch_…`); `charged_token`: only
-   * if the payment had succeeded before this attempt, with another method than the order's. `came_back`: only if the
+   * if the payment had succeeded before this attempt, with another method than the order's. `reversal`: only if the
    * success was found by reading and has been reversed.
    */
   | {
@@ -17,7 +17,7 @@ export type ChargeAnswer =
       gateway_ref?: string;
       charge_ref?: string;
       charged_token?: string;
-      came_back?: ReversalReason;
+      reversal?: ReversalReason;
     }
   /** `payment_over`: the obligation's payment cannot be charged again, and the next attempt creates a new one. */
   | {
@@ -48,7 +48,7 @@ export interface CancelledPayment {
   /** The cancellation reason, if it says that the amount is not to be collected. */
   because?: string;
   /** It was not cancelled: it had succeeded before and has been reversed. */
-  came_back?: ReversalReason;
+  reversal?: ReversalReason;
 }
 
 /**
@@ -125,7 +125,7 @@ export interface GatewayPayment {
   /** `confirmable`: complete, only its confirmation is missing. */
   state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
   /** It has succeeded and no longer holds its full amount. */
-  came_back?: ReversalReason;
+  reversal?: ReversalReason;
   /** It was cancelled for a reason that forbids collecting the amount. `created_at`: epoch milliseconds. */
   withdrawn?: { because: string; created_at: number };
   gateway_customer_ref?: string;
@@ -406,7 +406,7 @@ export interface Notifier {
   readonly deduplicates: boolean;
   /**
    * Resolves once the receiver has accepted the notice.
-   * @throws notifier_unavailable (retry later), notice_refused (final), notice_in_doubt (it may have been accepted, and a
+   * @throws notifier_unavailable (retry later), notice_refused (final), notice_unresolved (it may have been accepted, and a
    * repeat would not be recognised)
    */
   deliver(notice: Notice, options?: { signal?: AbortSignal }): Promise<void>;

@@ -259,7 +259,7 @@ test('detaching waits for a charge in progress', async () => {
   const { activities } = fakeActivities({
     async detachPaymentMethod() {
       tries += 1;
-      if (tries < 4) throw new PersonaError('charge_in_doubt', 'in progress');
+      if (tries < 4) throw new PersonaError('charge_unresolved', 'in progress');
       return 'detached';
     },
   });

@@ -151,7 +151,7 @@ describe('the failure depends on the server’s reply', () => {
     ['it requires authentication', { MAIL: '530 5.7.0 authentication required' }, 'notifier_unavailable'],
     ['it hangs up immediately', { CONNECT: 'hang up' }, 'notifier_unavailable'],
     ['it hangs up before the content', { DATA: 'hang up' }, 'notifier_unavailable'],
-    ['it hangs up after the content', { '.': 'hang up' }, 'notice_in_doubt'],
+    ['it hangs up after the content', { '.': 'hang up' }, 'notice_unresolved'],
   ])('%s', async (_, replies, type) => {
     const { url } = await mailServer(replies);
     const delivery = createSmtpNotifier({ url, from }).deliver(notice());
@@ -162,7 +162,7 @@ describe('the failure depends on the server’s reply', () => {
 
   test.each([
     ['before it requests the content', { RCPT: 'silence' }, 'RCPT', 'notifier_unavailable'],
-    ['after the content', { '.': 'silence' }, '.', 'notice_in_doubt'],
+    ['after the content', { '.': 'silence' }, '.', 'notice_unresolved'],
   ])('it stops responding %s, and the caller aborts', async (_, replies, last, type) => {
     const { url, commands } = await mailServer(replies);
     const stop = new AbortController();

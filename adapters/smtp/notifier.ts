@@ -96,7 +96,7 @@ function failureOf(error: NodemailerError, host: string, contentRequested: boole
   if (responseCode === undefined) {
     if (contentRequested) {
       const text = `The mail server at ${host} was sent this notice and did not confirm it (${summary})`;
-      return new PersonaError('notice_in_doubt', text);
+      return new PersonaError('notice_unresolved', text);
     }
     if (PERMANENT_ERROR_CODES.includes(code)) {
       return new PersonaError(

@@ -74,9 +74,9 @@ async function outcomeOf(
   const gateway_ref = intent.id;
   const latest = idOf(intent.latest_charge);
   if (intent.status === 'succeeded') {
-    const came_back = await reversalOf(stripe, intent);
+    const reversal = await reversalOf(stripe, intent);
     const answer = approved(gateway_ref, latest, idOf(intent.payment_method), query.token);
-    return { ...answer, ...(came_back && { came_back }) };
+    return { ...answer, ...(reversal && { reversal }) };
   }
   if (intent.status === 'processing' || intent.status === 'requires_capture') {
     return { result: 'pending', gateway_ref, ...(latest && { charge_ref: latest }) };

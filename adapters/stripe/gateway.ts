@@ -134,10 +134,10 @@ async function verifyStillPaid(stripe: Stripe, answer: ChargeAnswer): Promise<Ch
   if (answer.result !== 'approved' || answer.gateway_ref === undefined) return answer;
   const { gateway_ref } = answer;
   try {
-    const came_back = await reversalOf(stripe, await readWithCharge(stripe, gateway_ref));
-    if (came_back === undefined) return answer;
-    const reason = `the payment had already succeeded, and is now ${came_back}`;
-    return { result: 'not_sent', reason, cancelled: { gateway_ref, came_back } };
+    const reversal = await reversalOf(stripe, await readWithCharge(stripe, gateway_ref));
+    if (reversal === undefined) return answer;
+    const reason = `the payment had already succeeded, and is now ${reversal}`;
+    return { result: 'not_sent', reason, cancelled: { gateway_ref, reversal } };
   } catch (error) {
     return { result: 'unknown', gateway_ref, reason: `the state of the payment could not be read: ${error}` };
   }
@@ -150,8 +150,8 @@ async function readIntent(
 ): Promise<GatewayPayment | undefined> {
   const intent = await undefinedIfMissing(readWithCharge(stripe, gatewayRef), options);
   if (intent === undefined) return undefined;
-  const came_back = await undefinedIfMissing(reversalOf(stripe, intent), options);
-  return { ...paymentOf(intent), ...(came_back && { came_back }) };
+  const reversal = await undefinedIfMissing(reversalOf(stripe, intent), options);
+  return { ...paymentOf(intent), ...(reversal && { reversal }) };
 }
 
 async function listIntents(

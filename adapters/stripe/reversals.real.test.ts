@@ -64,8 +64,8 @@ describe.each<[string, (of: Paid) => Promise<unknown>, ReversalReason | undefine
     'disputed',
   ],
   ['not reversed', async () => {}, undefined],
-])('a payment that was %s', (_, change, came_back) => {
-  const expected = came_back === undefined ? {} : { came_back };
+])('a payment that was %s', (_, change, reversal) => {
+  const expected = reversal === undefined ? {} : { reversal };
 
   test('is read in that state', async () => {
     const of = await paid();
@@ -97,8 +97,8 @@ describe.each<[string, (of: Paid) => Promise<unknown>, ReversalReason | undefine
     await change(of);
     const { gateway_ref } = of;
     const again = await stripe.charge({ ...of.order, key: `${of.order.key}+`, gateway_ref });
-    if (came_back === undefined) expect(again).toMatchObject({ result: 'approved', gateway_ref });
-    else expect(again).toMatchObject({ result: 'not_sent', cancelled: { gateway_ref, came_back } });
+    if (reversal === undefined) expect(again).toMatchObject({ result: 'approved', gateway_ref });
+    else expect(again).toMatchObject({ result: 'not_sent', cancelled: { gateway_ref, reversal } });
     expect(await stripe.ledger(of.order)).toHaveLength(1);
   });
 });

@@ -30,7 +30,7 @@ import { connectForSignals } from './operator-requests.ts';
 
 type ReviewItem =
   | ({ kind: 'fraud_case' } & FraudReview)
-  | ({ kind: 'charge_in_doubt'; attempt_key: string } & Omit<PendingReview, 'attempt_key'>)
+  | ({ kind: 'charge_unresolved'; attempt_key: string } & Omit<PendingReview, 'attempt_key'>)
   | ({ kind: 'recovery' } & Omit<PendingReview, 'attempt_key'>);
 
 /** Kinds are listed one after the other; `position`: that of the last item of the previous page. */
@@ -121,7 +121,7 @@ function sectionsOf(graph: Graph, recovery: Policy['recovery']): Section[] {
 function toReviewItem({ attempt_key, ...entry }: PendingReview): ReviewItem {
   return attempt_key === null
     ? { kind: 'recovery', ...entry }
-    : { kind: 'charge_in_doubt', attempt_key, ...entry };
+    : { kind: 'charge_unresolved', attempt_key, ...entry };
 }
 
 function rowOf(item: ReviewItem): (string | null)[] {
@@ -132,10 +132,10 @@ function rowOf(item: ReviewItem): (string | null)[] {
   const { payment_id, customer_id, opened_at, rule, amount, currency } = item;
   const which = `${payment_id} (${moneyText(amount, currency)})`;
   const decide =
-    item.kind === 'charge_in_doubt'
+    item.kind === 'charge_unresolved'
       ? `resolve ${payment_id} --attempt ${item.attempt_key}`
       : `retry|cancel ${payment_id}`;
-  const what = item.kind === 'charge_in_doubt' ? 'unresolved charge' : 'recovery';
+  const what = item.kind === 'charge_unresolved' ? 'unresolved charge' : 'recovery';
   return [what, which, customer_id, timeText(opened_at), rule, decide];
 }
 

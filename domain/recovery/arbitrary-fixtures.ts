@@ -29,7 +29,7 @@ const drawArbitrary: fc.Arbitrary<Draw> = fc.record({
   ),
   found: fc.constantFrom('approved', 'declined', 'pending', 'unknown', 'not_sent', 'absent'),
   cancel: fc.constantFrom('cancelled', 'cancelled', 'processing', 'unknown'),
-  look_up: fc.constantFrom('adopted', 'succeeded', 'came_back', 'cancelled', 'processing', 'not_ours'),
+  look_up: fc.constantFrom('adopted', 'succeeded', 'reversed', 'cancelled', 'processing', 'not_ours'),
   fresh: fc.subarray(['a', 'new']),
   status: fc.constantFrom('active', 'active', 'active', 'suspended'),
 });
@@ -70,7 +70,7 @@ const messageArbitrary = fc.record({
     'taken_over',
   ),
   method: fc.constantFrom(...METHODS),
-  payment: fc.constantFrom('succeeded', 'came_back', 'confirmable', 'payable', 'none'),
+  payment: fc.constantFrom('succeeded', 'reversed', 'confirmable', 'payable', 'none'),
   /** The number of steps or waits before it arrives. */
   after: fc.nat(40),
 });

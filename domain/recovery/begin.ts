@@ -32,14 +32,14 @@ import {
 import {
   type AttemptStatus,
   type ObligationState,
-  PAYMENT_CAME_BACK,
+  PAYMENT_REVERSED,
   PAYMENT_NOT_CANCELLABLE,
   PAYMENT_NOT_OURS,
 } from './status.ts';
 import { unresolvedSince } from './unresolved.ts';
 
 /** Rules of reviews caused by reading the reported payment. */
-const LOOK_UP_REVIEWS: readonly string[] = [PAYMENT_CAME_BACK, PAYMENT_NOT_OURS];
+const LOOK_UP_REVIEWS: readonly string[] = [PAYMENT_REVERSED, PAYMENT_NOT_OURS];
 
 /** The initial state of a run. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {

@@ -112,7 +112,7 @@ export type Closing =
    */
   | { result: 'closed'; obligation: ClosedObligation; paid_too?: true; uncancelled?: true }
   /** This attempt may have paid it and has to be resolved first. */
-  | { result: 'in_doubt'; attempt: AttemptStatus };
+  | { result: 'unresolved'; attempt: AttemptStatus };
 
 /** A claimed attempt: it may be charged once, with its key, until its deadline. */
 export interface ClaimedAttempt {

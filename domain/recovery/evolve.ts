@@ -66,7 +66,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'closing_unresolved':
       return markUnresolved(state, fact.attempt, fact.at);
     case 'already_succeeded':
-      return afterUnexpectedSuccess(state, fact.came_back ?? false);
+      return afterUnexpectedSuccess(state, fact.reversed ?? false);
     case 'not_cancelled':
       return afterNotCancelled(state, fact.ending, fact.payment, fact.at);
     case 'payment_cancelled':

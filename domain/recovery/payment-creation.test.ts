@@ -33,11 +33,11 @@ test.each<[string, GatewayPayment[], ReturnType<typeof reuseExistingPayment>]>([
   ],
   [
     'a reversed payment',
-    [payment({ came_back: 'refunded' })],
+    [payment({ reversal: 'refunded' })],
     {
       result: 'not_sent',
       reason: 'payment pi_1 had succeeded before and is refunded',
-      cancelled: { gateway_ref: 'pi_1', came_back: 'refunded' },
+      cancelled: { gateway_ref: 'pi_1', reversal: 'refunded' },
     },
   ],
   ['a processing payment', [payment({ state: 'processing' })], { result: 'pending', ...refs }],
@@ -53,7 +53,7 @@ test.each<[string, GatewayPayment[], ReturnType<typeof reuseExistingPayment>]>([
 
 test('a reversed payment is ignored once an operator allows collection', () => {
   const again = { ...order, collect_again: true } as const;
-  expect(reuseExistingPayment([payment({ came_back: 'refunded' })], again)).toBeUndefined();
+  expect(reuseExistingPayment([payment({ reversal: 'refunded' })], again)).toBeUndefined();
   expect(reuseExistingPayment([payment()], again)).toMatchObject({ result: 'approved' });
 });
 

@@ -19,13 +19,13 @@ export function reuseExistingPayment(
 ): ChargeAnswer | { confirm: string } | undefined {
   // No charge can succeed on a cancelled payment: those are considered only if there is no other.
   const own = payments.filter(
-    ({ payment_id, state, came_back }) =>
+    ({ payment_id, state, reversal }) =>
       payment_id === order.payment_id &&
       state !== 'cancelled' &&
-      !(order.collect_again && came_back !== undefined),
+      !(order.collect_again && reversal !== undefined),
   );
   const known =
-    own.find(({ state, came_back }) => state === 'succeeded' && came_back === undefined) ??
+    own.find(({ state, reversal }) => state === 'succeeded' && reversal === undefined) ??
     own.find(({ state }) => state === 'succeeded') ??
     own.find(({ state }) => state === 'processing') ??
     own[0];
@@ -38,10 +38,10 @@ export function reuseExistingPayment(
   const refs = { gateway_ref, ...(charge_ref && { charge_ref }) };
   switch (known.state) {
     case 'succeeded': {
-      const { came_back } = known;
-      if (came_back !== undefined) {
-        const reason = `payment ${gateway_ref} had succeeded before and is ${came_back}`;
-        return { result: 'not_sent', reason, cancelled: { gateway_ref, came_back } };
+      const { reversal } = known;
+      if (reversal !== undefined) {
+        const reason = `payment ${gateway_ref} had succeeded before and is ${reversal}`;
+        return { result: 'not_sent', reason, cancelled: { gateway_ref, reversal } };
       }
       const other = token !== undefined && token !== order.token;
       return { result: 'approved', ...refs, ...(other && { charged_token: token }) };

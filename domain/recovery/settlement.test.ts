@@ -55,7 +55,7 @@ test.each<[string, GatewayPayment | undefined, ReturnType<typeof evidenceOf>]>([
     'paid',
   ],
   ['that has not succeeded', payment({ state: 'payable' }), 'not_paid'],
-  ['that was refunded since', payment({ came_back: 'refunded' }), 'came_back'],
+  ['that was refunded since', payment({ reversal: 'refunded' }), 'reversed'],
   ['that is processing', payment({ state: 'processing' }), 'not_paid'],
   ['of the obligation itself', payment({ gateway_ref: 'pi_own', gateway_customer_ref: 'cus_0' }), 'paid'],
 ])('the evidence of a payment %s', (_, named, evidence) => {

@@ -1,7 +1,7 @@
 /** Evaluates the payment that a settlement names (docs/reference/workflows.md, 'Settlements and external payments'). */
 
 import type { GatewayPayment } from '../ports.ts';
-import { PAYMENT_CAME_BACK, PAYMENT_NOT_CANCELLABLE } from './status.ts';
+import { PAYMENT_REVERSED, PAYMENT_NOT_CANCELLABLE } from './status.ts';
 
 /** Rule of a review: a settlement names a payment that cannot have settled this obligation. */
 export const SETTLEMENT_MISMATCH = 'settlement_mismatch';
@@ -11,15 +11,15 @@ export const SETTLEMENT_MISMATCH = 'settlement_mismatch';
  * obligation is ending. Any other cause may pass or be fixed for many payments together; a settlement needs an operator.
  */
 export function outranksSettlementReview(rule: string): boolean {
-  return [SETTLEMENT_MISMATCH, PAYMENT_CAME_BACK, PAYMENT_NOT_CANCELLABLE].includes(rule);
+  return [SETTLEMENT_MISMATCH, PAYMENT_REVERSED, PAYMENT_NOT_CANCELLABLE].includes(rule);
 }
 
 /**
  * `word`: only the reporter's claim, because it names no payment, or none that the gateway knows. `paid`: the gateway
- * confirms it. `came_back`: it succeeded and was refunded, disputed or partly captured since. `not_paid`: the gateway
+ * confirms it. `reversed`: it succeeded and was refunded, disputed or partly captured since. `not_paid`: the gateway
  * knows the payment, and it has not succeeded. `of_another`: of another customer, amount, currency or obligation.
  */
-export type SettlementEvidence = 'word' | 'paid' | 'came_back' | 'not_paid' | 'of_another';
+export type SettlementEvidence = 'word' | 'paid' | 'reversed' | 'not_paid' | 'of_another';
 
 /** The properties that an obligation's payment must have; absent: not known yet. */
 export interface ExpectedPayment {
@@ -45,7 +45,7 @@ export function evidenceOf(
   if (payment === undefined) return 'word';
   if (!isOwn(payment, expected) && !matchesExpected(payment, expected)) return 'of_another';
   if (payment.state !== 'succeeded') return 'not_paid';
-  return payment.came_back === undefined ? 'paid' : 'came_back';
+  return payment.reversal === undefined ? 'paid' : 'reversed';
 }
 
 /** Its customer may have had another reference when it was created. */

@@ -137,7 +137,7 @@ export interface UnresolvedCharge {
   /** When it is queried again; absent: only an operator or a late gateway update resolves it. */
   next_at?: number;
   /** Its payment (`pi_…`), which succeeded and was reversed: an operator decides. */
-  came_back?: string;
+  reversed_payment?: string;
   /** When the gateway first had no payment for this obligation an hour or more after the claim. */
   absent_since?: number;
   answer?: ChargeAnswer;
@@ -185,7 +185,7 @@ export type Fact =
   | FactWhileOpen
   | {
       fact: 'looked_up';
-      payment: 'adopted' | 'succeeded' | 'came_back' | 'cancelled' | 'processing' | 'not_ours';
+      payment: 'adopted' | 'succeeded' | 'reversed' | 'cancelled' | 'processing' | 'not_ours';
       at: number;
     }
   | { fact: 'charge_answered'; answer: ChargeAnswer }
@@ -201,7 +201,7 @@ export type Fact =
   /** Closing found an unresolved attempt, unknown to the run, that may have paid the obligation. */
   | { fact: 'closing_unresolved'; attempt: AttemptStatus; at: number }
   /** The payment to be cancelled had already succeeded. */
-  | { fact: 'already_succeeded'; came_back?: true }
+  | { fact: 'already_succeeded'; reversed?: true }
   | { fact: 'payment_cancelled' }
   /** `ending`: the ending with which the obligation was to be closed; absent: it is closed. */
   | { fact: 'not_cancelled'; payment: 'processing' | 'unknown'; ending?: Ending; at: number }
@@ -225,7 +225,7 @@ export type FactWhileOpen =
   /** The customer reportedly authenticated; `payment` is the payment's state at the gateway. */
   | {
       fact: 'authenticated';
-      payment: GatewayPayment['state'] | 'came_back' | 'none';
+      payment: GatewayPayment['state'] | 'reversed' | 'none';
       gateway_ref?: string;
       at: number;
     }

@@ -72,7 +72,7 @@ export const PAYMENT_CANCELLED = 'payment_cancelled';
 /** Cancelled with a reason that forbids collecting the amount: an operator decides. */
 export const PAYMENT_WITHDRAWN = 'payment_withdrawn';
 /** A payment of the obligation succeeded and was refunded, disputed or partly captured: an operator decides. */
-export const PAYMENT_CAME_BACK = 'payment_came_back';
+export const PAYMENT_REVERSED = 'payment_came_back';
 
 /** A gateway payment names the obligation but has another amount or customer. */
 export const PAYMENT_NOT_OURS = 'gateway_payment_not_ours';
@@ -80,7 +80,7 @@ export const PAYMENT_NOT_OURS = 'gateway_payment_not_ours';
 /** Rules of attempts that were not sent because an operator has to decide first. */
 const NOT_SENT_FOR_REVIEW: readonly (string | undefined)[] = [
   PAYMENT_WITHDRAWN,
-  PAYMENT_CAME_BACK,
+  PAYMENT_REVERSED,
   PAYMENT_NOT_OURS,
 ];
 

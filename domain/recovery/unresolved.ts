@@ -13,7 +13,7 @@ import {
   unresolvedCharge,
   withEffects,
 } from './state.ts';
-import { type AttemptStatus, isReviewOfAttempt, PAYMENT_CAME_BACK } from './status.ts';
+import { type AttemptStatus, isReviewOfAttempt, PAYMENT_REVERSED } from './status.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -53,11 +53,11 @@ export function markUnresolved(state: RecoveryState, attempt: AttemptStatus, at:
   // The decline revealed nothing new: queried again after the next delay.
   const again = before !== undefined && attempt.class === 'UNKNOWN' ? 1 : 0;
   const tries = (before?.tries ?? 0) + again;
-  const { came_back, absent_since } = before ?? {};
+  const { reversed_payment, absent_since } = before ?? {};
   const attempts = withAttempt(state.attempts, attempt);
   return queryLater(
     { ...state, attempts, clock: stopClock(state.clock, at) },
-    { ...charge, tries, came_back, absent_since },
+    { ...charge, tries, reversed_payment, absent_since },
     charge.in_flight ? Math.max(at, charge.claimed_at + CLAIM_MS) : at,
   );
 }
@@ -80,8 +80,8 @@ export function afterResolving(
   if (charge?.key !== key) return afterRecheck(state, key, found, at);
   if (found.result === 'absent') return afterAbsence(state, charge, at);
   if (found.result === 'approved' && countsAsUnpaid(state, found)) {
-    const known = found.gateway_ref ? { ...charge, came_back: found.gateway_ref } : charge;
-    return stillUnresolved(reviewCameBack(state), known, at);
+    const known = found.gateway_ref ? { ...charge, reversed_payment: found.gateway_ref } : charge;
+    return stillUnresolved(reviewReversal(state), known, at);
   }
   if (found.result === 'unknown' || (found.result === 'pending' && charge.state === 'pending')) {
     return stillUnresolved(state, charge, at);
@@ -123,8 +123,9 @@ function queryLater(
 export function remainingReview(state: RecoveryState): RecoveryState['review'] {
   const { review } = state;
   if (!review) return undefined;
-  const cameBack = unresolvedCharge(state)?.came_back !== undefined && review.rule === PAYMENT_CAME_BACK;
-  return cameBack || isReviewOfAttempt(review.rule) ? undefined : review;
+  const isReversed =
+    unresolvedCharge(state)?.reversed_payment !== undefined && review.rule === PAYMENT_REVERSED;
+  return isReversed || isReviewOfAttempt(review.rule) ? undefined : review;
 }
 
 /**
@@ -138,7 +139,7 @@ export function afterResolution(
   const charge = unresolvedCharge(state);
   if (charge?.key !== key) return state;
   if (result === 'approved') return { ...state, charge: { ...charge, answer: { result } } };
-  const { came_back: gateway_ref } = charge;
+  const { reversed_payment: gateway_ref } = charge;
   const endedPayment = gateway_ref === undefined ? {} : ({ gateway_ref, payment_over: true } as const);
   const answer = { result, codes: { reason: 'resolved by an operator' }, ...endedPayment } as const;
   return { ...state, charge: { ...charge, answer } };
@@ -165,7 +166,7 @@ function afterRecheck(state: RecoveryState, key: string, found: ChargeOutcome, a
   const known = state.attempts.find((attempt) => attempt.key === key);
   const asked = { ...state, recheck: undefined };
   if (found.result !== 'approved' || known?.state === 'approved') return asked;
-  if (countsAsUnpaid(state, found)) return reviewCameBack(asked);
+  if (countsAsUnpaid(state, found)) return reviewReversal(asked);
   return { ...asked, charge: { state: 'succeeded_late', key, answer: found } };
 }
 
@@ -190,17 +191,17 @@ export function afterReport(state: RecoveryState, key: string | undefined, at: n
 }
 
 /** The payment to be cancelled had succeeded, through the latest attempt or else externally. */
-export function afterUnexpectedSuccess(state: RecoveryState, cameBack: boolean): RecoveryState {
+export function afterUnexpectedSuccess(state: RecoveryState, isReversed: boolean): RecoveryState {
   const { phase } = state;
   const newest = state.attempts.at(-1)?.key;
   const recheck = newest === undefined ? undefined : recheckNow(newest);
   const asked = { ...state, review: unresolvedCharge(state) && state.review };
   if (phase.name === 'closed')
     return { ...asked, phase: { ...phase, payment_open: false, cancelling: undefined }, recheck };
-  if (!recheck && !cameBack) return { ...asked, phase: { name: 'closing', ending: PAID_AT_GATEWAY } };
+  if (!recheck && !isReversed) return { ...asked, phase: { name: 'closing', ending: PAID_AT_GATEWAY } };
   const open: Open = phase.name === 'open' ? phase : { name: 'open', candidates: [] };
   const again = withEffects({ ...asked, phase: open }, { notices: [] });
-  return cameBack ? reviewCameBack(again) : { ...again, recheck };
+  return isReversed ? reviewReversal(again) : { ...again, recheck };
 }
 
 /**
@@ -212,14 +213,14 @@ function countsAsUnpaid(
   found: Extract<ChargeOutcome, { result: 'approved' }>,
 ): boolean {
   const outcome = phase.name === 'open' ? undefined : phase.ending.outcome;
-  return found.came_back !== undefined && outcome !== 'paid_elsewhere' && outcome !== 'recovered';
+  return found.reversal !== undefined && outcome !== 'paid_elsewhere' && outcome !== 'recovered';
 }
 
 /** Sets the review for a reversal: only an operator can determine its reason and whether the amount is still owed. */
-export function reviewCameBack(state: RecoveryState): RecoveryState {
+export function reviewReversal(state: RecoveryState): RecoveryState {
   const { phase, review } = state;
   if (phase.name === 'closed' || (phase.name === 'closing' && !unresolvedCharge(state))) return state;
   // A contradicted settlement stays under review, whatever the outcome of a charge.
-  if (review?.rule === PAYMENT_CAME_BACK || review?.rule === SETTLEMENT_MISMATCH) return state;
-  return { ...state, review: { rule: PAYMENT_CAME_BACK, flagged: false } };
+  if (review?.rule === PAYMENT_REVERSED || review?.rule === SETTLEMENT_MISMATCH) return state;
+  return { ...state, review: { rule: PAYMENT_REVERSED, flagged: false } };
 }

@@ -14,7 +14,7 @@ import {
   withEffects,
 } from './state.ts';
 import { type AttemptStatus, PAYMENT_NOT_OURS } from './status.ts';
-import { recheckNow, reviewCameBack } from './unresolved.ts';
+import { recheckNow, reviewReversal } from './unresolved.ts';
 
 /** How often a waiting recovery checks whether a suspended customer may be charged again. */
 const SUSPENDED_RETRY_MS = 24 * 3_600_000;
@@ -49,8 +49,8 @@ export function afterLookUp(
         ? { ...read, recheck: recheckNow(ownAttempt.key) }
         : { ...read, phase: withEnding(read.phase, PAID_AT_GATEWAY) };
     }
-    case 'came_back':
-      return reviewCameBack(read);
+    case 'reversed':
+      return reviewReversal(read);
     case 'not_ours':
       return phase.name === 'open' ? { ...read, review: { rule: PAYMENT_NOT_OURS, flagged: false } } : read;
   }
@@ -89,8 +89,8 @@ export function afterAuthentication(
       return asked
         ? { ...state, recheck: recheckNow(asked.key) }
         : { ...state, phase: withEnding(phase, PAID_AT_GATEWAY) };
-    case 'came_back':
-      return reviewCameBack(state);
+    case 'reversed':
+      return reviewReversal(state);
     case 'confirmable': {
       const payment_method_id = asked?.payment_method_id ?? state.obligation.failed_payment_method_id;
       return {

@@ -2,7 +2,7 @@ import type { PaymentNoticeTemplate } from '../../domain/ports.ts';
 import type { Closing } from '../../domain/recovery/claims.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
-import { PAYMENT_CAME_BACK, PAYMENT_WITHDRAWN } from '../../domain/recovery/status.ts';
+import { PAYMENT_REVERSED, PAYMENT_WITHDRAWN } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
@@ -37,7 +37,7 @@ export function closeRecovery(
     const unresolved = attempts.find(isUnresolved);
     if (unresolved && input.outcome !== 'paid_elsewhere') {
       tx.discardReceipt();
-      return { result: 'in_doubt', attempt: attemptStatus(unresolved) };
+      return { result: 'unresolved', attempt: attemptStatus(unresolved) };
     }
     const due = notice && (await noticeDue(tx, obligation, notice));
     const data = {
@@ -98,7 +98,7 @@ export function endReview(graph: Graph, header: CommandHeader, input: { payment_
     const { obligation } = await lockObligation(tx, input.payment_id);
     if (obligation.state !== 'needs_review') return;
     const { rule } = obligation;
-    if (rule === PAYMENT_CAME_BACK || rule === PAYMENT_WITHDRAWN) allowCollectingAgain(tx, obligation);
+    if (rule === PAYMENT_REVERSED || rule === PAYMENT_WITHDRAWN) allowCollectingAgain(tx, obligation);
     liftReview(tx, obligation);
   });
 }

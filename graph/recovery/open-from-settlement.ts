@@ -8,7 +8,7 @@ import {
   SETTLEMENT_MISMATCH,
   type SettlementEvidence,
 } from '../../domain/recovery/settlement.ts';
-import { PAYMENT_CAME_BACK } from '../../domain/recovery/status.ts';
+import { PAYMENT_REVERSED } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
 import type { Graph } from '../kernel/graph.ts';
@@ -59,7 +59,7 @@ export function openFromSettlement(
     const contradicted = evidence === 'of_another' || evidence === 'not_paid';
     if (!known) {
       if (contradicted) return refuseSettlement(tx, evidence);
-      return closeAsPaidElsewhere(tx, settlement, evidence === 'came_back' ? PAYMENT_CAME_BACK : rule);
+      return closeAsPaidElsewhere(tx, settlement, evidence === 'reversed' ? PAYMENT_REVERSED : rule);
     }
     if (known.obligation.customer_id !== settlement.customer_id) {
       tx.discardReceipt();
@@ -67,9 +67,9 @@ export function openFromSettlement(
       return { result: 'refused', type: 'obligation_mismatch', problems };
     }
     const own = isOwnPayment(known, settlement);
-    const isPaid = !contradicted && evidence !== 'came_back';
+    const isPaid = !contradicted && evidence !== 'reversed';
     if (!isPaid && !own && !isClosed(known.obligation)) {
-      const reviewRule = contradicted ? SETTLEMENT_MISMATCH : PAYMENT_CAME_BACK;
+      const reviewRule = contradicted ? SETTLEMENT_MISMATCH : PAYMENT_REVERSED;
       return holdForReview(tx, known, { rule: reviewRule, policy, now });
     }
     if (isPaid && !first_unpaid && (await isSecondSuccess(tx, known, settlement))) {

@@ -9,7 +9,7 @@ import {
   isReviewOfAttempt,
   NOT_SENT,
   PAID_BY_ANOTHER_METHOD,
-  PAYMENT_CAME_BACK,
+  PAYMENT_REVERSED,
   PAYMENT_CANCELLED,
   PAYMENT_WITHDRAWN,
 } from '../../domain/recovery/status.ts';
@@ -176,7 +176,7 @@ function recordOutcome(context: AttemptContext): RecordedAttempt {
   const isFullyResolved = (state === 'declined' || state === 'void') && otherUnresolved.length === 0;
   const paymentOver = endsPayment(answer);
   const { rule } = obligation;
-  const isReviewOfThis = isReviewOfAttempt(rule) || (paymentOver && rule === PAYMENT_CAME_BACK);
+  const isReviewOfThis = isReviewOfAttempt(rule) || (paymentOver && rule === PAYMENT_REVERSED);
   const wasInReviewOfThis = obligation.state === 'needs_review' && isReviewOfThis;
   const endsReview = isFullyResolved && wasInReviewOfThis;
   if (endsReview) liftReview(tx, obligation);
@@ -310,8 +310,8 @@ function ruleOf(answer: ChargeAnswer): string {
   }
 }
 
-function cancelledPaymentRule({ because, came_back }: CancelledPayment): string {
-  if (came_back !== undefined) return PAYMENT_CAME_BACK;
+function cancelledPaymentRule({ because, reversal }: CancelledPayment): string {
+  if (reversal !== undefined) return PAYMENT_REVERSED;
   return because === undefined ? PAYMENT_CANCELLED : PAYMENT_WITHDRAWN;
 }
 

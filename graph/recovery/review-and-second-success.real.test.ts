@@ -91,7 +91,7 @@ test('a lost charge whose money was returned is under review as soon as it is re
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'unknown', reason: 'timeout' });
   await flagForReview(graph, testHeader(), { payment_id, rule: 'attempt_unknown' });
-  const cancelled = { gateway_ref: `pi_${payment_id}`, came_back: 'refunded' } as const;
+  const cancelled = { gateway_ref: `pi_${payment_id}`, reversal: 'refunded' } as const;
   await record({ result: 'not_sent', reason: 'it had succeeded before', cancelled });
   const expected = { state: 'needs_review', rule: 'payment_came_back' };
   expect(await getObligation(graph, payment_id)).toMatchObject(expected);

@@ -124,7 +124,7 @@ test('while a charge is unresolved, only an external payment closes the obligati
   const { payment_id, record, key } = await claimedObligation(graph, policy);
   await record(unknown);
   expect(await close(payment_id, 'exhausted')).toMatchObject({
-    result: 'in_doubt',
+    result: 'unresolved',
     attempt: { key, state: 'unknown' },
   });
   expect(await getRecovery(graph, payment_id)).not.toHaveProperty('outcome');

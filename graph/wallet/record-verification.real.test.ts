@@ -221,7 +221,9 @@ test('a reference is not replaced while a charge is searched among its payments'
   const named = `cus_${customer_id}`;
   for (const outcome of [undefined, { result: 'unknown', reason: 'timeout' } as const]) {
     if (outcome) await record(outcome);
-    await expect(attachAs(customer_id, 'cus_made', named)).rejects.toMatchObject({ type: 'charge_in_doubt' });
+    await expect(attachAs(customer_id, 'cus_made', named)).rejects.toMatchObject({
+      type: 'charge_unresolved',
+    });
     expect(await referenceOf(customer_id)).toBe(named);
   }
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });

@@ -40,7 +40,7 @@ export interface VerifiedPaymentMethod {
  * Records the gateway's result for a new method: the customer's reference there, the card's details and token (the
  * gateway's take precedence: `pm_card_visa` becomes a separate method when it is attached), the status, and the default
  * if there is none yet.
- * @throws PersonaError customer_not_found, payment_method_not_found, charge_in_doubt
+ * @throws PersonaError customer_not_found, payment_method_not_found, charge_unresolved
  */
 export async function recordVerification(
   graph: Graph,
@@ -138,7 +138,7 @@ async function recordReference(
       unresolved: UNRESOLVED,
     });
     if (row?.unresolved)
-      throw new PersonaError('charge_in_doubt', `a charge of customer ${id} is not resolved yet`);
+      throw new PersonaError('charge_unresolved', `a charge of customer ${id} is not resolved yet`);
   }
   const sealed = tx.keyOf(id).seal(reference, 'Customer', id, 'gateway_customer_ref');
   tx.append({

@@ -77,8 +77,8 @@ export interface RecoveryActivities {
     notice?: PaymentNoticeTemplate;
   }): Promise<
     | Closing
-    /** `came_back`: the payment had succeeded, but was reversed. */
-    | { result: 'already_succeeded'; came_back?: true }
+    /** `reversed`: the payment had succeeded, but was reversed. */
+    | { result: 'already_succeeded'; reversed?: true }
     /** The obligation stays open. */
     | { result: 'not_cancelled'; payment: 'processing' | 'unknown' }
   >;

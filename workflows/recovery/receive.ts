@@ -225,8 +225,8 @@ async function applyResolution(
   const found = await resolveCharge(key, state.obligation.policy, { only_read: true });
   const byGateway: Fact = { fact: 'charge_resolved', key, found, at: Date.now() };
   // After a reversal, the gateway's records do not decide whether the obligation counts as paid.
-  const cameBack = found.result === 'approved' && found.came_back !== undefined;
-  const isConclusive = found.result === 'declined' || (found.result === 'approved' && !cameBack);
+  const isReversed = found.result === 'approved' && found.reversal !== undefined;
+  const isConclusive = found.result === 'declined' || (found.result === 'approved' && !isReversed);
   const gatewayResult = isConclusive ? found.result : undefined;
   const resultIfNeverSent = found.result === 'not_sent' ? 'declined' : undefined;
   if ((gatewayResult ?? resultIfNeverSent ?? result) !== result) {
@@ -237,7 +237,7 @@ async function applyResolution(
   }
   pendingAnswers.push(answer);
   if (gatewayResult || resultIfNeverSent) return evolve(state, byGateway);
-  const known = cameBack ? evolve(state, byGateway) : state;
+  const known = isReversed ? evolve(state, byGateway) : state;
   return evolve(known, { fact: 'resolved_by_operator', key, result });
 }
 

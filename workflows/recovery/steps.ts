@@ -93,12 +93,12 @@ export async function perform(
       const { do: _, ...closeRequest } = step;
       const closing = await closeRecovery({ payment_id, ...closeRequest });
       if (closing.result === 'already_succeeded') {
-        return { fact: 'already_succeeded', ...(closing.came_back && { came_back: closing.came_back }) };
+        return { fact: 'already_succeeded', ...(closing.reversed && { reversed: closing.reversed }) };
       }
       if (closing.result === 'not_cancelled') {
         return { fact: 'not_cancelled', payment: closing.payment, ending: step.ending, at: Date.now() };
       }
-      if (closing.result === 'in_doubt') {
+      if (closing.result === 'unresolved') {
         return { fact: 'closing_unresolved', attempt: closing.attempt, at: Date.now() };
       }
       const payment_open = step.keep_payment || closing.paid_too === true || closing.uncancelled === true;

@@ -19,8 +19,8 @@ import {
 
 const KEY = keyOf('a', 1);
 const REVIEWED = ['review payment_came_back', 'wait for review'];
-const cameBack = { result: 'approved', gateway_ref: 'pi_1', came_back: 'refunded' } as const;
-const chargeResolved = (at = NOW): Fact => ({ fact: 'charge_resolved', key: KEY, found: cameBack, at });
+const reversed = { result: 'approved', gateway_ref: 'pi_1', reversal: 'refunded' } as const;
+const chargeResolved = (at = NOW): Fact => ({ fact: 'charge_resolved', key: KEY, found: reversed, at });
 
 const unresolvedCharge = () =>
   begin(snapshot({ alternatives: ['a', 'b'], attempts: [attempt('a', 1, 'unknown')] }));
@@ -30,7 +30,7 @@ test.each<[string, () => RecoveryState, Fact]>([
   [
     'the payment that the report names',
     () => begin(snapshot({ gateway_payment_ref: 'pi_9' })),
-    { fact: 'looked_up', payment: 'came_back', at: NOW },
+    { fact: 'looked_up', payment: 'reversed', at: NOW },
   ],
   [
     'the payment that a report of an unknown outcome names',
@@ -38,19 +38,19 @@ test.each<[string, () => RecoveryState, Fact]>([
       const failure = { ...snapshot({}, 'UNKNOWN').failure, status: 'unknown' as const };
       return begin(snapshot({ failure, gateway_payment_ref: 'pi_9' }, 'UNKNOWN'));
     },
-    { fact: 'looked_up', payment: 'came_back', at: NOW },
+    { fact: 'looked_up', payment: 'reversed', at: NOW },
   ],
   ['an unresolved charge', unresolvedCharge, chargeResolved()],
   ['a charge recorded as declined', afterDecline, chargeResolved()],
   [
     'the obligation’s payment after an authentication',
     afterDecline,
-    { fact: 'authenticated', payment: 'came_back', at: NOW },
+    { fact: 'authenticated', payment: 'reversed', at: NOW },
   ],
   [
     'the obligation’s payment at the end of the window',
     afterDecline,
-    { fact: 'already_succeeded', came_back: true },
+    { fact: 'already_succeeded', reversed: true },
   ],
 ])('%s does not count as paid once reversed: it is reviewed, and nothing is charged', (_, state, fact) => {
   const known = evolve(state(), fact);
@@ -96,7 +96,7 @@ test('after an external payment it is still the second success, and its remainin
   const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
   const { state } = runUntilWait(settled, {});
   expect(state.phase.name).toBe('closed');
-  expect(evolve(state, chargeResolved()).charge).toMatchObject({ key: KEY, answer: cameBack });
+  expect(evolve(state, chargeResolved()).charge).toMatchObject({ key: KEY, answer: reversed });
 });
 
 test('a closed obligation stays closed', () => {
