@@ -13,7 +13,8 @@ const bufProgram = join(folder, '..', 'node_modules', '@bufbuild', 'buf', 'bin',
  */
 export function generate(outFolder: string): void {
   rmSync(join(outFolder, 'gen'), { recursive: true, force: true });
-  buf('generate', '--output', outFolder);
+  // gRPC's own services are served by libraries.
+  buf('generate', '--exclude-path', 'grpc', '--output', outFolder);
   buf('build', '--as-file-descriptor-set', '--output', join(outFolder, 'gen', 'descriptors.binpb'));
 }
 

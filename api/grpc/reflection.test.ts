@@ -12,10 +12,9 @@ import {
   toJson,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ServerReflectionClient as ReflectionV1 } from '../../proto/gen/grpc/reflection/v1/reflection.ts';
-import { ServerReflectionClient as ReflectionV1Alpha } from '../../proto/gen/grpc/reflection/v1alpha/reflection.ts';
+import { ReflectionV1, ReflectionV1Alpha } from '../../test/standard-grpc-clients.ts';
 import { fakeServices, silentObservers } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from './server.ts';
 
@@ -41,8 +40,7 @@ test.each([
   ['v1alpha', ReflectionV1Alpha],
 ])('reflection %s lists exactly the served services', async (_, Reflection) => {
   const { list_services_response } = await sendReflectionRequest(Reflection, {
-    $case: 'list_services',
-    value: '',
+    list_services: '',
   });
   expect(list_services_response?.service.map(({ name }) => name).sort()).toEqual([
     'grpc.health.v1.Health',
@@ -85,31 +83,35 @@ test('error details can be decoded by reflection, too', async () => {
   ]);
 });
 
+interface ReflectionRequest {
+  list_services?: string;
+  file_containing_symbol?: string;
+}
+
 interface ReflectionResponse {
   list_services_response?: { service: { name: string }[] };
   file_descriptor_response?: { file_descriptor_proto: Buffer[] };
 }
 
 function sendReflectionRequest(
-  Reflection: typeof ReflectionV1 | typeof ReflectionV1Alpha,
-  message_request: { $case: 'list_services' | 'file_containing_symbol'; value: string },
+  Reflection: typeof ReflectionV1,
+  request: ReflectionRequest,
 ): Promise<ReflectionResponse> {
   const client = new Reflection(server.address, credentials.createInsecure());
   return new Promise<ReflectionResponse>((resolve, reject) => {
-    const stream = client.serverReflectionInfo();
+    const stream: ClientDuplexStream<ReflectionRequest, ReflectionResponse> = client.ServerReflectionInfo?.();
     stream.on('error', reject);
-    stream.on('data', ({ message_response }) => {
-      resolve({ [message_response.$case]: message_response.value });
+    stream.on('data', (response) => {
+      resolve(response);
       stream.end();
     });
-    stream.write({ host: '', message_request });
+    stream.write(request);
   }).finally(() => client.close());
 }
 
 async function reflect(symbol: string): Promise<FileRegistry> {
   const { file_descriptor_response } = await sendReflectionRequest(ReflectionV1, {
-    $case: 'file_containing_symbol',
-    value: symbol,
+    file_containing_symbol: symbol,
   });
   const files = (file_descriptor_response?.file_descriptor_proto ?? []).map((bytes) =>
     fromBinary(FileDescriptorProtoSchema, bytes),

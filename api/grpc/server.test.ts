@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
-import { HealthCheckResponse_ServingStatus, HealthClient } from '../../proto/gen/grpc/health/v1/health.ts';
+import { HealthClient } from '../../test/standard-grpc-clients.ts';
 import {
   type CreateCustomerResponse,
   IdentityGraphServiceClient,
@@ -342,11 +342,11 @@ test("a caller's deadline is passed on, a missing one is capped, and a cancellat
 test('health is NOT_SERVING before the server stops, while calls are still served', async () => {
   const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, fakeServices({}), silentObservers());
   const health = new HealthClient(otherServer.address, credentials.createInsecure());
-  const check = (service: string) => callUnary((done) => health.check({ service }, done));
+  const check = (service: string) => callUnary((done) => health.Check?.({ service }, done));
   for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
-    expect(await check(service)).toEqual({ status: HealthCheckResponse_ServingStatus.SERVING });
+    expect(await check(service)).toEqual({ status: 'SERVING' });
   otherServer.setNotServing();
-  expect(await check('')).toEqual({ status: HealthCheckResponse_ServingStatus.NOT_SERVING });
+  expect(await check('')).toEqual({ status: 'NOT_SERVING' });
   health.close();
   await otherServer.close();
 });
@@ -358,18 +358,17 @@ test('health follows the dependencies of a role: without Temporal only processes
   const services = fakeServices({ dependencyStates: async () => states });
   const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers());
   const health = new HealthClient(otherServer.address, credentials.createInsecure());
-  const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
   const statusOf = async (service: string) =>
-    (await callUnary<{ status: string }>((done) => health.check({ service }, done))).status;
+    (await callUnary<{ status: string }>((done) => health.Check?.({ service }, done))).status;
   const pollOptions = { timeout: 60_000 };
-  await expect.poll(() => statusOf('processes'), pollOptions).toBe(NOT_SERVING);
+  await expect.poll(() => statusOf('processes'), pollOptions).toBe('NOT_SERVING');
   for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
-    expect(await statusOf(service)).toBe(SERVING);
+    expect(await statusOf(service)).toBe('SERVING');
   states.neo4j = 'down';
-  await expect.poll(() => statusOf('persona.v1.PersonaAgent'), pollOptions).toBe(NOT_SERVING);
+  await expect.poll(() => statusOf('persona.v1.PersonaAgent'), pollOptions).toBe('NOT_SERVING');
   Object.assign(states, { neo4j: 'up', temporal: 'up' });
-  await expect.poll(() => statusOf('processes'), pollOptions).toBe(SERVING);
-  expect(await statusOf('')).toBe(SERVING);
+  await expect.poll(() => statusOf('processes'), pollOptions).toBe('SERVING');
+  expect(await statusOf('')).toBe('SERVING');
   health.close();
   await otherServer.close();
 });
