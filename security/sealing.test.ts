@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createBlindIndex } from './blind-index.ts';
 import { DataKey } from './data-key.ts';
 import { createKeyRing } from './key-ring.ts';
-import { isSealed, open, seal } from './sealing.ts';
+import { open, seal } from './sealing.ts';
 
 const entry = (id: string) => ({ id, key: randomBytes(32) });
 const context = { label: 'PaymentMethod', id: '1', field: 'token' };
@@ -18,7 +18,7 @@ test('the first key of a ring is the one for writing, and every key is found by 
 test('a sealed value opens only with its key, in its place and unchanged', () => {
   const key = createSecretKey(randomBytes(32));
   const sealed = seal(key, 'pm_ünïcode', context);
-  expect(isSealed(sealed)).toBe(true);
+  expect(sealed).not.toContain('pm_');
   expect(open(key, sealed, context).toString()).toBe('pm_ünïcode');
   expect(seal(key, 'pm_ünïcode', context)).not.toBe(sealed);
   expect(() => open(createSecretKey(randomBytes(32)), sealed, context)).toThrow();

@@ -38,10 +38,6 @@ export function open(key: KeyObject, sealed: string, context: EncryptionContext)
   return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
 }
 
-export function isSealed(value: unknown): boolean {
-  return typeof value === 'string' && value.startsWith(PREFIX);
-}
-
 function associatedData(context: EncryptionContext): Buffer {
   return Buffer.from(JSON.stringify([context.label, context.id, context.field]));
 }
