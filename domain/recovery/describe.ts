@@ -32,7 +32,7 @@ function withoutBackgroundSteps(state: RecoveryState, now: number): RecoveryStat
     read_at: Math.max(state.read_at, now),
     notified_at: state.cascade_ended ? now : state.notified_at,
     clock: clockOf(state.clock),
-    effects: { ...state.effects, notices: [], fraud_reports: [] },
+    due: { ...state.due, notices: [], fraud_reports: [] },
   };
 }
 
