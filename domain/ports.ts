@@ -184,7 +184,7 @@ export type AttachAnswer =
  * `refused`: the card cannot have that date. `not_attached`: the gateway cannot change it, because it is not attached to a
  * customer there, or no longer is.
  */
-export type MethodChangeAnswer = 'updated' | 'refused' | 'not_attached';
+export type MethodUpdateAnswer = 'updated' | 'refused' | 'not_attached';
 
 /** Whether charges are sent: all (`closed`), one on trial, or none after too many gateway failures (`open`). */
 export type BreakerState = 'closed' | 'half_open' | 'open';
@@ -248,7 +248,7 @@ export interface PaymentGateway {
     token: string;
     expiry_month: number;
     expiry_year: number;
-  }): Promise<MethodChangeAnswer>;
+  }): Promise<MethodUpdateAnswer>;
   /** Detaches a method from its gateway customer permanently. @throws gateway_unavailable, gateway_misconfigured */
   detachPaymentMethod(token: string): Promise<'detached' | 'not_attached'>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
