@@ -262,7 +262,7 @@ export interface PaymentGateway {
 }
 
 /** A webhook's update of a payment. */
-export interface GatewayUpdate {
+export interface PaymentUpdate {
   about: 'payment';
   event_id: string;
   result: ChargeResult['result'];
@@ -316,8 +316,8 @@ export interface DisputeUpdate {
   charge_ref: string;
 }
 
-/** A webhook event: only a reason to read the object at the gateway. */
-export type GatewayEvent = GatewayUpdate | MethodUpdate | MandateUpdate | RefundUpdate | DisputeUpdate;
+/** What a webhook reports: only a reason to read the object at the gateway. */
+export type GatewayUpdate = PaymentUpdate | MethodUpdate | MandateUpdate | RefundUpdate | DisputeUpdate;
 
 export interface WebhookReader {
   /**
@@ -325,7 +325,7 @@ export interface WebhookReader {
    * @throws signature_refused (unsigned, signed with another secret, or signed more than five minutes ago),
    *   malformed_request
    */
-  read(body: Uint8Array, signature: string | undefined): GatewayEvent | undefined;
+  read(body: Uint8Array, signature: string | undefined): GatewayUpdate | undefined;
 }
 
 /** Notices about a payment. */
