@@ -8,7 +8,6 @@ const LAYERS = {
   services: ['domain', 'graph', 'temporal', 'platform'],
   graph: ['domain', 'security', 'platform'],
   adapters: ['domain', 'proto', 'platform'],
-  events: ['domain', 'graph', 'services', 'platform'],
   security: ['domain', 'platform'],
   temporal: ['domain', 'security', 'platform'],
   api: ['services', 'domain', 'proto', 'security', 'platform'],

@@ -1,7 +1,7 @@
 /** Changes a card's expiry date: at the gateway, read back, completed. Each step may run twice, and concurrently. */
 
-import { parseExpiry, isExpiryChangeOverdue } from '../domain/method-change.ts';
-import type { MethodChangeAnswer, PaymentGateway } from '../domain/ports.ts';
+import { parseExpiry, isExpiryUpdateOverdue } from '../domain/method-change.ts';
+import type { MethodUpdateAnswer, PaymentGateway } from '../domain/ports.ts';
 import {
   type CommandHeader,
   followPaymentMethod,
@@ -29,7 +29,7 @@ export interface ExpiryDateUpdateDependencies {
 export async function updateExpiryDateAtGateway(
   { graph, gateway, header }: ExpiryDateUpdateDependencies,
   ids: MethodIds,
-): Promise<MethodChangeAnswer> {
+): Promise<MethodUpdateAnswer> {
   for (;;) {
     const wanted = wantedExpiryOf(await findMethod(graph, ids));
     if (wanted === undefined) return 'not_attached';
@@ -83,7 +83,7 @@ export async function finishLostExpiryDateUpdate(
   now: number,
 ): Promise<boolean> {
   const method = await findMethod(dependencies.graph, ids);
-  if (method === undefined || !isExpiryChangeOverdue(method, now)) return false;
+  if (method === undefined || !isExpiryUpdateOverdue(method, now)) return false;
   const isUpToDate = storedExpiryOf(method) === method.expiry_wanted;
   if (!isUpToDate && (await updateExpiryDateAtGateway(dependencies, ids)) !== 'updated') return false;
   return (await recordExpiryDateUpdate(dependencies, ids, true)).result === 'updated';

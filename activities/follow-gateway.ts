@@ -36,7 +36,7 @@ export interface FollowDependencies {
   now: () => number;
 }
 
-type MethodChange = Parameters<FollowActivities['followPaymentMethod']>[0];
+type GatewayMethodChange = Parameters<FollowActivities['followPaymentMethod']>[0];
 
 export function createFollowActivities({
   graph,
@@ -135,7 +135,7 @@ export function createFollowActivities({
   };
 
   /** Verifies a new method whose own run was lost. */
-  async function completeVerificationIfLost(change: MethodChange): Promise<'verified' | 'unchanged'> {
+  async function completeVerificationIfLost(change: GatewayMethodChange): Promise<'verified' | 'unchanged'> {
     const { customer_id, payment_method_id, event_id } = change;
     const entries = await getWalletEntries(graph, { customer_id });
     const entry = entries.find((one) => one.payment_method_id === payment_method_id);

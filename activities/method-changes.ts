@@ -1,9 +1,9 @@
-/** The activities of changing and removing a payment method. Each may run twice and acts once. */
+/** The activities of updating and removing a payment method. Each may run twice and acts once. */
 
 import { activityInfo } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
-import { type EditPaymentMethodInput, WorkflowName, workflowCaller } from '../domain/workflow-contracts.ts';
+import { type ChangePaymentMethodInput, WorkflowName, workflowCaller } from '../domain/workflow-contracts.ts';
 import {
   type CommandHeader,
   type Graph,
@@ -44,7 +44,7 @@ export function createMethodChangeActivities({
   }
 
   /** @param requester absent: the workflow itself */
-  function headerNow(command: string, requester?: EditPaymentMethodInput): CommandHeader {
+  function headerNow(command: string, requester?: ChangePaymentMethodInput): CommandHeader {
     return headerOf(activityIdempotencyKey(command), {
       occurredAt: new Date(now()).toISOString(),
       ...(requester && { actor: requester.actor, correlationId: requester.correlation_id }),
@@ -96,7 +96,7 @@ export function createMethodChangeActivities({
 }
 
 /** Adding, changing and removing a method share one scope of idempotency keys, named after `addPaymentMethod`. */
-function requestHeader({ occurred_at, actor, correlation_id }: EditPaymentMethodInput): CommandHeader {
+function requestHeader({ occurred_at, actor, correlation_id }: ChangePaymentMethodInput): CommandHeader {
   const header = headerOf(workflowIdOf(), { occurredAt: occurred_at, actor, correlationId: correlation_id });
   return { ...header, caller: workflowCaller(WorkflowName.addPaymentMethod) };
 }

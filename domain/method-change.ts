@@ -98,7 +98,7 @@ const CHANGE_GRACE_MS = 3_600_000;
  * Whether a requested expiry date is overdue at the gateway.
  * @param now epoch milliseconds
  */
-export function isExpiryChangeOverdue(
+export function isExpiryUpdateOverdue(
   { expiry_wanted_at: at }: { expiry_wanted_at: string | null },
   now: number,
 ): boolean {

@@ -184,7 +184,7 @@ export type AttachAnswer =
  * `refused`: the card cannot have that date. `not_attached`: the gateway cannot change it, because it is not attached to a
  * customer there, or no longer is.
  */
-export type MethodChangeAnswer = 'updated' | 'refused' | 'not_attached';
+export type MethodUpdateAnswer = 'updated' | 'refused' | 'not_attached';
 
 /** Whether charges are sent: all (`closed`), one on trial, or none after too many gateway failures (`open`). */
 export type BreakerState = 'closed' | 'half_open' | 'open';
@@ -248,7 +248,7 @@ export interface PaymentGateway {
     token: string;
     expiry_month: number;
     expiry_year: number;
-  }): Promise<MethodChangeAnswer>;
+  }): Promise<MethodUpdateAnswer>;
   /** Detaches a method from its gateway customer permanently. @throws gateway_unavailable, gateway_misconfigured */
   detachPaymentMethod(token: string): Promise<'detached' | 'not_attached'>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
@@ -262,7 +262,7 @@ export interface PaymentGateway {
 }
 
 /** A webhook's update of a payment. */
-export interface GatewayUpdate {
+export interface PaymentUpdate {
   about: 'payment';
   event_id: string;
   result: ChargeResult['result'];
@@ -316,8 +316,8 @@ export interface DisputeUpdate {
   charge_ref: string;
 }
 
-/** A webhook event: only a reason to read the object at the gateway. */
-export type GatewayEvent = GatewayUpdate | MethodUpdate | MandateUpdate | RefundUpdate | DisputeUpdate;
+/** What a webhook reports: only a reason to read the object at the gateway. */
+export type GatewayUpdate = PaymentUpdate | MethodUpdate | MandateUpdate | RefundUpdate | DisputeUpdate;
 
 export interface WebhookReader {
   /**
@@ -325,7 +325,7 @@ export interface WebhookReader {
    * @throws signature_refused (unsigned, signed with another secret, or signed more than five minutes ago),
    *   malformed_request
    */
-  read(body: Uint8Array, signature: string | undefined): GatewayEvent | undefined;
+  read(body: Uint8Array, signature: string | undefined): GatewayUpdate | undefined;
 }
 
 /** Notices about a payment. */

@@ -4,7 +4,7 @@ import { describeEvent } from './timeline.ts';
 const METHOD = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e22';
 const methods = new Map([[METHOD, { brand: 'visa', last_four: '4242' }]]);
 const entryFor = (type: string, data: Record<string, unknown>, schema_version = 1) =>
-  describeEvent({ type, schema_version, data }, methods);
+  describeEvent({ type, schema_version, data }, { methods });
 
 const attempt = {
   key: 'k',

@@ -6,29 +6,24 @@
 
 import type { EventData, EventType } from './events/event.ts';
 import { isReadable, upcast } from './events/upcast.ts';
-import { english } from './texts/en.ts';
+import { textsFor } from './texts/index.ts';
 import type { EventText, MethodName, ShownEvent } from './texts/language.ts';
-
-const { events, masked, methodName } = english.timeline;
-const MASKED = { type: 'Masked', text: masked };
 
 /**
  * @param event - if its type or version is unknown to this release, it is masked too
- * @param methods - the customer's payment methods by id
+ * @param customer.methods - the payment methods by id
  */
 export function describeEvent(
   event: { type: string; schema_version: number; data: Readonly<Record<string, unknown>> },
-  methods: ReadonlyMap<string, MethodName>,
+  { methods, locale }: { methods: ReadonlyMap<string, MethodName>; locale?: string | null },
 ): { type: string; text: string } {
   const { schema_version: version } = event;
-  if (!isShown(event.type) || !isReadable(event.type, version)) return MASKED;
+  const { events, masked, methodName } = textsFor(locale).timeline;
+  const isShown = (type: string): type is ShownEvent => Object.hasOwn(events, type);
+  if (!isShown(event.type) || !isReadable(event.type, version)) return { type: 'Masked', text: masked };
   const { type } = event;
   const describe = events[type] as EventText<EventType>;
   const name = (id: string) => methodName(methods.get(id));
   const data = upcast(type, version, event.data) as EventData[EventType];
   return { type, text: describe(data, name) };
-}
-
-function isShown(type: string): type is ShownEvent {
-  return Object.hasOwn(events, type);
 }

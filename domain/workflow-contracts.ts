@@ -85,8 +85,8 @@ export interface AddedPaymentMethod {
   off_session_consent?: boolean;
 }
 
-/** A change of a method that the customer has. */
-export interface EditPaymentMethodInput extends Requester {
+/** A change of a method in the wallet: its update or its removal. */
+export interface ChangePaymentMethodInput extends Requester {
   customer_id: string;
   payment_method_id: string;
   idempotency_key: string;
@@ -98,7 +98,7 @@ export interface EditPaymentMethodInput extends Requester {
   occurred_at: string;
 }
 
-export interface UpdatePaymentMethodInput extends EditPaymentMethodInput {
+export interface UpdatePaymentMethodInput extends ChangePaymentMethodInput {
   change: MethodChange;
 }
 

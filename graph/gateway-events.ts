@@ -25,5 +25,5 @@ export async function recordGatewayEvent(
   eventId: string,
 ): Promise<void> {
   const receiptHeader = { ...header, caller: CALLER, actor: CALLER, idempotencyKey: receiptOf(eventId).key };
-  await runCommand(graph, receiptHeader, 'rememberGatewayEvent', { event_id: eventId }, async () => null);
+  await runCommand(graph, receiptHeader, 'recordGatewayEvent', { event_id: eventId }, async () => null);
 }

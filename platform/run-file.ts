@@ -21,7 +21,6 @@ export interface RunFile {
   inbox_smtp?: string;
   /** URL of the codec server that Temporal's UI uses. */
   temporal_codec?: string;
-  kafka?: string;
   /** A bolt:// or neo4j:// address. */
   neo4j: string;
   neo4j_username: string;

@@ -4,7 +4,7 @@ import type { KeyRing } from './key-ring.ts';
 import type { EncryptionContext } from './sealing.ts';
 import { open, seal } from './sealing.ts';
 
-/** The owner of a key: destroying the key makes all data sealed with it in the graph, the log and Kafka unreadable. */
+/** The owner of a key: destroying the key makes all data sealed with it in the graph and the log unreadable. */
 export interface KeyOwner {
   readonly label: 'CustomerKey' | 'DeviceKey';
   readonly id: string;

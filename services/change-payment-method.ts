@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PersonaError } from '../domain/errors.ts';
 import type { MethodChange } from '../domain/method-change.ts';
-import type { EditPaymentMethodInput } from '../domain/workflow-contracts.ts';
+import type { ChangePaymentMethodInput } from '../domain/workflow-contracts.ts';
 import { getGatewayCustomer, getPaymentMethod, isSameRequest, readWallet } from '../graph/index.ts';
 import {
   removePaymentMethod as startRemoval,
@@ -11,7 +11,7 @@ import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
 import type { PaymentMethodView } from './views.ts';
 
-export interface MethodEdit {
+export interface MethodRef {
   customer_id: string;
   payment_method_id: string;
   /** The method's `changed_seq` that the caller has read; absent: any. */
@@ -32,15 +32,15 @@ type Dependencies = Pick<ServiceDependencies, 'graph' | 'temporal'>;
 export async function updatePaymentMethod(
   dependencies: Dependencies,
   caller: Caller,
-  { change, ...edit }: MethodEdit & { change: MethodChange },
+  { change, ...ref }: MethodRef & { change: MethodChange },
 ): Promise<{ method: PaymentMethodView; pending: boolean }> {
-  await requireOwnMethod(dependencies, edit);
+  await requireOwnMethod(dependencies, ref);
   const { graph, temporal } = dependencies;
-  const input = workflowInput(caller, edit, `update ${JSON.stringify(change)}`);
+  const input = workflowInput(caller, ref, `update ${JSON.stringify(change)}`);
   const callOptions = { deadline: new Date(caller.deadline) };
   const { request_hash, pending } = await startUpdate(temporal, { ...input, change }, callOptions);
-  requireSameRequest(dependencies, input.idempotency_key, { ...edit, change, by: input.by }, request_hash);
-  return { method: await getPaymentMethod(graph, edit), pending };
+  requireSameRequest(dependencies, input.idempotency_key, { ...ref, change, by: input.by }, request_hash);
+  return { method: await getPaymentMethod(graph, ref), pending };
 }
 
 /**
@@ -53,20 +53,20 @@ export async function updatePaymentMethod(
 export async function removePaymentMethod(
   dependencies: Dependencies,
   caller: Caller,
-  edit: MethodEdit,
+  ref: MethodRef,
 ): Promise<void> {
-  await requireOwnMethod(dependencies, edit);
-  const input = workflowInput(caller, edit, 'remove');
+  await requireOwnMethod(dependencies, ref);
+  const input = workflowInput(caller, ref, 'remove');
   const { request_hash } = await startRemoval(dependencies.temporal, input, {
     deadline: new Date(caller.deadline),
   });
-  requireSameRequest(dependencies, input.idempotency_key, { ...edit, by: input.by }, request_hash);
+  requireSameRequest(dependencies, input.idempotency_key, { ...ref, by: input.by }, request_hash);
 }
 
 /** Also checked here, so that no process is started in vain. Removed methods pass, so that a repeat gets its first result. */
 async function requireOwnMethod(
   { graph }: Dependencies,
-  { customer_id, payment_method_id }: MethodEdit,
+  { customer_id, payment_method_id }: MethodRef,
 ): Promise<void> {
   const [{ status }, wallet] = await Promise.all([
     getGatewayCustomer(graph, { customer_id }),
@@ -79,10 +79,10 @@ async function requireOwnMethod(
     throw new PersonaError('payment_method_not_found', `there is no payment method ${payment_method_id}`);
 }
 
-function workflowInput(caller: Caller, edit: MethodEdit, operation: string): EditPaymentMethodInput {
+function workflowInput(caller: Caller, ref: MethodRef, operation: string): ChangePaymentMethodInput {
   return {
-    ...edit,
-    idempotency_key: caller.idempotencyKey ?? derivedIdempotencyKey(caller, edit, operation),
+    ...ref,
+    idempotency_key: caller.idempotencyKey ?? derivedIdempotencyKey(caller, ref, operation),
     by: 'customer',
     caller: caller.caller,
     actor: caller.actor,
@@ -97,7 +97,7 @@ function workflowInput(caller: Caller, edit: MethodEdit, operation: string): Edi
  */
 function derivedIdempotencyKey(
   caller: Caller,
-  { payment_method_id, expected_version }: MethodEdit,
+  { payment_method_id, expected_version }: MethodRef,
   operation: string,
 ): string {
   if (expected_version === undefined) return `request ${caller.correlationId} ${operation}`;

@@ -5,10 +5,11 @@
 
 import type { DeclineClass } from '../domain/decline/classify.ts';
 import type { AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
-import { english } from '../domain/texts/en.ts';
+import { textsFor } from '../domain/texts/index.ts';
 import type { RecoveryView } from './views.ts';
 
-const TEXTS = english.recovery;
+/** In English: a recovery's status does not say its customer's locale. */
+const TEXTS = textsFor().recovery;
 
 /** The status with its explanation in plain words. */
 export function toRecoveryView(status: RecoveryStatus): RecoveryView {

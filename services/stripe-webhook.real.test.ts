@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { attemptKey } from '../domain/workflow-contracts.ts';
-import type { GatewayUpdate } from '../domain/ports.ts';
+import type { PaymentUpdate } from '../domain/ports.ts';
 import type { ChargeResult } from '../domain/recovery/messages.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -30,7 +30,7 @@ function fakeTemporal(): { temporal: Client; sent: ChargeResult[] } {
   return { temporal, sent };
 }
 
-function handleUpdate(temporal: Client, update: GatewayUpdate) {
+function handleUpdate(temporal: Client, update: PaymentUpdate) {
   const dependencies = { graph, temporal, policy, gatewayEvents: { read: () => update } };
   const caller = { caller: 'stripe', correlationId: randomUUID() };
   return handleStripeWebhook(dependencies, caller as never, { body: new Uint8Array() });
@@ -71,7 +71,7 @@ test('a payment that was not adopted is external even if it succeeds with an att
 
   const { temporal, sent } = fakeTemporal();
   const byGuest = `pi_${randomUUID()}`;
-  const update = (ref: string): GatewayUpdate => ({
+  const update = (ref: string): PaymentUpdate => ({
     about: 'payment',
     event_id: `evt_${randomUUID()}`,
     result: 'approved',

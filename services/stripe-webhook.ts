@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
-import type { GatewayUpdate } from '../domain/ports.ts';
+import type { PaymentUpdate } from '../domain/ports.ts';
 import type { ChargeResult } from '../domain/recovery/messages.ts';
 import {
   isInFlight,
   messageOf,
   type KnownPayment,
-  type GatewayUpdateMessage,
+  type PaymentUpdateMessage,
 } from '../domain/recovery/gateway-update.ts';
 import { type Graph, recordGatewayEvent } from '../graph/index.ts';
 import { findKnownPayment, storeReport } from '../graph/recovery/index.ts';
@@ -64,8 +64,8 @@ export async function handleStripeWebhook(
 /** The message that reports a charge to its recovery; `undefined`: not related to Persona. */
 async function findChargeMessage(
   graph: Graph,
-  update: GatewayUpdate,
-): Promise<GatewayUpdateMessage | undefined> {
+  update: PaymentUpdate,
+): Promise<PaymentUpdateMessage | undefined> {
   const payment = await findPaymentOnceRecorded(graph, update);
   return payment && messageOf(update, payment);
 }
@@ -83,7 +83,7 @@ function signalAuthenticated(
  */
 async function findPaymentOnceRecorded(
   graph: Graph,
-  update: GatewayUpdate,
+  update: PaymentUpdate,
 ): Promise<KnownPayment | undefined> {
   let payment = await findKnownPayment(graph, update);
   for (const delay of RECHECK_DELAYS_MS) {

@@ -13,7 +13,7 @@ import {
   type AddPaymentMethodInput,
   type CustomerReady,
   EXPIRY_MONITOR,
-  type EditPaymentMethodInput,
+  type ChangePaymentMethodInput,
   type FraudSignalName,
   type FraudSignals,
   fraudCaseWorkflowId,
@@ -148,7 +148,7 @@ export function updatePaymentMethod(
  */
 export function removePaymentMethod(
   client: Client,
-  input: EditPaymentMethodInput,
+  input: ChangePaymentMethodInput,
   options: WaitOptions,
 ): Promise<MethodReady> {
   const { payment_method_id, customer_id } = input;

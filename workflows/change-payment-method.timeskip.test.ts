@@ -4,7 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import {
-  type EditPaymentMethodInput,
+  type ChangePaymentMethodInput,
   paymentMethodWorkflowId,
   TaskQueue,
   type UpdatePaymentMethodInput,
@@ -63,7 +63,7 @@ function fakeActivities(overrides: Partial<Activities> = {}, verify_wait_ms = LO
 const rigOf = (activities: Activities) =>
   createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
 
-function editRequest(): EditPaymentMethodInput {
+function editRequest(): ChangePaymentMethodInput {
   return {
     customer_id: randomUUID(),
     payment_method_id: randomUUID(),
@@ -84,15 +84,15 @@ const dateChange = (): UpdatePaymentMethodInput => ({
 const waiting = () => ({ deadline: new Date(Date.now() + 2 * LONG_WAIT_MS) });
 const update = (rig: TestRig, input: UpdatePaymentMethodInput) =>
   updatePaymentMethod(rig.client, input, waiting());
-const remove = (rig: TestRig, input: EditPaymentMethodInput) =>
+const remove = (rig: TestRig, input: ChangePaymentMethodInput) =>
   removePaymentMethod(rig.client, input, waiting());
 
-function handleOf(rig: TestRig, { customer_id, caller, idempotency_key }: EditPaymentMethodInput) {
+function handleOf(rig: TestRig, { customer_id, caller, idempotency_key }: ChangePaymentMethodInput) {
   const hash = createHash('sha256').update(`${caller}|${idempotency_key}`).digest('hex');
   return rig.client.workflow.getHandle(paymentMethodWorkflowId(customer_id, hash));
 }
 
-async function shown(rig: TestRig, input: EditPaymentMethodInput) {
+async function shown(rig: TestRig, input: ChangePaymentMethodInput) {
   const { typedSearchAttributes } = await handleOf(rig, input).describe();
   return Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
 }

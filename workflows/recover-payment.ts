@@ -55,7 +55,7 @@ export interface RecoverPaymentResult {
 }
 
 /**
- * Recovers one payment, from the first report of its failure to its end (docs/architecture.md, 'Recovery').
+ * Recovers one payment, from the first report of its failure to its end (docs/architecture.md, 'The life of a recovery').
  * @throws ApplicationFailure `InvalidPaymentFailed` if no first signal is valid
  */
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {

@@ -1,8 +1,8 @@
-/** Removes a payment method: from the wallet immediately, then detached at the gateway (workflows, 3). */
+/** Removes a payment method: from the wallet immediately, then detached at the gateway (docs/reference/workflows.md, 'Changes of the wallet'). */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
 import {
-  type EditPaymentMethodInput,
+  type ChangePaymentMethodInput,
   type MethodReady,
   TaskQueue,
   WorkflowName,
@@ -18,7 +18,7 @@ export interface MethodIds {
 
 export interface RemovalActivities {
   /** Removes the method from the wallet, in one command, and signals the customer's open recoveries. */
-  removePaymentMethod(input: EditPaymentMethodInput): Promise<MethodReady>;
+  removePaymentMethod(input: ChangePaymentMethodInput): Promise<MethodReady>;
   /**
    * Detaches the method at the gateway, if it belongs to this customer there and was not added again here. Waits for a
    * charge of it that is in progress. `kept`: it was added again.
@@ -49,7 +49,7 @@ const gateway = proxyActivities<Pick<RemovalActivities, 'detachPaymentMethod'>>(
  *
  * @throws ApplicationFailure of the error catalogue; then nothing was written
  */
-export function removePaymentMethod(input: EditPaymentMethodInput): Promise<MethodReady> {
+export function removePaymentMethod(input: ChangePaymentMethodInput): Promise<MethodReady> {
   return answerByUpdate(methodReadyUpdate, async (answer) => {
     const ready = await graph.removePaymentMethod(input);
     answer.respond(ready);

@@ -1,8 +1,8 @@
-/** Changes a payment method: requested in the graph, changed at the gateway, recorded as it is there (workflows, 3). */
+/** Updates a payment method: requested in the graph, changed at the gateway, recorded as it is there (docs/reference/workflows.md, 'Changes of the wallet'). */
 
 import { ActivityFailure, defineUpdate, log, proxyActivities } from '@temporalio/workflow';
 import type { PaymentMethodStatus } from '../domain/payment-method.ts';
-import type { MethodChangeAnswer } from '../domain/ports.ts';
+import type { MethodUpdateAnswer } from '../domain/ports.ts';
 import {
   type MethodReady,
   type MethodUpdated,
@@ -26,7 +26,7 @@ export interface MethodUpdateActivities {
     verify_wait_ms: number;
   }>;
   /** Sets the card's expiry date at the gateway to the one requested in the graph. A refusal deletes the request. */
-  updateAtGateway(ids: MethodIds): Promise<MethodChangeAnswer>;
+  updateAtGateway(ids: MethodIds): Promise<MethodUpdateAnswer>;
   /**
    * Reads the method at the gateway, records it as it is there, and signals the customer's open recoveries if it is active.
    * `taken`: the gateway has accepted the change; consent given with it is valid from then on. `removed`: the method no

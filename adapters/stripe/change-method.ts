@@ -1,7 +1,7 @@
 /** Updates and detaches an attached payment method. */
 
 import { Stripe } from 'stripe';
-import type { MethodChangeAnswer } from '../../domain/ports.ts';
+import type { MethodUpdateAnswer } from '../../domain/ports.ts';
 import { gatewayFault, type StripeOptions } from './client.ts';
 
 /** @throws gateway_unavailable, gateway_misconfigured */
@@ -9,7 +9,7 @@ export async function updatePaymentMethod(
   stripe: Stripe,
   input: { token: string; expiry_month: number; expiry_year: number },
   options: StripeOptions,
-): Promise<MethodChangeAnswer> {
+): Promise<MethodUpdateAnswer> {
   const { token, expiry_month: exp_month, expiry_year: exp_year } = input;
   try {
     await stripe.paymentMethods.update(token, { card: { exp_month, exp_year } });

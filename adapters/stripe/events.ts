@@ -4,9 +4,9 @@ import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';
 import type {
   DisputeUpdate,
-  GatewayEvent,
-  WebhookReader,
   GatewayUpdate,
+  WebhookReader,
+  PaymentUpdate,
   MandateUpdate,
   MethodUpdate,
   RefundUpdate,
@@ -16,7 +16,7 @@ import { refundMetadata } from './refund.ts';
 
 const TOLERANCE_SECONDS = 5 * 60;
 
-type EventReader = (event: Stripe.Event) => GatewayEvent | undefined;
+type EventReader = (event: Stripe.Event) => GatewayUpdate | undefined;
 
 const EVENT_READERS: Readonly<Record<string, EventReader>> = {
   'payment_intent.succeeded': paymentReader('approved'),
@@ -65,15 +65,15 @@ function verifyEvent(body: Uint8Array, signature: string | undefined, secret: st
   }
 }
 
-function paymentReader(result: GatewayUpdate['result']): EventReader {
+function paymentReader(result: PaymentUpdate['result']): EventReader {
   return (event) => paymentUpdate(event, event.data.object as Stripe.PaymentIntent, result);
 }
 
 function paymentUpdate(
   event: Stripe.Event,
   intent: Stripe.PaymentIntent,
-  result: GatewayUpdate['result'],
-): GatewayUpdate {
+  result: PaymentUpdate['result'],
+): PaymentUpdate {
   const error = intent.last_payment_error;
   const customer = idOf(intent.customer);
   const token = idOf(intent.payment_method) ?? error?.payment_method?.id;
@@ -92,7 +92,7 @@ function paymentUpdate(
   };
 }
 
-function codesOf(type: string, intent: Stripe.PaymentIntent): GatewayUpdate['codes'] {
+function codesOf(type: string, intent: Stripe.PaymentIntent): PaymentUpdate['codes'] {
   const code = 'authentication_required';
   if (type === 'payment_intent.requires_action') return { code, decline_code: code };
   if (type !== 'payment_intent.payment_failed' || intent.last_payment_error == null) return {};

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import ts from 'typescript';
 
-/** Words that identifiers and file names must not use, each with the one to use instead (`docs/glossary.md`). */
+/** Words that identifiers and file names must not use, each with the one to use instead. */
 export const REPLACED_WORDS: Readonly<Record<string, string>> = {
   asker: 'requester',
   belongings: 'what it holds',
@@ -63,7 +63,7 @@ export function checkVocabulary(folder: string): { files: number; problems: stri
 }
 
 function describe(place: string, name: string, word: string): string {
-  return `${place}: ${name}: use '${REPLACED_WORDS[word]}', not '${word}' (docs/glossary.md)`;
+  return `${place}: ${name}: use '${REPLACED_WORDS[word]}', not '${word}' (dev/test/vocabulary.ts)`;
 }
 
 function wordsOf(name: string): string[] {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Network } from '../payment-method.ts';
 import type { DeclineClass } from './classify.ts';
 import { classify, DECLINE_CLASSES } from './classify.ts';
-import { effectsOf } from './effects.ts';
+import { consequencesOf } from './consequences.ts';
 import type { CodeRow } from './table.ts';
 import { DECLINE_TABLE, isInForce } from './table.ts';
 
@@ -204,7 +204,7 @@ describe.each([
       expect(decision).toMatchObject({ class: declineClass, rule, neverAgain: false });
       expect(decision.consent).toBe(consent);
       expect(decision.cardDead).toBe(DEAD_ACCOUNTS.includes(code));
-      expect(effectsOf(decision).withdrawsConsent).toBe(consent === 'method');
+      expect(consequencesOf(decision).withdrawsConsent).toBe(consent === 'method');
     }
   });
 

@@ -19,7 +19,7 @@ export const FRAUD_OUTCOMES = [
 ] as const;
 export type FraudOutcome = (typeof FRAUD_OUTCOMES)[number];
 
-/** The same object over REST, gRPC, Kafka and the Temporal signal `fraudOutcome`. */
+/** The same object over REST, gRPC and the Temporal signal `fraudOutcome`. */
 export interface FraudOutcomeReport {
   event_id: string;
   case_id: string;

@@ -2,13 +2,10 @@
 
 import { formatMoney } from '../money.ts';
 import type { Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../ports.ts';
-import { english } from '../texts/en.ts';
+import { localeOfTexts, textsFor } from '../texts/index.ts';
 import type { NoticeContent, NoticeLanguage } from './content.ts';
 import { renderHtml } from './html.ts';
 import { renderText } from './text.ts';
-
-/** By the language part of a BCP 47 tag. */
-const LANGUAGES: Readonly<Record<string, NoticeLanguage>> = { en: english };
 
 export type RenderedNotice = Pick<Notice, 'subject' | 'text' | 'html'>;
 
@@ -21,7 +18,7 @@ export function renderNotice<T extends NoticeTemplate>(
   data: NoticeDataOf[T],
   { locale, channel }: Pick<Notice, 'locale' | 'channel'>,
 ): RenderedNotice {
-  const language = languageOf(locale) ?? english;
+  const language = textsFor(locale);
   const clean = sanitise(data);
   const content = language.templates[template](clean);
   return {
@@ -36,12 +33,7 @@ export function renderNotice<T extends NoticeTemplate>(
 
 /** Formats an amount for a notice: by the locale if the notice is in its language, else in English. */
 export function amountText(minor: number, currency: string, locale: string): string {
-  return formatMoney(minor, currency, languageOf(locale) ? locale : english.tag);
-}
-
-function languageOf(locale: string): NoticeLanguage | undefined {
-  const [language = ''] = locale.toLowerCase().split('-');
-  return Object.hasOwn(LANGUAGES, language) ? LANGUAGES[language] : undefined;
+  return formatMoney(minor, currency, localeOfTexts(locale));
 }
 
 /**

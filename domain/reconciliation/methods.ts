@@ -1,6 +1,6 @@
 /** Compares a payment method in the graph with the gateway's (docs/reference/workflows.md, 'reconcilePaymentMethods'). */
 
-import { isExpiryChangeOverdue } from '../method-change.ts';
+import { isExpiryUpdateOverdue } from '../method-change.ts';
 import { type StoredDetails, newerDetails } from '../method-details.ts';
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { GatewayPaymentMethod } from '../ports.ts';
@@ -99,5 +99,5 @@ export function compareMethod(
     return { is: 'mismatch', mismatch: 'other_number' };
   }
   if (fields.length > 0) return { is: 'newer', fields };
-  return { is: isExpiryChangeOverdue(stored, now) ? 'unfinished' : 'same' };
+  return { is: isExpiryUpdateOverdue(stored, now) ? 'unfinished' : 'same' };
 }

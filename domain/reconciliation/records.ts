@@ -1,6 +1,6 @@
 /** The gateway's lists, page by page. */
 
-import type { GatewayDispute, GatewayUpdate, GatewayPaymentMethod, RefundUpdate } from '../ports.ts';
+import type { GatewayDispute, PaymentUpdate, GatewayPaymentMethod, RefundUpdate } from '../ports.ts';
 import type { AttachedMethod } from './methods.ts';
 
 /** `next`: the cursor of the next page; absent on the last one. */
@@ -16,7 +16,7 @@ export interface TimeRange {
 }
 
 /** A charge, as an update of its payment. */
-export type ChargeRecord = Omit<GatewayUpdate, 'event_id'> & {
+export type ChargeRecord = Omit<PaymentUpdate, 'event_id'> & {
   charge_ref: string;
   /** Epoch milliseconds: when it was made, to the second. */
   made_at: number;

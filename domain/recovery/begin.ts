@@ -27,7 +27,7 @@ import {
   type Phase,
   type RecoveryState,
   unresolvedCharge,
-  withEffects,
+  withDue,
 } from './state.ts';
 import {
   type AttemptStatus,
@@ -53,7 +53,7 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     phase: { name: 'open', candidates: [], ...(ref ? { lookup: { ref } } : {}) },
     paused: recovery.paused ?? false,
     clock: clockOf({ closes_at: recovery.closes_at, stopped_at: recovery.clock_stopped_at }),
-    effects: { refunds: recovery.refunds_due ?? [], fraud_reports: fraudReportsOf(recovery), notices: [] },
+    due: { refunds: recovery.refunds_due ?? [], fraud_reports: fraudReportsOf(recovery), notices: [] },
     cascade_ended: false,
     read_at: recovery.read_at,
     handled_event_ids: [],
@@ -65,8 +65,8 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
 /** An earlier run has notified the customer of the failure: not repeated with any template. */
 function skipFailureNotices(state: RecoveryState, { notified_at }: RecoverySnapshot): RecoveryState {
   if (notified_at === undefined) return state;
-  const notices = state.effects.notices.filter(({ template }) => !FAILURE_NOTICES.includes(template));
-  return withEffects({ ...state, cascade_ended: true, notified_at }, { notices });
+  const notices = state.due.notices.filter(({ template }) => !FAILURE_NOTICES.includes(template));
+  return withDue({ ...state, cascade_ended: true, notified_at }, { notices });
 }
 
 /**
@@ -132,7 +132,7 @@ function restoreClosed(
   // Closed with an unresolved charge: the payment still has to be cancelled.
   const charge = unresolved && unresolvedSince(unresolved);
   const phase: Closed = { name: 'closed', ending: { outcome, rule }, payment_open: charge !== undefined };
-  return withEffects({ ...state, rule, phase, charge }, { fraud_reports: [] });
+  return withDue({ ...state, rule, phase, charge }, { fraud_reports: [] });
 }
 
 /** It was ending, and the gateway did not cancel its payment. Only the lost run knew the ending for certain. */
@@ -183,7 +183,7 @@ function planByFailure(
     case 'review':
       return { ...state, review: { rule: failure.rule, flagged: false } };
     case 'wait_for_method':
-      return withEffects(
+      return withDue(
         { ...withCandidates(...retriesOf(recovery)), cascade_ended: true },
         { notices: [{ template: 'payment_declined_update_card', stage: '1' }] },
       );

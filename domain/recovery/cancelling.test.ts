@@ -5,7 +5,7 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import { type Ending, type Fact, type RecoveryState, withEffects } from './state.ts';
+import { type Ending, type Fact, type RecoveryState, withDue } from './state.ts';
 import {
   attempt,
   DAY,
@@ -125,7 +125,7 @@ test('a settlement replaces the pending ending, and its repeat does not trigger 
 });
 
 test('an ended window stays ended while its payment is not cancelled', () => {
-  const over = withEffects(begin(snapshot({ alternatives: [], closes_at: NOW })), { notices: [] });
+  const over = withDue(begin(snapshot({ alternatives: [], closes_at: NOW })), { notices: [] });
   const waiting = notCancelled(over, NOW);
   const added = evolve(waiting, { fact: 'method_added', payment_method_id: 'new' });
   expect(decide(added, NOW)).toEqual({ do: 'wait', until: NOW + MINUTE, for: 'gateway' });
@@ -175,7 +175,7 @@ test.each([
 test('while the gateway does not report the payment’s outcome, the end of the window does not loop', () => {
   const over = NOW + 15 * DAY;
   const declined = snapshot({ alternatives: [], attempts: [attempt('a', 1, 'declined', 'FIX')] }, 'FIX');
-  let state = evolve(withEffects(begin(declined), { notices: [] }), { fact: 'already_succeeded' });
+  let state = evolve(withDue(begin(declined), { notices: [] }), { fact: 'already_succeeded' });
   const key = keyOf('a', 1);
   expect(decide(state, over)).toEqual({ do: 'resolve_charge', key });
   const found = { result: 'unknown', reason: 'unavailable' } as const;

@@ -3,7 +3,7 @@
 import type { DeclineClass } from '../decline/classify.ts';
 import type { PaymentNoticeTemplate } from '../ports.ts';
 import type { RecoverySnapshot } from './claims.ts';
-import { type Candidate, type Effects, isOpen, type Open, type RecoveryState, withEffects } from './state.ts';
+import { type Candidate, type DueWork, isOpen, type Open, type RecoveryState, withDue } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
 /** Rule: consent was revoked, as reported with another payment on the same method. */
@@ -63,7 +63,7 @@ export function wasTried(recovery: RecoverySnapshot, paymentMethodId: string): b
 }
 
 /** The reports to Chimera about a reported failure. */
-export function fraudReportsOf({ failure }: RecoverySnapshot): Effects['fraud_reports'] {
+export function fraudReportsOf({ failure }: RecoverySnapshot): DueWork['fraud_reports'] {
   if (!failure.notify_chimera) return [];
   return [
     {
@@ -165,10 +165,10 @@ export function endCascadeIfDone(state: RecoveryState): RecoveryState {
 
 /** Notifies the customer, unless a charge is in progress or another rule takes precedence. */
 export function endCascade(state: RecoveryState): RecoveryState {
-  const { charge, review, effects } = state;
+  const { charge, review, due } = state;
   if (state.cascade_ended || !isOpen(state) || state.phase.lookup || charge || review) return state;
   const notice = { template: noticeOfFailedCascade(state), stage: '1' };
-  return withEffects({ ...state, cascade_ended: true }, { notices: [...effects.notices, notice] });
+  return withDue({ ...state, cascade_ended: true }, { notices: [...due.notices, notice] });
 }
 
 function noticeOfFailedCascade(state: RecoveryState): PaymentNoticeTemplate {

@@ -12,7 +12,7 @@ import {
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { resumeClock, stopClock } from './clock.ts';
 import { afterApproval, afterClosing, queueRefund, stop } from './ending.ts';
-import { type Candidate, isOpen, type OpenRecovery, type RecoveryState, withEffects } from './state.ts';
+import { type Candidate, isOpen, type OpenRecovery, type RecoveryState, withDue } from './state.ts';
 import { type AttemptStatus, NOT_SENT, reviewOfUnsent } from './status.ts';
 import { markUnresolved, remainingReview, withAttempt } from './unresolved.ts';
 import { afterCustomerStatus } from './waiting.ts';
@@ -52,7 +52,7 @@ export function afterClaim(
       // An earlier run left it unresolved, unknown to this one.
       return claim.own ? markUnresolved(state, claim.own, at) : afterBlock(state, candidate, claim, at);
     case 'already_paid':
-      return withEffects(afterClosing(unblocked, claim.obligation, false), { notices: [] });
+      return withDue(afterClosing(unblocked, claim.obligation, false), { notices: [] });
     case 'refused':
       return afterRefusal(unblocked, candidate, claim, at);
   }
@@ -64,7 +64,7 @@ function afterRefusal(
   { rule, obligation, attempt, until }: Extract<Claim, { result: 'refused' }>,
   at: number,
 ): RecoveryState {
-  if (obligation) return withEffects(afterClosing(state, obligation, false), { notices: [] });
+  if (obligation) return withDue(afterClosing(state, obligation, false), { notices: [] });
   if (rule === CONSENT_REVOKED) return stop(state, 'STOP', rule);
   if (rule === FRAUD_KNOWN) return stop(state, 'FRAUD', rule);
   if (rule.startsWith(CUSTOMER_RULE_PREFIX)) {
@@ -173,8 +173,8 @@ function afterDecline(before: RecoveryState, recorded: RecordedAttempt, at: numb
     ...(attempt.code ? { code: attempt.code } : {}),
     occurred_at: attempt.resolved_at ?? attempt.started_at,
   };
-  const { fraud_reports } = before.effects;
-  const state = notify_chimera ? withEffects(before, { fraud_reports: [...fraud_reports, report] }) : before;
+  const { fraud_reports } = before.due;
+  const state = notify_chimera ? withDue(before, { fraud_reports: [...fraud_reports, report] }) : before;
   if (!isOpen(state)) return state;
   const { class: declineClass = 'LATER', rule = declineClass } = attempt;
   // A dead alternative is only removed: it is the failed method's HARD that ends the cascade.

@@ -45,7 +45,7 @@ export function decide(state: RecoveryState, now: number): Step {
 }
 
 function nextStep(state: RecoveryState, now: number): Step {
-  const { phase, charge, review, recheck, effects } = state;
+  const { phase, charge, review, recheck, due } = state;
   if (charge?.answer && !mustCloseBeforeRecording(state)) {
     return { do: 'record', key: charge.key, answer: charge.answer };
   }
@@ -54,9 +54,9 @@ function nextStep(state: RecoveryState, now: number): Step {
       ? { do: 'record', key: charge.key, answer: NEVER_SENT }
       : { do: 'charge', claim: charge };
   }
-  const [refund] = effects.refunds;
+  const [refund] = due.refunds;
   if (refund) return { do: 'refund', key: refund };
-  const [report] = effects.fraud_reports;
+  const [report] = due.fraud_reports;
   if (report) return { do: 'report_fraud', report };
   if (phase.name === 'closing' && mayClose(state, phase, now)) {
     return phase.lookup ? lookUp(phase.lookup.ref) : close(state, phase.ending);
@@ -73,7 +73,7 @@ function nextStep(state: RecoveryState, now: number): Step {
   }
   const needsReview = phase.name !== 'closed' || unresolved || phase.cancelling;
   if (review && !review.flagged && needsReview) return { do: 'flag_for_review', rule: review.rule };
-  const [notice] = effects.notices;
+  const [notice] = due.notices;
   // A suspended customer is notified once reinstated, or of the recovery's end.
   if (notice && (state.suspended_until === undefined || phase.name === 'closed'))
     return { do: 'notify', notice };

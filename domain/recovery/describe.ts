@@ -2,7 +2,7 @@ import { earliest } from './cascade.ts';
 import { clockOf } from './clock.ts';
 import { decide, timersOf } from './decide.ts';
 import { type OpenRecovery, type Phase, type RecoveryState, type Step, unresolvedCharge } from './state.ts';
-import type { RecoveryPhase, RecoveryStatus } from './status.ts';
+import type { PublicState, RecoveryStatus } from './status.ts';
 
 /** The status of a recovery with a live run. @param now epoch milliseconds */
 export function describe(current: RecoveryState, now: number): RecoveryStatus {
@@ -12,7 +12,7 @@ export function describe(current: RecoveryState, now: number): RecoveryStatus {
   const { policy: _, ...obligation } = state.obligation;
   return {
     ...obligation,
-    state: phaseOf(state, step),
+    state: publicStateOf(state, step),
     ...(state.phase.name === 'closed' ? { outcome: state.phase.ending.outcome } : {}),
     class: state.class,
     rule: state.review?.rule ?? state.rule,
@@ -32,7 +32,7 @@ function withoutBackgroundSteps(state: RecoveryState, now: number): RecoveryStat
     read_at: Math.max(state.read_at, now),
     notified_at: state.cascade_ended ? now : state.notified_at,
     clock: clockOf(state.clock),
-    effects: { ...state.effects, notices: [], fraud_reports: [] },
+    due: { ...state.due, notices: [], fraud_reports: [] },
   };
 }
 
@@ -46,7 +46,7 @@ const ATTEMPT_STEPS: ReadonlySet<Step['do']> = new Set([
   'refund',
 ]);
 
-function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
+function publicStateOf(state: RecoveryState, step: Step): PublicState {
   const { phase, review } = state;
   const unresolved = unresolvedCharge(state);
   if (phase.name === 'closed' && !unresolved) return 'done';

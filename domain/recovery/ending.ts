@@ -12,7 +12,7 @@ import {
   type Phase,
   type RecoveryState,
   unresolvedCharge,
-  withEffects,
+  withDue,
 } from './state.ts';
 import { PAYMENT_NOT_CANCELLABLE } from './status.ts';
 
@@ -30,7 +30,7 @@ export const PAID_AT_GATEWAY: Ending = { outcome: 'paid_elsewhere', rule: 'gatew
 /** Ends a recovery that is not closed. An unresolved charge is still resolved before the run completes. */
 export function endRecovery(state: RecoveryState, ending: Ending, lookup?: LookUp): RecoveryState {
   const phase: Closing = { name: 'closing', ending, lookup };
-  return withEffects({ ...state, phase, review: reviewOfUnresolved(state) }, { notices: [] });
+  return withDue({ ...state, phase, review: reviewOfUnresolved(state) }, { notices: [] });
 }
 
 /** FRAUD and STOP: no method is charged any more. The payment that the report names is still read. */
@@ -88,7 +88,7 @@ export function afterClosing(
     attempts,
     phase: { name: 'closed', ending: { outcome, rule }, payment_open },
     review: reviewOfUnresolved(state),
-    effects: { ...state.effects, notices: template ? [{ template, stage: '1' }] : [] },
+    due: { ...state.due, notices: template ? [{ template, stage: '1' }] : [] },
   };
 }
 
@@ -100,7 +100,7 @@ export function afterApproval(state: RecoveryState): RecoveryState {
     rule: ending.rule,
     phase: { name: 'closed', ending, payment_open: false },
     review: undefined,
-    effects: { ...state.effects, notices: [{ template: 'recovered', stage: '1' }] },
+    due: { ...state.due, notices: [{ template: 'recovered', stage: '1' }] },
   };
 }
 
@@ -126,21 +126,21 @@ export function noticeOfEnding(
 
 /** The first payment counts. A later success of Persona's is refunded: the customer has paid externally. */
 export function afterSecondSuccess(state: RecoveryState, ending: Ending, key: string): RecoveryState {
-  const { notices } = state.effects;
+  const { notices } = state.due;
   const settled = { ...state, rule: ending.rule, phase: withEnding(state.phase, ending) };
   return queueRefund(
     ending.outcome === 'recovered'
       ? settled
-      : withEffects(settled, { notices: notices.filter(({ template }) => template !== 'recovered') }),
+      : withDue(settled, { notices: notices.filter(({ template }) => template !== 'recovered') }),
     key,
   );
 }
 
 /** A second success is refunded, unless policy leaves that to operators. @param key as in `RecoveryOverpaid` */
 export function queueRefund(state: RecoveryState, key: string): RecoveryState {
-  const { refunds } = state.effects;
+  const { refunds } = state.due;
   if (!state.obligation.policy.refundDuplicate || refunds.includes(key)) return state;
-  return withEffects(state, { refunds: [...refunds, key] });
+  return withDue(state, { refunds: [...refunds, key] });
 }
 
 /**

@@ -18,7 +18,7 @@ import {
   isOpen,
   type OpenRecovery,
   type RecoveryState,
-  withEffects,
+  withDue,
 } from './state.ts';
 import {
   afterReport,
@@ -43,7 +43,7 @@ export function evolve(state: RecoveryState, fact: Fact): RecoveryState {
 }
 
 function apply(state: RecoveryState, fact: Fact): RecoveryState {
-  const { phase, charge, review, clock, effects } = state;
+  const { phase, charge, review, clock, due } = state;
   switch (fact.fact) {
     case 'looked_up':
       return afterLookUp(state, fact.payment, fact.at);
@@ -74,16 +74,16 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
         ? { ...state, phase: { ...phase, payment_open: false, cancelling: undefined } }
         : state;
     case 'refunded': {
-      const refunds = effects.refunds.filter((key) => key !== fact.key);
+      const refunds = due.refunds.filter((key) => key !== fact.key);
       const notice = { template: 'refund_issued', stage: fact.key } as const;
-      return withEffects(state, { refunds, notices: [...effects.notices, ...(fact.notify ? [notice] : [])] });
+      return withDue(state, { refunds, notices: [...due.notices, ...(fact.notify ? [notice] : [])] });
     }
     case 'fraud_reported':
-      return withEffects(state, { fraud_reports: effects.fraud_reports.slice(1) });
+      return withDue(state, { fraud_reports: due.fraud_reports.slice(1) });
     case 'notified': {
       const { template, stage } = fact.notice;
-      const notices = effects.notices.filter((one) => one.template !== template || one.stage !== stage);
-      return withEffects({ ...state, notified_at: fact.at }, { notices });
+      const notices = due.notices.filter((one) => one.template !== template || one.stage !== stage);
+      return withDue({ ...state, notified_at: fact.at }, { notices });
     }
     case 'clock_stored':
       return { ...state, clock: { ...clock, stored: fact.clock } };
@@ -138,6 +138,6 @@ function applyWhileOpen(state: OpenRecovery, fact: FactWhileOpen): RecoveryState
 function noteFailure(state: OpenRecovery, recovery: RecoverySnapshot): RecoveryState {
   const { failure } = recovery;
   if (!isStop(failure.class)) return state;
-  const fraud_reports = [...state.effects.fraud_reports, ...fraudReportsOf(recovery)];
-  return withEffects(stop(state, failure.class, failure.rule), { fraud_reports });
+  const fraud_reports = [...state.due.fraud_reports, ...fraudReportsOf(recovery)];
+  return withDue(stop(state, failure.class, failure.rule), { fraud_reports });
 }

@@ -1,7 +1,7 @@
 /** Messages to a recovery about a charge at the gateway, from a webhook or the reconciliation. */
 
 import type { DeclineClass } from '../decline/classify.ts';
-import type { GatewayUpdate } from '../ports.ts';
+import type { PaymentUpdate } from '../ports.ts';
 import type { ChargeResult } from './messages.ts';
 import type { AttemptState, ObligationState } from './status.ts';
 
@@ -24,7 +24,7 @@ export interface KnownPayment {
   received: boolean;
 }
 
-export interface GatewayUpdateMessage {
+export interface PaymentUpdateMessage {
   message: ChargeResult;
   customer_id: string;
   /** This event was forwarded before, or the graph already has its content. */
@@ -33,7 +33,7 @@ export interface GatewayUpdateMessage {
 }
 
 /** The message to a recovery about a charge; `undefined`: the charge does not concern Persona. */
-export function messageOf(update: GatewayUpdate, payment: KnownPayment): GatewayUpdateMessage | undefined {
+export function messageOf(update: PaymentUpdate, payment: KnownPayment): PaymentUpdateMessage | undefined {
   if (isOfOtherCustomer(update, payment)) return undefined;
   const attempt = attemptOf(update, payment);
   const { event_id, gateway_ref, occurred_at, result, codes } = update;
@@ -54,7 +54,7 @@ export function messageOf(update: GatewayUpdate, payment: KnownPayment): Gateway
 }
 
 /** Whether the response to this charge is still pending. */
-export function isInFlight(update: GatewayUpdate, payment: KnownPayment): boolean {
+export function isInFlight(update: PaymentUpdate, payment: KnownPayment): boolean {
   return !payment.received && attemptOf(update, payment)?.state === 'in_flight';
 }
 
@@ -62,7 +62,7 @@ export function isInFlight(update: GatewayUpdate, payment: KnownPayment): boolea
  * Whether the customer has completed the authentication at the gateway and the payment is processing. A success is sent
  * as `chargeResult` instead, which also starts a run if there is none.
  */
-function isAuthenticated({ result, gateway_ref }: GatewayUpdate, payment: KnownPayment): boolean {
+function isAuthenticated({ result, gateway_ref }: PaymentUpdate, payment: KnownPayment): boolean {
   const newest = payment.attempts.at(-1);
   if (result !== 'pending' || gateway_ref !== payment.gateway_ref) return false;
   return newest?.state === 'declined' && newest.class === 'AUTH' && payment.state === 'open';
@@ -73,14 +73,14 @@ function isAuthenticated({ result, gateway_ref }: GatewayUpdate, payment: KnownP
  * obligation's own payment always counts, even if its customer has a new reference by now. A guest's payment may count: a
  * payment link has no customer, and whether it paid the obligation is read at the gateway.
  */
-function isOfOtherCustomer(update: GatewayUpdate, payment: KnownPayment): boolean {
+function isOfOtherCustomer(update: PaymentUpdate, payment: KnownPayment): boolean {
   const { gateway_customer_ref: customer } = update;
   if (update.gateway_ref === payment.gateway_ref || customer === undefined) return false;
   return payment.gateway_customer_ref !== undefined && payment.gateway_customer_ref !== customer;
 }
 
 /** Whether it is the obligation's own payment, the one that its report names, or one whose creation got no response. */
-function mayBeOwn({ gateway_ref }: GatewayUpdate, payment: KnownPayment): boolean {
+function mayBeOwn({ gateway_ref }: PaymentUpdate, payment: KnownPayment): boolean {
   const { gateway_ref: own, reported_ref } = payment;
   return (
     gateway_ref === own || gateway_ref === reported_ref || (own === undefined && mayHaveCreated(payment))
@@ -97,7 +97,7 @@ function mayHaveCreated({ attempts }: KnownPayment): boolean {
  * again, that is handled like a second external payment.
  */
 function attemptOf(
-  update: GatewayUpdate,
+  update: PaymentUpdate,
   payment: KnownPayment,
 ): KnownPayment['attempts'][number] | undefined {
   const { attempts, payment_method_id } = payment;
@@ -112,7 +112,7 @@ function attemptOf(
 
 /** Whether the graph already has it, so that no run has to start for it. A payment succeeds at most once. */
 function isKnown(
-  { result, gateway_ref }: GatewayUpdate,
+  { result, gateway_ref }: PaymentUpdate,
   payment: KnownPayment,
   attempt: KnownPayment['attempts'][number] | undefined,
 ): boolean {

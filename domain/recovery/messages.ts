@@ -1,4 +1,4 @@
-/** Messages from other agents about a payment. The same object over REST, gRPC, Kafka and Temporal signals. */
+/** Messages from other agents about a payment. The same object over REST, gRPC and Temporal signals. */
 
 import type { DeclineCodes } from '../decline/codes.ts';
 import type { Network } from '../payment-method.ts';

@@ -4,7 +4,7 @@
  * every rule of the process can be read and tested without Temporal.
  *
  * The state is in one of three phases (open, closing, closed). A charge outlives the phase that it was claimed in, so it is
- * next to it, and so are the reasons that hold the recovery back (review, pause, suspension), its clock, and what it owes.
+ * next to it, and so are the reasons that hold the recovery back (review, pause, suspension), its clock, and what is due.
  */
 
 import type { DeclineClass } from '../decline/classify.ts';
@@ -38,7 +38,7 @@ export interface RecoveryState {
   /** An attempt that may have a new outcome: the gateway is queried until it responds. */
   recheck?: Retry & { key: string };
   clock: Clock;
-  effects: Effects;
+  due: DueWork;
   /** The first cascade is over: the customer may be notified, and only new methods and due retries are charged. */
   cascade_ended: boolean;
   /** When the graph was last read completely. */
@@ -150,8 +150,8 @@ interface LateSuccess {
   answer: ChargeAnswer;
 }
 
-/** What is owed whatever the phase, each in order. */
-export interface Effects {
+/** What is due whatever the phase, each in order. */
+export interface DueWork {
   /** Attempts to be refunded: second successes. */
   refunds: string[];
   /** Suspicions that are not reported to Chimera yet. */
@@ -276,6 +276,6 @@ export function unresolvedCharge({ charge }: RecoveryState): UnresolvedCharge | 
   return charge?.state === 'unknown' || charge?.state === 'pending' ? charge : undefined;
 }
 
-export function withEffects(state: RecoveryState, changes: Partial<Effects>): RecoveryState {
-  return { ...state, effects: { ...state.effects, ...changes } };
+export function withDue(state: RecoveryState, changes: Partial<DueWork>): RecoveryState {
+  return { ...state, due: { ...state.due, ...changes } };
 }

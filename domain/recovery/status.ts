@@ -2,7 +2,8 @@
 
 import type { DeclineClass } from '../decline/classify.ts';
 
-export type RecoveryPhase =
+/** What callers see of the phase, the charge and the review: field `state` of the status. */
+export type PublicState =
   | 'classifying'
   | 'charging'
   | 'pending'
@@ -45,7 +46,7 @@ export interface AttemptStatus {
 export interface RecoveryStatus {
   payment_id: string;
   customer_id: string;
-  state: RecoveryPhase;
+  state: PublicState;
   outcome?: RecoveryOutcome;
   class: DeclineClass;
   rule: string;

@@ -11,7 +11,7 @@ import {
   type RecoveryState,
   type UnresolvedCharge,
   unresolvedCharge,
-  withEffects,
+  withDue,
 } from './state.ts';
 import { type AttemptStatus, isReviewOfAttempt, PAYMENT_REVERSED } from './status.ts';
 
@@ -200,7 +200,7 @@ export function afterUnexpectedSuccess(state: RecoveryState, isReversed: boolean
     return { ...asked, phase: { ...phase, payment_open: false, cancelling: undefined }, recheck };
   if (!recheck && !isReversed) return { ...asked, phase: { name: 'closing', ending: PAID_AT_GATEWAY } };
   const open: Open = phase.name === 'open' ? phase : { name: 'open', candidates: [] };
-  const again = withEffects({ ...asked, phase: open }, { notices: [] });
+  const again = withDue({ ...asked, phase: open }, { notices: [] });
   return isReversed ? reviewReversal(again) : { ...again, recheck };
 }
 

@@ -11,7 +11,7 @@ import {
   type OpenRecovery,
   type RecoveryState,
   unresolvedCharge,
-  withEffects,
+  withDue,
 } from './state.ts';
 import { type AttemptStatus, PAYMENT_NOT_OURS } from './status.ts';
 import { recheckNow, reviewReversal } from './unresolved.ts';
@@ -122,7 +122,7 @@ export function addMethod(
 
 /** Updates a waiting recovery with changes in the graph that no signal reported. @param at epoch milliseconds */
 export function afterRefresh(state: OpenRecovery, found: RecoveryRefresh, at: number): RecoveryState {
-  if (found.closed) return withEffects(afterClosing(state, found.closed, false), { notices: [] });
+  if (found.closed) return withDue(afterClosing(state, found.closed, false), { notices: [] });
   const read = afterCustomerStatus({ ...state, read_at: at }, found.customer_status, at);
   if (!isOpen(read)) return read;
   const { phase, obligation } = read;

@@ -1,4 +1,4 @@
-/** What customers read, in one language: a language is one file of this folder. */
+/** What customers read, in one language. */
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { EventData, EventType } from '../events/event.ts';

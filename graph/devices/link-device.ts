@@ -67,7 +67,7 @@ export async function recordDeviceLogin(
   input: { customer_id: string; device_id: string; ip?: string; user_agent?: string; by: Requester },
 ): Promise<LinkedDevice> {
   const { customer_id, device_id, by, ...details } = input;
-  return runCommand(graph, header, 'recordLogin', input, async (tx) => {
+  return runCommand(graph, header, 'recordDeviceLogin', input, async (tx) => {
     await lockOwner(tx, customer_id, by);
     return login(tx, { customer_id, device_id, details });
   });

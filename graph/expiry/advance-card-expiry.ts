@@ -56,7 +56,8 @@ export async function advanceCardExpiry(
 ): Promise<CardStep> {
   const { customer_id, payment_method_id, expires_on, found, scan } = input;
   const ids = { customer_id, payment_method_id };
-  return runCommand(graph, header, 'rollCard', { ...ids, expires_on }, async (tx): Promise<CardStep> => {
+  const body = { ...ids, expires_on };
+  return runCommand(graph, header, 'advanceCardExpiry', body, async (tx): Promise<CardStep> => {
     const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
     const before = wallet.methods.find((method) => method.payment_method_id === payment_method_id);
     // Handled meanwhile: in its current state, another run may find it due again.

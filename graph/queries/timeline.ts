@@ -15,7 +15,7 @@ export interface TimelineEntry {
 
 const READ_TIMELINE = `
   MATCH (c:Customer {id: $customer_id})
-  RETURN c.status AS status,
+  RETURN c.status AS status, c.locale AS locale,
     COLLECT {
       MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.seq < $before
       RETURN e {.seq, .type, .schema_version, .occurred_at, .data} ORDER BY e.seq DESC LIMIT $limit
@@ -24,6 +24,7 @@ const READ_TIMELINE = `
 
 interface TimelineRow {
   status: string;
+  locale: string | null;
   events: { seq: number; type: string; schema_version: number; occurred_at: string; data: string }[];
   methods: (MethodName & { id: string })[];
 }
@@ -41,10 +42,11 @@ export async function getTimeline(
   const [row] = await reader.read<TimelineRow>(READ_TIMELINE, { customer_id, limit, before });
   if (row === undefined || row.status === 'erased')
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
+  const { locale } = row;
   const methods = new Map(row.methods.map((method) => [method.id, method]));
   return row.events.map(({ seq, type, schema_version, occurred_at, data }) => ({
     seq,
     occurred_at,
-    ...describeEvent({ type, schema_version, data: JSON.parse(data) }, methods),
+    ...describeEvent({ type, schema_version, data: JSON.parse(data) }, { methods, locale }),
   }));
 }

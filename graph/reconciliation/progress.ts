@@ -26,11 +26,12 @@ export async function getComparedUntil(reader: Reader): Promise<number | undefin
 }
 
 export async function savePass(graph: Graph, header: CommandHeader, pass: Pass): Promise<void> {
-  await saveProgress(graph, header, { id: 'wallets', ...pass, until: null });
+  await saveProgress(graph, header, 'savePass', { id: 'wallets', ...pass, until: null });
 }
 
 export async function saveComparedUntil(graph: Graph, header: CommandHeader, until: number): Promise<void> {
-  await saveProgress(graph, header, { id: 'charges', began_at: null, after: null, done: null, until });
+  const state = { id: 'charges', began_at: null, after: null, done: null, until };
+  await saveProgress(graph, header, 'saveComparedUntil', state);
 }
 
 /** A charge for one of Persona's obligations that was being processed when it was compared. */
@@ -59,7 +60,7 @@ export async function savePendingCharge(
   header: CommandHeader,
   { charge_ref, made_at }: PendingCharge,
 ): Promise<void> {
-  await write(graph, header, SAVE_PENDING, { id: PENDING + charge_ref, made_at });
+  await write(graph, header, 'savePendingCharge', SAVE_PENDING, { id: PENDING + charge_ref, made_at });
 }
 
 export async function deletePendingCharge(
@@ -67,24 +68,26 @@ export async function deletePendingCharge(
   header: CommandHeader,
   { charge_ref }: Pick<PendingCharge, 'charge_ref'>,
 ): Promise<void> {
-  await write(graph, header, DELETE_PENDING, { id: PENDING + charge_ref });
+  await write(graph, header, 'deletePendingCharge', DELETE_PENDING, { id: PENDING + charge_ref });
 }
 
 async function saveProgress(
   graph: Graph,
   header: CommandHeader,
+  name: string,
   state: Record<string, unknown>,
 ): Promise<void> {
-  await write(graph, header, WRITE, state);
+  await write(graph, header, name, WRITE, state);
 }
 
 async function write(
   graph: Graph,
   header: CommandHeader,
+  name: string,
   cypher: string,
   state: Record<string, unknown>,
 ): Promise<void> {
-  await runCommand(graph, header, 'keepReconciliation', state, async (tx) => {
+  await runCommand(graph, header, name, state, async (tx) => {
     tx.discardReceipt();
     tx.send(cypher, { ...state });
   });

@@ -1,4 +1,4 @@
-/** Repairs invariants that no command breaks, but a bug or a change by other means does (graph, invariants 1 and 3). */
+/** Repairs invariants that no command breaks, but a bug or a change by other means does (docs/reference/graph.md, 'Invariants' 1 and 3). */
 
 import type { StreamKind } from '../../domain/events/event.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';

@@ -11,7 +11,7 @@ export interface CustomerToReconcile {
   customer_id: string;
   /** `null`: the gateway does not know the customer. */
   gateway_customer_ref: string | null;
-  /** Whether the version is the `seq` of the last event (graph, invariant 3). */
+  /** Whether the version is the `seq` of the last event (docs/reference/graph.md, 'Invariants' 3). */
   is_version_right: boolean;
   /** The mismatch of the whole wallet that an earlier reconciliation found. */
   mismatch: typeof UNKNOWN_HERE | null;

@@ -80,7 +80,7 @@ export async function storeReport(
 ): Promise<void> {
   const idempotencyKey = `accept:${report.kind}:${report.message.event_id}`;
   const ownHeader = { ...header, actor: header.caller, idempotencyKey };
-  await runCommand(graph, ownHeader, 'keepReport', report, async (tx) => {
+  await runCommand(graph, ownHeader, 'storeReport', report, async (tx) => {
     tx.discardReceipt();
     await acceptReport(tx, report, customer_id);
   });

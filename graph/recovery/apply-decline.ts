@@ -2,7 +2,7 @@
 
 import { classify, type DeclineDecision } from '../../domain/decline/classify.ts';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
-import { effectsOf } from '../../domain/decline/effects.ts';
+import { consequencesOf } from '../../domain/decline/consequences.ts';
 import { transition } from '../../domain/payment-method.ts';
 import { NETWORK_REVOCATION } from '../../domain/wallet.ts';
 import type { RecoveryEvents } from '../../domain/events/recovery.ts';
@@ -44,7 +44,7 @@ export function withRenewedConsent(
   { off_session_consent, consent_source, consent_at }: Readonly<WalletMethod>,
   at: string,
 ): FailureDecision {
-  if (!effectsOf(decision).withdrawsConsent || consent_at === null) return decision;
+  if (!consequencesOf(decision).withdrawsConsent || consent_at === null) return decision;
   const renewed =
     off_session_consent && consent_source === 'customer' && Date.parse(consent_at) > Date.parse(at);
   if (!renewed) return decision;
@@ -63,7 +63,7 @@ export function declineDetails(
 }
 
 /**
- * Applies the effects of the decline's class to the method, skipping a change that the method's status does not allow.
+ * Applies the consequences of the decline's class to the method, skipping a change that the method's status does not allow.
  * A method that its customer has removed is updated as well: the next use of its token must bring back neither a stolen
  * card nor a revoked consent.
  */
@@ -75,7 +75,7 @@ export function applyDecline(
 ): void {
   const method = wallet.methods.find((one) => one.payment_method_id === paymentMethodId);
   if (!method) return;
-  const { methodStatus, withdrawsConsent } = effectsOf(decision);
+  const { methodStatus, withdrawsConsent } = consequencesOf(decision);
   if (withdrawsConsent) wallet.setConsent(paymentMethodId, false, NETWORK_REVOCATION, at);
   if (methodStatus && transition(method.status, methodStatus) === 'legal') {
     wallet.changeStatus(paymentMethodId, methodStatus, decision.masks ? decision.class : decision.rule);

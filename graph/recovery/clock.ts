@@ -16,7 +16,7 @@ export function storeClock(
   header: CommandHeader,
   input: { payment_id: string; closes_at: string; stopped_at?: string },
 ): Promise<void> {
-  return runCommand(graph, header, 'keepClock', input, async (tx) => {
+  return runCommand(graph, header, 'storeClock', input, async (tx) => {
     const { payment_id: id, closes_at, stopped_at = null } = input;
     const { obligation } = await lockObligation(tx, id);
     if (isClosed(obligation)) return;

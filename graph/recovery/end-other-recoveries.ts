@@ -1,5 +1,5 @@
 import type { DeclineDecision } from '../../domain/decline/classify.ts';
-import { effectsOf } from '../../domain/decline/effects.ts';
+import { consequencesOf } from '../../domain/decline/consequences.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
 
 const OTHER_RECOVERIES = `
@@ -18,7 +18,7 @@ export async function endOtherRecoveries(
   decision: DeclineDecision,
   input: { customer_id: string; payment_id: string; payment_method_id: string },
 ): Promise<string[]> {
-  if (!effectsOf(decision).endsOtherRecoveries) return [];
+  if (!consequencesOf(decision).endsOtherRecoveries) return [];
   const rows = await tx.read<{ payment_id: string }>(OTHER_RECOVERIES, input);
   for (const { payment_id: id } of rows) {
     const data = { label: 'Obligation', id, property: 'consent_revoked', value: true } as const;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { GatewayUpdate } from '../../domain/ports.ts';
+import type { PaymentUpdate } from '../../domain/ports.ts';
 import { randomToken, runCypher, testHeader } from '../../test/test-graph.ts';
 import { recordingGraph } from '../../test/recording-graph.ts';
 import { claimedObligation } from '../../test/obligation-fixtures.ts';
@@ -13,7 +13,7 @@ const { graph, policy } = await recoveryCommands();
 /** An obligation whose second card was claimed. */
 const attempted = (change: { gateway_payment_ref?: string } = {}) => claimedObligation(graph, policy, change);
 
-const gatewayUpdate = (change: Partial<GatewayUpdate>): GatewayUpdate => ({
+const gatewayUpdate = (change: Partial<PaymentUpdate>): PaymentUpdate => ({
   about: 'payment',
   event_id: `evt_${randomUUID()}`,
   result: 'approved',

@@ -1,4 +1,4 @@
-import type { GatewayUpdate } from '../../domain/ports.ts';
+import type { PaymentUpdate } from '../../domain/ports.ts';
 import type { KnownPayment } from '../../domain/recovery/gateway-update.ts';
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
 import type { Graph } from '../kernel/graph.ts';
@@ -30,7 +30,7 @@ const FIND = `
 /** `undefined`: the payment belongs to no obligation. */
 export async function findKnownPayment(
   graph: Graph,
-  update: GatewayUpdate,
+  update: PaymentUpdate,
 ): Promise<KnownPayment | undefined> {
   const { event_id, gateway_ref, payment_id = null, token } = update;
   const [row] = await graph.read<{ payment: KnownPayment }>(FIND, {

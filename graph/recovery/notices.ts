@@ -87,7 +87,7 @@ export function leaseNotice(
   header: CommandHeader,
   input: NoticeTry & { now: number; limit: number },
 ): Promise<NoticeLease> {
-  return changeLease(graph, header, 'startNotice', input, async (tx) => {
+  return changeLease(graph, header, 'leaseNotice', input, async (tx) => {
     const [row] = await tx.run<{ start: NoticeState | NoticeLease }>(LEASE, { ...input });
     if (!row) throw new Error(`notice ${input.notification_id} could not be leased`);
     return RESULTS[row.start] ?? (row.start as NoticeLease);

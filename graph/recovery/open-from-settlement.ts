@@ -50,7 +50,7 @@ export function openFromSettlement(
 ): Promise<Opening> {
   const { settlement, policy, now, rule = 'settled', first_unpaid = false } = input;
   const report = { kind: 'payment_settled', message: settlement } as const;
-  const command = { name: 'openSettled', body: { settlement }, report, isRecorded };
+  const command = { name: 'openFromSettlement', body: { settlement }, report, isRecorded };
   return runReportCommand(graph, header, command, async (tx): Promise<Opening> => {
     const refused = await lockOrRefuse(tx, settlement.customer_id);
     if (refused) return refused;

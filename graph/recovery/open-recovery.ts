@@ -49,7 +49,7 @@ export interface OpenedRecovery {
 
 /**
  * Records a reported failure, and opens, reopens or leaves unchanged its obligation (docs/reference/workflows.md, 'First decision'). A
- * duplicate changes nothing; of an older or stale failure only its permanent effects apply; a closed obligation returns
+ * duplicate changes nothing; of an older or stale failure only its permanent consequences apply; a closed obligation returns
  * how it ended. One that was closed in advance, by a payment that cannot have settled what the failure says is owed,
  * goes to review.
  */
@@ -186,7 +186,7 @@ async function recordNewFailure(
   return { result: 'noted', recovery: await takenOverSnapshot(tx, found, input.policy, input.now) };
 }
 
-/** Recorded for its permanent effects only; the recovery continues unchanged. */
+/** Recorded for its permanent consequences only; the recovery continues unchanged. */
 async function recordLateFailure(context: OpeningContext, known: ObligationWithAttempts): Promise<Opening> {
   const { tx, input } = context;
   writeReport(context, 'lesson');

@@ -1,6 +1,6 @@
 /** The state of the graph in which a reported failure is decided, and how relevant the report is to it. */
 
-import { isPermanent } from '../../domain/decline/effects.ts';
+import { isPermanent } from '../../domain/decline/consequences.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { reportedAttemptKey } from '../../domain/workflow-contracts.ts';

@@ -1,4 +1,4 @@
-import type { RecoveryOutcome, RecoveryPhase, RecoveryStatus } from '../../domain/recovery/status.ts';
+import type { RecoveryOutcome, PublicState, RecoveryStatus } from '../../domain/recovery/status.ts';
 import type { Graph } from '../kernel/graph.ts';
 import type { Reader } from '../kernel/reader.ts';
 import { findObligation as find, type ObligationWithAttempts, requireObligation } from './read-obligation.ts';
@@ -99,11 +99,11 @@ function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoverySta
   } = obligation;
   if (failed_payment_method_id === undefined || amount === undefined || currency === undefined)
     return undefined;
-  const phase = phaseOf(obligation, attempts);
+  const state = publicStateOf(obligation, attempts);
   return {
     payment_id: obligation.payment_id,
     customer_id: obligation.customer_id,
-    state: phase,
+    state,
     ...(isClosed(obligation) ? { outcome: obligation.state as RecoveryOutcome } : {}),
     class: report?.class ?? 'LATER',
     rule: obligation.rule,
@@ -111,14 +111,14 @@ function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoverySta
     currency,
     failed_payment_method_id,
     attempts: ownAttempts(attempts),
-    ...(phase === 'needs_review' ? { waiting_for: 'review' as const } : {}),
+    ...(state === 'needs_review' ? { waiting_for: 'review' as const } : {}),
     paused: obligation.paused === true && !isClosed(obligation),
     opened_at: obligation.opened_at,
     ...(obligation.closes_at ? { closes_at: obligation.closes_at } : {}),
   };
 }
 
-function phaseOf(obligation: ObligationNode, attempts: readonly AttemptNode[]): RecoveryPhase {
+function publicStateOf(obligation: ObligationNode, attempts: readonly AttemptNode[]): PublicState {
   if (isClosed(obligation)) return 'done';
   if (obligation.state === 'needs_review') return 'needs_review';
   const unresolved = attempts.find(isUnresolved);

@@ -5,7 +5,7 @@ import type { ReportedFailure } from '../../domain/recovery/claims.ts';
 import { applyDecline, declineDetails } from './apply-decline.ts';
 import type { OpeningContext, ReportRelevance } from './opening-context.ts';
 
-/** Records the failure as a reported attempt, and applies the effects of its class to the method. */
+/** Records the failure as a reported attempt, and applies the consequences of its class to the method. */
 export function writeReport(
   { tx, input, customer, wallet, decision, method }: OpeningContext,
   relevance: ReportRelevance,

@@ -20,7 +20,7 @@ export async function completeMethodUpdate(
   outcome: { expiry: string; taken: boolean },
 ): Promise<void> {
   const { customer_id, payment_method_id } = ids;
-  await runCommand(graph, header, 'settleMethodUpdate', { customer_id, payment_method_id }, async (tx) => {
+  await runCommand(graph, header, 'completeMethodUpdate', { customer_id, payment_method_id }, async (tx) => {
     await tx.lockCustomer(customer_id);
     const wallet = await openWallet(tx, customer_id);
     const { expiry_wanted, consent_wanted, ...method } = wallet.find(payment_method_id);

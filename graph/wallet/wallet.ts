@@ -97,7 +97,7 @@ export async function openWallet(tx: CommandTx, customerId: string): Promise<Wal
 
 /**
  * The wallet of a locked customer inside a command. Each change appends its event and updates the default immediately:
- * the default is always active and proven, and another method replaces it when it no longer is (graph, invariant 1).
+ * the default is always active and proven, and another method replaces it when it no longer is (docs/reference/graph.md, 'Invariants' 1).
  */
 export class Wallet {
   readonly #tx: CommandTx;

@@ -2,7 +2,7 @@
  * Recorded histories: executions of released workflow code, stored under `workflows/histories/`, decrypted so that
  * they are readable. To record the executions of some tests:
  *
- *     PERSONA_RECORD_HISTORIES=1 npx vitest run workflows/onboard-customer -t 'verified method'
+ *     PERSONA_RECORD_HISTORIES=1 npm test -- workflows/onboard-customer -t 'verified method'
  */
 
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';

@@ -1,9 +1,9 @@
-/** A decline's effects outside its recovery (docs/reference/decline-codes.md, 'Classes' and 'What a decline teaches'). */
+/** A decline's consequences outside its recovery (docs/reference/decline-codes.md, 'Classes' and 'What a decline teaches'). */
 
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { DeclineDecision } from './classify.ts';
 
-export interface DeclineEffects {
+export interface DeclineConsequences {
   /** The method's new status; absent: unchanged. Illegal transitions are skipped (`transition`). */
   readonly methodStatus?: Extract<PaymentMethodStatus, 'failed' | 'expired' | 'inactive' | 'compromised'>;
   /** `off_session_consent` on this method becomes false, `consent_source` `network_revocation`. */
@@ -12,7 +12,7 @@ export interface DeclineEffects {
   readonly endsOtherRecoveries: boolean;
 }
 
-export function effectsOf(decision: DeclineDecision): DeclineEffects {
+export function consequencesOf(decision: DeclineDecision): DeclineConsequences {
   const methodStatus = statusAfter(decision);
   return {
     ...(methodStatus && { methodStatus }),
@@ -22,7 +22,7 @@ export function effectsOf(decision: DeclineDecision): DeclineEffects {
 }
 
 /**
- * Whether a decline has effects that apply however late it becomes known: a withdrawn consent, a card known to be lost,
+ * Whether a decline has consequences that apply however late it becomes known: a withdrawn consent, a card known to be lost,
  * stolen or closed, a card that must never be retried.
  */
 export function isPermanent({
@@ -38,7 +38,7 @@ function statusAfter({
   class: declineClass,
   suspicion,
   expired,
-}: DeclineDecision): DeclineEffects['methodStatus'] {
+}: DeclineDecision): DeclineConsequences['methodStatus'] {
   switch (declineClass) {
     case 'FRAUD':
       // An opinion is not the issuer's statement: the method may be restored once Chimera has decided.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { classify } from './classify.ts';
-import { effectsOf } from './effects.ts';
+import { consequencesOf } from './consequences.ts';
 
 const NOTHING = { withdrawsConsent: false, endsOtherRecoveries: false };
 
@@ -55,6 +55,6 @@ test.each([
   [{ network: 'visa', network_code: '91' }, NOTHING],
   [{ network: 'visa', network_code: '03' }, NOTHING],
   [{ network: 'visa', network_code: '94' }, NOTHING],
-])('%j → %j', (codes, effects) => {
-  expect(effectsOf(classify(codes, { type: 'card' }, 0))).toEqual(effects);
+])('%j → %j', (codes, consequences) => {
+  expect(consequencesOf(classify(codes, { type: 'card' }, 0))).toEqual(consequences);
 });
