@@ -7,7 +7,7 @@ import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { findJava } from './java.ts';
 import { copyJars } from './packages.ts';
-import { freePort, freePortFrom } from './ports.ts';
+import { freePort } from './ports.ts';
 import { startManagedProcess } from './managed-process.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
@@ -56,7 +56,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const started = Date.now();
   log('starting Neo4j…');
   return retryOnPortConflict(async (attempt) => {
-    const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
+    const port = await freePort(preferred);
     const home = join(folder, `neo4j-${attempt}`);
     const conf = writeConfiguration(home, port, neo4jSettings);
     const uri = `bolt://127.0.0.1:${port}`;

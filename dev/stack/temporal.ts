@@ -5,7 +5,7 @@ import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { installWheelProgram } from './packages.ts';
-import { freePort, freePortFrom } from './ports.ts';
+import { freePort } from './ports.ts';
 import { startManagedProcess } from './managed-process.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
@@ -54,8 +54,8 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const started = Date.now();
   log('starting Temporal…');
   return retryOnPortConflict(async (attempt) => {
-    const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
-    const uiPort = await (preferred === undefined ? freePort() : freePortFrom(preferred + UI_OFFSET));
+    const port = await freePort(preferred);
+    const uiPort = await freePort(preferred === undefined ? undefined : preferred + UI_OFFSET);
     const home = join(folder, `temporal-${attempt}`);
     const address = `127.0.0.1:${port}`;
     const ui = `http://127.0.0.1:${uiPort}`;
