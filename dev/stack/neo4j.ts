@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import neo4j from 'neo4j-driver';
 import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
@@ -12,7 +13,7 @@ import { startManagedProcess } from './managed-process.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
-import { findOnPath, runTool } from './tools.ts';
+import { findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
 const USER = 'neo4j';
@@ -89,7 +90,7 @@ async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> 
   const { artifacts, java: majors, series_on_path: series, version } = versions.neo4j;
   const command = findOnPath('neo4j', env.PATH);
   if (command !== undefined) {
-    const { output } = await runTool(command, ['--version']);
+    const { all: output } = await execa(command, ['--version'], { all: true, reject: false });
     if (output.trim().startsWith(series)) {
       return (_home, conf) => ({ file: command, args: ['console'], env: { ...env, NEO4J_CONF: conf } });
     }
