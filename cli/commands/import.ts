@@ -58,10 +58,11 @@ export async function importCustomers(
       codecKeys: codecKeys.reveal(),
     });
     const onboardLine = createLineOnboarder({ graph, client, policy, actor, committed });
-    const done = await importFile(file, withRetries(onboardLine), (checkpoint) => {
+    const showProgress = (checkpoint: Checkpoint) => {
       last = checkpoint;
       progress.show(checkpoint);
-    });
+    };
+    const done = await importFile(file, withRetries(onboardLine), showProgress, screen.err);
     progress.end();
     return toCommandResult(file, done);
   } catch (error) {
