@@ -9,7 +9,6 @@ import { checkpointPath, reportPath } from './checkpoint.ts';
 import { importFile, type Onboard } from './import-file.ts';
 import { lockPath } from './lock.ts';
 import { MAX_LINE_BYTES } from './lines.ts';
-import { progressText } from './progress.ts';
 
 const CARD = '4242424242424242';
 let folder: string;
@@ -274,24 +273,4 @@ test.each<[string, (n: number) => object]>([
 test('an internal error stops the import and names the line', async () => {
   await writeFile(file, `${lines(1)}\n{"transaction_id": "x", "refused": "internal"}`);
   await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow('line 2: x was refused');
-});
-
-test('the progress bar shows percentage, rate and remaining time', () => {
-  const first = {
-    offset: 0,
-    lines: 0,
-    created: 0,
-    recognised: 0,
-    repeated: 0,
-    rejected: 0,
-    report_bytes: 0,
-    fingerprint: '',
-  };
-  const progressOptions = { first, total: 1000, elapsedMs: 2_000 };
-  expect(progressText(first, progressOptions)).toBe(`[${'.'.repeat(30)}] 0%, 0 lines`);
-  const half = { ...first, offset: 500, lines: 50, rejected: 2 };
-  expect(progressText(half, progressOptions)).toBe(
-    `[${'#'.repeat(15)}${'.'.repeat(15)}] 50%, 50 lines, 25/s, 2 s left, 2 rejected`,
-  );
-  expect(progressText({ ...first, offset: 1, lines: 1 }, progressOptions)).toContain('34 min left');
 });
