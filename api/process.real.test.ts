@@ -92,11 +92,7 @@ test.each([
     'HTTP_HOST: must be a loopback address',
   ],
 ])('does not start %s', async (_, variables, code, line) => {
-  const child = spawnApi(variables);
-  let errors = '';
-  child.stderr?.on('data', (data) => {
-    errors += data;
-  });
-  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(code);
-  expect(errors).toContain(line);
+  const { exitCode, stderr } = await spawnApi(variables);
+  expect(exitCode).toBe(code);
+  expect(stderr).toContain(line);
 });

@@ -30,8 +30,6 @@ export interface CliIo {
   stdin: Readable;
   out(text: string): void;
   err(text: string): void;
-  /** A line that the next one overwrites; absent: no terminal. */
-  status?(line: string): void;
 }
 
 type CommandRun = (settings: Settings) => Promise<CommandResult> | CommandResult;
@@ -183,7 +181,7 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
   command('import', 'onboard the customers of a file; run it again to resume after an interruption')
     .argument('<FILE>', 'a file with one OnboardingRequest as JSON per line')
     .action((file: string) =>
-      select((settings) => importCustomers(settings, file, { actor: actor(), screen: io })),
+      select((settings) => importCustomers(settings, file, { actor: actor(), printStatus: err })),
     );
   program.commandsGroup('Health:');
   command('replay', 'rebuild this graph from its event log in another, empty Neo4j, and verify it')

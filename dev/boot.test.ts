@@ -1,5 +1,3 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   copyFileSync,
   existsSync,
@@ -13,9 +11,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 let clone: string;
@@ -65,42 +63,32 @@ function version(name: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
-function boot(...args: string[]): ChildProcess {
-  return spawn(process.execPath, ['dev/boot.mjs', ...args], {
+const boot = (...args: string[]) =>
+  execa(process.execPath, ['dev/boot.mjs', ...args], {
     cwd: clone,
-    env: { ...process.env, npm_execpath: join(clone, 'npm.cjs') },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { npm_execpath: join(clone, 'npm.cjs') },
+    stdin: 'ignore',
     // A separate process group, as started by a shell: a terminal sends Ctrl-C to the whole group.
     detached: true,
+    reject: false,
   });
-}
-
-async function waitForExit(child: ChildProcess) {
-  if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit'),
-  ]);
-  return { stdout, stderr, code };
-}
 
 const installs = () => readFileSync(join(clone, 'installs'), 'utf8').trim().split('\n');
 
 test('installs from the lockfile, then passes on arguments, output and exit code', async () => {
-  const { stdout, stderr, code } = await waitForExit(boot('program.ts', 'a', '--b=c d'));
-  expect({ stdout, code }).toEqual({ stdout: '["a","--b=c d"]\n', code: 5 });
+  const { stdout, stderr, exitCode } = await boot('program.ts', 'a', '--b=c d');
+  expect({ stdout, exitCode }).toEqual({ stdout: '["a","--b=c d"]', exitCode: 5 });
   expect(stderr).toMatch(/installing the packages/);
   expect(stderr).toMatch(/packages installed in \d+ s/);
   expect(installs()).toEqual([expect.stringMatching(/^ci --ignore-scripts /)]);
 });
 
 test('installs again only when the lockfile has changed', async () => {
-  await waitForExit(boot('program.ts'));
-  expect((await waitForExit(boot('program.ts'))).stderr).toBe('');
+  await boot('program.ts');
+  expect((await boot('program.ts')).stderr).toBe('');
   expect(installs()).toHaveLength(1);
   writeLockfile({ 'node_modules/a': { version: '2.0.0' } });
-  await waitForExit(boot('program.ts'));
+  await boot('program.ts');
   expect(installs()).toHaveLength(2);
   expect(version('a')).toBe('2.0.0');
   expect(readdirSync(join(clone, 'node_modules')).sort()).toEqual(['.package-lock.json', 'a']);
@@ -112,8 +100,8 @@ test('installs nothing after a manual npm ci', async () => {
     'node_modules/a': { version: '1.0.0' },
     'node_modules/for-others': { version: '1.0.0', optional: true, os: [other], cpu: [process.arch] },
   });
-  execFileSync(process.execPath, ['npm.cjs', 'ci'], { cwd: clone });
-  expect(await waitForExit(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
+  await execa(process.execPath, ['npm.cjs', 'ci'], { cwd: clone });
+  expect(await boot('program.ts')).toMatchObject({ exitCode: 5, stderr: '' });
   expect(installs()).toEqual(['ci']);
 });
 
@@ -129,68 +117,64 @@ test.each<[string, () => void]>([
   ],
   ['an unlisted package is installed', () => writeLockfile({ 'node_modules/b': { version: '1.0.0' } })],
 ])('installs again if %s', async (_, corrupt) => {
-  await waitForExit(boot('program.ts'));
+  await boot('program.ts');
   corrupt();
-  expect((await waitForExit(boot('program.ts'))).code).toBe(5);
+  expect((await boot('program.ts')).exitCode).toBe(5);
   expect(installs()).toHaveLength(2);
 });
 
 test.each(['SIGINT', 'SIGKILL'] as const)(
   '%s during an install leaves the previous packages in place',
   async (signal) => {
-    await waitForExit(boot('program.ts'));
+    await boot('program.ts');
     writeLockfile({ 'node_modules/a': { version: '2.0.0' } });
     writeFileSync(join(clone, 'slow'), '');
     const child = boot('program.ts');
-    const end = waitForExit(child);
     await expect.poll(() => installs().length, { timeout: 60_000 }).toBe(2);
     process.kill(-(child.pid ?? 0), signal);
-    expect((await end).code).not.toBe(0);
+    expect((await child).exitCode).not.toBe(0);
     expect(version('a')).toBe('1.0.0');
 
     // They still work with the previous lockfile, and do not get in the way of the new one.
     writeLockfile({ 'node_modules/a': { version: '1.0.0' } });
-    expect(await waitForExit(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
+    expect(await boot('program.ts')).toMatchObject({ exitCode: 5, stderr: '' });
     rmSync(join(clone, 'slow'));
     writeLockfile({ 'node_modules/a': { version: '2.0.0' } });
-    expect((await waitForExit(boot('program.ts'))).code).toBe(5);
+    expect((await boot('program.ts')).exitCode).toBe(5);
     expect(version('a')).toBe('2.0.0');
     expect(readdirSync(join(clone, 'node_modules')).sort()).toEqual(['.package-lock.json', 'a']);
   },
 );
 
 test('of two concurrent starts one installs, and both run', async () => {
-  const both = await Promise.all([
-    waitForExit(boot('program.ts', '1')),
-    waitForExit(boot('program.ts', '2')),
-  ]);
-  expect(both.map(({ stdout }) => stdout).sort()).toEqual(['["1"]\n', '["2"]\n']);
+  const both = await Promise.all([boot('program.ts', '1'), boot('program.ts', '2')]);
+  expect(both.map(({ stdout }) => stdout).sort()).toEqual(['["1"]', '["2"]']);
   expect(installs()).toHaveLength(1);
   expect(both.map(({ stderr }) => stderr).join()).toMatch(/another process is installing/);
 });
 
 test('a failed install is reported and retried at the next start', async () => {
   writeFileSync(join(clone, 'broken'), '');
-  const { stdout, stderr, code } = await waitForExit(boot('program.ts'));
-  expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
+  const { stdout, stderr, exitCode } = await boot('program.ts');
+  expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
   expect(stderr).toMatch(/npm ci failed \(exit code 3\)/);
   rmSync(join(clone, 'broken'));
-  expect((await waitForExit(boot('program.ts'))).code).toBe(5);
+  expect((await boot('program.ts')).exitCode).toBe(5);
 });
 
 test("uses the project's Node if the installed one differs, and fails with one line if there is none", async () => {
   const source = readFileSync(join(clone, 'dev', 'boot.mjs'), 'utf8');
   writeFileSync(join(clone, 'dev', 'boot.mjs'), source.replace('WANTED_NODE = 24', 'WANTED_NODE = 99'));
-  await waitForExit(boot('program.ts'));
-  const without = await waitForExit(boot('program.ts'));
-  expect(without).toMatchObject({ stdout: '', code: 1 });
-  expect(without.stderr).toMatch(/^persona: Node.js 99 is required on .*install it and run this again\n$/);
+  await boot('program.ts');
+  const without = await boot('program.ts');
+  expect(without).toMatchObject({ stdout: '', exitCode: 1 });
+  expect(without.stderr).toMatch(/^persona: Node.js 99 is required on .*install it and run this again$/);
 
   const bin = join(clone, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin');
   mkdirSync(bin, { recursive: true });
   symlinkSync(process.execPath, join(bin, 'node'));
   writeFileSync(join(clone, 'program.ts'), 'console.log(process.argv0)');
-  expect((await waitForExit(boot('program.ts'))).stdout).toBe(`${join(bin, 'node')}\n`);
+  expect((await boot('program.ts')).stdout).toBe(join(bin, 'node'));
 });
 
 test('Ctrl-C, delivered by both npm and the terminal, reaches the program once, and boot waits for its end', async () => {
@@ -205,10 +189,9 @@ test('Ctrl-C, delivered by both npm and the terminal, reaches the program once, 
     (await import('node:fs')).writeFileSync('running', '');`,
   );
   const child = boot('program.ts');
-  const end = waitForExit(child);
   await expect.poll(() => existsSync(join(clone, 'running')), { timeout: 60_000 }).toBe(true);
   process.kill(-(child.pid ?? 0), 'SIGINT');
   await sleep(50);
   child.kill('SIGINT');
-  expect(await end).toMatchObject({ stdout: 'signals: 1\n', code: 7 });
+  expect(await child).toMatchObject({ stdout: 'signals: 1', exitCode: 7 });
 });

@@ -13,7 +13,7 @@ import { isAlive } from './lock.mjs';
 import { type Program, type ProgramOptions, startProgram } from './programs.ts';
 import type { Guard } from './stack/guard.ts';
 import { developmentKeys } from './stack/keys.ts';
-import { freePort, freePortFrom } from './stack/ports.ts';
+import { freePort } from './stack/ports.ts';
 import type { ManagedProcess } from './stack/managed-process.ts';
 import { type Log, elapsedSince } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
@@ -65,7 +65,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   const folder = createRunFolder();
   const ports = useDefaultPorts ? { neo4j: 7687, temporal: 7233 } : {};
   // Chosen first: Temporal's UI is configured with it before the API, which listens there, can start.
-  const codecPort = options.codec && (await (useDefaultPorts ? freePortFrom(CODEC_PORT) : freePort()));
+  const codecPort = options.codec && (await freePort(useDefaultPorts ? CODEC_PORT : undefined));
   const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
   const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, codec, folder, guard, log, env });
   const common = { ...env, ...stack.env, PERSONA_INSECURE: '1' };

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startChild } from './stack/child.ts';
 import type { Guard } from './stack/guard.ts';
-import { freePort, freePortFrom } from './stack/ports.ts';
+import { freePort } from './stack/ports.ts';
 import { type ManagedProcess, startManagedProcess } from './stack/managed-process.ts';
 import { retryOnPortConflict, waitUntilReady } from './stack/ready.ts';
 
@@ -43,7 +43,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
 async function choosePorts({ ports, useDefaultPorts }: ProgramOptions): Promise<Record<string, string>> {
   const chosen: Record<string, string> = {};
   for (const [variable, defaultPort] of Object.entries(ports)) {
-    chosen[variable] = String(await (useDefaultPorts ? freePortFrom(defaultPort) : freePort()));
+    chosen[variable] = String(await freePort(useDefaultPorts ? defaultPort : undefined));
   }
   return chosen;
 }

@@ -1,6 +1,6 @@
 /** Logs and shutdown of a process, observed from outside on a small program. */
 
-import { spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 
 const program = `
@@ -20,23 +20,21 @@ const program = `
   setInterval(() => {}, 1_000);
 `;
 
-test('a process stops its parts in reverse order even if one of them fails, and logs no secret', async () => {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+const runProgram = (code: string) =>
+  execa(process.execPath, ['--input-type=module', '--eval', code], {
     cwd: new URL('..', import.meta.url),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdin: 'ignore',
+    reject: false,
+    forceKillAfterDelay: false,
   });
-  let output = '';
-  child.stdout.once('data', () => child.kill('SIGTERM'));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const code = await new Promise((resolve) => child.once('close', resolve));
 
-  expect(code).toBe(0);
-  const lines = output
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+test('a process stops its parts in reverse order even if one of them fails, and logs no secret', async () => {
+  const child = runProgram(program);
+  child.stdout.once('data', () => child.kill('SIGTERM'));
+  const { exitCode, stderr } = await child;
+
+  expect(exitCode).toBe(0);
+  const lines = stderr.split('\n').map((line) => JSON.parse(line));
   expect(lines.map((line) => line.msg)).toEqual([
     'begun',
     'stopping',
@@ -47,7 +45,7 @@ test('a process stops its parts in reverse order even if one of them fails, and 
   ]);
   expect(lines[0]).toMatchObject({ level: 'info', process: 'example', correlation_id: 'c-1' });
   expect(lines[3]).toMatchObject({ level: 'error', step: 'broken', err: { message: 'cannot' } });
-  expect(output).not.toContain('marked');
+  expect(stderr).not.toContain('marked');
 });
 
 test.each([
@@ -63,20 +61,9 @@ test.each([
       ${end};
     });
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', lines], {
-    cwd: new URL('..', import.meta.url),
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let output = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  await new Promise((resolve) => child.once('close', resolve));
+  const { stderr } = await runProgram(lines);
 
-  const messages = output
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line).msg);
+  const messages = stderr.split('\n').map((line) => JSON.parse(line).msg);
   expect(messages.filter((message) => message !== 'last')).toEqual(
     Array.from({ length: 1_000 }, (__, n) => String(n)),
   );

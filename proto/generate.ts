@@ -1,15 +1,15 @@
 /** Generates `proto/gen/` from the contracts: `npm run generate`. Works offline; the result is committed. */
 
-import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { execaSync } from 'execa';
 
 const folder = import.meta.dirname;
 const bufProgram = join(folder, '..', 'node_modules', '@bufbuild', 'buf', 'bin', 'buf');
 
 /**
  * Writes the generated code and the descriptor set (which reflection serves) into `outFolder/gen`.
- * @throws Error with buf's output if a contract cannot be compiled
+ * @throws ExecaError with buf's output if a contract cannot be compiled
  */
 export function generate(outFolder: string): void {
   rmSync(join(outFolder, 'gen'), { recursive: true, force: true });
@@ -18,17 +18,13 @@ export function generate(outFolder: string): void {
   buf('build', '--as-file-descriptor-set', '--output', join(outFolder, 'gen', 'descriptors.binpb'));
 }
 
-/** Runs buf on this folder. @throws Error with buf's output if it fails */
+/** Runs buf on this folder. @throws ExecaError with buf's output if it fails */
 export function buf(...args: string[]): void {
-  const run = spawnSync(process.execPath, [bufProgram, ...args], {
+  execaSync(process.execPath, [bufProgram, ...args], {
     cwd: folder,
-    encoding: 'utf8',
     // The plugin is a Node program, too, and must run on this Node.
-    env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` },
+    env: { PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` },
   });
-  if (run.status !== 0) {
-    throw new Error(`buf ${args.join(' ')} failed: ${run.error?.message ?? `${run.stdout}${run.stderr}`}`);
-  }
 }
 
 if (import.meta.main) generate(folder);

@@ -3,11 +3,11 @@
  * the notifier are fakes: external systems are not under test here.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
+import { execa } from 'execa';
 import type { AttachAnswer, GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
 import { type Graph, openConfiguredGraph } from '../graph/index.ts';
@@ -22,10 +22,10 @@ import { createSweepClient } from '../temporal/sweep-client.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { queueActivities } from '../workers/queues.ts';
+import { readReadyLine } from './ready-line.ts';
 import { openNamespace } from './rig/server.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const START_LIMIT_MS = 120_000;
 /** Signs the gateway's webhooks. */
 export const WEBHOOK_SECRET = 'whsec_test';
 
@@ -36,7 +36,7 @@ export interface ApiProcess {
   agent: PersonaAgentClient;
   graph: IdentityGraphServiceClient;
   /** Sends SIGTERM. @returns the exit code */
-  stop(): Promise<number | null>;
+  stop(): Promise<number | undefined>;
 }
 
 export interface ApiUnderTest {
@@ -121,8 +121,7 @@ async function startApiProcess(variables: Record<string, string>): Promise<ApiPr
     STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
     ...variables,
   });
-  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const { http, grpc, metrics } = await waitForReadyLine(child);
+  const { http, grpc, metrics } = await readReadyLine(child);
   const agent = new PersonaAgentClient(grpc, credentials.createInsecure());
   const graph = new IdentityGraphServiceClient(grpc, credentials.createInsecure());
   return {
@@ -131,21 +130,20 @@ async function startApiProcess(variables: Record<string, string>): Promise<ApiPr
     metrics,
     agent,
     graph,
-    stop() {
+    async stop() {
       agent.close();
       graph.close();
       child.kill('SIGTERM');
-      return exited;
+      return (await child).exitCode;
     },
   };
 }
 
 /** Spawns the process on free ports; other variables are taken from the environment and from `variables`. */
-export function spawnApi(variables: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, ['api/main.ts'], {
+export function spawnApi(variables: Record<string, string>) {
+  return execa(process.execPath, ['api/main.ts'], {
     cwd: ROOT,
     env: {
-      ...process.env,
       NODE_ENV: 'test',
       LOG_LEVEL: 'error',
       HTTP_PORT: '0',
@@ -153,28 +151,9 @@ export function spawnApi(variables: Record<string, string>): ChildProcess {
       METRICS_PORT: '0',
       ...variables,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
-
-function waitForReadyLine(child: ChildProcess): Promise<{ http: string; grpc: string; metrics: string }> {
-  return new Promise((resolve, reject) => {
-    let output = '';
-    let errors = '';
-    const timer = setTimeout(
-      () => reject(new Error(`the API did not become ready: ${errors}`)),
-      START_LIMIT_MS,
-    );
-    child.stderr?.on('data', (data) => {
-      errors += data;
-    });
-    child.once('exit', (code) => reject(new Error(`the API ended with ${code}: ${errors}`)));
-    child.stdout?.on('data', (data) => {
-      output += data;
-      if (!output.includes('\n')) return;
-      clearTimeout(timer);
-      resolve(JSON.parse(output).ready);
-    });
+    stdin: 'ignore',
+    reject: false,
+    forceKillAfterDelay: false,
   });
 }
 

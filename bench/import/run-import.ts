@@ -1,9 +1,7 @@
 /** Runs `persona import` as operators do, as a separate program. */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import type { BenchSystem } from '../system.ts';
 import { memoryOf } from '../memory.ts';
 
@@ -35,12 +33,8 @@ export async function runImport(
   { env, guard }: Pick<BenchSystem, 'env' | 'guard'>,
 ): Promise<ImportRun> {
   guard.assertNotStopping();
-  const startedAt = performance.now();
-  const child = spawn(process.execPath, [PROGRAM, 'import', file, '--json'], {
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const options = { env, extendEnv: false, detached: true, stdin: 'ignore', reject: false } as const;
+  const child = execa(process.execPath, [PROGRAM, 'import', file, '--json'], options);
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${PROGRAM}`);
   guard.own(pid, 'program');
@@ -48,10 +42,9 @@ export async function runImport(
   const sampling = setInterval(() => {
     peak = memoryOf(pid)?.peak ?? peak;
   }, SAMPLE_INTERVAL_MS);
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const { stdout, stderr, exitCode, durationMs } = await child;
   clearInterval(sampling);
   guard.disown(pid);
-  const seconds = (performance.now() - startedAt) / 1_000;
-  if (!out.startsWith('{')) throw new Error(`the import of ${file} ended with ${child.exitCode}: ${err}`);
-  return { summary: JSON.parse(out) as ImportSummary, seconds, peak };
+  if (!stdout.startsWith('{')) throw new Error(`the import of ${file} ended with ${exitCode}: ${stderr}`);
+  return { summary: JSON.parse(stdout) as ImportSummary, seconds: durationMs / 1_000, peak };
 }

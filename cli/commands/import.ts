@@ -24,7 +24,7 @@ import { CliFailure, ExitCode, toFailure } from '../failure.ts';
 import { type Checkpoint, reportPath } from '../import/checkpoint.ts';
 import { importFile, type Onboard } from '../import/import-file.ts';
 import { withRetries } from '../import/with-retries.ts';
-import { createProgress, type ProgressOutput } from '../import/progress.ts';
+import { createProgress } from '../import/progress.ts';
 import type { Settings } from '../settings.ts';
 
 /**
@@ -34,7 +34,7 @@ import type { Settings } from '../settings.ts';
 export async function importCustomers(
   settings: Settings,
   file: string,
-  { actor, screen }: { actor: string; screen: ProgressOutput },
+  { actor, printStatus }: { actor: string; printStatus(line: string): void },
 ): Promise<CommandResult> {
   const bytes = await sizeOf(file);
   const { variables } = settings;
@@ -48,7 +48,7 @@ export async function importCustomers(
   });
   let client: Client | undefined;
   let last: Checkpoint | undefined;
-  const progress = createProgress(screen, bytes);
+  const progress = createProgress(process.stderr, bytes);
   try {
     await migrate(graph);
     await admitKeys(graph, { ...environment, codecKeys });
@@ -58,10 +58,11 @@ export async function importCustomers(
       codecKeys: codecKeys.reveal(),
     });
     const onboardLine = createLineOnboarder({ graph, client, policy, actor, committed });
-    const done = await importFile(file, withRetries(onboardLine), (checkpoint) => {
+    const showProgress = (checkpoint: Checkpoint) => {
       last = checkpoint;
       progress.show(checkpoint);
-    });
+    };
+    const done = await importFile(file, withRetries(onboardLine), showProgress, printStatus);
     progress.end();
     return toCommandResult(file, done);
   } catch (error) {

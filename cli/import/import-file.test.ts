@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { execa } from 'execa';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { validationError, PersonaError } from '../../domain/errors.ts';
 import { checkpointPath, reportPath } from './checkpoint.ts';
 import { importFile, type Onboard } from './import-file.ts';
 import { lockPath } from './lock.ts';
 import { MAX_LINE_BYTES } from './lines.ts';
-import { progressText } from './progress.ts';
 
 const CARD = '4242424242424242';
 let folder: string;
@@ -169,21 +168,75 @@ test('a report that was deleted is created anew, with the lines rejected since',
   expect(await report()).toMatchObject([{ line: 2 }]);
 });
 
-test('a file that another process is importing is refused, until that process has ended', async () => {
-  await writeFile(file, lines(1));
-  const other = spawn('sleep', ['60']);
-  try {
-    await writeFile(lockPath(file), String(other.pid));
-    await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow(
-      `process ${other.pid} is already importing ${file}`,
-    );
-  } finally {
-    other.kill('SIGKILL');
-    await once(other, 'exit');
-  }
-  // The other process was killed, so its lock is stale.
-  expect(await importFile(file, fakeOnboarding().onboard, () => {})).toMatchObject({ created: 1 });
+/** A separate process that imports the file; it prints each line's transaction, and how it failed. */
+function importInProcess({ msPerLine }: { msPerLine: number }) {
+  const code = `
+    import { setTimeout as sleep } from 'node:timers/promises';
+    import { importFile } from ${JSON.stringify(new URL('import-file.ts', import.meta.url).href)};
+    const onboard = async ({ transaction_id }) => {
+      console.log(transaction_id);
+      await sleep(${msPerLine});
+      return 'created';
+    };
+    await importFile(${JSON.stringify(file)}, onboard, () => {}).catch(({ message }) => console.log(message));`;
+  return execa(process.execPath, ['--input-type=module', '--eval', code], { reject: false });
+}
+
+/** Changes the lock as if it had last been renewed that long ago. */
+async function ageLock(ms: number) {
+  const renewed = new Date(Date.now() - ms);
+  await utimes(lockPath(file), renewed, renewed);
+}
+
+test('a file that another process is importing is refused, until that process was killed and its lock has expired', async () => {
+  await writeFile(file, lines(1000));
+  const other = importInProcess({ msPerLine: 60_000 });
+  await once(other.stdout, 'data');
+  const { onboard } = fakeOnboarding();
+  vi.useFakeTimers({ toFake: ['setTimeout'] }).setTimerTickMode('nextTimerAsync');
+  await expect(importFile(file, onboard, () => {})).rejects.toThrow(
+    `another process is already importing ${file}`,
+  );
+  vi.useRealTimers();
+
+  other.kill('SIGKILL');
+  await other;
+  await ageLock(5_000);
+  const onWait = vi.fn();
+  expect(await importFile(file, onboard, () => {}, onWait)).toMatchObject({ created: 1000 });
+  expect(onWait.mock.calls).toEqual([[expect.stringContaining('waiting up to 12 s')]]);
   await expect(stat(lockPath(file))).rejects.toThrow('ENOENT');
+});
+
+test('an import that is stopped by SIGTERM leaves no lock behind', async () => {
+  await writeFile(file, lines(1000));
+  const other = importInProcess({ msPerLine: 60_000 });
+  await once(other.stdout, 'data');
+  other.kill('SIGTERM');
+  expect((await other).signal).toBe('SIGTERM');
+  await expect(stat(lockPath(file))).rejects.toThrow('ENOENT');
+});
+
+test('an import that was suspended while another process took its lock over stops, and changes nothing', async () => {
+  await writeFile(file, lines(1000));
+  const suspended = importInProcess({ msPerLine: 500 });
+  await once(suspended.stdout, 'data');
+  suspended.kill('SIGSTOP');
+  await ageLock(60_000);
+  const refused = JSON.stringify({ transaction_id: 'no', refused: 'customer_not_found' });
+  await writeFile(file, `\n${refused}`, { flag: 'a' });
+  const { onboard } = fakeOnboarding();
+  const done = await importFile(file, onboard, () => {});
+  expect(done).toMatchObject({ lines: 1001, rejected: 1 });
+
+  suspended.kill('SIGCONT');
+  const { stdout, exitCode } = await suspended;
+  expect(stdout).toContain(`this import of ${file} has lost its lock`);
+  expect(stdout).toContain('run the same command again to resume');
+  expect(exitCode).toBe(0);
+  expect(stdout).not.toContain('t-999');
+  expect(await report()).toMatchObject([{ line: 1001 }]);
+  expect(JSON.parse(await readFile(checkpointPath(file), 'utf8'))).toEqual(done);
 });
 
 test.each<[string, (n: number) => object]>([
@@ -220,24 +273,4 @@ test.each<[string, (n: number) => object]>([
 test('an internal error stops the import and names the line', async () => {
   await writeFile(file, `${lines(1)}\n{"transaction_id": "x", "refused": "internal"}`);
   await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow('line 2: x was refused');
-});
-
-test('the progress bar shows percentage, rate and remaining time', () => {
-  const first = {
-    offset: 0,
-    lines: 0,
-    created: 0,
-    recognised: 0,
-    repeated: 0,
-    rejected: 0,
-    report_bytes: 0,
-    fingerprint: '',
-  };
-  const progressOptions = { first, total: 1000, elapsedMs: 2_000 };
-  expect(progressText(first, progressOptions)).toBe(`[${'.'.repeat(30)}] 0%, 0 lines`);
-  const half = { ...first, offset: 500, lines: 50, rejected: 2 };
-  expect(progressText(half, progressOptions)).toBe(
-    `[${'#'.repeat(15)}${'.'.repeat(15)}] 50%, 50 lines, 25/s, 2 s left, 2 rejected`,
-  );
-  expect(progressText({ ...first, offset: 1, lines: 1 }, progressOptions)).toContain('34 min left');
 });

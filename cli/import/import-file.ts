@@ -33,20 +33,25 @@ type LineOutcome = OnboardingOutcome | 'blank' | Rejection;
 /**
  * Resumes where the last run of the same file ended. Rejected lines are reported and skipped.
  * @param onProgress - called after each checkpoint
+ * @param onWait - as in `lockImport`
  * @throws PersonaError if a server cannot be reached; lines imported so far are kept
- * @throws CliFailure if another process imports the file, or if it has changed since its import started
+ * @throws CliFailure if another process imports the file or takes its lock over, or if the file has changed since its import
+ *   started
  */
 export async function importFile(
   file: string,
   onboard: Onboard,
   onProgress: (checkpoint: Checkpoint) => void,
+  onWait: (message: string) => void = () => {},
 ): Promise<Checkpoint> {
-  await using _lock = await lockImport(file);
+  await using lock = await lockImport(file, onWait);
+  const { lost } = lock;
   let done = await readCheckpoint(file);
   onProgress(done);
-  await using report = await openReport(file, done.report_bytes);
+  await using report = await openReport(file, done.report_bytes, lost);
   for await (const lines of inBatches(readLines(file, { offset: done.offset, line: done.lines }))) {
-    const outcomes = await processLines(lines, onboard);
+    const outcomes = await processLines(lines, onboard, lost);
+    lost.throwIfAborted();
     const rejections = outcomes.filter((outcome) => typeof outcome === 'object');
     const count = (wanted: LineOutcome) => outcomes.filter((outcome) => outcome === wanted).length;
     const { fingerprint: _, ...previous } = done;
@@ -80,7 +85,11 @@ async function* inBatches(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
  * Concurrently, but in the order of the file where lines may share a transaction, customer, device or card: the first one,
  * and what it proves, determines how the next one is recognised.
  */
-async function processLines(lines: readonly Line[], onboard: Onboard): Promise<LineOutcome[]> {
+async function processLines(
+  lines: readonly Line[],
+  onboard: Onboard,
+  lost: AbortSignal,
+): Promise<LineOutcome[]> {
   const outcomes: LineOutcome[] = [];
   const lastByIdentity = new Map<string, Promise<unknown>>();
   const queue = lines.entries();
@@ -88,6 +97,7 @@ async function processLines(lines: readonly Line[], onboard: Onboard): Promise<L
   const work = async () => {
     for (const [index, line] of queue) {
       if (failed) return;
+      lost.throwIfAborted();
       const parsed = parse(line);
       const identities = identitiesOf(parsed);
       const previous = identities.flatMap((identity) => lastByIdentity.get(identity) ?? []);
@@ -182,8 +192,9 @@ interface Report extends AsyncDisposable {
 /**
  * Truncates what a run wrote after its last checkpoint, because the next run writes it again.
  * @param length - from the checkpoint; the report may have been deleted since
+ * @param lost - once aborted, the report belongs to another process
  */
-async function openReport(file: string, length: number): Promise<Report> {
+async function openReport(file: string, length: number, lost: AbortSignal): Promise<Report> {
   const handle = await open(reportPath(file), 'a');
   let bytes = Math.min(length, (await handle.stat()).size);
   await handle.truncate(bytes);
@@ -198,7 +209,7 @@ async function openReport(file: string, length: number): Promise<Report> {
     },
     async [Symbol.asyncDispose]() {
       await handle.close();
-      if (bytes === 0) await rm(reportPath(file));
+      if (bytes === 0 && !lost.aborted) await rm(reportPath(file));
     },
   };
 }

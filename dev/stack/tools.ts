@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { execa } from 'execa';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 
@@ -27,61 +27,25 @@ export function isExecutable(file: string): boolean {
   }
 }
 
-export interface ToolResult {
-  code: number;
-  /** stdout and stderr, interleaved */
-  output: string;
-}
-
 /**
- * Runs a program to its end and returns its output, whatever its exit code.
- *
- * @param env in addition to this process's environment
- * @param guard ends it if this process ends first: for long-running programs
- */
-export function runTool(
-  file: string,
-  args: readonly string[],
-  { cwd, guard, env }: { cwd?: string; guard?: Guard; env?: Record<string, string> } = {},
-): Promise<ToolResult> {
-  guard?.assertNotStopping();
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      shell: /\.(cmd|bat)$/.test(file),
-      detached: guard !== undefined,
-    });
-    const { pid } = child;
-    if (pid !== undefined) guard?.own(pid, 'tool');
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (pid !== undefined) guard?.disown(pid);
-      resolve({ code: code ?? -1, output });
-    });
-  });
-}
-
-/**
- * Runs a long-running program that must succeed.
+ * Runs a long-running program that must succeed, with the environment of this process and `env`. The guard ends it if this
+ * process ends first.
  *
  * @throws StackError with the end of its output
  */
-export async function runToolOrThrow(
+export async function runTool(
   file: string,
   args: readonly string[],
   guard: Guard,
   env: Record<string, string> = {},
-): Promise<string> {
-  const { code, output } = await runTool(file, args, { guard, env });
-  if (code === 0) return output;
-  throw new StackError(
-    `'${[file, ...args].join(' ')}' failed (exit code ${code}):\n${lastLines(output, 30)}`,
-  );
+): Promise<void> {
+  guard.assertNotStopping();
+  const tool = execa(file, args, { env, stdin: 'ignore', all: true, reject: false, detached: true });
+  const { pid } = tool;
+  if (pid !== undefined) guard.own(pid, 'tool');
+  const { failed, shortMessage, all } = await tool;
+  if (pid !== undefined) guard.disown(pid);
+  if (failed) throw new StackError(`${shortMessage}:\n${lastLines(all, 30)}`);
 }
 
 export function lastLines(text: string, count: number): string {

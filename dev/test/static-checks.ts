@@ -1,7 +1,7 @@
 import { dirname, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { type Log, elapsedSince } from '../stack/progress.ts';
-import { runTool } from '../stack/tools.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -38,10 +38,11 @@ export async function runStaticChecks(checks: readonly Check[], log: Log): Promi
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
       const started = Date.now();
       const [file, ...args] = check.command;
-      const { code, output } = await runTool(file, args, { cwd: repository });
-      log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${elapsedSince(started)})`);
-      if (code !== 0) log(output.trimEnd());
-      count[code === 0 ? 'passed' : 'failed'] += 1;
+      const options = { cwd: repository, stdin: 'ignore', all: true, reject: false } as const;
+      const { failed, all: output } = await execa(file, args, options);
+      log(`${failed ? 'FAILED' : 'ok    '}  ${check.name} (${elapsedSince(started)})`);
+      if (failed) log(output);
+      count[failed ? 'failed' : 'passed'] += 1;
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));

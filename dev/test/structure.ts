@@ -1,6 +1,6 @@
 import { globSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { runTool } from '../stack/tools.ts';
+import { execa } from 'execa';
 
 /** The part of dependency-cruiser's JSON report that is used. */
 interface CruiseReport {
@@ -12,7 +12,7 @@ interface CruiseReport {
 export async function checkStructure(folder: string): Promise<{ files: number; problems: string[] }> {
   const program = join(folder, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruiser.mjs');
   const args = [program, '--config', '.dependency-cruiser.mjs', '--output-type', 'json', '.'];
-  const { output } = await runTool(process.execPath, args, { cwd: folder });
+  const { all: output } = await execa(process.execPath, args, { cwd: folder, all: true, reject: false });
   if (!output.startsWith('{')) return { files: 0, problems: [`dependency-cruiser failed:\n${output}`] };
   const { modules, summary }: CruiseReport = JSON.parse(output);
   const violations = summary.violations.map(

@@ -1,13 +1,12 @@
 /** The `persona` command as a separate process, against a running copy that it finds by its run file. */
 
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { execa } from 'execa';
 import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
@@ -59,26 +58,15 @@ afterAll(async () => {
 
 beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));
 
-interface CommandResult {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
 interface Options {
   variables?: Record<string, string>;
   input?: string;
 }
 
-async function run(
-  command: string,
-  args: string[],
-  { variables = {}, input = '' }: Options,
-): Promise<CommandResult> {
-  const child = spawn(command, args, { cwd: ROOT, env: { ...env, PERSONA_RUN_FILE: runFile, ...variables } });
-  child.stdin.end(input);
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [code, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+async function run(command: string, args: string[], { variables, input = '' }: Options) {
+  const environment = { ...env, PERSONA_RUN_FILE: runFile, ...variables };
+  const options = { cwd: ROOT, env: environment, extendEnv: false, input, reject: false } as const;
+  const { exitCode: code, stdout: out, stderr: err } = await execa(command, args, options);
   return { code, out, err };
 }
 

@@ -1,12 +1,11 @@
 /** `persona import` as an operator runs it, killed halfway and run again, against a running copy. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
@@ -45,20 +44,14 @@ afterAll(async () => {
 });
 beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));
 
-function persona(...args: string[]): ChildProcess & { stdout: NodeJS.ReadableStream } {
-  const child = spawn(process.execPath, ['cli/main.ts', ...args], {
+const persona = (...args: string[]) =>
+  execa(process.execPath, ['cli/main.ts', ...args], {
     cwd: ROOT,
     env: { ...env, PERSONA_RUN_FILE: runFile },
+    extendEnv: false,
     stdio: ['ignore', 'pipe', 'inherit'],
+    reject: false,
   });
-  return child as ChildProcess & { stdout: NodeJS.ReadableStream };
-}
-
-async function waitForExit(child: ReturnType<typeof persona>) {
-  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [code, out] = await Promise.all([closed, text(child.stdout)]);
-  return { code, out };
-}
 
 async function cypher(query: string, parameters: object = {}): Promise<Record<string, unknown>[]> {
   const { records } = await driver.executeQuery(query, parameters);
@@ -99,20 +92,18 @@ test('a file that is imported, killed and imported again is onboarded once', {
   writeFileSync(file, lines.map((each) => JSON.stringify(each)).join('\n'));
 
   const first = persona('import', file);
-  await vi.waitUntil(() => {
-    expect(first.exitCode, 'the import ended before it was killed').toBeNull();
-    return existsSync(`${file}.import.json`);
-  }, LIMIT);
+  const early = first.then(() => expect.fail('the import ended before it was killed'));
+  await Promise.race([vi.waitUntil(() => existsSync(`${file}.import.json`), LIMIT), early]);
   first.kill('SIGKILL');
-  await waitForExit(first);
+  await first;
   const { lines: before } = JSON.parse(readFileSync(`${file}.import.json`, 'utf8'));
   expect(before).toBeGreaterThan(0);
   expect(before).toBeLessThan(LINES);
 
-  const second = await waitForExit(persona('import', file, '--json'));
-  expect(second.code).toBe(1);
+  const second = await persona('import', file, '--json');
+  expect(second.exitCode).toBe(1);
   const report = `${file}.rejected.jsonl`;
-  const summary = JSON.parse(second.out);
+  const summary = JSON.parse(second.stdout);
   expect(summary).toMatchObject({ file, lines: LINES, rejected: 2, report });
   expect(summary.created + summary.recognised + summary.repeated).toBe(LINES - 2);
   const rejected = readFileSync(report, 'utf8');
@@ -149,7 +140,7 @@ test('a file that is imported, killed and imported again is onboarded once', {
   }, LIMIT);
   // Imported again from the first line: nothing is created, and the report shows it.
   rmSync(`${file}.import.json`);
-  expect(JSON.parse((await waitForExit(persona('import', file, '--json'))).out)).toMatchObject({
+  expect(JSON.parse((await persona('import', file, '--json')).stdout)).toMatchObject({
     lines: LINES,
     created: 0,
     recognised: 0,
@@ -164,5 +155,5 @@ test('a file that is imported, killed and imported again is onboarded once', {
   });
   expect(await repeated.json()).toMatchObject({ warnings: [] });
   expect(await cypher('MATCH (c:Customer) RETURN count(c) AS customers')).toEqual([{ customers: LINES / 2 }]);
-  expect(await waitForExit(persona('verify', '--all'))).toMatchObject({ code: 0 });
+  expect((await persona('verify', '--all')).exitCode).toBe(0);
 });
