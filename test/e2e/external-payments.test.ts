@@ -15,14 +15,14 @@ import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
-  type CardPlan,
   customerWithScriptedCards,
   failureReportOf,
   type TestCustomer,
 } from '../faults/customer-fixtures.ts';
+import type { CardPlan } from '../scenarios/wallet-plan.ts';
 
 const LIMIT = { timeout: 60_000, interval: 50 };
-const DECLINE = { do: 'decline', decline_code: 'insufficient_funds' };
+const DECLINE = { do: 'decline', decline_code: 'insufficient_funds' } as const;
 const policy = readPolicy();
 let guard: Guard;
 let persona: PersonaSystem;
@@ -211,7 +211,7 @@ async function deleteFromGraph(paymentId: string): Promise<void> {
   );
 }
 
-test.each<[string, object[], object, string[]]>([
+test.each<[string, CardPlan['script'], object, string[]]>([
   ['was charged', [], { outcome: 'recovered', attempts: [{ state: 'approved' }] }, ['succeeded']],
   [
     'was declined',

@@ -8,25 +8,11 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../../graph/index.ts';
+import type { CardPlan } from '../scenarios/wallet-plan.ts';
 import { onboardingRequest, randomEmail, randomToken, retryWhileBusy, testHeader } from '../test-graph.ts';
 import type { FaultSystem } from './system.ts';
 
 const DAY = 86_400_000;
-
-/** A customer's card, and what may make it ineligible. */
-export interface CardPlan {
-  /** What the gateway does with the first charge requests, and with all later ones; it approves by default. */
-  script?: object[];
-  then?: object;
-  /** If absent the card is active, proven and consented. All cards are used on one trusted device. */
-  ineligibility?: 'inactive' | 'unproven' | 'unconsented';
-  /** Set for several payment methods that represent the same card. */
-  cardFingerprint?: string;
-  /** For a method that is not a card: the gateway's name of its type. */
-  type?: 'link' | 'sepa_debit' | 'us_bank_account';
-  /** Its expiry date, at the gateway and in the graph. */
-  expiry?: { month: number; year: number };
-}
 
 export interface TestCustomer {
   id: string;

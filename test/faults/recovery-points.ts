@@ -3,12 +3,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { AttemptState } from '../../domain/recovery/status.ts';
-import {
-  type CardPlan,
-  customerWithScriptedCards,
-  failureReportOf,
-  type TestCustomer,
-} from './customer-fixtures.ts';
+import type { CardPlan } from '../scenarios/wallet-plan.ts';
+import { customerWithScriptedCards, failureReportOf, type TestCustomer } from './customer-fixtures.ts';
 import { waitForHold, releaseHold } from './gateway-holds.ts';
 import { COMMIT, type Stop, type StopCondition } from './proxy.ts';
 import type { FaultSystem } from './system.ts';

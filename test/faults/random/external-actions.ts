@@ -3,7 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { signalWithStartRecovery } from '../../../temporal/workflow-client.ts';
-import type { CardPlan, failureReportOf, TestCustomer } from '../customer-fixtures.ts';
+import type { CardPlan } from '../../scenarios/wallet-plan.ts';
+import type { failureReportOf, TestCustomer } from '../customer-fixtures.ts';
 import type { FaultSystem } from '../system.ts';
 import { isPersonaCharge, type LedgerEntry } from './observed-state.ts';
 import { InterruptedRequestError } from './kills.ts';
