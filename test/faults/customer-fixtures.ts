@@ -2,12 +2,14 @@
 
 import { randomUUID } from 'node:crypto';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import {
   onboard,
   recordVerification,
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../../graph/index.ts';
+import { paymentFailed } from '../scenarios/reports.ts';
 import type { CardPlan } from '../scenarios/wallet-plan.ts';
 import { onboardingRequest, randomEmail, randomToken, retryWhileBusy, testHeader } from '../test-graph.ts';
 import type { FaultSystem } from './system.ts';
@@ -102,17 +104,5 @@ function gatewayTypeOf(
 }
 
 /** A recurring payment that failed on the customer's first card. */
-export function failureReportOf({ id, cards }: TestCustomer, changes: object = {}) {
-  return {
-    event_id: randomUUID(),
-    payment_id: `pay-${randomUUID()}`,
-    customer_id: id,
-    payment_method_id: cards[0]?.id as string,
-    amount: 4900,
-    currency: 'USD',
-    kind: 'recurring',
-    occurred_at: new Date().toISOString(),
-    decline_code: 'insufficient_funds',
-    ...changes,
-  };
-}
+export const failureOf = ({ id, cards }: TestCustomer, changes: Partial<PaymentFailed> = {}): PaymentFailed =>
+  paymentFailed({ customer_id: id, payment_method_id: cards[0]?.id as string, ...changes });
