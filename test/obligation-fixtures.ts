@@ -1,6 +1,5 @@
 /** A failed payment and its recovery, by Persona's own commands. */
 
-import { randomUUID } from 'node:crypto';
 import type { Policy } from '../domain/policy.ts';
 import type { ChargeAnswer } from '../domain/ports.ts';
 import { attemptKey } from '../domain/workflow-contracts.ts';
@@ -8,6 +7,7 @@ import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import type { SettlementEvidence } from '../domain/recovery/settlement.ts';
 import type { Graph } from '../graph/index.ts';
 import { claimAttempt, openRecovery, openFromSettlement, recordAttempt } from '../graph/recovery/index.ts';
+import { paymentSettled } from './scenarios/reports.ts';
 import { testHeader } from './test-graph.ts';
 import { customerWithCards, failureOf } from './wallet-fixtures.ts';
 
@@ -39,13 +39,12 @@ export async function claimedObligation(
     /** @param settled epoch milliseconds */
     settle: (settled: number, gateway_payment_ref?: string, evidence: SettlementEvidence = 'paid') =>
       openFromSettlement(graph, testHeader(), {
-        settlement: {
-          event_id: randomUUID(),
+        settlement: paymentSettled({
           payment_id,
           customer_id,
           settled_at: new Date(settled).toISOString(),
           ...(gateway_payment_ref ? { gateway_payment_ref } : {}),
-        },
+        }),
         policy,
         now: Date.now(),
         evidence,

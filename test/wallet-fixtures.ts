@@ -5,6 +5,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { GatewayPaymentMethod } from '../domain/ports.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { type Graph, onboard, recordVerification, updateDeviceTrustScore } from '../graph/index.ts';
+import { paymentFailed } from './scenarios/reports.ts';
 import { onboardingRequest, randomToken, testHeader } from './test-graph.ts';
 
 export interface TestWallet {
@@ -78,20 +79,7 @@ export async function customerWithCards(
 }
 
 /** A failed payment on the wallet's first card, as Synapse reports it. */
-export function failureOf(
+export const failureOf = (
   { customer_id, methods }: TestWallet,
   changes: Partial<PaymentFailed> = {},
-): PaymentFailed {
-  return {
-    event_id: randomUUID(),
-    payment_id: `invoice-${randomUUID()}`,
-    customer_id,
-    payment_method_id: methods[0] as string,
-    amount: 4900,
-    currency: 'USD',
-    kind: 'recurring',
-    occurred_at: new Date().toISOString(),
-    decline_code: 'insufficient_funds',
-    ...changes,
-  };
-}
+): PaymentFailed => paymentFailed({ customer_id, payment_method_id: methods[0] as string, ...changes });

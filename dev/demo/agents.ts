@@ -39,8 +39,8 @@ export interface Agents {
   /** Cerebrum, over gRPC. */
   getContext(customer_id: string): Promise<GetCustomerContextResponse>;
   /** Synapse, by a signal from its own Temporal client, which does not have Persona's encryption keys. */
-  signalPaymentFailed(
-    failure: { payment_id: string } & Record<string, unknown>,
+  signalPaymentFailed<Failure extends { payment_id: string }>(
+    failure: Failure,
   ): Promise<{ workflowId: string }>;
   /** Any agent, over gRPC. */
   getRecovery(payment_id: string): Promise<GetRecoveryResponse | undefined>;

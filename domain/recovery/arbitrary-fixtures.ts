@@ -1,6 +1,7 @@
 /** Random scenarios: the responses that a recovery gets, and the messages that arrive meanwhile. */
 
 import fc from 'fast-check';
+import { weighted } from '../../test/scenarios/draw.ts';
 import { DECLINE_CLASSES, type DeclineClass } from '../decline/classes.ts';
 import type { ChargeAnswer } from '../ports.ts';
 import type { Fact, ChargeOutcome, Step } from './state.ts';
@@ -21,17 +22,21 @@ export interface Draw {
 }
 
 const drawArbitrary: fc.Arbitrary<Draw> = fc.record({
-  charge: fc.constantFrom('approved', 'declined', 'declined', 'declined', 'pending', 'unknown', 'not_sent'),
+  charge: weighted({ approved: 1, declined: 3, pending: 1, unknown: 1, not_sent: 1 }),
   class: fc.constantFrom(...DECLINE_CLASSES, 'LATER', 'TECH', 'FIX'),
-  claim: fc.constantFrom(
-    ...(['claimed', 'claimed', 'claimed', 'refused', 'ceiling', 'customer', 'instrument'] as const),
-    'customer_suspended',
-  ),
+  claim: weighted({
+    claimed: 3,
+    refused: 1,
+    ceiling: 1,
+    customer: 1,
+    instrument: 1,
+    customer_suspended: 1,
+  }),
   found: fc.constantFrom('approved', 'declined', 'pending', 'unknown', 'not_sent', 'absent'),
-  cancel: fc.constantFrom('cancelled', 'cancelled', 'processing', 'unknown'),
+  cancel: weighted({ cancelled: 2, processing: 1, unknown: 1 }),
   look_up: fc.constantFrom('adopted', 'succeeded', 'reversed', 'cancelled', 'processing', 'not_ours'),
   fresh: fc.subarray(['a', 'new']),
-  status: fc.constantFrom('active', 'active', 'active', 'suspended'),
+  status: weighted({ active: 3, suspended: 1 }),
 });
 
 /** The draw once the random ones are used up: it blocks nothing, so the recovery must end. */
@@ -47,28 +52,25 @@ export const DEFAULT_DRAW: Draw = {
 };
 
 const messageArbitrary = fc.record({
-  what: fc.constantFrom(
-    'claim_freed',
-    'method_added',
-    'consent_revoked',
-    'fraud_known',
-    'settled',
-    'charge_reported',
-    'settlement_in_review',
-    'authenticated',
-    'paused',
-    'resumed',
-    'resumed',
-    'retry_now',
-    'cancelled',
-    'suspended',
-    'active',
-    'active',
-    'erased',
-    'resolved',
-    'taken_over',
-    'taken_over',
-  ),
+  what: weighted({
+    claim_freed: 1,
+    method_added: 1,
+    consent_revoked: 1,
+    fraud_known: 1,
+    settled: 1,
+    charge_reported: 1,
+    settlement_in_review: 1,
+    authenticated: 1,
+    paused: 1,
+    resumed: 2,
+    retry_now: 1,
+    cancelled: 1,
+    suspended: 1,
+    active: 2,
+    erased: 1,
+    resolved: 1,
+    taken_over: 2,
+  }),
   method: fc.constantFrom(...METHODS),
   payment: fc.constantFrom('succeeded', 'reversed', 'confirmable', 'payable', 'none'),
   /** The number of steps or waits before it arrives. */

@@ -5,6 +5,7 @@
  */
 
 import { expect } from 'vitest';
+import { CHARGE_ANSWERS, STATE_AFTER } from '../../test/scenarios/charge-answers.ts';
 import type { ChargeAnswer } from '../ports.ts';
 import { begin } from './begin.ts';
 import { FAILURE_NOTICES } from './cascade.ts';
@@ -21,12 +22,19 @@ import {
   type Step,
   unresolvedCharge,
 } from './state.ts';
-import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
+import type { AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './recovery-fixtures.ts';
 import { DEFAULT_DRAW, type Scenario, type Draw, type Message } from './arbitrary-fixtures.ts';
 
 /** More steps than this at the same time are a loop. */
 const MAX_STEPS_AT_ONCE = 60;
+
+const OUTCOMES = {
+  ...CHARGE_ANSWERS,
+  // Without a payment: a run that takes over looks up the reported one.
+  declined: { result: 'declined', codes: {} },
+  absent: { result: 'absent' },
+} as const satisfies Record<string, ChargeOutcome>;
 
 interface Charged {
   key: string;
@@ -236,7 +244,7 @@ class World {
 
   #charge({ key, payment_method_id: method }: ClaimedAttempt): ChargeAnswer {
     this.#expectChargeAllowed('charged');
-    const answer = answerOf(this.draw.charge);
+    const answer = OUTCOMES[this.draw.charge];
     this.#lookedUp ||= 'gateway_ref' in answer;
     this.charges.push({
       key,
@@ -254,13 +262,13 @@ class World {
    */
   #find({ key, only_read }: Extract<Step, { do: 'resolve_charge' }>): ChargeOutcome {
     const charge = this.charges.find((one) => one.key === key);
-    if (!charge && this.#attempts.get(key)?.state === 'void') return answerOf('not_sent');
-    const found = answerOf(this.draw.found);
+    if (!charge && this.#attempts.get(key)?.state === 'void') return OUTCOMES.not_sent;
+    const found = OUTCOMES[this.draw.found];
     // No charge succeeds on a cancelled payment, and a succeeded payment could not have been cancelled.
-    if (found.result === 'approved' && this.#cancelled) return answerOf('declined');
+    if (found.result === 'approved' && this.#cancelled) return OUTCOMES.declined;
     if (found.result === 'absent' && !only_read && this.#obligation === 'open' && this.#isUnresolved(key)) {
       this.#expectChargeAllowed('sent again');
-      const again = answerOf(this.draw.charge);
+      const again = OUTCOMES[this.draw.charge];
       if (charge && again.result === 'not_sent') charge.sent = false;
       return again;
     }
@@ -278,15 +286,8 @@ class World {
   #record(key: string, answer: ChargeAnswer): RecordedAttempt {
     const before = this.#attempts.get(key);
     if (!before) throw new Error(`${key} was never claimed`);
-    const stateByResult: Record<ChargeAnswer['result'], AttemptState> = {
-      approved: 'approved',
-      declined: 'declined',
-      pending: 'pending',
-      unknown: 'unknown',
-      not_sent: 'void',
-    };
     const resolved_at = new Date(this.now).toISOString();
-    const state = stateByResult[answer.result];
+    const state = STATE_AFTER[answer.result];
     const declined = state === 'declined' ? { class: this.draw.class, rule: 'rule' } : {};
     const attempt: AttemptStatus = { ...before, state, resolved_at, ...declined };
     this.#attempts.set(key, attempt);
@@ -446,19 +447,4 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
   }
   world.sweep();
   return { world, last };
-}
-
-function answerOf<Result extends ChargeOutcome['result']>(
-  result: Result,
-): Extract<ChargeOutcome, { result: Result }> {
-  const reason = 'no response';
-  const answers: { [R in ChargeOutcome['result']]: Extract<ChargeOutcome, { result: R }> } = {
-    approved: { result: 'approved', gateway_ref: 'pi_1' },
-    declined: { result: 'declined', codes: {} },
-    pending: { result: 'pending', gateway_ref: 'pi_1' },
-    unknown: { result: 'unknown', reason },
-    not_sent: { result: 'not_sent', reason },
-    absent: { result: 'absent' },
-  };
-  return answers[result];
 }

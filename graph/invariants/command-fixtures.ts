@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Policy } from '../../domain/policy.ts';
-import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey } from '../../domain/workflow-contracts.ts';
+import { CHARGE_ANSWERS } from '../../test/scenarios/charge-answers.ts';
+import { choice } from '../../test/scenarios/draw.ts';
+import { paymentFailed, paymentSettled } from '../../test/scenarios/reports.ts';
 import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import * as commands from '../index.ts';
@@ -37,37 +39,27 @@ const answer = fc.constantFrom('approved', 'declined', 'unknown', 'not_sent', 'c
 
 /** One command of a client. Its numbers are indexes of the world's customers, tokens and so on. */
 export const action = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('addMethod'), customer, token, yes }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('verify'), customer, token, yes }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('status'), customer, token, status }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('default'), customer, token }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove'), customer, token }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('use'), customer, token }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('consent'), customer, token, yes }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('addIdentifier'), customer, email }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('verifyIdentifier'), customer, email }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('removeIdentifier'), customer, email }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('meet'), email, token, yes }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('login'), customer, device }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('trust'), device, score: fc.nat(10) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('ltv'), event }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('address'), customer, yes }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('suspend'), customer, yes }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('fail'), payment, token }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({ do: fc.constant('claim'), payment, token, n: fc.integer({ min: 1, max: 2 }) }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('record'),
-      claim: fc.nat(20),
-      answer,
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('close'), payment }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('settle'), payment }) },
+  choice(4, { do: 'addMethod', customer, token, yes }),
+  choice(4, { do: 'verify', customer, token, yes }),
+  choice(2, { do: 'status', customer, token, status }),
+  choice(1, { do: 'default', customer, token }),
+  choice(1, { do: 'remove', customer, token }),
+  choice(1, { do: 'use', customer, token }),
+  choice(1, { do: 'consent', customer, token, yes }),
+  choice(2, { do: 'addIdentifier', customer, email }),
+  choice(1, { do: 'verifyIdentifier', customer, email }),
+  choice(1, { do: 'removeIdentifier', customer, email }),
+  choice(2, { do: 'meet', email, token, yes }),
+  choice(2, { do: 'login', customer, device }),
+  choice(2, { do: 'trust', device, score: fc.nat(10) }),
+  choice(3, { do: 'ltv', event }),
+  choice(1, { do: 'address', customer, yes }),
+  choice(1, { do: 'suspend', customer, yes }),
+  choice(2, { do: 'fail', payment, token }),
+  choice(3, { do: 'claim', payment, token, n: fc.integer({ min: 1, max: 2 }) }),
+  choice(3, { do: 'record', claim: fc.nat(20), answer }),
+  choice(1, { do: 'close', payment }),
+  choice(1, { do: 'settle', payment }),
 );
 export type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
 
@@ -135,7 +127,7 @@ async function createUnresolvedCharge(graph: Graph, policy: Policy, world: World
   const key = attemptKey(payment_id, payment_method_id, 1);
   const charge = { payment_id, key, policy, now: Date.now() };
   await claimAttempt(graph, testHeader(), { ...charge, payment_method_id, n: 1 });
-  await recordAttempt(graph, testHeader(), { ...charge, answer: ANSWERS.unknown });
+  await recordAttempt(graph, testHeader(), { ...charge, answer: CHARGE_ANSWERS.unknown });
   world.claims.push({ payment_id, payment_method_id, key });
   world.unresolved.add(key);
 }
@@ -256,17 +248,12 @@ export function prepare(
       return () => commands.setCustomerStatus(graph, header, { customer_id, status: next, reason: 'test' });
     }
     case 'fail': {
-      const failure = {
+      const failure = paymentFailed({
         event_id: header.idempotencyKey,
         payment_id: String(world.payments[item.payment]),
         customer_id: paymentOwner,
         payment_method_id,
-        amount: 4900,
-        currency: 'USD',
-        kind: 'recurring' as const,
-        occurred_at: new Date().toISOString(),
-        decline_code: 'insufficient_funds',
-      };
+      });
       return () => openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
     }
     case 'claim': {
@@ -291,7 +278,7 @@ export function prepare(
       const claimed = world.claims[item.claim % world.claims.length];
       if (claimed === undefined) return undefined;
       const { payment_id, payment_method_id: charged, key } = claimed;
-      const input = { payment_id, key, answer: ANSWERS[item.answer], policy };
+      const input = { payment_id, key, answer: CHARGE_ANSWERS[item.answer], policy };
       return async () => {
         if (item.answer !== 'unknown') {
           world.resolved.add(key);
@@ -309,26 +296,12 @@ export function prepare(
       return () => closeRecovery(graph, header, { payment_id, ...end });
     }
     case 'settle': {
-      const settlement = {
+      const settlement = paymentSettled({
         event_id: header.idempotencyKey,
         payment_id: String(world.payments[item.payment]),
         customer_id: paymentOwner,
-        settled_at: new Date().toISOString(),
-      };
+      });
       return () => openFromSettlement(graph, header, { settlement, policy, now: Date.now() });
     }
   }
 }
-
-const ANSWERS = {
-  approved: { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' },
-  declined: { result: 'declined', gateway_ref: 'pi_1', codes: { decline_code: 'insufficient_funds' } },
-  unknown: { result: 'unknown', reason: 'timeout' },
-  not_sent: { result: 'not_sent', reason: 'refused' },
-  cancelled: { result: 'not_sent', reason: 'cancelled', cancelled: { gateway_ref: 'pi_1' } },
-  withdrawn: {
-    result: 'not_sent',
-    reason: 'cancelled',
-    cancelled: { gateway_ref: 'pi_1', because: 'duplicate' },
-  },
-} as const satisfies Record<string, ChargeAnswer>;

@@ -6,6 +6,8 @@ import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey, settledPaymentKey } from '../../domain/workflow-contracts.ts';
 import { fraudReport } from '../../test/fraud-fixtures.ts';
+import { CHARGE_ANSWERS } from '../../test/scenarios/charge-answers.ts';
+import { paymentSettled } from '../../test/scenarios/reports.ts';
 import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import {
@@ -263,18 +265,17 @@ async function recoveriesOf(
     return Object.assign(charged, { key });
   };
   const settle = (payment_id: string, gateway_payment_ref?: string) => {
-    const settled_at = new Date().toISOString();
-    const settlement = { event_id: randomUUID(), payment_id, customer_id, settled_at, gateway_payment_ref };
+    const settlement = paymentSettled({ payment_id, customer_id, gateway_payment_ref });
     return openFromSettlement(graph, testHeader(), { settlement, policy, now: Date.now() });
   };
   const paid = await openFailed({ description: 'March', gateway_payment_ref: 'pi_1' });
   await adoptGatewayPayment(graph, testHeader(), { payment_id: paid, gateway_ref: `pi_${randomUUID()}` });
   const late = await claim(paid, first);
-  await late({ result: 'declined', gateway_ref: 'pi_1', codes: { decline_code: 'insufficient_funds' } });
+  await late(CHARGE_ANSWERS.declined);
   const charge = await claim(paid, second);
-  await charge({ result: 'unknown', reason: 'timeout' });
-  await charge({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' });
-  await late({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_2' });
+  await charge(CHARGE_ANSWERS.unknown);
+  await charge(CHARGE_ANSWERS.approved);
+  await late({ ...CHARGE_ANSWERS.approved, charge_ref: 'ch_2' });
   const externalRef = `pi_${randomUUID()}`;
   await settle(paid, externalRef);
   const overpayment = { payment_id: paid, key: settledPaymentKey(externalRef) };

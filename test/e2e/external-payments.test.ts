@@ -14,15 +14,11 @@ import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import {
-  type CardPlan,
-  customerWithScriptedCards,
-  failureReportOf,
-  type TestCustomer,
-} from '../faults/customer-fixtures.ts';
+import { customerWithScriptedCards, failureOf, type TestCustomer } from '../faults/customer-fixtures.ts';
+import type { CardPlan } from '../scenarios/wallet-plan.ts';
 
 const LIMIT = { timeout: 60_000, interval: 50 };
-const DECLINE = { do: 'decline', decline_code: 'insufficient_funds' };
+const DECLINE = { do: 'decline', decline_code: 'insufficient_funds' } as const;
 const policy = readPolicy();
 let guard: Guard;
 let persona: PersonaSystem;
@@ -93,7 +89,7 @@ async function settle(body: object): Promise<void> {
 test('a payment through the original link ends the recovery immediately, without a charge or reminder', async () => {
   const customer = await createCustomer([{}, { ineligibility: 'unconsented' }]);
   const { id } = await createExternalPayment(customer, { paid: false });
-  const event = failureReportOf(customer, { gateway_payment_ref: id, decline_code: 'expired_card' });
+  const event = failureOf(customer, { gateway_payment_ref: id, decline_code: 'expired_card' });
   await agents.signalPaymentFailed(event);
   await expect.poll(async () => (await recovery(event.payment_id))?.waiting_for, LIMIT).toBe('method');
   await postPaymentIntent(`/${id}/confirm`, { payment_method: customer.cards[1]?.token ?? '' });
@@ -109,7 +105,7 @@ test('a payment through the original link ends the recovery immediately, without
 test('an external success for the obligation ends the cascade before the next card', async () => {
   const customer = await createCustomer([{}, {}]);
   // After a TECH decline nothing is charged for a minute.
-  const event = failureReportOf(customer, { decline_code: 'processing_error' });
+  const event = failureOf(customer, { decline_code: 'processing_error' });
   await agents.signalPaymentFailed(event);
   await expect.poll(async () => (await recovery(event.payment_id))?.class, LIMIT).toBe('TECH');
   const { id } = await createExternalPayment(customer, { paid: true, payment_id: event.payment_id });
@@ -123,7 +119,7 @@ test('an external success for the obligation ends the cascade before the next ca
 
 test('an external success after the end is a second success, and is refunded', async () => {
   const customer = await createCustomer([{}, {}]);
-  const event = failureReportOf(customer);
+  const event = failureOf(customer);
   await agents.signalPaymentFailed(event);
   await expect.poll(async () => (await recovery(event.payment_id))?.outcome, LIMIT).toBe('recovered');
   const { id } = await createExternalPayment(customer, { paid: true, payment_id: event.payment_id });
@@ -159,10 +155,7 @@ test.each<[string, (customer: TestCustomer) => Promise<string>]>([
   'a settlement that names %s refunds nothing, and sends an open recovery to review',
   async (_, createPayment) => {
     const customer = await createCustomer([{}, {}, { ineligibility: 'inactive' }]);
-    const [paid, open] = [
-      failureReportOf(customer),
-      failureReportOf(customer, { decline_code: 'invalid_account' }),
-    ];
+    const [paid, open] = [failureOf(customer), failureOf(customer, { decline_code: 'invalid_account' })];
     const mismatchedRef = await createPayment(customer);
     await agents.signalPaymentFailed(paid);
     await expect.poll(async () => (await recovery(paid.payment_id))?.outcome, LIMIT).toBe('recovered');
@@ -211,7 +204,7 @@ async function deleteFromGraph(paymentId: string): Promise<void> {
   );
 }
 
-test.each<[string, object[], object, string[]]>([
+test.each<[string, CardPlan['script'], object, string[]]>([
   ['was charged', [], { outcome: 'recovered', attempts: [{ state: 'approved' }] }, ['succeeded']],
   [
     'was declined',
@@ -223,7 +216,7 @@ test.each<[string, object[], object, string[]]>([
   'a payment that a restored graph lacks, and that %s, is not created again',
   async (_, script, found, ledger) => {
     const customer = await createCustomer([{}, { script }]);
-    const event = failureReportOf(customer);
+    const event = failureOf(customer);
     await agents.signalPaymentFailed(event);
     await expect.poll(async () => (await recovery(event.payment_id))?.attempts.length, LIMIT).toBe(1);
     await expect.poll(async () => (await recovery(event.payment_id))?.state, LIMIT).toMatch(/done|waiting/);

@@ -9,7 +9,7 @@
 
 import { expect, test } from 'vitest';
 import { recoveryWorkflowId } from '../../domain/workflow-contracts.ts';
-import { customerWithScriptedCards, failureReportOf } from './customer-fixtures.ts';
+import { customerWithScriptedCards, failureOf } from './customer-fixtures.ts';
 import {
   ANSWERED,
   BEFORE_CAPTURE,
@@ -123,7 +123,7 @@ export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoint
     const stopped: NonNullable<(typeof crashed)['api']> = [];
     for (const { at, server, hold } of API_STOPS) {
       const customer = await customerWithScriptedCards(system, [{}, {}]);
-      const failure = failureReportOf(customer);
+      const failure = failureOf(customer);
       const payment = failure.payment_id;
       const stop = system[server].proxy.stopAt({ requests: [[payment]], hold });
       const unanswered = expect(report(system, failure)).rejects.toThrow();

@@ -2,31 +2,19 @@
 
 import { randomUUID } from 'node:crypto';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import {
   onboard,
   recordVerification,
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../../graph/index.ts';
+import { paymentFailed } from '../scenarios/reports.ts';
+import type { CardPlan } from '../scenarios/wallet-plan.ts';
 import { onboardingRequest, randomEmail, randomToken, retryWhileBusy, testHeader } from '../test-graph.ts';
 import type { FaultSystem } from './system.ts';
 
 const DAY = 86_400_000;
-
-/** A customer's card, and what may make it ineligible. */
-export interface CardPlan {
-  /** What the gateway does with the first charge requests, and with all later ones; it approves by default. */
-  script?: object[];
-  then?: object;
-  /** If absent the card is active, proven and consented. All cards are used on one trusted device. */
-  ineligibility?: 'inactive' | 'unproven' | 'unconsented';
-  /** Set for several payment methods that represent the same card. */
-  cardFingerprint?: string;
-  /** For a method that is not a card: the gateway's name of its type. */
-  type?: 'link' | 'sepa_debit' | 'us_bank_account';
-  /** Its expiry date, at the gateway and in the graph. */
-  expiry?: { month: number; year: number };
-}
 
 export interface TestCustomer {
   id: string;
@@ -116,17 +104,5 @@ function gatewayTypeOf(
 }
 
 /** A recurring payment that failed on the customer's first card. */
-export function failureReportOf({ id, cards }: TestCustomer, changes: object = {}) {
-  return {
-    event_id: randomUUID(),
-    payment_id: `pay-${randomUUID()}`,
-    customer_id: id,
-    payment_method_id: cards[0]?.id as string,
-    amount: 4900,
-    currency: 'USD',
-    kind: 'recurring',
-    occurred_at: new Date().toISOString(),
-    decline_code: 'insufficient_funds',
-    ...changes,
-  };
-}
+export const failureOf = ({ id, cards }: TestCustomer, changes: Partial<PaymentFailed> = {}): PaymentFailed =>
+  paymentFailed({ customer_id: id, payment_method_id: cards[0]?.id as string, ...changes });

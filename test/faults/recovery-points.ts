@@ -3,12 +3,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { AttemptState } from '../../domain/recovery/status.ts';
-import {
-  type CardPlan,
-  customerWithScriptedCards,
-  failureReportOf,
-  type TestCustomer,
-} from './customer-fixtures.ts';
+import type { CardPlan } from '../scenarios/wallet-plan.ts';
+import { customerWithScriptedCards, failureOf, type TestCustomer } from './customer-fixtures.ts';
 import { waitForHold, releaseHold } from './gateway-holds.ts';
 import { COMMIT, type Stop, type StopCondition } from './proxy.ts';
 import type { FaultSystem } from './system.ts';
@@ -129,7 +125,7 @@ async function startAndStop(
 ): Promise<StoppedRecovery> {
   // The last card is charged.
   const customer = await customerWithScriptedCards(system, [{}, {}, { script }]);
-  const failure = failureReportOf(customer);
+  const failure = failureOf(customer);
   const payment = failure.payment_id;
   // A command that takes too long within the workflow task is repeated by an activity, which is to be stopped, too.
   const stop = neo4jStop && system.neo4j.proxy.stopAt({ ...neo4jStop(payment), alsoBlock: payment });

@@ -13,13 +13,10 @@ import type {
 } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { ChargeOutcome } from '../../domain/recovery/state.ts';
-import {
-  type AttemptState,
-  type AttemptStatus,
-  NOT_SENT,
-  type RecoveryStatus,
-} from '../../domain/recovery/status.ts';
+import { type AttemptStatus, NOT_SENT, type RecoveryStatus } from '../../domain/recovery/status.ts';
 import type { TestRig } from '../../test/rig/index.ts';
+import { CHARGE_ANSWERS, STATE_AFTER } from '../../test/scenarios/charge-answers.ts';
+import { paymentFailed } from '../../test/scenarios/reports.ts';
 import type { GatewayActivities, RecoveryActivities } from '../recover-payment.ts';
 import type { RefundActivities } from '../refund-payment.ts';
 import type { ChimeraActivities } from '../report-fraud.ts';
@@ -202,17 +199,10 @@ export function fakeRecovery(
       return claimOf(payment_method_id, key, n);
     },
     async recordAttempt({ key, answer }) {
-      const states: Record<ChargeAnswer['result'], AttemptState> = {
-        approved: 'approved',
-        declined: 'declined',
-        pending: 'pending',
-        unknown: 'unknown',
-        not_sent: 'void',
-      };
       const before = attempts.get(key)!;
       const attempt: AttemptStatus = {
         ...before,
-        state: states[answer.result],
+        state: STATE_AFTER[answer.result],
         ...(answer.result === 'declined' ? { class: 'LATER', rule: 'rule:LATER' } : {}),
         ...(answer.result === 'not_sent' ? { rule: NOT_SENT } : {}),
       };
@@ -242,11 +232,11 @@ export function fakeRecovery(
     async charge({ key }) {
       const [method, n] = key.split(':').slice(-2) as [string, string];
       seen.charges.push(`${method}:${n}`);
-      return (await settings.charge?.(method, Number(n))) ?? { result: 'approved', gateway_ref: 'pi_1' };
+      return (await settings.charge?.(method, Number(n))) ?? CHARGE_ANSWERS.approved;
     },
     async resolveCharge({ key }) {
       seen.asked.push(key);
-      return settings.resolveCharge?.(seen.asked.length) ?? { result: 'unknown', reason: 'no answer' };
+      return settings.resolveCharge?.(seen.asked.length) ?? CHARGE_ANSWERS.unknown;
     },
   };
   const activities = { [TaskQueue.recovery]: recovery, [TaskQueue.gateway]: gateway };
@@ -258,22 +248,16 @@ export const crash = () => {
   throw new Error('the worker crashed');
 };
 
-export function failureOf(
+export const failureOf = (
   { payment_id, customer_id }: { payment_id: string; customer_id: string },
   now: number,
-): PaymentFailed {
-  return {
-    event_id: randomUUID(),
+): PaymentFailed =>
+  paymentFailed({
     payment_id,
     customer_id,
     payment_method_id: FAILED,
-    amount: 1250,
-    currency: 'EUR',
-    kind: 'recurring',
     occurred_at: new Date(now).toISOString(),
-    decline_code: 'insufficient_funds',
-  };
-}
+  });
 
 /** Starts a recovery as Synapse does: signal-with-start, by name. */
 export async function report(

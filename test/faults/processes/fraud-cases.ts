@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { fraudCaseWorkflowId, suspensionNotificationId } from '../../../domain/workflow-contracts.ts';
 import { fraudReport } from '../../fraud-fixtures.ts';
-import { customerWithScriptedCards, failureReportOf } from '../customer-fixtures.ts';
+import { customerWithScriptedCards, failureOf } from '../customer-fixtures.ts';
 import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
 import {
@@ -78,7 +78,7 @@ async function stopReinstatement(
   const at = `fraud case: ${name} a reinstatement is written`;
   await report(system, fraudCase, 'confirmed_fraud');
   await expect.poll(() => statusOf(system, fraudCase), { timeout: 60_000 }).toBe('suspended');
-  const failure = failureReportOf(customer);
+  const failure = failureOf(customer);
   const { payment_id } = failure;
   await system.agents.signalPaymentFailed(failure);
   await expect.poll(() => system.inspector.obligation(payment_id), { timeout: 60_000 }).toBe('open');

@@ -2,14 +2,15 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import type { PaymentFailed } from '../../../domain/recovery/messages.ts';
 import { signalWithStartRecovery } from '../../../temporal/workflow-client.ts';
-import type { CardPlan, failureReportOf, TestCustomer } from '../customer-fixtures.ts';
+import { paymentSettled } from '../../scenarios/reports.ts';
+import type { CardPlan } from '../../scenarios/wallet-plan.ts';
+import type { TestCustomer } from '../customer-fixtures.ts';
 import type { FaultSystem } from '../system.ts';
 import { isPersonaCharge, type LedgerEntry } from './observed-state.ts';
 import { InterruptedRequestError } from './kills.ts';
 import type { PlannedAction, MismatchedReference } from './plan.ts';
-
-export type Failure = ReturnType<typeof failureReportOf> & { gateway_payment_ref?: string };
 
 /** Payments at the gateway that Persona did not make. */
 export interface ExternalPayments {
@@ -25,7 +26,7 @@ export interface ExternalPayments {
 /** What a random run has created. */
 export interface RunState {
   customers: TestCustomer[];
-  failures: Failure[];
+  failures: PaymentFailed[];
   external: ExternalPayments;
 }
 
@@ -80,7 +81,7 @@ async function createExternalCard(system: FaultSystem, customer: string): Promis
 async function createExternalPayment(
   system: FaultSystem,
   what: string,
-  failure: Failure,
+  failure: PaymentFailed,
   {
     paid,
     metadata,
@@ -102,7 +103,7 @@ async function createExternalPayment(
 }
 
 /** The payment that the report will name. */
-export const createReportedPayment = (system: FaultSystem, failure: Failure): Promise<string> =>
+export const createReportedPayment = (system: FaultSystem, failure: PaymentFailed): Promise<string> =>
   createExternalPayment(system, 'reported', failure, { paid: false });
 
 export async function performExternalAction(
@@ -112,7 +113,7 @@ export async function performExternalAction(
     failure,
     otherCustomer,
     external,
-  }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
+  }: { failure: PaymentFailed; otherCustomer: TestCustomer; external: ExternalPayments },
 ): Promise<void> {
   switch (action.do) {
     case 'pay_reported': {
@@ -141,7 +142,7 @@ async function sendMismatchedSettlement(
     failure,
     otherCustomer,
     external,
-  }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
+  }: { failure: PaymentFailed; otherCustomer: TestCustomer; external: ExternalPayments },
 ): Promise<void> {
   const { payment_id, customer_id, amount } = failure;
   const reference = {
@@ -156,16 +157,15 @@ async function sendMismatchedSettlement(
   }[mismatch];
   const gateway_payment_ref = await reference();
   if (mismatch !== 'nothing') external.unrelated.push(gateway_payment_ref);
-  await signalWithStartRecovery(system.client, 'paymentSettled', {
-    ...{ event_id: `settled-wrongly-${payment_id}`, payment_id, customer_id, gateway_payment_ref },
-    settled_at: new Date().toISOString(),
-  });
+  const event_id = `settled-wrongly-${payment_id}`;
+  const settlement = paymentSettled({ event_id, payment_id, customer_id, gateway_payment_ref });
+  await signalWithStartRecovery(system.client, 'paymentSettled', settlement);
 }
 
 /** The first successful charge, once there is one: most payments are collected long after their failure, or never. */
 async function waitForSuccess(
   system: FaultSystem,
-  { payment_id, gateway_payment_ref }: Failure,
+  { payment_id, gateway_payment_ref }: PaymentFailed,
   by: (row: LedgerRow) => boolean,
   patience = SUCCESS_TIMEOUT_MS,
 ): Promise<LedgerRow | undefined> {
@@ -188,7 +188,7 @@ async function waitForSuccess(
 async function reverseCharge(
   action: Extract<ExternalAction, { do: 'refund' | 'dispute' | 'warn_of_fraud' }>,
   system: FaultSystem,
-  failure: Failure,
+  failure: PaymentFailed,
   { quiescent, postponed }: ExternalPayments,
 ): Promise<void> {
   const { payment_id } = failure;
@@ -236,7 +236,10 @@ export async function changeCard(
  * The gateway reports every external success and every dispute once more: events during a kill are lost in the
  * simulator, not at Stripe.
  */
-export async function replayGatewayEvents(system: FaultSystem, failures: readonly Failure[]): Promise<void> {
+export async function replayGatewayEvents(
+  system: FaultSystem,
+  failures: readonly PaymentFailed[],
+): Promise<void> {
   const ledger = (await readLedger(system)).filter(
     (entry) => isExternalCharge(entry) && entry.status === 'succeeded',
   );

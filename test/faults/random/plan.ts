@@ -1,7 +1,8 @@
 /** The plan of a random run, determined by its seed alone: obligations, gateway behaviour, kills. */
 
-import type { CardPlan } from '../customer-fixtures.ts';
-import { type SeededRandom, seededRandom } from './seeded-random.ts';
+import fc from 'fast-check';
+import { below, chance, choice, drawn, either, maybe, weighted } from '../../scenarios/draw.ts';
+import { type CardPlan, walletPlan } from '../../scenarios/wallet-plan.ts';
 
 export interface PlanOptions {
   seed: number;
@@ -58,251 +59,188 @@ export type PlannedAction = { at: number } & (
 /** The payment at the gateway that an invalid settlement names. */
 export type MismatchedReference = 'another_customer' | 'last_month' | 'unpaid' | 'another_amount' | 'nothing';
 
-const DECLINES = [
-  [6, 'insufficient_funds'],
-  [3, 'do_not_honor'],
-  [2, 'processing_error'],
-  [1, 'expired_card'],
-  [1, 'authentication_required'],
-  [1, 'stolen_card'],
-  [1, 'revocation_of_authorization'],
-] as const;
-const REPORTED_DECLINES = [
-  [12, 'insufficient_funds'],
-  [2, 'do_not_honor'],
-  [1, 'stolen_card'],
-] as const;
-const STOP_DECLINES = [
-  [2, 'revocation_of_authorization'],
-  [1, 'revocation_of_all_authorizations'],
-  [1, 'stop_payment_order'],
-  [2, 'stolen_card'],
-] as const;
 const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
 /** The minimum time between two kills of a victim; milliseconds. */
 const BETWEEN_KILLS = 15_000;
 
 export function createPlan(options: PlanOptions): Plan {
-  const random = seededRandom(options.seed);
-  const customers = Array.from({ length: Math.max(2, Math.ceil(options.obligationCount / 2)) }, () =>
-    wallet(random),
-  );
-  const plannedObligations = Array.from({ length: options.obligationCount }, () => {
-    const customer = random.below(customers.length);
-    return {
-      // The first card: a report for an unproven card would be refused.
-      ...{
-        customer,
-        card: 0,
-        amount: 100 + random.below(20_000),
-        decline_code: random.pick(REPORTED_DECLINES),
-      },
-      currency: random.chance(0.85) ? 'USD' : 'EUR',
-      reported: random.chance(0.15),
-    };
+  // Without bias: with it fast-check draws extreme values more often than their probability.
+  const [plan] = fc.sample(fc.noBias(planArbitrary(options)), { seed: options.seed, numRuns: 1 });
+  return plan as Plan;
+}
+
+function planArbitrary(options: PlanOptions): fc.Arbitrary<Plan> {
+  const { obligationCount, victims, spreadMs } = options;
+  const customerCount = Math.max(2, Math.ceil(obligationCount / 2));
+  return fc
+    .tuple(listOf(customerCount, walletPlan), listOf(obligationCount, plannedObligation(customerCount)))
+    .chain(([customers, plannedObligations]) =>
+      allOf(
+        ...plannedObligations.map((planned, of) => obligationActions(of, planned, options)),
+        terminations(options),
+        ...customers.map((cards, customer) => walletChange(customer, cards.length, options)),
+        ...victims.map((victim) => killActions(victim, options)),
+        fc.constant({ at: spreadMs, do: 'sweep' }),
+      ).map((actions) => ({
+        ...options,
+        customers,
+        plannedObligations,
+        actions: actions.sort((a, b) => a.at - b.at),
+      })),
+    );
+}
+
+const plannedObligation = (customerCount: number): fc.Arbitrary<Plan['plannedObligations'][number]> =>
+  drawn({
+    customer: below(customerCount),
+    // The first card: a report for an unproven card would be refused.
+    card: 0,
+    amount: below(20_000).map((amount) => 100 + amount),
+    currency: weighted({ USD: 17, EUR: 3 }),
+    decline_code: weighted({ insufficient_funds: 12, do_not_honor: 2, stolen_card: 1 }),
+    reported: chance(15),
   });
-  const actions = [
-    ...plannedObligations.flatMap((planned, of) => obligationActions(of, planned, options, random)),
-    ...terminations(options, random),
-    ...walletChanges(customers, options, random),
-    ...options.victims.flatMap((victim) => killActions(victim, options, random)),
-    { at: options.spreadMs, do: 'sweep' } as const,
-  ];
-  return { ...options, customers, plannedObligations, actions: actions.sort((a, b) => a.at - b.at) };
-}
 
-function wallet(random: SeededRandom): CardPlan[] {
-  // A number per card, one shared by several of its tokens, or one shared by several customers.
-  const cardFingerprint = random.pick([
-    [7, undefined],
-    [2, `plastic-${random.next()}`],
-    [1, `plastic-of-many-${random.below(5)}`],
-  ] as const);
-  return Array.from({ length: 2 + random.below(3) }, (_, index) => ({
-    script: Array.from({ length: random.below(4) }, () => step(random)),
-    then: random.chance(0.7) ? { do: 'approve' } : { do: 'decline', decline_code: 'insufficient_funds' },
-    // The first card is the one whose payment failed.
-    ...(index > 0 && random.chance(0.3)
-      ? {
-          ineligibility: random.pick([
-            [1, 'inactive'],
-            [1, 'unproven'],
-            [1, 'unconsented'],
-          ] as const),
-        }
-      : {}),
-    ...(cardFingerprint !== undefined && random.chance(0.6) ? { cardFingerprint } : {}),
-    ...(index > 0 && random.chance(0.15)
-      ? {
-          type: random.pick([
-            [1, 'link'],
-            [1, 'sepa_debit'],
-            [1, 'us_bank_account'],
-          ] as const),
-          cardFingerprint: `account-${random.next()}`,
-        }
-      : {}),
-  }));
-}
+const listOf = <Item>(length: number, item: fc.Arbitrary<Item>): fc.Arbitrary<Item[]> =>
+  fc.array(item, { minLength: length, maxLength: length });
 
-function step(random: SeededRandom): object {
-  const act = random.pick([
-    [8, { do: 'approve' }],
-    [5, { do: 'decline' }],
-    [2, { do: 'drop_before_capture' }],
-    [3, { do: 'drop_after_capture' }],
-    [2, { do: 'hold_before_capture' }],
-    [3, { do: 'hold_after_capture' }],
-    [1, { do: 'error_500' }],
-    [2, { do: 'processing' }],
-  ]);
-  const settle = { after_ms: random.below(8_000), outcome: random.chance(0.6) ? 'succeeded' : 'failed' };
-  return {
-    ...act,
-    ...(act.do === 'decline' ? { decline_code: random.pick(DECLINES) } : {}),
-    ...(act.do === 'processing' ? { settle } : {}),
-    delay_ms: random.below(300),
-    webhook: random.pick([
-      [4, 'after'],
-      [2, 'before'],
-      [2, 'twice'],
-      [1, 'none'],
-    ] as const),
-  };
-}
+/** What each of them draws: one action, several, or none. */
+const allOf = (
+  ...drawnActions: fc.Arbitrary<PlannedAction | PlannedAction[] | undefined>[]
+): fc.Arbitrary<PlannedAction[]> =>
+  fc.tuple(...drawnActions).map((actions) => actions.flat().filter((action) => action !== undefined));
+
+/** Up to `limit` milliseconds after a time. */
+const after = (at: number, limit: number): fc.Arbitrary<number> => below(limit).map((wait) => at + wait);
 
 /** Reports, possibly repeated, settlements, late and duplicate gateway updates, and operator requests. */
 function obligationActions(
   of: number,
   { customer, reported }: Plan['plannedObligations'][number],
   { spreadMs }: PlanOptions,
-  random: SeededRandom,
-): PlannedAction[] {
-  const at = random.below(spreadMs * 0.8);
-  const before = Math.max(0, at - 1_500);
-  const soon = () => at + random.below(6_000);
-  const by = () =>
-    random.pick([
-      [1, 'signal'],
-      [1, 'rest'],
-    ] as const);
-  const maybe = (probability: number, ...actions: PlannedAction[]) =>
-    random.chance(probability) ? actions : [];
-  return [
-    { at, do: 'report', of, by: by() },
-    ...maybe(0.3, { at: soon(), do: 'report', of, by: by() }),
-    ...maybe(0.1, { at: soon(), do: 'report_anew', of }),
-    ...maybe(0.2, { at: soon(), do: 'news', of }, { at: soon(), do: 'news', of }),
-    ...maybe(0.08, { at: soon(), do: 'settle', of }, { at: soon(), do: 'settle', of }),
-    // A settlement that precedes the report.
-    ...maybe(0.05, { at: Math.max(0, at - 1_000), do: 'settle', of }),
-    ...maybe(0.04, { at: soon(), do: 'cancel', of }),
-    ...maybe(0.05, { at: soon(), do: 'terminate', of }),
-    ...maybe(0.05, { at: before, do: 'report_garbage', of }),
-    ...maybe(0.05, { at: before, do: 'remove', customer, card: 0, at_gateway: random.chance(0.5) }),
-    ...maybe(0.06, {
-      at: random.chance(0.3) ? before : soon(),
-      do: 'report_stop',
-      of,
-      decline_code: random.pick(STOP_DECLINES),
-      age: random.pick([
-        [2, -SECOND],
-        [2, 5 * SECOND],
-        [1, 20 * DAY],
-      ] as const),
-    }),
-    ...externalActions(of, { reported, before, soon }, random),
-  ];
+): fc.Arbitrary<PlannedAction[]> {
+  return below(spreadMs * 0.8).chain((at) => {
+    const before = Math.max(0, at - 1_500);
+    const soon = after(at, 6_000);
+    const by = weighted({ signal: 1, rest: 1 });
+    const gatewayUpdate = drawn({ at: soon, do: 'news', of });
+    const settlement = drawn({ at: soon, do: 'settle', of });
+    return allOf(
+      drawn({ at, do: 'report', of, by }),
+      maybe(30, drawn({ at: soon, do: 'report', of, by })),
+      maybe(10, drawn({ at: soon, do: 'report_anew', of })),
+      maybe(20, allOf(gatewayUpdate, gatewayUpdate)),
+      maybe(8, allOf(settlement, settlement)),
+      // A settlement that precedes the report.
+      maybe(5, drawn({ at: Math.max(0, at - 1_000), do: 'settle', of })),
+      maybe(4, drawn({ at: soon, do: 'cancel', of })),
+      maybe(5, drawn({ at: soon, do: 'terminate', of })),
+      maybe(5, drawn({ at: before, do: 'report_garbage', of })),
+      maybe(5, drawn({ at: before, do: 'remove', customer, card: 0, at_gateway: chance(50) })),
+      maybe(
+        6,
+        drawn({
+          at: either(30, fc.constant(before), soon),
+          do: 'report_stop',
+          of,
+          decline_code: weighted({
+            revocation_of_authorization: 2,
+            revocation_of_all_authorizations: 1,
+            stop_payment_order: 1,
+            stolen_card: 2,
+          }),
+          age: fc.constantFrom(-SECOND, -SECOND, 5 * SECOND, 5 * SECOND, 20 * DAY),
+        }),
+      ),
+      externalActions(of, { reported, before, soon }),
+    );
+  });
 }
 
 /** External payments, refunds and disputes, and settlements with a wrong reference. */
 function externalActions(
   of: number,
-  { reported, before, soon }: { reported: boolean; before: number; soon: () => number },
-  random: SeededRandom,
-): PlannedAction[] {
-  const maybe = (probability: number, ...actions: PlannedAction[]) =>
-    random.chance(probability) ? actions : [];
-  const late = () => soon() + random.below(8_000);
-  return [
-    ...(reported ? maybe(0.4, { at: random.chance(0.2) ? before : late(), do: 'pay_reported', of }) : []),
-    ...maybe(0.08, {
-      ...{ at: random.chance(0.2) ? before : late(), do: 'pay_otherwise', of },
-      after_own_charge: random.chance(0.4),
-    }),
-    ...maybe(0.06, {
-      at: late(),
-      do: 'settle_wrongly',
-      of,
-      with: random.pick([
-        [3, 'another_customer'],
-        [3, 'last_month'],
-        [2, 'unpaid'],
-        [2, 'another_amount'],
-        [1, 'nothing'],
-      ] as const),
-    }),
-    ...maybe(0.06, { at: late() + 2_000, do: 'refund', of }),
-    ...maybe(0.05, {
-      ...{ at: late() + 2_000, do: 'dispute', of },
-      reason: random.chance(0.3) ? 'fraudulent' : 'product_not_received',
-      end: random.pick([
-        [2, null],
-        [1, 'won'],
-        [1, 'lost'],
-      ] as const),
-    }),
-    ...maybe(0.02, { at: late() + 2_000, do: 'warn_of_fraud', of }),
-  ];
+  { reported, before, soon }: { reported: boolean; before: number; soon: fc.Arbitrary<number> },
+): fc.Arbitrary<PlannedAction[]> {
+  const late = soon.chain((at) => after(at, 8_000));
+  const beforeOrLate = either(20, fc.constant(before), late);
+  const afterSuccess = late.map((at) => at + 2_000);
+  return allOf(
+    maybe(reported ? 40 : 0, drawn({ at: beforeOrLate, do: 'pay_reported', of })),
+    maybe(8, drawn({ at: beforeOrLate, do: 'pay_otherwise', of, after_own_charge: chance(40) })),
+    maybe(
+      6,
+      drawn({
+        ...{ at: late, do: 'settle_wrongly', of },
+        with: weighted({ another_customer: 3, last_month: 3, unpaid: 2, another_amount: 2, nothing: 1 }),
+      }),
+    ),
+    maybe(6, drawn({ at: afterSuccess, do: 'refund', of })),
+    maybe(
+      5,
+      drawn({
+        ...{ at: afterSuccess, do: 'dispute', of },
+        reason: weighted({ fraudulent: 3, product_not_received: 7 }),
+        end: fc.constantFrom(null, null, 'won', 'lost'),
+      }),
+    ),
+    maybe(2, drawn({ at: afterSuccess, do: 'warn_of_fraud', of })),
+  );
 }
 
 /** Every few seconds all transactions in progress are terminated, as by an administrator or a server shutdown. */
-function terminations({ spreadMs }: PlanOptions, random: SeededRandom): PlannedAction[] {
-  const actions: PlannedAction[] = [];
-  for (let at = random.below(3_000); at < spreadMs; at += 500 + random.below(4_000))
-    actions.push({ at, do: 'terminate_transactions' });
-  return actions;
-}
+const terminations = ({ spreadMs }: PlanOptions): fc.Arbitrary<PlannedAction[]> =>
+  timesUntil(spreadMs, { firstBelow: 3_000, gap: 500, gapVaries: 4_000 }).map((times) =>
+    times.map((at) => ({ at, do: 'terminate_transactions' })),
+  );
 
-/** Changes of eligibility while charges are in progress. */
-function walletChanges(
-  customers: readonly CardPlan[][],
+/** A change of eligibility while charges are in progress. */
+function walletChange(
+  customer: number,
+  cardCount: number,
   { spreadMs }: PlanOptions,
-  random: SeededRandom,
-): PlannedAction[] {
-  return customers.flatMap((cards, customer): PlannedAction[] => {
-    const at = random.below(spreadMs);
-    const back = at + random.below(8_000);
-    const card = random.below(cards.length);
-    switch (random.below(10)) {
-      case 0:
-        return [{ at, do: 'consent', customer, card, given: random.chance(0.5) }];
-      case 1:
-        return [{ at, do: 'status', customer, card, status: random.chance(0.5) ? 'active' : 'inactive' }];
-      case 2:
-        return [
-          { at, do: 'customer', customer, status: 'suspended' },
-          ...(random.chance(0.5) ? [{ at: back, do: 'customer', customer, status: 'active' } as const] : []),
-        ];
-      case 3:
-        return [{ at, do: 'reissue', customer, card }];
-      case 4:
-        return [{ at, do: 'remove', customer, card, at_gateway: random.chance(0.5) }];
-      default:
-        return [];
-    }
-  });
+): fc.Arbitrary<PlannedAction | PlannedAction[] | undefined> {
+  const change = { at: below(spreadMs), customer };
+  const card = below(cardCount);
+  const suspension = change.at.chain((at) =>
+    allOf(
+      drawn({ at, do: 'customer', customer, status: 'suspended' }),
+      maybe(50, drawn({ at: after(at, 8_000), do: 'customer', customer, status: 'active' })),
+    ),
+  );
+  return fc.oneof(
+    choice(1, { ...change, do: 'consent', card, given: chance(50) }),
+    choice(1, { ...change, do: 'status', card, status: weighted({ active: 1, inactive: 1 }) }),
+    { weight: 1, arbitrary: suspension },
+    choice(1, { ...change, do: 'reissue', card }),
+    choice(1, { ...change, do: 'remove', card, at_gateway: chance(50) }),
+    { weight: 5, arbitrary: fc.constant(undefined) },
+  );
 }
 
-function killActions(victim: Victim, { spreadMs }: PlanOptions, random: SeededRandom): PlannedAction[] {
-  const actions: PlannedAction[] = [];
-  for (
-    let at = random.below(spreadMs * 0.5);
-    at < spreadMs * 0.9;
-    at += BETWEEN_KILLS + random.below(BETWEEN_KILLS)
-  ) {
-    actions.push({ at, do: 'kill', victim, downtimeMs: random.below(2_000) });
-  }
-  return actions;
+const killActions = (victim: Victim, { spreadMs }: PlanOptions): fc.Arbitrary<PlannedAction[]> =>
+  timesUntil(spreadMs * 0.9, {
+    firstBelow: spreadMs * 0.5,
+    gap: BETWEEN_KILLS,
+    gapVaries: BETWEEN_KILLS,
+  }).chain((times) =>
+    allOf(...times.map((at) => drawn({ at, do: 'kill', victim, downtimeMs: below(2_000) }))),
+  );
+
+/** Increasing times, all before the end; `gap`: between two of them at least, `gapVaries`: by how much more. Milliseconds. */
+function timesUntil(
+  end: number,
+  { firstBelow, gap, gapVaries }: { firstBelow: number; gap: number; gapVaries: number },
+): fc.Arbitrary<number[]> {
+  const gaps = listOf(
+    Math.ceil(end / gap),
+    below(gapVaries).map((more) => gap + more),
+  );
+  return fc.tuple(below(firstBelow), gaps).map(([first, waits]) => {
+    const times = [first];
+    let at = first;
+    for (const wait of waits) times.push((at += wait));
+    return times.filter((time) => time < end);
+  });
 }

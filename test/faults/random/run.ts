@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Log } from '../../../dev/stack/progress.ts';
+import type { PaymentFailed } from '../../../domain/recovery/messages.ts';
 import { recoveryWorkflowId } from '../../../domain/workflow-contracts.ts';
 import {
   removePaymentMethod,
@@ -11,8 +12,9 @@ import {
   updatePaymentMethodStatus,
 } from '../../../graph/index.ts';
 import { signalWithStartRecovery } from '../../../temporal/workflow-client.ts';
+import { paymentSettled } from '../../scenarios/reports.ts';
 import { testHeader } from '../../test-graph.ts';
-import { customerWithScriptedCards, failureReportOf, type TestCustomer } from '../customer-fixtures.ts';
+import { customerWithScriptedCards, failureOf, type TestCustomer } from '../customer-fixtures.ts';
 import { listHolds, releaseHold } from '../gateway-holds.ts';
 import type { FaultSystem } from '../system.ts';
 import { findProblems } from './check.ts';
@@ -23,7 +25,6 @@ import {
   performExternalAction,
   replayGatewayEvents,
   changeCard,
-  type Failure,
   createReportedPayment,
   type ExternalPayments,
   type RunState,
@@ -80,12 +81,12 @@ async function populate(system: FaultSystem, plan: Plan): Promise<RunState> {
   const customers: TestCustomer[] = [];
   for (const cards of plan.customers) customers.push(await customerWithScriptedCards(system, cards));
   const external: ExternalPayments = { reported: {}, unrelated: [], postponed: [], quiescent: false };
-  const failures: Failure[] = [];
+  const failures: PaymentFailed[] = [];
   for (const [of, { customer, card, reported, ...terms }] of plan.plannedObligations.entries()) {
     const owner = customers[customer] as TestCustomer;
     // So that the obligation of a reported problem can be found in the plan.
     const payment_id = `pay-${of}-${randomUUID()}`;
-    const failure: Failure = failureReportOf(owner, {
+    const failure = failureOf(owner, {
       ...terms,
       payment_id,
       payment_method_id: owner.cards[card]?.id,
@@ -137,7 +138,7 @@ async function performObligationAction(
   { failures, customers, external }: RunState,
 ): Promise<void> {
   const { client } = system;
-  const failure = failures[action.of] as Failure;
+  const failure = failures[action.of] as PaymentFailed;
   const { payment_id, customer_id } = failure;
   switch (action.do) {
     case 'report':
@@ -165,10 +166,11 @@ async function performObligationAction(
       });
       return;
     case 'settle':
-      await signalWithStartRecovery(client, 'paymentSettled', {
-        ...{ event_id: `settled-${payment_id}`, payment_id, customer_id },
-        settled_at: new Date().toISOString(),
-      });
+      await signalWithStartRecovery(
+        client,
+        'paymentSettled',
+        paymentSettled({ event_id: `settled-${payment_id}`, payment_id, customer_id }),
+      );
       return;
     case 'news':
       // Often false: only the gateway's records may count.
