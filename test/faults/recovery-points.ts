@@ -101,8 +101,11 @@ export async function stopRecoveriesAt(
 
 async function stopRecoveryAt(system: FaultSystem, point: RecoveryPoint): Promise<StoppedRecovery> {
   const stopped = await startAndStop(system, point);
-  // Otherwise a stop that came too early or too late would let every later check pass.
-  expect(await stateOf(system, stopped), point.at).toEqual({ charged: 0, notified: 0, ...point.found });
+  // Otherwise a stop at another point would let every later check pass. Polled, because a request whose answer is held
+  // may still be in progress.
+  await expect
+    .poll(() => stateOf(system, stopped), { message: point.at })
+    .toEqual({ charged: 0, notified: 0, ...point.found });
   return stopped;
 }
 
