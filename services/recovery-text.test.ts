@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DECLINE_CLASSES, type DeclineClass } from '../domain/decline/classify.ts';
+import { DECLINE_CLASSES, type DeclineClass } from '../domain/decline/classes.ts';
 import type { AttemptState, RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { redactForCustomer, toRecoveryView } from './recovery-text.ts';
 

@@ -18,6 +18,10 @@ export const DEFAULT_CHECKS: readonly Check[] = [
   { name: 'structure', command: [process.execPath, 'dev/test/check-structure.ts'] },
   { name: 'vocabulary', command: [process.execPath, 'dev/test/check-vocabulary.ts'] },
   { name: 'unused code', command: packaged('knip', '--no-progress') },
+  {
+    name: 'code that only tests use',
+    command: packaged('knip', '--production', '--config', 'knip.production.jsonc', '--no-progress'),
+  },
 ];
 /** A minute of CPU time for what the linter does not cover: generated code, and differences between the two compilers. */
 export const LONG_CHECKS: readonly Check[] = [{ name: 'types', command: packaged('tsc', '-p', '.') }];

@@ -8,7 +8,6 @@ import type { ConsentEffect } from './table.ts';
 import { DECLINE_TABLE } from './table.ts';
 
 export type { DeclineClass } from './classes.ts';
-export { DECLINE_CLASSES } from './classes.ts';
 
 export interface DeclineDecision {
   readonly class: DeclineClass;

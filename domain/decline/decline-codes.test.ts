@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Network } from '../payment-method.ts';
 import type { DeclineClass } from './classify.ts';
-import { classify, DECLINE_CLASSES } from './classify.ts';
+import { DECLINE_CLASSES } from './classes.ts';
+import { classify } from './classify.ts';
 import { consequencesOf } from './consequences.ts';
 import type { CodeRow } from './table.ts';
 import { DECLINE_TABLE, isInForce } from './table.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DECLINE_CLASSES, type DeclineClass } from '../decline/classify.ts';
+import { DECLINE_CLASSES, type DeclineClass } from '../decline/classes.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { BLOCKED_RETRY_MS } from './charges.ts';
 import { decide } from './decide.ts';
