@@ -11,7 +11,7 @@ import {
 } from './cascade.ts';
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { resumeClock, stopClock } from './clock.ts';
-import { afterApproval, afterClosing, queueRefund, stop } from './ending.ts';
+import { afterApproval, closedByOtherRun, queueRefund, stop } from './ending.ts';
 import { type Candidate, isOpen, type OpenRecovery, type RecoveryState, withDue } from './state.ts';
 import { type AttemptStatus, NOT_SENT, reviewOfUnsent } from './status.ts';
 import { markUnresolved, remainingReview, withAttempt } from './unresolved.ts';
@@ -52,7 +52,7 @@ export function afterClaim(
       // An earlier run left it unresolved, unknown to this one.
       return claim.own ? markUnresolved(state, claim.own, at) : afterBlock(state, candidate, claim, at);
     case 'already_paid':
-      return withDue(afterClosing(unblocked, claim.obligation, false), { notices: [] });
+      return closedByOtherRun(unblocked, claim.obligation);
     case 'refused':
       return afterRefusal(unblocked, candidate, claim, at);
   }
@@ -64,7 +64,7 @@ function afterRefusal(
   { rule, obligation, attempt, until }: Extract<Claim, { result: 'refused' }>,
   at: number,
 ): RecoveryState {
-  if (obligation) return withDue(afterClosing(state, obligation, false), { notices: [] });
+  if (obligation) return closedByOtherRun(state, obligation);
   if (rule === CONSENT_REVOKED) return stop(state, 'STOP', rule);
   if (rule === FRAUD_KNOWN) return stop(state, 'FRAUD', rule);
   if (rule.startsWith(CUSTOMER_RULE_PREFIX)) {

@@ -92,6 +92,11 @@ export function afterClosing(
   };
 }
 
+/** Another run has closed the obligation, and has notified its customer. */
+export function closedByOtherRun(state: RecoveryState, obligation: ClosedObligation): RecoveryState {
+  return withDue(afterClosing(state, obligation, false), { notices: [] });
+}
+
 /** An attempt has paid the obligation, which is closed with it. */
 export function afterApproval(state: RecoveryState): RecoveryState {
   const ending: Ending = { outcome: 'recovered', rule: 'approved' };

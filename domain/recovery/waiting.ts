@@ -3,7 +3,7 @@
 import { endCascade, NOTICE_DEADLINE_MS, reclassifyUnpaid, strategyOf, withFirst } from './cascade.ts';
 import type { RecoveryRefresh } from './claims.ts';
 import { resumeClock, stopClock } from './clock.ts';
-import { afterClosing, endRecovery, PAID_AT_GATEWAY, withEnding } from './ending.ts';
+import { closedByOtherRun, endRecovery, PAID_AT_GATEWAY, withEnding } from './ending.ts';
 import {
   type Candidate,
   type Fact,
@@ -11,7 +11,6 @@ import {
   type OpenRecovery,
   type RecoveryState,
   unresolvedCharge,
-  withDue,
 } from './state.ts';
 import { type AttemptStatus, PAYMENT_NOT_OURS } from './status.ts';
 import { recheckNow, reviewReversal } from './unresolved.ts';
@@ -122,7 +121,7 @@ export function addMethod(
 
 /** Updates a waiting recovery with changes in the graph that no signal reported. @param at epoch milliseconds */
 export function afterRefresh(state: OpenRecovery, found: RecoveryRefresh, at: number): RecoveryState {
-  if (found.closed) return withDue(afterClosing(state, found.closed, false), { notices: [] });
+  if (found.closed) return closedByOtherRun(state, found.closed);
   const read = afterCustomerStatus({ ...state, read_at: at }, found.customer_status, at);
   if (!isOpen(read)) return read;
   const { phase, obligation } = read;
