@@ -55,7 +55,7 @@ function spansOf(node: ts.Node): string[] | undefined {
 /** Removes what sending a statement changes: line breaks, and the names of parameters (`graph/kernel/batch.ts`). */
 export function normaliseCypher(cypher: string): string {
   return cypher
-    .replace(/\$p\.p\d+\[\d+\]|\brow_\[\d+\]|\$\w+(?:\.\w+)*/g, '$')
+    .replace(/\brow_(?:\.\w+)+|\$\w+(?:\.\w+)*/g, '$')
     .replace(/\s+/g, ' ')
     .trim();
 }

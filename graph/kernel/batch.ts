@@ -63,37 +63,24 @@ export function createBatch(): Batch {
 const nameOf = (n: number) => `p${n}`;
 
 function asParameters(parts: readonly Part[]): Row {
-  return Object.fromEntries(
-    parts.map(({ template, rows: [first = {}, ...more] }, n) => {
-      const values = valuesOf(template, first);
-      return [
-        nameOf(n),
-        more.length === 0 ? values : [values, ...more.map((row) => valuesOf(template, row))],
-      ];
-    }),
-  );
-}
-
-function valuesOf({ paths }: CypherTemplate, row: Row): unknown[] {
-  return paths.map((path) => path.reduce<unknown>((value, name) => (value as Row | null)?.[name], row));
+  return Object.fromEntries(parts.map(({ rows }, n) => [nameOf(n), rows.length === 1 ? rows[0] : rows]));
 }
 
 function asSubqueries(parts: readonly Part[]): string {
   return parts.map(({ template, rows }, n) => asSubquery(template, nameOf(n), rows.length === 1)).join('\n');
 }
 
-/** `$name` in the part becomes `$p0[1]`; for several rows `row_[1]`, where each completes before the next starts. */
+/** `$name` in the part becomes `$p0.name`; for several rows `row_.name`, where each completes before the next starts. */
 function asSubquery(template: CypherTemplate, parameter: string, isSingle: boolean): string {
-  if (isSingle) return `CALL () { ${withPositions(template, `$${parameter}`)} }`;
-  return `CALL () { UNWIND $${parameter} AS row_ CALL (row_) { ${withPositions(template, 'row_')} } }`;
+  if (isSingle) return `CALL () { ${withValuesOf(template, `$${parameter}`)} }`;
+  return `CALL () { UNWIND $${parameter} AS row_ CALL (row_) { ${withValuesOf(template, 'row_')} } }`;
 }
 
-function withPositions({ body, paths, texts }: CypherTemplate, list: string): string {
-  let text = texts.get(list);
+function withValuesOf({ body, texts }: CypherTemplate, map: string): string {
+  let text = texts.get(map);
   if (text === undefined) {
-    const names = paths.map((path) => path.join('.'));
-    text = body.replace(NAME, (_, name: string) => `${list}[${names.indexOf(name)}]`);
-    texts.set(list, text);
+    text = body.replace(NAME, (_, name: string) => `${map}.${name}`);
+    texts.set(map, text);
   }
   return text;
 }
@@ -104,9 +91,7 @@ const NAME = /\$(\w+(?:\.\w+)*)/g;
 interface CypherTemplate {
   /** Without indentation, which would be a quarter of the bytes sent each time. */
   readonly body: string;
-  /** The parameters that it uses, each once. */
-  readonly paths: readonly (readonly string[])[];
-  /** `body` with list positions instead of names, by the list's name. */
+  /** `body` with the values of a map, by the map's name. */
   readonly texts: Map<string, string>;
 }
 
@@ -116,8 +101,7 @@ function templateOf(cypher: string): CypherTemplate {
   let template = templates.get(cypher);
   if (template === undefined) {
     const body = cypher.trim().replace(/\n\s+/g, '\n');
-    const names = new Set([...body.matchAll(NAME)].map(([, name = '']) => name));
-    template = { body, paths: [...names].map((name) => name.split('.')), texts: new Map() };
+    template = { body, texts: new Map() };
     templates.set(cypher, template);
   }
   return template;
