@@ -9,6 +9,7 @@ import {
   writeRunFile,
   writeRunSecrets,
 } from '../platform/run-file.ts';
+import { type DevelopmentAccess, startDevelopmentAccess } from './access/access.ts';
 import { isAlive } from './lock.mjs';
 import { type Program, type ProgramOptions, startProgram } from './programs.ts';
 import type { Guard } from './stack/guard.ts';
@@ -44,7 +45,7 @@ export interface PersonaSystem {
   addresses: RunFile;
   /** The environment of Persona's programs: addresses, keys and secrets. */
   env: Record<string, string | undefined>;
-  /** `gateway`, `inbox`, `chimera`, `api`, `api-2`, …, `worker`, `worker-2`, …. */
+  /** `gateway`, `inbox`, `chimera`, `issuer`, `api`, `api-2`, …, `worker`, `worker-2`, …. */
   programs: ReadonlyMap<string, Program>;
   /** Data of the servers and logs of the programs (`<name>.log`); deleted at the end. */
   folder: string;
@@ -68,7 +69,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   const codecPort = options.codec && (await freePort(useDefaultPorts ? CODEC_PORT : undefined));
   const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
   const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, codec, folder, guard, log, env });
-  const common = { ...env, ...stack.env, PERSONA_INSECURE: '1' };
+  const common = { ...env, ...stack.env };
   const start = (
     name: string,
     file: string,
@@ -78,6 +79,8 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
 
   const startedAt = Date.now();
   log('starting simulators, API and worker…');
+  const access = env.PERSONA_INSECURE === '1' ? undefined : await startDevelopmentAccess(folder, start);
+  const accessVariables = access?.variables ?? { PERSONA_INSECURE: '1' };
   const [inbox, chimera, ...apis] = await Promise.all([
     start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
     start('chimera', 'dev/simulators/chimera/main.ts', { SIM_PORT: 50_061, SIM_CONTROL_PORT: 8_026 }),
@@ -86,7 +89,10 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
         name,
         'api/main.ts',
         offsetPorts({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
-        codecPort && index === 0 ? codecEnvironment(stack.urls.temporal_ui ?? '', codecPort) : {},
+        {
+          ...accessVariables,
+          ...(codecPort && index === 0 && codecEnvironment(stack.urls.temporal_ui ?? '', codecPort)),
+        },
       ),
     ),
   ]);
@@ -95,7 +101,11 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     'gateway',
     'dev/simulators/gateway/main.ts',
     { SIM_PORT: 12_111 },
-    { ...webhookEnvironment(stack, apis), SIM_STATE: env.SIM_STATE ?? join(folder, 'gateway.state') },
+    {
+      ...webhookEnvironment(stack, apis),
+      SIM_STATE: env.SIM_STATE ?? join(folder, 'gateway.state'),
+      ...(access && { NODE_EXTRA_CA_CERTS: access.auth.ca }),
+    },
   );
   const externalAddresses = {
     STRIPE_API_BASE: readyAddress(gateway, 'url'),
@@ -109,16 +119,19 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     ),
   );
   const programs = new Map(
-    [gateway, inbox, chimera, ...apis, ...workers].map((program) => [program.name, program]),
+    [gateway, inbox, chimera, ...(access ? [access.issuer] : []), ...apis, ...workers].map((program) => [
+      program.name,
+      program,
+    ]),
   );
   log(`simulators, API and worker are ready (${elapsedSince(startedAt)})`);
 
-  const addresses = buildRunFile(stack, programs);
+  const addresses = buildRunFile(stack, programs, access);
   publish(runFile, addresses, generatedSecrets(env, stack), guard, log);
   const processes = { ...stack.processes, ...Object.fromEntries(programs) };
   return {
     addresses,
-    env: { ...common, ...externalAddresses },
+    env: { ...common, ...accessVariables, ...externalAddresses },
     programs,
     folder,
     runFile,
@@ -163,7 +176,11 @@ function readyAddress(program: Program, key: string): string {
   return found;
 }
 
-function buildRunFile(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile {
+function buildRunFile(
+  stack: Stack,
+  programs: ReadonlyMap<string, Program>,
+  access: DevelopmentAccess | undefined,
+): RunFile {
   const addressOf = (name: string, key: string) => {
     const program = programs.get(name);
     if (program === undefined) throw new Error(`unknown program ${name}`);
@@ -192,6 +209,7 @@ function buildRunFile(stack: Stack, programs: ReadonlyMap<string, Program>): Run
     neo4j_password: stack.env.NEO4J_PASSWORD ?? '',
     neo4j_database: stack.env.NEO4J_DATABASE ?? '',
     temporal_namespace: stack.env.TEMPORAL_NAMESPACE ?? '',
+    ...(access && { auth: access.auth }),
     pids: Object.fromEntries(processes.map(([name, { child }]) => [name, child.pid])),
   };
 }

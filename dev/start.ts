@@ -5,9 +5,10 @@ import { startPersona } from './persona.ts';
 await runDevCommand(
   async ({ guard, log }) => {
     const system = await startPersona({ useDefaultPorts: true, codec: true, guard, log });
-    const { metrics, pids: _pids, neo4j_password: _password, ...addresses } = system.addresses;
+    const { metrics, auth, pids: _pids, neo4j_password: _password, ...addresses } = system.addresses;
     const lines = [
       ...Object.entries(addresses),
+      ...(auth ? [['tokens', `${auth.token_url}?role=ops, or ?customer_id=…`]] : []),
       ...Object.entries(metrics).map(([name, url]) => [`metrics of ${name}`, url]),
       ['logs', system.folder],
       ['addresses as JSON', system.runFile],

@@ -38,6 +38,9 @@ export const ERRORS = {
     GrpcCode.INVALID_ARGUMENT,
     'The Idempotency-Key header is required',
   ),
+  unauthenticated: errorRow(false, 401, GrpcCode.UNAUTHENTICATED, 'The caller is not authenticated'),
+  permission_denied: errorRow(false, 403, GrpcCode.PERMISSION_DENIED, 'The caller may not do this'),
+  issuer_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The issuer of access tokens is unavailable'),
   invalid_argument: errorRow(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request is invalid'),
   card_number_refused: errorRow(
     false,

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import type { RunAccess } from './run-access.ts';
 
 export interface RunFile {
   /** URLs. */
@@ -27,6 +28,8 @@ export interface RunFile {
   neo4j_password: string;
   neo4j_database: string;
   temporal_namespace: string;
+  /** How to call Persona; absent under PERSONA_INSECURE. */
+  auth?: RunAccess;
   /** Ids of the started processes, by name; external servers are not included. */
   pids: Record<string, number>;
 }

@@ -5,10 +5,10 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { agentCredentials, channelOptions, fetchAs, type RunCaller } from '../../platform/run-access.ts';
 import type { RunFile } from '../../platform/run-file.ts';
-import { IdentityGraphServiceClient } from '../../proto/gen/persona/v1/identity_graph.ts';
 import {
   type GetCustomerContextResponse,
   type GetRecoveryResponse,
@@ -66,18 +66,33 @@ export interface Agents {
 const NOT_FOUND = 5;
 
 export async function connectAgents(addresses: RunFile): Promise<Agents> {
-  const insecure = credentials.createInsecure();
-  const persona = new PersonaAgentClient(addresses.grpc, insecure);
-  const graph = new IdentityGraphServiceClient(addresses.grpc, insecure);
+  const { auth, http } = addresses;
+  const clientOf = (role: string) =>
+    new PersonaAgentClient(addresses.grpc, agentCredentials(auth, role), channelOptions(auth));
+  const [cerebrum, chimera, synapseAgent] = ['cerebrum', 'chimera', 'synapse'].map(clientOf) as [
+    PersonaAgentClient,
+    PersonaAgentClient,
+    PersonaAgentClient,
+  ];
+  async function post<T>(caller: RunCaller, path: string, body: object): Promise<T> {
+    const response = await fetchAs(auth, caller, `${http}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() },
+      body: JSON.stringify(body),
+    });
+    const answer = await response.text();
+    if (!response.ok) throw new Error(`POST ${path} returned ${response.status}: ${answer}`);
+    return JSON.parse(answer) as T;
+  }
   const connection = await Connection.connect({ address: addresses.temporal });
   const synapse = new Client({ connection, namespace: addresses.temporal_namespace });
 
   return {
-    onboard: (request) => post<OnboardingResult>(`${addresses.http}/api/v1/customers`, request),
+    onboard: (request) => post<OnboardingResult>({ role: 'checkout' }, '/api/v1/customers', request),
     async updateTrust(device_id, trust_score) {
       const request = { device_id, trust_score, observed_at: new Date() };
       await call<unknown>((deadline, done) =>
-        persona.updateDeviceTrustScore(request, new Metadata(), deadline, done),
+        chimera.updateDeviceTrustScore(request, new Metadata(), deadline, done),
       );
     },
     getContext: (customer_id) =>
@@ -88,7 +103,7 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
           consistency: Consistency.CONSISTENCY_STRONG,
           min_version: 0n,
         };
-        persona.getCustomerContext(request, new Metadata(), deadline, done);
+        cerebrum.getCustomerContext(request, new Metadata(), deadline, done);
       }),
     async signalPaymentFailed(failure) {
       const handle = await synapse.workflow.signalWithStart('recoverPayment', {
@@ -102,13 +117,13 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
     },
     getRecovery: (payment_id) =>
       call<GetRecoveryResponse>((deadline, done) =>
-        persona.getRecovery({ payment_id }, new Metadata(), deadline, done),
+        synapseAgent.getRecovery({ payment_id }, new Metadata(), deadline, done),
       ).catch((error: ServiceError) => {
         if (error.code === NOT_FOUND) return undefined;
         throw error;
       }),
     addCard: (customer_id, card) =>
-      post(`${addresses.http}/api/v1/customers/${customer_id}/payment-methods`, {
+      post({ customer_id }, `/api/v1/customers/${customer_id}/payment-methods`, {
         type: 'card',
         token: card.token,
         off_session_consent: true,
@@ -121,7 +136,7 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
       });
     },
     async reportFraud(outcome) {
-      await post(`${addresses.http}/internal/v1/fraud-outcomes`, outcome);
+      await post({ role: 'chimera' }, '/internal/v1/fraud-outcomes', outcome);
     },
     async reinstate(case_id, reason) {
       const { workflowId } = await synapse.workflow.signalWithStart('applyFraudOutcome', {
@@ -134,7 +149,8 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
       return { workflowId };
     },
     async timeline(customer_id) {
-      const response = await fetch(`${addresses.http}/api/v1/customers/${customer_id}/timeline?limit=100`);
+      const url = `${http}/api/v1/customers/${customer_id}/timeline?limit=100`;
+      const response = await fetchAs(auth, { customer_id }, url);
       if (!response.ok) throw new Error(`the timeline returned ${response.status}: ${await response.text()}`);
       const { items } = (await response.json()) as { items: { text: string }[] };
       return items.map(({ text }) => text).reverse();
@@ -162,8 +178,7 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
       throw new Error(`the schedule ${id} did not run within ${SCHEDULE_MS / 1000} s`);
     },
     async close() {
-      persona.close();
-      graph.close();
+      for (const client of [cerebrum, chimera, synapseAgent]) client.close();
       await connection.close();
     },
   };
@@ -177,15 +192,4 @@ function call<T>(send: (options: { deadline: number }, done: UnaryCallback<T>) =
       error ? reject(error) : resolve(response),
     );
   });
-}
-
-async function post<T>(url: string, body: object): Promise<T> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.text();
-  if (!response.ok) throw new Error(`POST ${url} returned ${response.status}: ${answer}`);
-  return JSON.parse(answer) as T;
 }

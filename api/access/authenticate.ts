@@ -1,0 +1,41 @@
+/** How this process learns who calls: by tokens and certificates, or, with PERSONA_INSECURE, by the entrance alone. */
+
+import { identityOfCertificate } from './certificates.ts';
+import { customerIdentity, type Identity, UNNAMED_SERVICE } from './identity.ts';
+import { bearerToken, createTokenVerifier, type TokenIssuer, unauthenticated } from './tokens.ts';
+
+/** Each @throws PersonaError unauthenticated, issuer_unavailable */
+export interface Authentication {
+  /** @param customerId the customer of the path, in lower case */
+  rest(authorization: string | undefined, customerId: string | undefined): Identity | Promise<Identity>;
+  /** @param subjectAltName of the verified client certificate, if there is one. A token takes precedence. */
+  rpc(authorization: string | undefined, subjectAltName: string | undefined): Identity | Promise<Identity>;
+  close(): void;
+}
+
+export function createAuthentication(issuer: TokenIssuer): Authentication {
+  const tokens = createTokenVerifier(issuer);
+  return {
+    rest(authorization) {
+      if (authorization === undefined) throw unauthenticated('an access token is required');
+      return tokens.verify(bearerToken(authorization));
+    },
+    rpc(authorization, subjectAltName) {
+      if (authorization !== undefined) return tokens.verify(bearerToken(authorization));
+      if (subjectAltName === undefined)
+        throw unauthenticated('a client certificate or an access token is required');
+      return identityOfCertificate(subjectAltName);
+    },
+    close: () => tokens.close(),
+  };
+}
+
+/**
+ * Below `/customers/{customer_id}/` the caller is that customer, signed in; everyone else is a service with every role.
+ * For this machine only.
+ */
+export const insecureAuthentication: Authentication = {
+  rest: (_, customerId) => (customerId === undefined ? UNNAMED_SERVICE : customerIdentity(customerId)),
+  rpc: () => UNNAMED_SERVICE,
+  close() {},
+};

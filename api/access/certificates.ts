@@ -1,0 +1,20 @@
+/** Client certificates: the role of an agent is in its SPIFFE id. */
+
+import { isServiceRole } from './grants.ts';
+import type { Identity } from './identity.ts';
+import { unauthenticated } from './tokens.ts';
+
+const AGENT = /^URI:spiffe:\/\/persona\/agent\/([a-z]+)$/;
+
+/**
+ * @param subjectAltName of a certificate that the TLS layer has verified, in Node's format: `URI:…, DNS:…`
+ * @throws PersonaError unauthenticated
+ */
+export function identityOfCertificate(subjectAltName: string | undefined): Identity {
+  const uris = (subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:'));
+  const [, role = ''] = AGENT.exec(uris[0] ?? '') ?? [];
+  // SPIFFE allows exactly one URI: with two, the names would contradict each other.
+  if (uris.length !== 1 || !isServiceRole(role))
+    throw unauthenticated("the client certificate must have one URI, 'spiffe://persona/agent/<role>'");
+  return { name: `service:${role}`, grants: new Set([role]) };
+}

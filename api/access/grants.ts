@@ -1,0 +1,88 @@
+/**
+ * Who may call what (docs/reference/security.md, 'Who may call'): one table for REST and one for gRPC. A route or RPC
+ * without a row is refused; `grants.test.ts` fails for it.
+ */
+
+/** The roles of services: named by a client certificate, or by the scope `role:<name>` of a token. */
+export const SERVICE_ROLES = [
+  'checkout',
+  'cerebrum',
+  'chimera',
+  'synapse',
+  'oracle',
+  'ops',
+  'privacy',
+] as const;
+export type ServiceRole = (typeof SERVICE_ROLES)[number];
+
+/** Scopes that are narrower than a role. */
+export const NARROW_SCOPES = [
+  'customers:read',
+  'customers:write',
+  'payments:report',
+  'fraud:report',
+] as const;
+
+/** What a caller was given: `self` is a customer, who reaches only paths below their own id. */
+export type Grant = 'self' | ServiceRole | (typeof NARROW_SCOPES)[number];
+
+/** No authentication: probes, documentation, and webhooks, which check a signature. */
+export const PUBLIC = 'public';
+type Row = typeof PUBLIC | readonly Grant[];
+
+const CUSTOMER = '/api/v1/customers/{customer_id}';
+
+/** By method and path, as in the OpenAPI document. */
+export const ROUTES: Readonly<Record<string, Row>> = {
+  'GET /healthz': PUBLIC,
+  'GET /readyz': PUBLIC,
+  'GET /openapi.json': PUBLIC,
+  'GET /docs': PUBLIC,
+  'GET /docs/start.js': PUBLIC,
+  'GET /docs/swagger-ui.css': PUBLIC,
+  'GET /docs/swagger-ui-bundle.js': PUBLIC,
+  'POST /webhooks/stripe': PUBLIC,
+
+  'POST /api/v1/customers': ['checkout', 'customers:write'],
+  [`GET ${CUSTOMER}/profile`]: ['self', 'ops', 'customers:read'],
+  [`GET ${CUSTOMER}/payment-methods`]: ['self', 'ops', 'customers:read'],
+  [`POST ${CUSTOMER}/payment-methods`]: ['self', 'checkout'],
+  [`GET ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['self', 'ops', 'customers:read'],
+  [`PATCH ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['self'],
+  [`DELETE ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['self'],
+  [`GET ${CUSTOMER}/timeline`]: ['self', 'ops', 'customers:read'],
+  [`GET ${CUSTOMER}/recoveries`]: ['self', 'ops', 'customers:read'],
+  [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['self', 'ops', 'customers:read'],
+
+  'POST /internal/v1/payment-failures': ['synapse', 'ops', 'payments:report'],
+  'POST /internal/v1/payment-settlements': ['synapse', 'ops', 'payments:report'],
+  'POST /internal/v1/fraud-outcomes': ['chimera', 'ops', 'fraud:report'],
+};
+
+/** By name: unique over both services. */
+export const RPCS: Readonly<Record<string, readonly Grant[]>> = {
+  GetCustomerContext: ['checkout', 'cerebrum', 'chimera', 'synapse', 'oracle', 'ops'],
+  UpdateDeviceTrustScore: ['chimera', 'ops'],
+  ReportPaymentFailure: ['synapse', 'ops', 'payments:report'],
+  ReportPaymentSettled: ['synapse', 'ops', 'payments:report'],
+  ReportFraudOutcome: ['chimera', 'ops', 'fraud:report'],
+  GetRecovery: ['cerebrum', 'synapse', 'ops'],
+
+  CreateCustomer: ['checkout', 'ops', 'customers:write'],
+  GetCustomer: ['ops', 'customers:read'],
+  GetPaymentMethods: ['ops', 'customers:read'],
+  GetDevices: ['chimera', 'ops', 'customers:read'],
+  GetAddresses: ['ops', 'customers:read'],
+  FindCustomerByDigitalId: ['ops'],
+  GetRelationshipAttributes: ['ops'],
+  AddRelationship: ['ops'],
+  UpdateRelationshipAttribute: ['ops'],
+  UpdateNodeProperty: ['ops'],
+  FindCustomersByUsage: ['chimera', 'oracle', 'ops'],
+  FindConnectedCustomers: ['chimera', 'ops'],
+  GetTimeline: ['ops', 'customers:read'],
+};
+
+export function isServiceRole(name: string): name is ServiceRole {
+  return (SERVICE_ROLES as readonly string[]).includes(name);
+}

@@ -1,0 +1,63 @@
+/** Who calls, and what follows from it. */
+
+import { PersonaError } from '../../domain/errors.ts';
+
+import { type Grant, NARROW_SCOPES, PUBLIC, ROUTES, RPCS, SERVICE_ROLES } from './grants.ts';
+
+export interface Identity {
+  /** Scopes idempotency keys, and is the actor of events. */
+  readonly name: 'service' | `service:${string}` | `customer:${string}`;
+  /** The customer who calls; absent for a service. */
+  readonly customerId?: string;
+  readonly grants: ReadonlySet<Grant>;
+}
+
+const SELF: ReadonlySet<Grant> = new Set<Grant>(['self']);
+
+export function customerIdentity(customerId: string): Identity {
+  return { name: `customer:${customerId}`, customerId, grants: SELF };
+}
+
+/** Every caller that is not below a customer's path, without authentication. */
+export const UNNAMED_SERVICE: Identity = {
+  name: 'service',
+  grants: new Set<Grant>([...SERVICE_ROLES, ...NARROW_SCOPES]),
+};
+
+/** The caller as the limits count it. */
+export function countedCallerOf({ name, customerId }: Identity): CountedCaller {
+  return customerId === undefined ? { kind: 'service', name } : { kind: 'customer', name: customerId };
+}
+
+/** Whether the caller may set a customer's `ltv` and `segment` in an onboarding. */
+export function maySetLtvAndSegment({ grants }: Identity): boolean {
+  return grants.has('ops') || grants.has('oracle');
+}
+
+export function isPublicRoute(route: string): boolean {
+  return ROUTES[route] === PUBLIC;
+}
+
+/**
+ * @param route method and path, as in the OpenAPI document
+ * @param pathCustomerId the customer of the path, in lower case
+ * @throws PersonaError permission_denied to a service; not_found to a customer, so that ids cannot be probed
+ */
+export function authoriseRoute(identity: Identity, route: string, pathCustomerId?: string): void {
+  const row = ROUTES[route];
+  const isAllowed = row === PUBLIC || row?.some((grant) => identity.grants.has(grant));
+  if (identity.customerId === undefined) {
+    if (!isAllowed) throw denied(identity, route);
+  } else if (!isAllowed || pathCustomerId !== identity.customerId) {
+    throw new PersonaError('not_found', 'There is no such resource');
+  }
+}
+
+/** @param rpc its name @throws PersonaError permission_denied */
+export function authoriseRpc(identity: Identity, rpc: string): void {
+  if (!RPCS[rpc]?.some((grant) => identity.grants.has(grant))) throw denied(identity, rpc);
+}
+
+function denied({ name }: Identity, what: string): PersonaError {
+  return new PersonaError('permission_denied', `${name} may not call ${what}`);
+}

@@ -1,0 +1,118 @@
+/** Access tokens: JWTs of one issuer, checked against its published keys. */
+
+import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
+import { PersonaError } from '../../domain/errors.ts';
+import { type Grant, isServiceRole, NARROW_SCOPES } from './grants.ts';
+import { customerIdentity, type Identity } from './identity.ts';
+
+export interface TokenIssuer {
+  /** `iss` of its tokens. */
+  readonly issuer: string;
+  /** `aud` of tokens for Persona. */
+  readonly audience: string;
+  readonly jwksUrl: string;
+}
+
+/** Public key algorithms only: with HMAC, anyone who has the published key could sign. */
+const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
+/** Larger tokens are refused before they are parsed; issuers' tokens have about 1 kB. */
+const MAX_TOKEN_LENGTH = 8_192;
+/** Between the clocks of the issuer and this host. */
+const CLOCK_TOLERANCE_SECONDS = 5;
+const JWKS_TIMEOUT_MS = 5_000;
+/** Tokens with an unknown key id make the keys be read again, but no more often. */
+const JWKS_COOLDOWN_MS = 5_000;
+/** How often the keys are read again, so that a key that the issuer has withdrawn is no longer accepted. */
+const JWKS_REFRESH_MS = 5 * 60_000;
+/** How long known keys are used while the issuer cannot be reached. */
+const JWKS_MAX_AGE_MS = 6 * 60 * 60_000;
+/** Names go into logs, events and idempotency keys. */
+const SUBJECT = /^[\w.@:/-]{1,128}$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+export interface TokenVerifier {
+  /** @throws PersonaError unauthenticated, issuer_unavailable */
+  verify(token: string): Promise<Identity>;
+  close(): void;
+}
+
+export function createTokenVerifier({ issuer, audience, jwksUrl }: TokenIssuer): TokenVerifier {
+  const keys = createRemoteJWKSet(new URL(jwksUrl), {
+    timeoutDuration: JWKS_TIMEOUT_MS,
+    cooldownDuration: JWKS_COOLDOWN_MS,
+    cacheMaxAge: JWKS_MAX_AGE_MS,
+  });
+  // A failure is noticed by the next token whose key is not known; until then the known keys are as good.
+  const refresh = setInterval(() => void keys.reload().catch(() => {}), JWKS_REFRESH_MS);
+  refresh.unref();
+  return {
+    async verify(token) {
+      if (token.length > MAX_TOKEN_LENGTH)
+        throw unauthenticated(`the access token is longer than ${MAX_TOKEN_LENGTH} characters`);
+      const options = {
+        issuer,
+        audience,
+        algorithms: ALGORITHMS,
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        requiredClaims: ['exp', 'sub'],
+      };
+      const verified = await jwtVerify(token, keys, options).catch((error: unknown) => {
+        throw refusalOf(error);
+      });
+      return identityOf(verified.payload);
+    },
+    close: () => clearInterval(refresh),
+  };
+}
+
+/** The token of an `Authorization` header. @throws PersonaError unauthenticated */
+export function bearerToken(authorization: string): string {
+  const [, token] = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization) ?? [];
+  if (token === undefined) throw unauthenticated("the authorization must be 'Bearer' and an access token");
+  return token;
+}
+
+export function unauthenticated(message: string): PersonaError {
+  return new PersonaError('unauthenticated', message);
+}
+
+function identityOf({ sub, scope }: JWTPayload): Identity {
+  if (typeof sub !== 'string' || !SUBJECT.test(sub))
+    throw unauthenticated("the access token's 'sub' must be 1 to 128 of A-Z a-z 0-9 . _ @ : / -");
+  const scopes = typeof scope === 'string' ? scope.split(' ') : [];
+  // A customer's token never gives more than that, whatever else its scope contains.
+  if (scopes.includes('self')) {
+    if (!UUID.test(sub)) throw unauthenticated("a customer's access token must have their id as 'sub'");
+    return customerIdentity(sub.toLowerCase());
+  }
+  return { name: `service:${sub}`, grants: new Set(scopes.flatMap(grantsOf)) };
+}
+
+function grantsOf(scope: string): Grant[] {
+  const narrow = NARROW_SCOPES.find((name) => name === scope);
+  if (narrow !== undefined) return [narrow];
+  if (scope === 'ops' || scope === 'privacy') return [scope];
+  const role = scope.startsWith('role:') ? scope.slice('role:'.length) : '';
+  return isServiceRole(role) ? [role] : [];
+}
+
+function refusalOf(error: unknown): PersonaError {
+  if (error instanceof errors.JWTExpired) return unauthenticated('the access token has expired');
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return unauthenticated(`the access token's '${error.claim}' is missing or not accepted`);
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return unauthenticated(`the access token must be signed with one of ${ALGORITHMS.join(', ')}`);
+  if (
+    error instanceof errors.JWSSignatureVerificationFailed ||
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys
+  )
+    return unauthenticated("the access token's signature cannot be verified");
+  if (
+    error instanceof errors.JWTInvalid ||
+    error instanceof errors.JWSInvalid ||
+    error instanceof errors.JOSENotSupported
+  )
+    return unauthenticated('the access token is malformed');
+  return new PersonaError('issuer_unavailable', "the issuer's keys cannot be read", { cause: error });
+}
