@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import type { Services } from '../services/services.ts';
+import type { Admission } from './admission.ts';
 import type { AppOptions } from './http/app.ts';
 import { createObservers, type Observers } from './requests.ts';
 
@@ -19,11 +20,14 @@ export function fakeServices(overrides: Partial<Services>): Services {
   }) as Services;
 }
 
-/** Options of an app that is not stopping. */
+/** Refuses nothing. */
+export const admitAll: Admission = () => ({ release() {} });
+
+/** Options of an app that has started and is not stopping. */
 export const testAppOptions: AppOptions = {
-  rateLimits: { customer: 0, service: 0 },
+  admission: admitAll,
   policy: readPolicy(),
-  isStopping: () => false,
+  phase: () => 'running',
 };
 
 /** @param write receives each log line */

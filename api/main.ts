@@ -1,14 +1,24 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
+import {
+  admitKeys,
+  isGraphAway,
+  MAX_CONNECTIONS,
+  migrate,
+  openConfiguredGraph,
+  READ_MS,
+} from '../graph/index.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
+import { observeGuards } from '../platform/guard-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
+import { untilReachable } from '../platform/until-reachable.ts';
+import { createDependencyGuards } from '../services/dependency-guards.ts';
 import { createServices } from '../services/services.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
@@ -16,7 +26,7 @@ import { createObservers } from './requests.ts';
 import { startServers } from './start.ts';
 
 /** Longer than the servers' drain time. */
-const GRACE_MS = 20_000;
+const GRACE_MS = 40_000;
 /** A Temporal that takes longer counts as unavailable. */
 const TEMPORAL_PROBE_TIMEOUT_MS = 5_000;
 
@@ -29,23 +39,39 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
+    const guards = createDependencyGuards(observeGuards(metrics.registry, logger));
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
+      guards: guards.graph,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         logContext: () => ({}),
       }),
     });
     shutdown.add('graph', () => graph.close());
-    await migrate(graph, {
-      onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
-    });
-    await admitKeys(graph, environment);
-
-    // Reads do not need Temporal: an API that starts while Temporal is unavailable serves them.
+    const codecKeys = environment.codecKeys.reveal();
     const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
-    const temporal = openTemporal({ ...address, codecKeys: environment.codecKeys.reveal() });
+    const temporal = openTemporal({ ...address, codecKeys, interceptors: guards.temporal });
     shutdown.add('temporal', () => temporal.connection.close());
+    const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
+    const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
+      metrics.contextCache.inc({ result }),
+    );
+    const codec = environment.codec && (await serveCodec({ ...environment.codec, keys: codecKeys, logger }));
+    if (codec) shutdown.add('codec', () => codec.close());
+    const observers = createObservers(logger, metrics);
+    const servers = await startServers({ ...environment, policy }, services, observers, shutdown);
+
+    const prepareGraph = async () => {
+      await graph.verifyConnectivity();
+      await migrate(graph, {
+        onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+      });
+      await admitKeys(graph, environment);
+    };
+    const { signal } = shutdown;
+    await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
+    // Reads do not need Temporal: an API that starts while Temporal is unavailable serves them.
     await reachTemporal(address, () =>
       temporal.withDeadline(Date.now() + TEMPORAL_PROBE_TIMEOUT_MS, () =>
         temporal.workflowService.describeNamespace({ namespace: address.namespace }),
@@ -53,21 +79,14 @@ async function main(): Promise<void> {
     ).catch((error: unknown) =>
       logger.warn({ err: error }, 'temporal is unavailable: requests that need a process are not served'),
     );
-
-    const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
-    const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
-      metrics.contextCache.inc({ result }),
-    );
-    const codec =
-      environment.codec &&
-      (await serveCodec({ ...environment.codec, keys: environment.codecKeys.reveal(), logger }));
-    if (codec) shutdown.add('codec', () => codec.close());
-    const observers = createObservers(logger, metrics);
-    const servers = await startServers({ ...environment, policy }, services, observers, shutdown);
-    const ready = { ...servers, ...(codec && { codec: codec.url }) };
+    if (signal.aborted) return;
+    servers.setReady();
+    const ready = { ...servers.addresses, ...(codec && { codec: codec.url }) };
     logger.warn('PERSONA_INSECURE=1: plain text and no authentication; for this machine only');
     console.log(JSON.stringify({ ready }));
   } catch (error) {
+    // The shutdown has ended what the startup waited for, and exits by itself.
+    if (shutdown.signal.aborted) return;
     await shutdown.stopAll();
     throw error;
   }

@@ -34,7 +34,7 @@ const LOG_FIELDS = [
 export interface Observers {
   logger: Logger;
   metrics: Metrics;
-  /** Writes the line of a request, except for requests that failed with a server error. */
+  /** Writes the line of a request, except for requests that failed with a fault of the server. */
   logRequest: WriteLine<(typeof LOG_FIELDS)[number]>;
 }
 
@@ -125,6 +125,8 @@ export function recordRequest(
     device_id: about?.device_id,
     workflow_id: about?.workflow_id,
   };
-  if (error && ERRORS[error.type].http >= 500) logger.error({ ...line, err: error }, 'request failed');
+  // A refusal that says when to come back was not tried: under load it must cost little, and its cause is logged once.
+  const isFault = error && ERRORS[error.type].http >= 500 && error.retryAfterMs === undefined;
+  if (isFault) logger.error({ ...line, err: error }, 'request failed');
   else logRequest(line);
 }

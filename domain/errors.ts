@@ -63,6 +63,7 @@ export const ERRORS = {
   ),
   payload_too_large: errorRow(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The request body exceeds 64 KiB'),
   rate_limited: errorRow(true, 429, GrpcCode.RESOURCE_EXHAUSTED, 'The rate limit is exceeded'),
+  overloaded: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Too many requests are in progress'),
   customer_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
   payment_method_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
   device_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
@@ -165,7 +166,7 @@ export class PersonaError extends Error {
   readonly type: ErrorType;
   /** All problems of the input; empty if the input is not the cause. */
   readonly problems: readonly FieldProblem[];
-  /** The delay before a retry that the remote side requests, in milliseconds. */
+  /** The delay before a retry that the refusing side requests, in milliseconds. */
   readonly retryAfterMs?: number;
 
   constructor(

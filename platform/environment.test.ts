@@ -181,7 +181,12 @@ test('the codec server is enabled only by a port, and only for valid origins', (
 });
 
 test('a rate limit is a number of requests per minute', () => {
-  expect(readApiEnvironment(api).rateLimits).toEqual({ customer: 6_000, service: 600_000 });
+  expect(readApiEnvironment(api).rateLimits).toEqual({
+    customer: 6_000,
+    service: 1_200_000,
+    webhook: 60_000,
+    unauthenticated: 600,
+  });
   expect(readApiEnvironment({ ...api, RATE_LIMIT_SERVICE: '0' }).rateLimits.service).toBe(0);
   expect(failure(() => readApiEnvironment({ ...api, RATE_LIMIT_CUSTOMER: '-1' }))).toContain(
     'RATE_LIMIT_CUSTOMER: must be a number of requests per minute; 0: no limit',

@@ -30,8 +30,8 @@ export type GraphEnvironment = Pick<CommonEnvironment, 'neo4j' | 'keys' | 'blind
 export interface ApiEnvironment extends CommonEnvironment {
   http: { host: string; port: number };
   grpc: { host: string; port: number };
-  /** Requests of one caller per minute; 0: no limit. */
-  rateLimits: { customer: number; service: number };
+  /** Requests of one caller per minute, by its kind; 0: no limit. */
+  rateLimits: { customer: number; service: number; webhook: number; unauthenticated: number };
   stripeWebhookSecret: Secret<string>;
   /** Absent: no codec server. */
   codec?: { port: number; origins: readonly string[] };
@@ -88,7 +88,12 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
     ...common(values),
     http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
     grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT },
-    rateLimits: { customer: values.RATE_LIMIT_CUSTOMER, service: values.RATE_LIMIT_SERVICE },
+    rateLimits: {
+      customer: values.RATE_LIMIT_CUSTOMER,
+      service: values.RATE_LIMIT_SERVICE,
+      webhook: values.RATE_LIMIT_WEBHOOK,
+      unauthenticated: values.RATE_LIMIT_UNAUTHENTICATED,
+    },
     stripeWebhookSecret: values.STRIPE_WEBHOOK_SECRET,
     ...(values.CODEC_PORT !== undefined && {
       codec: { port: values.CODEC_PORT, origins: values.CODEC_ORIGINS },

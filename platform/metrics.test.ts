@@ -3,7 +3,7 @@ import { createMetrics, serveMetrics } from './metrics.ts';
 import { type Readiness, readinessOf } from './readiness.ts';
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
-const readiness = async () => readinessOf({ neo4j: 'up' }, false);
+const readiness = async () => readinessOf({ neo4j: 'up' }, 'running');
 
 test('the probes report whether the process is alive, and whether it is ready', async () => {
   let state: Readiness = { status: 'starting', dependencies: {} };
@@ -15,17 +15,17 @@ test('the probes report whether the process is alive, and whether it is ready', 
   };
   expect(await ask('/healthz')).toEqual([200, { status: 'ok' }]);
   expect(await ask('/readyz')).toEqual([503, state]);
-  state = readinessOf({ neo4j: 'up', temporal: 'up' }, false);
+  state = readinessOf({ neo4j: 'up', temporal: 'up' }, 'running');
   expect(await ask('/readyz')).toEqual([
     200,
     { status: 'ready', dependencies: { neo4j: 'up', temporal: 'up' } },
   ]);
-  state = readinessOf({ neo4j: 'down', temporal: 'up' }, false);
+  state = readinessOf({ neo4j: 'down', temporal: 'up' }, 'running');
   expect(await ask('/readyz')).toEqual([
     503,
     { status: 'unavailable', dependencies: { neo4j: 'down', temporal: 'up' } },
   ]);
-  state = readinessOf({ neo4j: 'up' }, true);
+  state = readinessOf({ neo4j: 'up' }, 'stopping');
   expect(await ask('/readyz')).toEqual([503, { status: 'stopping', dependencies: { neo4j: 'up' } }]);
 });
 

@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { isReady, type Readiness } from './readiness.ts';
 
 export interface Metrics {
@@ -11,6 +11,9 @@ export interface Metrics {
   readonly requestDuration: Histogram<'face' | 'operation' | 'code'>;
   /** `result`: `hit`, `miss` or `bypass` (a strong read). */
   readonly contextCache: Counter<'result'>;
+  /** Requests that were refused without being processed. */
+  readonly requestsRefused: Counter<'reason'>;
+  readonly requestsInProgress: Gauge;
 }
 
 /** A separate registry per call, so that tests can run the servers of several processes in one. */
@@ -30,6 +33,17 @@ export function createMetrics(): Metrics {
       name: 'persona_context_cache_total',
       help: 'Reads of customer contexts, by cache result',
       labelNames: ['result'],
+      registers: [registry],
+    }),
+    requestsRefused: new Counter({
+      name: 'persona_requests_refused_total',
+      help: 'Requests refused without being processed, by reason',
+      labelNames: ['reason'],
+      registers: [registry],
+    }),
+    requestsInProgress: new Gauge({
+      name: 'persona_requests_in_progress',
+      help: 'Requests of REST and gRPC in progress, without probes',
       registers: [registry],
     }),
   };

@@ -7,16 +7,18 @@ export interface Readiness {
   dependencies: Record<string, 'up' | 'down'>;
 }
 
+/** While a process starts or stops, load balancers should use others, regardless of its dependencies. */
+export type Phase = 'starting' | 'running' | 'stopping';
+
 /**
- * @param stopping the process is shutting down: load balancers should use others, regardless of its dependencies
  * @param needed the dependencies without which the process is unavailable; default: all of them
  */
 export function readinessOf(
   dependencies: Readiness['dependencies'],
-  stopping: boolean,
+  phase: Phase,
   needed: readonly string[] = Object.keys(dependencies),
 ): Readiness {
-  if (stopping) return { status: 'stopping', dependencies };
+  if (phase !== 'running') return { status: phase, dependencies };
   const down = Object.keys(dependencies).filter((name) => dependencies[name] === 'down');
   if (down.length === 0) return { status: 'ready', dependencies };
   return { status: down.some((name) => needed.includes(name)) ? 'unavailable' : 'degraded', dependencies };

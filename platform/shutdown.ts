@@ -6,6 +6,8 @@ export interface Shutdown {
   add(name: string, stop: () => Promise<void> | void): void;
   /** Runs the steps now, for a startup that failed half-way. */
   stopAll(): Promise<void>;
+  /** Aborted when the process begins to stop. A startup in progress must end then: the process exits by itself. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -16,7 +18,9 @@ export interface Shutdown {
  */
 export function createShutdown(logger: Logger, graceMs: number): Shutdown {
   const steps: { name: string; stop: () => Promise<void> | void }[] = [];
+  const stopping = new AbortController();
   const run = async () => {
+    stopping.abort();
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       try {
         await step.stop();
@@ -32,5 +36,9 @@ export function createShutdown(logger: Logger, graceMs: number): Shutdown {
     await run();
     logger.info('stopped');
   });
-  return { add: (name, stop) => void steps.push({ name, stop }), stopAll: run };
+  return {
+    add: (name, stop) => void steps.push({ name, stop }),
+    stopAll: run,
+    signal: stopping.signal,
+  };
 }

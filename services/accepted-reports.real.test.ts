@@ -5,7 +5,7 @@ import { credentials, status } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { silentObservers, testAppOptions } from '../api/fakes.ts';
+import { admitAll, silentObservers, testAppOptions } from '../api/fakes.ts';
 import { type GrpcServer, serveGrpc } from '../api/grpc/server.ts';
 import { createApp } from '../api/http/app.ts';
 import { PersonaError } from '../domain/errors.ts';
@@ -60,7 +60,12 @@ async function openTestApi(graph: Graph, temporal: Client) {
   const gatewayEvents = createStripeEvents('whsec_test');
   const services: Services = createServices({ graph, temporal, policy, gatewayEvents }, () => {});
   const app = createApp(services, silentObservers(), testAppOptions);
-  const grpc: GrpcServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers());
+  const grpc: GrpcServer = await serveGrpc(
+    { host: '127.0.0.1', port: 0 },
+    services,
+    silentObservers(),
+    admitAll,
+  );
   const agent = new PersonaAgentClient(grpc.address, credentials.createInsecure());
   return {
     async post(path: string, body: string, headers: Record<string, string> = {}) {

@@ -1,6 +1,8 @@
 /** Workers: the connection that they poll with, and one worker per task queue with shared options. */
 
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { isGrpcServiceError } from '@temporalio/client';
+import { NativeConnection, TransportError, Worker, type WorkerOptions } from '@temporalio/worker';
+import { GrpcCode } from '../domain/errors.ts';
 import { TaskQueue, type TaskQueueName, VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
 import type { BundleFile } from './bundle.ts';
@@ -29,6 +31,25 @@ export async function connectWorkers(options: TemporalAddress): Promise<NativeCo
       grpcCompression: { codec: 'none' },
     }),
   );
+}
+
+/** The codes by which Temporal refuses what only another configuration, or an operator, can change. */
+const REFUSALS: ReadonlySet<number> = new Set([
+  GrpcCode.INVALID_ARGUMENT,
+  GrpcCode.NOT_FOUND,
+  GrpcCode.PERMISSION_DENIED,
+  GrpcCode.FAILED_PRECONDITION,
+  GrpcCode.UNIMPLEMENTED,
+  GrpcCode.UNAUTHENTICATED,
+]);
+
+/** Whether an error, or its cause, says that Temporal is not reachable now, and may be later without a change. */
+export function isTemporalAway(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof TransportError) return true;
+    if (isGrpcServiceError(cause)) return !REFUSALS.has(cause.code);
+  }
+  return false;
 }
 
 export interface QueueWorkerOptions

@@ -6,7 +6,14 @@ import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { TaskQueue } from '../domain/workflow-contracts.ts';
-import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
+import {
+  admitKeys,
+  isGraphAway,
+  MAX_CONNECTIONS,
+  migrate,
+  openConfiguredGraph,
+  READ_MS,
+} from '../graph/index.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
 import { createExpiryMetrics } from '../platform/expiry-metrics.ts';
@@ -15,18 +22,19 @@ import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { type Readiness, readinessOf } from '../platform/readiness.ts';
+import { type Phase, type Readiness, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
+import { untilReachable } from '../platform/until-reachable.ts';
 import { dependencyStates } from '../services/dependency-states.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { connectTemporal } from '../temporal/client.ts';
+import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, maintainSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { followGateway, signalRecoveries } from '../temporal/workflow-client.ts';
 import { createSweepClient } from '../temporal/sweep-client.ts';
-import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
+import { connectWorkers, createQueueWorker, isTemporalAway, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up/warm-up.ts';
 
@@ -36,6 +44,8 @@ const DRAIN_MS = 50_000;
 const GRACE_MS = 60_000;
 /** Concurrent comparisons and their follow-ups; limited, because other queues use the same gateway and graph. */
 const RECONCILIATION_CONCURRENCY = 4;
+/** A Temporal that takes longer counts as unavailable. */
+const TEMPORAL_TIMEOUT_MS = 5_000;
 /** Together with the sweep's interval, the longest time until a lost recovery is restarted. */
 const SCHEDULES_EVERY_MS = 3 * 60_000;
 
@@ -52,13 +62,6 @@ async function main(): Promise<void> {
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
     const metrics = createMetrics();
-    let readiness = async (): Promise<Readiness> => ({ status: 'starting', dependencies: {} });
-    const metricsServer = await serveMetrics(environment.metrics, {
-      metrics: async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
-      readiness: () => readiness(),
-    });
-    shutdown.add('metrics', () => metricsServer.close());
-
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
@@ -67,10 +70,27 @@ async function main(): Promise<void> {
       }),
     });
     shutdown.add('graph', () => graph.close());
-    await migrate(graph, {
-      onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+    const client = openTemporal({ ...address, codecKeys });
+    shutdown.add('temporal client', () => client.connection.close());
+
+    let phase: Phase = 'starting';
+    let queueStates = (): Readiness['dependencies'] => ({});
+    const metricsServer = await serveMetrics(environment.metrics, {
+      metrics: async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
+      readiness: async () =>
+        readinessOf({ ...(await dependencyStates({ graph, temporal: client })), ...queueStates() }, phase),
     });
-    await admitKeys(graph, environment);
+    shutdown.add('metrics', () => metricsServer.close());
+
+    const prepareGraph = async () => {
+      await graph.verifyConnectivity();
+      await migrate(graph, {
+        onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+      });
+      await admitKeys(graph, environment);
+    };
+    const { signal } = shutdown;
+    await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
 
     const { stripe, notify } = environment;
     const account = { ...stripe, apiKey: stripe.apiKey.reveal() };
@@ -83,19 +103,28 @@ async function main(): Promise<void> {
     const chimera = createChimeraClient({ address: environment.chimeraAddress });
     shutdown.add('chimera', () => chimera.close());
 
-    const client = await connectTemporal({ ...address, codecKeys });
-    shutdown.add('temporal client', () => client.connection.close());
-    await ensureSearchAttributes(client);
-    if (queues.includes(TaskQueue.maintenance)) {
-      await ensureSchedules(client);
+    const runsMaintenance = queues.includes(TaskQueue.maintenance);
+    const prepareTemporal = async () => {
+      await reachTemporal(address, () =>
+        client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, () =>
+          client.workflowService.describeNamespace({ namespace: address.namespace }),
+        ),
+      );
+      await ensureSearchAttributes(client);
+      if (runsMaintenance) await ensureSchedules(client);
+      return connectWorkers(address);
+    };
+    const connection = await untilReachable(prepareTemporal, {
+      ...{ name: 'Temporal', isAway: isTemporalAway, logger, signal },
+    });
+    shutdown.add('temporal connection', () => connection.close());
+    if (runsMaintenance) {
       const stop = maintainSchedules(client, {
         everyMs: SCHEDULES_EVERY_MS,
         onFailure: (error) => logger.warn({ err: error }, 'schedules could not be checked'),
       });
       shutdown.add('schedules', stop);
     }
-    const connection = await connectWorkers(address);
-    shutdown.add('temporal connection', () => connection.close());
 
     const activities = queueActivities({
       ...{ graph, gateway, records, notifier, chimera, policy },
@@ -134,14 +163,10 @@ async function main(): Promise<void> {
     );
     const running = runWorkers(workers);
     shutdown.add('workers', running.stop);
-    let stopping = false;
-    readiness = async () =>
-      readinessOf(
-        { ...(await dependencyStates({ graph, temporal: client })), ...running.states() },
-        stopping,
-      );
+    queueStates = running.states;
+    phase = 'running';
     shutdown.add('readiness', () => {
-      stopping = true;
+      phase = 'stopping';
     });
     running.failed.catch(async (error: unknown) => {
       logger.fatal({ err: error }, 'a worker failed: stopping');
@@ -151,6 +176,8 @@ async function main(): Promise<void> {
     logger.info({ queues, build_id: bundle.buildId, notices_by: notify.by }, 'polling');
     console.log(JSON.stringify({ ready: { queues, metrics: metricsServer.url } }));
   } catch (error) {
+    // The shutdown has ended what the startup waited for, and exits by itself.
+    if (shutdown.signal.aborted) return;
     await shutdown.stopAll();
     throw error;
   }

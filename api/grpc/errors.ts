@@ -7,8 +7,8 @@ import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/err
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 
 const DETAILS_KEY = 'grpc-status-details-bin';
-/** The recommended delay before a retry; servers seldom recover faster. */
-const RETRY_DELAY_SECONDS = 1n;
+/** The recommended delay before a retry, if the error has none of its own; servers seldom recover faster. */
+const RETRY_AFTER_MS = 1_000;
 
 /** @param trailers sent with the error, after the details were added */
 export function toServiceError(error: PersonaError, trailers: Metadata): ServiceError {
@@ -28,7 +28,11 @@ export function toServiceError(error: PersonaError, trailers: Metadata): Service
     details.push(any('BadRequest', BadRequest.encode({ field_violations }).finish()));
   }
   if (retryable) {
-    const retry_delay = { seconds: RETRY_DELAY_SECONDS, nanos: 0 };
+    const delayMs = Math.ceil(error.retryAfterMs ?? RETRY_AFTER_MS);
+    const retry_delay = {
+      seconds: BigInt(Math.floor(delayMs / 1_000)),
+      nanos: (delayMs % 1_000) * 1_000_000,
+    };
     details.push(any('RetryInfo', RetryInfo.encode({ retry_delay }).finish()));
   }
   trailers.set(DETAILS_KEY, Buffer.from(Status.encode({ code, message, details }).finish()));

@@ -12,16 +12,16 @@ const FAILURES_UNTIL_DOWN = 2;
 const ROLES = Object.keys(REQUIRED_DEPENDENCIES) as Role[];
 
 /**
- * Serves the health of names, which follows the dependencies of their role until the server stops.
- * @returns `setNotServing` reports all of them as not serving from then on
+ * Serves the health of names: not serving until `setServing`, from then on as the dependencies of their role, and not
+ * serving again from `setNotServing` on.
  */
 export function serveHealth(
   server: Server,
   dependencyStates: Services['dependencyStates'],
   names: Readonly<Record<Role, readonly string[]>>,
-): { setNotServing(): void } {
+): { setServing(): void; setNotServing(): void } {
   const allNames = ROLES.flatMap((role) => names[role]);
-  const health = new HealthImplementation(Object.fromEntries(allNames.map((name) => [name, 'SERVING'])));
+  const health = new HealthImplementation(Object.fromEntries(allNames.map((name) => [name, 'NOT_SERVING'])));
   health.addToServer(server);
   const failures: Record<string, number> = {};
   let isStopped = false;
@@ -37,13 +37,17 @@ export function serveHealth(
     }
   }
   let runningCheck: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    runningCheck ??= checkDependencies().finally(() => {
-      runningCheck = undefined;
-    });
-  }, CHECK_INTERVAL_MS);
+  let timer: NodeJS.Timeout | undefined;
 
   return {
+    setServing() {
+      for (const name of allNames) health.setStatus(name, 'SERVING');
+      timer = setInterval(() => {
+        runningCheck ??= checkDependencies().finally(() => {
+          runningCheck = undefined;
+        });
+      }, CHECK_INTERVAL_MS);
+    },
     setNotServing() {
       isStopped = true;
       clearInterval(timer);

@@ -12,7 +12,7 @@ import { type GetRecoveryResponse, PersonaAgentClient } from '../../proto/gen/pe
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { Services } from '../../services/services.ts';
-import { fakeServices, silentObservers } from '../fakes.ts';
+import { admitAll, fakeServices, silentObservers } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from './server.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const services = new Proxy({} as Services, {
     get: (_, name) => fakeServices(stubs)[name as keyof Services],
   });
-  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers());
+  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers(), admitAll);
   agent = new PersonaAgentClient(server.address, credentials.createInsecure());
   graph = new IdentityGraphServiceClient(server.address, credentials.createInsecure());
 });
@@ -339,12 +339,19 @@ test("a caller's deadline is passed on, a missing one is capped, and a cancellat
   await cancelled;
 });
 
-test('health is NOT_SERVING before the server stops, while calls are still served', async () => {
-  const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, fakeServices({}), silentObservers());
+test('health is NOT_SERVING until the process has started, and before the server stops', async () => {
+  const otherServer = await serveGrpc(
+    { host: '127.0.0.1', port: 0 },
+    fakeServices({}),
+    silentObservers(),
+    admitAll,
+  );
   const health = new HealthClient(otherServer.address, credentials.createInsecure());
   const check = (service: string) => callUnary((done) => health.Check?.({ service }, done));
-  for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
-    expect(await check(service)).toEqual({ status: 'SERVING' });
+  const names = ['', 'processes', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'];
+  for (const name of names) expect(await check(name)).toEqual({ status: 'NOT_SERVING' });
+  otherServer.setServing();
+  for (const name of names) expect(await check(name)).toEqual({ status: 'SERVING' });
   otherServer.setNotServing();
   expect(await check('')).toEqual({ status: 'NOT_SERVING' });
   health.close();
@@ -356,7 +363,8 @@ test('health follows the dependencies of a role: without Temporal only processes
 }, async () => {
   const states: Record<string, 'up' | 'down'> = { neo4j: 'up', temporal: 'down' };
   const services = fakeServices({ dependencyStates: async () => states });
-  const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers());
+  const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers(), admitAll);
+  otherServer.setServing();
   const health = new HealthClient(otherServer.address, credentials.createInsecure());
   const statusOf = async (service: string) =>
     (await callUnary<{ status: string }>((done) => health.Check?.({ service }, done))).status;
@@ -376,7 +384,7 @@ test('health follows the dependencies of a role: without Temporal only processes
 test('a port in use is an error, not an unreachable server', async () => {
   const [host = '', port] = server.address.split(':');
   await expect(
-    serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers()),
+    serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers(), admitAll),
   ).rejects.toThrow();
 });
 

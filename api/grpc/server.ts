@@ -1,7 +1,9 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
 import type { Services } from '../../services/services.ts';
-import type { Observers } from '../requests.ts';
+import type { Admission } from '../admission.ts';
+import { MAX_WAIT_MS, type Observers } from '../requests.ts';
+import { admitCalls } from './admission.ts';
 import { personaAgentService } from './context-message.ts';
 import { identityGraph } from './identity-graph.ts';
 import { personaAgent } from './persona-agent.ts';
@@ -20,12 +22,14 @@ const MAX_MESSAGE_BYTES = 64 * 1_024;
 /** Clients reconnect at this interval and so discover new replicas; a call in progress may finish. */
 const MAX_CONNECTION_AGE_MS = 10 * 60_000;
 const CONNECTION_GRACE_MS = 60_000;
-/** How long running calls may take to finish when the server stops. */
-const DRAIN_MS = 10_000;
+/** How long running calls may take to finish when the server stops: each of them has ended by then. */
+const DRAIN_MS = MAX_WAIT_MS + 1_000;
 
 export interface GrpcServer {
   /** `host:port`. */
   address: string;
+  /** From now on health follows the dependencies; before, nothing is serving. */
+  setServing(): void;
   /** Makes load balancers stop sending calls; calls are still served. */
   setNotServing(): void;
   /** Refuses new calls, lets running ones finish. */
@@ -42,6 +46,7 @@ export async function serveGrpc(
   { host, port }: { host: string; port: number },
   services: Services,
   observers: Observers,
+  admission: Admission,
 ): Promise<GrpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -50,8 +55,10 @@ export async function serveGrpc(
     // Its statistics of streams and messages are not exposed anywhere.
     'grpc.enable_channelz': 0,
   });
-  server.addService(personaAgentService, personaAgent(services, observers));
-  server.addService(IdentityGraphServiceService, identityGraph(services, observers));
+  const admitted = <T extends UntypedServiceImplementation>(calls: T) =>
+    admitCalls(calls, observers, admission);
+  server.addService(personaAgentService, admitted(personaAgent(services, observers)));
+  server.addService(IdentityGraphServiceService, admitted(identityGraph(services, observers)));
   // Both services read the graph, and are available for that without Temporal.
   const roles = { reads: ['', ...SERVICES], processes: ['processes'] };
   const health = serveHealth(server, () => services.dependencyStates(), roles);
@@ -65,6 +72,7 @@ export async function serveGrpc(
   });
   return {
     address: `${authority}:${boundPort}`,
+    setServing: health.setServing,
     setNotServing: health.setNotServing,
     close: () =>
       new Promise((resolve) => {

@@ -38,7 +38,10 @@ const onboarded = {
   warnings: [],
 } as const;
 const appOf = (services: Partial<Services>, stopping = false) =>
-  createApp(fakeServices(services), silentObservers(), { ...testAppOptions, isStopping: () => stopping });
+  createApp(fakeServices(services), silentObservers(), {
+    ...testAppOptions,
+    phase: () => (stopping ? 'stopping' : 'running'),
+  });
 
 function post(
   app: ReturnType<typeof appOf>,

@@ -11,10 +11,12 @@ import { PersonaError } from '../../domain/errors.ts';
 import { formatRules } from '../../domain/onboarding/formats.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Services } from '../../services/services.ts';
+import type { Phase } from '../../platform/readiness.ts';
+import type { Admission } from '../admission.ts';
 import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';
+import { admitRequests } from './admission.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
-import { type RateLimits, rateLimit } from './rate-limit.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -25,16 +27,15 @@ import { webhookRoutes } from './routes/webhooks.ts';
 const MAX_BODY_BYTES = 64 * 1_024;
 
 export interface AppOptions {
-  rateLimits: RateLimits;
+  admission: Admission;
   policy: Pick<Policy, 'onboarding' | 'reportingCurrency'>;
-  /** True once the process is shutting down. */
-  isStopping: () => boolean;
+  phase: () => Phase;
 }
 
 export function createApp(
   services: Services,
   observers: Observers,
-  { rateLimits, policy, isStopping }: AppOptions,
+  { admission, policy, phase }: AppOptions,
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>({
     defaultHook: (result, c) => (result.success ? undefined : problemResponse(c, fromZod(result.error))),
@@ -84,9 +85,9 @@ export function createApp(
       },
     }),
   );
-  // Probes and the documentation are not rate limited.
-  const limiter = rateLimit(rateLimits);
-  for (const path of ['/api/*', '/internal/*', '/webhooks/*']) app.use(path, limiter);
+  // Probes and the documentation are not limited.
+  const admit = admitRequests(admission);
+  for (const path of ['/api/*', '/internal/*', '/webhooks/*']) app.use(path, admit);
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -105,7 +106,7 @@ export function createApp(
   recoveryRoutes(app, services);
   fraudRoutes(app, services);
   webhookRoutes(app, services);
-  operationRoutes(app, services, isStopping);
+  operationRoutes(app, services, phase);
   return app;
 }
 

@@ -14,33 +14,10 @@ export interface HttpEnv {
   };
 }
 
-const CUSTOMERS_PATH = /^\/api\/v1\/customers\/([^/]+)\//;
-
-/**
- * The caller's name. Callers are not authenticated yet, so it follows from the path (docs/reference/security.md,
- * 'Who may call'): below `/customers/{customer_id}/` it is that customer, everywhere else a service.
- */
-export function callerName(path: string): 'service' | `customer:${string}` {
-  const [, customerId] = CUSTOMERS_PATH.exec(path) ?? [];
-  return nameOf(customerId && decodePathPart(customerId).toLowerCase());
-}
-
-function nameOf(customerId: string | undefined): 'service' | `customer:${string}` {
-  return customerId === undefined ? 'service' : `customer:${customerId}`;
-}
-
-function decodePathPart(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
 /** @param customerId the customer of the path, if there is one */
 export function callerOf(c: Context<HttpEnv>, customerId?: string): Caller {
   if (customerId !== undefined) c.set('about', { customer_id: customerId });
-  const name = nameOf(customerId);
+  const name = customerId === undefined ? 'service' : `customer:${customerId}`;
   return {
     caller: name,
     actor: name,

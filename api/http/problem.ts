@@ -8,8 +8,8 @@ import { ERRORS, type ErrorType, validationError, PersonaError } from '../../dom
 import { asPersonaError } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 
-/** The recommended delay before a retry, in seconds. */
-const RETRY_AFTER_SECONDS = '1';
+/** The recommended delay before a retry, if the error has none of its own. */
+const RETRY_AFTER_MS = 1_000;
 /** Errors of the catalogue for Hono's own refusals. */
 const ERROR_BY_STATUS: Partial<Record<number, [type: ErrorType, message: string]>> = {
   400: ['malformed_request', 'The body is not valid JSON'],
@@ -35,7 +35,7 @@ export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response 
   };
   return c.json(body, http as ContentfulStatusCode, {
     'content-type': 'application/problem+json',
-    ...(retryable && { 'retry-after': RETRY_AFTER_SECONDS }),
+    ...(retryable && { 'retry-after': String(Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1_000)) }),
   });
 }
 

@@ -1,14 +1,24 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server, ServerResponse } from 'node:http';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import { MAX_WAIT_MS } from '../requests.ts';
 
-/** How long running requests may take to finish when the server stops. */
-const DRAIN_MS = 10_000;
+/** A request must have arrived by then, headers and body: a connection that sends slowly occupies a place. */
+const ARRIVAL_MS = 10_000;
+/** How often that is checked. */
+const ARRIVAL_CHECK_MS = 1_000;
+/** Callers keep idle connections and send their next request, whose response says that the connection ends. */
+const IDLE_GRACE_MS = 1_000;
+/** How long running requests may take to finish when the server stops: each of them has ended by then. */
+const DRAIN_MS = MAX_WAIT_MS + 1_000;
 
 export interface HttpServer {
   /** Without a trailing slash. */
   url: string;
-  /** Refuses new requests, lets running ones finish. */
+  /**
+   * Refuses new connections and lets running requests finish. A request on a connection that is already open is still
+   * answered, and its connection then closed: closing it earlier could cut off a request on its way.
+   */
   close(): Promise<void>;
 }
 
@@ -22,22 +32,49 @@ export async function serveHttp(
   { host, port }: { host: string; port: number },
   app: { fetch: (request: Request) => Response | Promise<Response> },
 ): Promise<HttpServer> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      headersTimeout: ARRIVAL_MS,
+      requestTimeout: ARRIVAL_MS,
+      connectionsCheckingInterval: ARRIVAL_CHECK_MS,
+    },
+  }) as Server;
+  const responses = new Set<ServerResponse>();
+  let isClosing = false;
+  server.prependListener('request', (_, response: ServerResponse) => {
+    if (isClosing) closeConnectionAfter(response);
+    responses.add(response);
+    response.once('close', () => responses.delete(response));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
   const authority = host.includes(':') ? `[${host}]` : host;
+  let closed: Promise<void> | undefined;
   return {
     url: `http://${authority}:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((resolve) => {
+    close() {
+      closed ??= new Promise((resolve) => {
+        isClosing = true;
+        for (const response of responses) closeConnectionAfter(response);
+        const idle = setTimeout(() => server.closeIdleConnections(), IDLE_GRACE_MS);
         const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-        server.close(() => {
+        // Not the HTTP server's own `close`, which closes idle connections at once.
+        NetServer.prototype.close.call(server, () => {
+          clearTimeout(idle);
           clearTimeout(force);
+          // Ends its checks of arrivals.
+          server.close();
           resolve();
         });
-        server.closeIdleConnections();
-      }),
+      });
+      return closed;
+    },
   };
+}
+
+function closeConnectionAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close');
 }

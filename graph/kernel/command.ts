@@ -40,7 +40,15 @@ export async function runCommand<T>(
     header: { ...header, occurredAt: toUtc(header.occurredAt) },
     body: bodyText([name, body]),
   };
-  const observeEnd = graph.observer.started(name);
+  return graph.guards.command(() => runObserved(graph, request, work));
+}
+
+async function runObserved<T>(
+  graph: Graph,
+  request: NamedRequest,
+  work: (tx: CommandTx) => Promise<T>,
+): Promise<T> {
+  const observeEnd = graph.observer.started(request.name);
   try {
     const result = await runWithSlots(graph, request, work);
     observeEnd();

@@ -8,6 +8,8 @@ const POOL_EXHAUSTED = /^Connection acquisition timed out/;
 /** The transaction exceeded its time limit, whether or not it was waiting for locks. */
 const TIMED_OUT = /^Neo\.ClientError\.Transaction\.(TransactionTimedOut|LockClientStopped)/;
 const SECURITY_ERROR = /^Neo\.ClientError\.Security\./;
+/** Wrong credentials or a wrong name of the database: only another configuration helps. */
+const CONFIGURATION_ERROR = /^Neo\.ClientError\.(Security|Database)\./;
 /**
  * Errors that no retry fixes: a statement or its parameters are wrong, or the stored data forbids the write. Every
  * other code, including those unknown to this version, is treated as a temporary server fault: a transaction that was
@@ -57,6 +59,23 @@ export function isUniquenessViolation(error: unknown): boolean {
  */
 export function isTransient(error: unknown): boolean {
   return isUniquenessViolation(error) || (error instanceof Neo4jError && error.retryable);
+}
+
+/**
+ * Whether a translated error says that Neo4j itself failed. One that waited in vain for a lock, or conflicted with other
+ * commands on the same nodes, does not.
+ */
+export function isGraphFault(error: unknown): boolean {
+  if (!(error instanceof PersonaError) || error.type !== 'graph_unavailable') return false;
+  const { cause } = error;
+  if (!(cause instanceof Neo4jError)) return false;
+  return UNREACHABLE.has(cause.code) || !(TIMED_OUT.test(cause.code) || cause.retryable);
+}
+
+/** Whether a translated error says that Neo4j is not reachable now, and may be later without a change of configuration. */
+export function isGraphAway(error: unknown): boolean {
+  if (!(error instanceof PersonaError) || error.type !== 'graph_unavailable') return false;
+  return !(error.cause instanceof Neo4jError && CONFIGURATION_ERROR.test(error.cause.code));
 }
 
 /** Translates the driver's errors, once, before they leave this folder. */

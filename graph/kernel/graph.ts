@@ -7,6 +7,7 @@ import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
 import { createLockQueue, type LockQueue } from './lock-queue.ts';
 import { type GraphObserver, noopObserver } from './observer.ts';
+import { noGuards, type OperationGuards } from './operation-guards.ts';
 import { createProbe } from './probe.ts';
 import type { Projections } from './projection.ts';
 import type { Reader } from './reader.ts';
@@ -25,6 +26,8 @@ export interface GraphOptions {
   /** Default `MAX_CONNECTIONS`. */
   maxConnectionPoolSize?: number;
   observer?: GraphObserver;
+  /** Default: none, as for activities, which are retried and whose number is limited. */
+  guards?: OperationGuards;
   /** Time limit of a read outside commands. Default: none, as for an operator who waits for a report. */
   readTimeoutMs?: number;
   /** Milliseconds since the epoch; tests set it. */
@@ -43,6 +46,7 @@ export interface Graph extends Reader {
   /** How each type of event changes the graph. */
   readonly projections: Projections;
   readonly observer: GraphObserver;
+  readonly guards: OperationGuards;
   readonly lockQueue: LockQueue;
   now(): number;
   /** A session for a command's transaction; the caller closes it. */
@@ -64,6 +68,7 @@ const LIVENESS_CHECK_MS = 60_000;
 export function openDriver(options: GraphOptions, projections: Projections): Graph {
   const database = options.database ?? 'neo4j';
   const observer = options.observer ?? noopObserver;
+  const guards = options.guards ?? noGuards;
   const createDriver = (maxConnectionPoolSize: number): Driver =>
     neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
       // Every integer here is far below 2^53: money in minor units, counters.
@@ -79,9 +84,8 @@ export function openDriver(options: GraphOptions, projections: Projections): Gra
   const probe = createProbe(() => createDriver(1), database);
   const limit = options.readTimeoutMs === undefined ? {} : { timeout: options.readTimeoutMs };
   // docs/decisions/03-graph-queries.md: a read after a write, by any process, must see it.
-  const autoCommit =
-    (mode: SessionMode) =>
-    async <T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> => {
+  const autoCommit = (mode: SessionMode) => {
+    const run = async <T>(cypher: string, parameters: Record<string, unknown>): Promise<T[]> => {
       const session = driver.session({ database, defaultAccessMode: mode });
       const observeEnd = observer.started('read');
       try {
@@ -96,12 +100,16 @@ export function openDriver(options: GraphOptions, projections: Projections): Gra
         await session.close();
       }
     };
+    return <T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> =>
+      guards.read(() => run<T>(cypher, parameters));
+  };
   return {
     keyRing: options.keyRing,
     blindIndex: options.blindIndex,
     keyStore: graphKeyStore,
     projections,
     observer,
+    guards,
     lockQueue: createLockQueue(),
     now: options.now ?? Date.now,
     read: autoCommit(neo4j.session.WRITE),

@@ -45,8 +45,11 @@ interface PendingStop extends StopCondition {
   holdConnection(connection: Connection): void;
 }
 
-/** @param target `host:port` of the server, which may stop and restart */
-export async function startTcpProxy(target: string): Promise<TcpProxy> {
+/**
+ * @param target `host:port` of the server, which may stop and restart
+ * @param ownPort default: any free port
+ */
+export async function startTcpProxy(target: string, ownPort = 0): Promise<TcpProxy> {
   const [host = '', port = ''] = target.split(':');
   const pendingStops = new Set<PendingStop>();
   const connections = new Set<Connection>();
@@ -55,7 +58,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     connections.add(connection);
     client.once('close', () => connections.delete(connection));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(ownPort, '127.0.0.1');
   await once(server, 'listening');
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { isReady, readinessOf } from '../../../platform/readiness.ts';
+import { isReady, type Phase, readinessOf } from '../../../platform/readiness.ts';
 import { REQUIRED_DEPENDENCIES } from '../../../services/dependency-states.ts';
 import type { Services } from '../../../services/services.ts';
 import type { HttpEnv } from '../env.ts';
@@ -66,21 +66,12 @@ const DOCS_PAGE = `<!doctype html>
 `;
 const DOCS_SCRIPT = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n";
 
-/** @param isStopping true once the process is shutting down, so that load balancers use others */
-export function operationRoutes(
-  app: OpenAPIHono<HttpEnv>,
-  services: Services,
-  isStopping: () => boolean,
-): void {
+export function operationRoutes(app: OpenAPIHono<HttpEnv>, services: Services, phase: () => Phase): void {
   app.openapi(health, (c) => c.json({ status: 'ok' as const }, 200));
 
   app.openapi(ready, async (c) => {
     const { role } = c.req.valid('query');
-    const readiness = readinessOf(
-      await services.dependencyStates(),
-      isStopping(),
-      REQUIRED_DEPENDENCIES[role],
-    );
+    const readiness = readinessOf(await services.dependencyStates(), phase(), REQUIRED_DEPENDENCIES[role]);
     return c.json(readiness, isReady(readiness) ? 200 : 503);
   });
 

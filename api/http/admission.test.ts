@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { fakeServices, silentObservers, testAppOptions } from '../fakes.ts';
+import { createMetrics } from '../../platform/metrics.ts';
+import { createAdmission } from '../admission.ts';
 import { createApp } from './app.ts';
 
 const ADA = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -19,7 +21,11 @@ function appWith(customer: number, service = 0) {
   });
   const app = createApp(services, silentObservers(), {
     ...testAppOptions,
-    rateLimits: { customer, service },
+    admission: createAdmission(createMetrics(), {
+      rateLimits: { customer, service, webhook: 0, unauthenticated: 0 },
+      isStarted: () => true,
+      eventLoopDelayMs: () => 0,
+    }),
   });
   return { app, served: () => served };
 }
