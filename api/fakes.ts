@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import type { Services } from '../services/services.ts';
+import { insecureAuthentication } from './access/authenticate.ts';
 import type { Admission } from './admission.ts';
 import type { AppOptions } from './http/app.ts';
 import { createObservers, type Observers } from './requests.ts';
@@ -21,11 +22,14 @@ export function fakeServices(overrides: Partial<Services>): Services {
 }
 
 /** Refuses nothing. */
-export const admitAll: Admission = () => ({ release() {} });
+const admitAll: Admission = () => ({ release() {} });
+
+/** Lets every caller call everything. */
+export const openAccess = { admission: admitAll, authentication: insecureAuthentication };
 
 /** Options of an app that has started and is not stopping. */
 export const testAppOptions: AppOptions = {
-  admission: admitAll,
+  ...openAccess,
   policy: readPolicy(),
   phase: () => 'running',
 };

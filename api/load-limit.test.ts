@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { type CountedCaller, countedCallerOf, SERVICE } from './counted-caller.ts';
+import { type CountedCaller, STRIPE } from './counted-caller.ts';
 import { createLoadLimit } from './load-limit.ts';
+
+const SERVICE: CountedCaller = { kind: 'service', name: 'checkout' };
 
 const customer = (name: string): CountedCaller => ({ kind: 'customer', name });
 const service = (name: string): CountedCaller => ({ kind: 'service', name });
@@ -30,7 +32,7 @@ function limitWith(delayMs = 0) {
 test.each([
   ['a customer', customer('ada'), 20],
   ['a service', SERVICE, 500],
-  ['webhooks', countedCallerOf('/webhooks/stripe'), 250],
+  ['webhooks', STRIPE, 250],
 ] as const)('%s has a share of the requests in progress', (_, caller, share) => {
   const { load, begin, fill } = limitWith();
   const ends = fill(caller);
@@ -47,7 +49,7 @@ test('callers without authentication share one limit, wherever they come from', 
   const at = (name: string): CountedCaller => ({ kind: 'unauthenticated', name });
   expect(fill(at('192.0.2.1'), 200)).toHaveLength(200);
   expect(fill(at('192.0.2.2'))).toHaveLength(50);
-  expect(fill(countedCallerOf('/webhooks/stripe'))).toHaveLength(0);
+  expect(fill(STRIPE)).toHaveLength(0);
 });
 
 test('the process has at most 1000 requests in progress, and admits others once some have ended', () => {

@@ -82,7 +82,8 @@ async function main(): Promise<void> {
     if (signal.aborted) return;
     servers.setReady();
     const ready = { ...servers.addresses, ...(codec && { codec: codec.url }) };
-    logger.warn('PERSONA_INSECURE=1: plain text and no authentication; for this machine only');
+    if (environment.auth === undefined)
+      logger.warn('PERSONA_INSECURE=1: plain text and no authentication; for this machine only');
     console.log(JSON.stringify({ ready }));
   } catch (error) {
     // The shutdown has ended what the startup waited for, and exits by itself.

@@ -78,7 +78,7 @@ test('contexts and profiles are read while Temporal is unavailable, also by a pr
 });
 
 test.each([
-  ['without PERSONA_INSECURE', {}, 78, 'PERSONA_INSECURE: must be 1'],
+  ['without an issuer of tokens or PERSONA_INSECURE', {}, 78, 'AUTH_ISSUER: is missing'],
   [
     'in production',
     { PERSONA_INSECURE: '1', NODE_ENV: 'production' },

@@ -5,9 +5,11 @@ import { REQUIRED_DEPENDENCIES } from '../services/dependency-states.ts';
 import type { Services } from '../services/services.ts';
 import { watchEventLoop } from '../platform/event-loop-delay.ts';
 import { serveMetrics } from '../platform/metrics.ts';
+import { type TlsFiles, type TlsWatch, watchTlsFiles } from '../platform/tls-files.ts';
 import { type Phase, readinessOf } from '../platform/readiness.ts';
 import type { ApiEnvironment } from '../platform/environment.ts';
 import type { Shutdown } from '../platform/shutdown.ts';
+import { createAuthentication, insecureAuthentication } from './access/authenticate.ts';
 import { createAdmission } from './admission.ts';
 import { serveGrpc } from './grpc/server.ts';
 import { createApp } from './http/app.ts';
@@ -27,7 +29,7 @@ export interface ApiAddresses {
  * @param shutdown gets the steps that stop the servers, the first of which reports the process as not ready
  */
 export async function startServers(
-  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metrics' | 'rateLimits'> & { policy: Policy },
+  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metrics' | 'rateLimits' | 'auth'> & { policy: Policy },
   services: Services,
   observers: Observers,
   shutdown: Pick<Shutdown, 'add'>,
@@ -48,10 +50,22 @@ export async function startServers(
     isStarted: () => isStarted,
     eventLoopDelayMs: eventLoop.delayMs,
   });
-  const app = createApp(services, observers, { ...environment, admission, phase: () => phase });
-  const http = await serveHttp(environment.http, app);
+  const authentication = environment.auth ? createAuthentication(environment.auth) : insecureAuthentication;
+  shutdown.add('authentication', () => authentication.close());
+  const watch = (files: TlsFiles | undefined): TlsWatch | undefined => {
+    if (files === undefined) return undefined;
+    const tls = watchTlsFiles(files, (err) =>
+      observers.logger.error({ err }, 'replaced certificates are not used'),
+    );
+    shutdown.add('certificates', () => tls.close());
+    return tls;
+  };
+  const access = { admission, authentication };
+  const app = createApp(services, observers, { ...environment, ...access, phase: () => phase });
+  const http = await serveHttp({ ...environment.http, tls: watch(environment.http.tls) }, app);
   shutdown.add('http', () => http.close());
-  const grpc = await serveGrpc(environment.grpc, services, observers, admission);
+  const grpcAddress = { ...environment.grpc, tls: watch(environment.grpc.tls) };
+  const grpc = await serveGrpc(grpcAddress, services, observers, access);
   // Together: while one of them finished its requests, the other would accept more.
   shutdown.add('servers', async () => {
     await Promise.all([http.close(), grpc.close()]);

@@ -61,7 +61,11 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
 export async function startSystem({ guard, log }: DevCommandContext): Promise<BenchSystem> {
   // In memory only: writing its state after each request, the simulator would be busier than the measured system.
   const gateway = { SIM_STATE: '' };
-  const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE, ...gateway } });
+  const persona = await startPersona({
+    guard,
+    log,
+    env: { ...process.env, ...INSPECTABLE, ...gateway, PERSONA_INSECURE: '1' },
+  });
   const { addresses, env, folder, programs } = persona;
   const worker = programs.get('worker')?.child;
   if (worker === undefined) throw new Error('Persona is running without a worker');

@@ -1,14 +1,17 @@
 /** Requests to Persona over REST. */
 
+import { restHeaders } from './access.ts';
 import { CliFailure, ExitCode, failureFromProblem, type Problem, problemOf } from './failure.ts';
 import type { Settings } from './settings.ts';
+
+type RestSettings = Pick<Settings, 'http' | 'runFile' | 'auth' | 'token'>;
 
 /** Longer than the API's own time limit for a response. */
 const TIMEOUT_MS = 40_000;
 
 /** @throws CliFailure if Persona refuses the request or cannot be reached */
 export async function callRest<T>(
-  settings: Pick<Settings, 'http' | 'runFile'>,
+  settings: RestSettings,
   method: 'GET' | 'POST',
   path: string,
   body?: string,
@@ -25,17 +28,17 @@ export async function callRest<T>(
   return document as T;
 }
 
-async function send(
-  settings: Pick<Settings, 'http' | 'runFile'>,
-  method: string,
-  path: string,
-  body?: string,
-): Promise<Response> {
+async function send(settings: RestSettings, method: string, path: string, body?: string): Promise<Response> {
+  const access = await restHeaders(settings).catch((error: unknown) => {
+    if (error instanceof CliFailure) throw error;
+    throw unreachable(`${settings.auth?.token_url} (tokens)`, settings, reasonOf(error));
+  });
   try {
     return await fetch(`${settings.http}${path}`, {
       method,
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
+      headers: { ...access, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      body,
     });
   } catch (error) {
     throw unreachable(`${settings.http} (REST)`, settings, reasonOf(error));

@@ -1,5 +1,7 @@
 /** The addresses of the Persona that commands act on: from the environment, else from the run file of a local instance. */
 
+import type { RunAccess } from '../platform/run-access.ts';
+import { Secret } from '../platform/secret.ts';
 import { readRunFile, readRunSecrets, type RunFile, runFilePath } from '../platform/run-file.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -12,6 +14,10 @@ export interface Settings {
   /** The API's addresses: a URL, and host:port. */
   readonly http: string;
   readonly grpc: string;
+  /** PERSONA_TOKEN. */
+  readonly token?: Secret<string>;
+  /** Of the local instance, if the addresses are its. */
+  readonly auth?: RunAccess;
   /** The run file's path, and its content if it exists. */
   readonly runFile: { readonly path: string; readonly content?: RunFile };
 }
@@ -64,17 +70,20 @@ export function readSettings(env: Variables): Settings {
   const content = readRunFile(path);
   const runVariables = content ? readRunVariables(nonEmptyEnv, content, readRunSecrets(path)) : {};
   const missing = Object.keys(runVariables).filter((name) => nonEmptyEnv[name] === undefined);
+  const { PERSONA_TOKEN } = nonEmptyEnv;
+  const scheme = nonEmptyEnv.HTTP_TLS_CERT ? 'https' : 'http';
+  const configured = {
+    http: configuredAddress(nonEmptyEnv, 'HTTP', 8080, (address) => `${scheme}://${address}`),
+    grpc: configuredAddress(nonEmptyEnv, 'GRPC', 50_051, (address) => address),
+  };
+  const isLocal = configured.http === undefined && configured.grpc === undefined;
   return {
     variables: { ...runVariables, ...nonEmptyEnv },
     fromRunFile: new Set(missing),
-    http:
-      configuredAddress(nonEmptyEnv, 'HTTP', 8080, (address) => `http://${address}`) ??
-      content?.http ??
-      'http://127.0.0.1:8080',
-    grpc:
-      configuredAddress(nonEmptyEnv, 'GRPC', 50_051, (address) => address) ??
-      content?.grpc ??
-      '127.0.0.1:50051',
+    http: configured.http ?? content?.http ?? 'http://127.0.0.1:8080',
+    grpc: configured.grpc ?? content?.grpc ?? '127.0.0.1:50051',
+    ...(PERSONA_TOKEN && { token: new Secret(PERSONA_TOKEN) }),
+    ...(isLocal && content?.auth && { auth: content.auth }),
     runFile: { path, ...(content && { content }) },
   };
 }

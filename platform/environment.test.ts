@@ -86,8 +86,50 @@ test.each([
   expect(message).not.toContain(key(1));
 });
 
+const authenticated = {
+  PERSONA_INSECURE: undefined,
+  AUTH_ISSUER: 'https://login.shop.example',
+  AUTH_JWKS_URL: 'https://login.shop.example/keys',
+  AUTH_AUDIENCE: 'persona',
+  GRPC_TLS_CERT: 'grpc.pem',
+  GRPC_TLS_KEY: 'grpc.key',
+  GRPC_TLS_CA: 'agents.pem',
+};
+
+test('callers are authenticated unless PERSONA_INSECURE is set, and TLS files are read later', () => {
+  const tls = { HTTP_TLS_CERT: 'rest.pem', HTTP_TLS_KEY: 'rest.key' };
+  const read = readApiEnvironment({
+    ...api,
+    ...authenticated,
+    ...tls,
+    HTTP_HOST: '0.0.0.0',
+    GRPC_HOST: '::',
+  });
+  expect(read).toMatchObject({
+    http: { host: '0.0.0.0', tls: { cert: 'rest.pem', key: 'rest.key' } },
+    grpc: { host: '::', tls: { cert: 'grpc.pem', key: 'grpc.key', ca: 'agents.pem' } },
+    auth: {
+      issuer: 'https://login.shop.example',
+      audience: 'persona',
+      jwksUrl: 'https://login.shop.example/keys',
+    },
+  });
+  expect(readApiEnvironment(api)).not.toHaveProperty('auth');
+});
+
 test.each([
-  ['without PERSONA_INSECURE', { PERSONA_INSECURE: undefined }, 'PERSONA_INSECURE: must be 1'],
+  [
+    'without an issuer of tokens or PERSONA_INSECURE',
+    { PERSONA_INSECURE: undefined },
+    'AUTH_ISSUER: is missing; on this machine alone, PERSONA_INSECURE=1 does without it',
+  ],
+  ['without TLS for gRPC', { ...authenticated, GRPC_TLS_CA: '' }, 'GRPC_TLS_CA: is missing'],
+  [
+    'with REST in plain text on a network',
+    { ...authenticated, HTTP_HOST: '0.0.0.0' },
+    'HTTP_TLS_CERT: is missing',
+  ],
+  ['with half a certificate', { ...authenticated, HTTP_TLS_CERT: 'rest.pem' }, 'HTTP_TLS_KEY: is missing'],
   ['with another value of PERSONA_INSECURE', { PERSONA_INSECURE: 'yes' }, 'PERSONA_INSECURE: must be 1'],
   ['in production', { NODE_ENV: 'production' }, 'PERSONA_INSECURE: is refused with NODE_ENV=production'],
   ['with REST on a non-loopback address', { HTTP_HOST: '0.0.0.0' }, 'HTTP_HOST: must be a loopback address'],
@@ -199,7 +241,7 @@ test('.env.example names every variable, each with its default', () => {
   const documented = new Map(lines.map(([, name, value]) => [name, value]));
   const variables = { ...commonVariables, ...apiVariables, ...workerVariables };
   // Read by the development stack, before any of Persona's processes run.
-  const stackVariables = ['PERSONA_RUN_FILE', 'PERSONA_CACHE_DIR'];
+  const stackVariables = ['PERSONA_RUN_FILE', 'PERSONA_CACHE_DIR', 'PERSONA_TOKEN'];
   expect([...documented.keys()].sort()).toEqual([...Object.keys(variables), ...stackVariables].sort());
   for (const [name, schema] of Object.entries(variables)) {
     expect(schema.description, name).toBeTruthy();

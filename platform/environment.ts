@@ -28,8 +28,11 @@ export interface CommonEnvironment {
 export type GraphEnvironment = Pick<CommonEnvironment, 'neo4j' | 'keys' | 'blindKeys'>;
 
 export interface ApiEnvironment extends CommonEnvironment {
-  http: { host: string; port: number };
-  grpc: { host: string; port: number };
+  /** Without `tls`: plain text. */
+  http: { host: string; port: number; tls?: { cert: string; key: string } };
+  grpc: { host: string; port: number; tls?: { cert: string; key: string; ca: string } };
+  /** The issuer of access tokens; absent: callers are not authenticated (PERSONA_INSECURE). */
+  auth?: { issuer: string; audience: string; jwksUrl: string };
   /** Requests of one caller per minute, by its kind; 0: no limit. */
   rateLimits: { customer: number; service: number; webhook: number; unauthenticated: number };
   stripeWebhookSecret: Secret<string>;
@@ -83,11 +86,10 @@ export class EnvironmentError extends Error {
 
 /** @throws EnvironmentError naming every invalid variable */
 export function readApiEnvironment(variables: Variables): ApiEnvironment {
-  const values = read(apiSchema, variables, insecureProblems);
+  const values = read(apiSchema, variables, accessProblems);
   return {
     ...common(values),
-    http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
-    grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT },
+    ...accessOf(values),
     rateLimits: {
       customer: values.RATE_LIMIT_CUSTOMER,
       service: values.RATE_LIMIT_SERVICE,
@@ -134,25 +136,56 @@ export function readCodecKeys(variables: Variables): Secret<readonly RawRingKey[
 }
 
 /**
- * Persona does not authenticate callers yet. Its servers therefore start only with an explicit opt-in, never in
- * production, and only on addresses that are reachable from this machine alone (docs/reference/security.md, 'Who may call').
+ * Callers are authenticated and connections encrypted, or PERSONA_INSECURE is set, which serves only this machine and
+ * never in production (docs/reference/security.md, 'Who may call').
  */
-function insecureProblems(variables: Variables): string[] {
-  const problems: string[] = [];
-  if (variables.PERSONA_INSECURE !== '1')
-    problems.push(
-      'PERSONA_INSECURE: must be 1: the servers do not authenticate callers yet, so they serve only this machine',
-    );
-  else if (variables.NODE_ENV === 'production')
-    problems.push('PERSONA_INSECURE: is refused with NODE_ENV=production: callers are not authenticated');
-  for (const name of ['HTTP_HOST', 'GRPC_HOST'] as const) {
-    const host = variables[name];
-    if (host && !LOOPBACK.test(host))
-      problems.push(
-        `${name}: must be a loopback address such as 127.0.0.1, as callers are not authenticated yet`,
-      );
+function accessProblems(given: Variables): string[] {
+  const isLoopback = (host: string | undefined) => host === undefined || LOOPBACK.test(host);
+  if (given.PERSONA_INSECURE === '1') {
+    const hosts = (['HTTP_HOST', 'GRPC_HOST'] as const).filter((name) => !isLoopback(given[name]));
+    return [
+      ...(given.NODE_ENV === 'production'
+        ? ['PERSONA_INSECURE: is refused with NODE_ENV=production: callers would not be authenticated']
+        : []),
+      ...hosts.map(
+        (name) => `${name}: must be a loopback address such as 127.0.0.1, as PERSONA_INSECURE is set`,
+      ),
+    ];
   }
-  return problems;
+  const required = [
+    'AUTH_ISSUER',
+    'AUTH_JWKS_URL',
+    'AUTH_AUDIENCE',
+    'GRPC_TLS_CERT',
+    'GRPC_TLS_KEY',
+    'GRPC_TLS_CA',
+  ];
+  if (!isLoopback(given.HTTP_HOST) || given.HTTP_TLS_CERT || given.HTTP_TLS_KEY)
+    required.push('HTTP_TLS_CERT', 'HTTP_TLS_KEY');
+  const missing = required.filter((name) => !given[name]);
+  return [
+    ...missing.map(
+      (name) => `${name}: is missing; on this machine alone, PERSONA_INSECURE=1 does without it`,
+    ),
+    ...(given.PERSONA_INSECURE ? ['PERSONA_INSECURE: must be 1 or not be set'] : []),
+  ];
+}
+
+/** After `accessProblems` has found none. */
+function accessOf(values: z.output<typeof apiSchema>): Pick<ApiEnvironment, 'http' | 'grpc' | 'auth'> {
+  const http = { host: values.HTTP_HOST, port: values.HTTP_PORT };
+  const grpc = { host: values.GRPC_HOST, port: values.GRPC_PORT };
+  if (values.PERSONA_INSECURE === '1') return { http, grpc };
+  const { HTTP_TLS_CERT, HTTP_TLS_KEY, AUTH_ISSUER = '', AUTH_AUDIENCE = '', AUTH_JWKS_URL = '' } = values;
+  const { GRPC_TLS_CERT = '', GRPC_TLS_KEY = '', GRPC_TLS_CA = '' } = values;
+  return {
+    http: {
+      ...http,
+      ...(HTTP_TLS_CERT && HTTP_TLS_KEY && { tls: { cert: HTTP_TLS_CERT, key: HTTP_TLS_KEY } }),
+    },
+    grpc: { ...grpc, tls: { cert: GRPC_TLS_CERT, key: GRPC_TLS_KEY, ca: GRPC_TLS_CA } },
+    auth: { issuer: AUTH_ISSUER, audience: AUTH_AUDIENCE, jwksUrl: AUTH_JWKS_URL },
+  };
 }
 
 /** The receiver of notices is either a webhook or a mail server, each configured by two variables. */

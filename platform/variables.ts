@@ -115,9 +115,21 @@ export const apiVariables = {
   PERSONA_INSECURE: z
     .string()
     .optional()
-    .describe(
-      '`1`: plain text, no authentication, loopback only. Required until authentication is implemented',
-    ),
+    .describe('`1`: plain text and no authentication, on loopback addresses only; replaces the next eight'),
+  AUTH_ISSUER: z.string().optional().describe("Issuer of the access tokens: their 'iss'"),
+  AUTH_JWKS_URL: webAddress.optional().describe("URL of the issuer's keys (JWKS)"),
+  AUTH_AUDIENCE: z.string().optional().describe("Audience of tokens for Persona: their 'aud'"),
+  HTTP_TLS_CERT: z
+    .string()
+    .optional()
+    .describe('File with the certificate of REST (PEM); absent, on a loopback address only: plain text'),
+  HTTP_TLS_KEY: z.string().optional().describe("File with that certificate's key (PEM)"),
+  GRPC_TLS_CERT: z.string().optional().describe('File with the certificate of gRPC (PEM)'),
+  GRPC_TLS_KEY: z.string().optional().describe("File with that certificate's key (PEM)"),
+  GRPC_TLS_CA: z
+    .string()
+    .optional()
+    .describe('File with the authority of the agents’ client certificates (PEM)'),
   HTTP_HOST: z.string().default('127.0.0.1').describe('Address that REST listens on'),
   HTTP_PORT: port.default(8080).describe('Port of REST; 0: any free port'),
   GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),

@@ -5,7 +5,7 @@ import { credentials, status } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { admitAll, silentObservers, testAppOptions } from '../api/fakes.ts';
+import { openAccess, silentObservers, testAppOptions } from '../api/fakes.ts';
 import { type GrpcServer, serveGrpc } from '../api/grpc/server.ts';
 import { createApp } from '../api/http/app.ts';
 import { PersonaError } from '../domain/errors.ts';
@@ -64,7 +64,7 @@ async function openTestApi(graph: Graph, temporal: Client) {
     { host: '127.0.0.1', port: 0 },
     services,
     silentObservers(),
-    admitAll,
+    openAccess,
   );
   const agent = new PersonaAgentClient(grpc.address, credentials.createInsecure());
   return {

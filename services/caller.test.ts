@@ -4,6 +4,7 @@ import { beforeDeadline, type Caller } from './caller.ts';
 const caller = (waitMs: number, signal = new AbortController().signal): Caller => ({
   caller: 'service',
   actor: 'service',
+  maySetLtvAndSegment: true,
   correlationId: 'c',
   deadline: Date.now() + waitMs,
   signal,

@@ -3,10 +3,12 @@
 import { PersonaError } from '../domain/errors.ts';
 
 export interface Caller {
-  /** Whose idempotency keys these are: `service`, or `customer:{customer_id}`. */
+  /** Whose idempotency keys these are: `service:{name}`, or `customer:{customer_id}`. */
   readonly caller: string;
   /** Who acts, as recorded in the event log. */
   readonly actor: string;
+  /** Whether an onboarding by this caller may set `ltv` and `segment`. */
+  readonly maySetLtvAndSegment: boolean;
   readonly correlationId: string;
   readonly idempotencyKey?: string;
   /** Epoch milliseconds until which the caller waits. */

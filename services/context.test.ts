@@ -60,6 +60,7 @@ function readerWith(maxStalenessMs: number) {
 const caller = (waitMs = 2_000): Caller => ({
   caller: 'service',
   actor: 'service',
+  maySetLtvAndSegment: true,
   correlationId: 'c',
   deadline: Date.now() + waitMs,
   signal: new AbortController().signal,

@@ -1,6 +1,6 @@
 import { validationError, PersonaError } from '../domain/errors.ts';
 import { formatRules } from '../domain/onboarding/formats.ts';
-import type { OnboardingResult } from '../domain/onboarding/types.ts';
+import type { OnboardingRequest, OnboardingResult } from '../domain/onboarding/types.ts';
 import { validateOnboarding } from '../domain/onboarding/validate.ts';
 import { isSameRequest } from '../graph/index.ts';
 import { onboardCustomer } from '../temporal/workflow-client.ts';
@@ -21,7 +21,7 @@ export async function onboard(
 ): Promise<OnboardingResult> {
   const checked = validateOnboarding(input, formatRules(policy));
   if (!checked.ok) throw validationError(checked.problems, checked.type);
-  const { request } = checked;
+  const { request, warnings } = withoutRefusedMetadata(caller, checked.request);
   const { request_hash, ...result } = await onboardCustomer(
     temporal,
     { caller: caller.caller, actor: caller.actor, correlation_id: caller.correlationId, request },
@@ -32,5 +32,21 @@ export async function onboard(
       'idempotency_key_reused',
       `the transaction ${request.transaction_id} was already onboarded with a different request`,
     );
-  return result;
+  return { ...result, warnings: [...result.warnings, ...warnings] };
+}
+
+/** Leaves out `ltv` and `segment`, with a warning each, if the caller may not set them (docs/reference/security.md). */
+function withoutRefusedMetadata(
+  { maySetLtvAndSegment }: Caller,
+  request: OnboardingRequest,
+): { request: OnboardingRequest; warnings: string[] } {
+  const { ltv, segment, ...metadata } = request.customer_metadata ?? {};
+  if (maySetLtvAndSegment || (ltv === undefined && segment === undefined)) return { request, warnings: [] };
+  return {
+    request: { ...request, customer_metadata: metadata },
+    warnings: [
+      ...(ltv === undefined ? [] : ['ltv_not_permitted']),
+      ...(segment === undefined ? [] : ['segment_not_permitted']),
+    ],
+  };
 }

@@ -5,7 +5,7 @@ import { credentials, type ServiceError, status } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { admitAll, silentObservers, testAppOptions } from '../api/fakes.ts';
+import { openAccess, silentObservers, testAppOptions } from '../api/fakes.ts';
 import { type GrpcServer, serveGrpc } from '../api/grpc/server.ts';
 import { createApp } from '../api/http/app.ts';
 import { PersonaError } from '../domain/errors.ts';
@@ -42,7 +42,7 @@ beforeAll(async () => {
     { host: '127.0.0.1', port: 0 },
     servicesOn(system.temporal.client),
     silentObservers(),
-    admitAll,
+    openAccess,
   );
   agent = new PersonaAgentClient(grpc.address, credentials.createInsecure());
 });

@@ -1,7 +1,7 @@
 /** How this process learns who calls: by tokens and certificates, or, with PERSONA_INSECURE, by the entrance alone. */
 
 import { identityOfCertificate } from './certificates.ts';
-import { customerIdentity, type Identity, UNNAMED_SERVICE } from './identity.ts';
+import { ALL_GRANTS, customerIdentity, type Identity } from './identity.ts';
 import { bearerToken, createTokenVerifier, type TokenIssuer, unauthenticated } from './tokens.ts';
 
 /** Each @throws PersonaError unauthenticated, issuer_unavailable */
@@ -30,12 +30,15 @@ export function createAuthentication(issuer: TokenIssuer): Authentication {
   };
 }
 
+const ANY_SERVICE: Identity = { name: 'service', grants: ALL_GRANTS };
+
 /**
  * Below `/customers/{customer_id}/` the caller is that customer, signed in; everyone else is a service with every role.
  * For this machine only.
  */
 export const insecureAuthentication: Authentication = {
-  rest: (_, customerId) => (customerId === undefined ? UNNAMED_SERVICE : customerIdentity(customerId)),
-  rpc: () => UNNAMED_SERVICE,
+  rest: (_, customerId) =>
+    customerId === undefined ? ANY_SERVICE : customerIdentity(customerId, ALL_GRANTS),
+  rpc: () => ANY_SERVICE,
   close() {},
 };

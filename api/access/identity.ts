@@ -1,6 +1,7 @@
 /** Who calls, and what follows from it. */
 
 import { PersonaError } from '../../domain/errors.ts';
+import type { CountedCaller } from '../counted-caller.ts';
 
 import { type Grant, NARROW_SCOPES, PUBLIC, ROUTES, RPCS, SERVICE_ROLES } from './grants.ts';
 
@@ -14,15 +15,15 @@ export interface Identity {
 
 const SELF: ReadonlySet<Grant> = new Set<Grant>(['self']);
 
-export function customerIdentity(customerId: string): Identity {
-  return { name: `customer:${customerId}`, customerId, grants: SELF };
+export function customerIdentity(customerId: string, grants: ReadonlySet<Grant> = SELF): Identity {
+  return { name: `customer:${customerId}`, customerId, grants };
 }
 
-/** Every caller that is not below a customer's path, without authentication. */
-export const UNNAMED_SERVICE: Identity = {
-  name: 'service',
-  grants: new Set<Grant>([...SERVICE_ROLES, ...NARROW_SCOPES]),
-};
+/** What callers may do who are not authenticated: everything. */
+export const ALL_GRANTS: ReadonlySet<Grant> = new Set<Grant>(['self', ...SERVICE_ROLES, ...NARROW_SCOPES]);
+
+/** The gateway, by the signature of its webhooks. */
+export const GATEWAY: Identity = { name: 'service', grants: new Set() };
 
 /** The caller as the limits count it. */
 export function countedCallerOf({ name, customerId }: Identity): CountedCaller {

@@ -9,7 +9,7 @@ import { IdentityGraphServiceClient } from '../../proto/gen/persona/v1/identity_
 import { PersonaAgentClient } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Services } from '../../services/services.ts';
 import { createAdmission } from '../admission.ts';
-import { fakeServices, silentObservers, testAppOptions } from '../fakes.ts';
+import { fakeServices, openAccess, silentObservers, testAppOptions } from '../fakes.ts';
 import { createApp } from '../http/app.ts';
 import { serveGrpc } from './server.ts';
 
@@ -23,7 +23,10 @@ async function startProcess(stubs: Partial<Services>, service = 0, isStarted = (
   const rateLimits = { customer: 0, service, webhook: 0, unauthenticated: 0 };
   const admission = createAdmission(metrics, { rateLimits, isStarted, eventLoopDelayMs: () => 0 });
   const services = fakeServices(stubs);
-  const server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, observers, admission);
+  const server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, observers, {
+    ...openAccess,
+    admission,
+  });
   const agent = new PersonaAgentClient(server.address, credentials.createInsecure());
   const graph = new IdentityGraphServiceClient(server.address, credentials.createInsecure());
   onTestFinished(async () => {

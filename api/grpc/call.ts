@@ -3,13 +3,13 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Caller } from '../../services/caller.ts';
+import { maySetLtvAndSegment } from '../access/identity.ts';
+import { identityOf } from './identities.ts';
 import { MAX_WAIT_MS, readIdempotencyKey, type RequestIds, type RequestSubject } from '../requests.ts';
 
 /** A call of any kind; its request is read by the handler. */
 type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 
-/** Without authentication every caller is a service with every role. */
-const CALLER = 'service';
 /** Ended calls also count as cancelled; with a shared reason, aborting does not create an error for each of them. */
 const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller disconnected');
 
@@ -19,8 +19,9 @@ export function callerOf(call: Call, ids: RequestIds): Caller {
 }
 
 class GrpcCaller implements Caller {
-  readonly caller = CALLER;
-  readonly actor = CALLER;
+  readonly caller: string;
+  readonly actor: string;
+  readonly maySetLtvAndSegment: boolean;
   readonly correlationId: string;
   readonly idempotencyKey: string | undefined;
   readonly deadline: number;
@@ -28,6 +29,10 @@ class GrpcCaller implements Caller {
   #cancellation: AbortController | undefined;
 
   constructor(call: Call, correlationId: string) {
+    const identity = identityOf(call);
+    this.caller = identity.name;
+    this.actor = identity.name;
+    this.maySetLtvAndSegment = maySetLtvAndSegment(identity);
     this.correlationId = correlationId;
     this.idempotencyKey = readIdempotencyKey(metadataValue(call, 'idempotency-key'), 'idempotency-key');
     this.deadline = Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS);

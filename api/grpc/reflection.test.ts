@@ -15,7 +15,7 @@ import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/pr
 import { Client, type ClientDuplexStream, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ReflectionV1, ReflectionV1Alpha } from '../../test/standard-grpc-clients.ts';
-import { admitAll, fakeServices, silentObservers } from '../fakes.ts';
+import { openAccess, fakeServices, silentObservers } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from './server.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -31,7 +31,7 @@ beforeAll(async () => {
       warnings: [JSON.stringify(request)],
     }),
   });
-  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers(), admitAll);
+  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers(), openAccess);
 });
 afterAll(() => server.close());
 

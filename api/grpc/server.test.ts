@@ -12,7 +12,7 @@ import { type GetRecoveryResponse, PersonaAgentClient } from '../../proto/gen/pe
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { Services } from '../../services/services.ts';
-import { admitAll, fakeServices, silentObservers } from '../fakes.ts';
+import { openAccess, fakeServices, silentObservers } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from './server.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const services = new Proxy({} as Services, {
     get: (_, name) => fakeServices(stubs)[name as keyof Services],
   });
-  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers(), admitAll);
+  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers(), openAccess);
   agent = new PersonaAgentClient(server.address, credentials.createInsecure());
   graph = new IdentityGraphServiceClient(server.address, credentials.createInsecure());
 });
@@ -344,7 +344,7 @@ test('health is NOT_SERVING until the process has started, and before the server
     { host: '127.0.0.1', port: 0 },
     fakeServices({}),
     silentObservers(),
-    admitAll,
+    openAccess,
   );
   const health = new HealthClient(otherServer.address, credentials.createInsecure());
   const check = (service: string) => callUnary((done) => health.Check?.({ service }, done));
@@ -363,7 +363,12 @@ test('health follows the dependencies of a role: without Temporal only processes
 }, async () => {
   const states: Record<string, 'up' | 'down'> = { neo4j: 'up', temporal: 'down' };
   const services = fakeServices({ dependencyStates: async () => states });
-  const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers(), admitAll);
+  const otherServer = await serveGrpc(
+    { host: '127.0.0.1', port: 0 },
+    services,
+    silentObservers(),
+    openAccess,
+  );
   otherServer.setServing();
   const health = new HealthClient(otherServer.address, credentials.createInsecure());
   const statusOf = async (service: string) =>
@@ -384,7 +389,7 @@ test('health follows the dependencies of a role: without Temporal only processes
 test('a port in use is an error, not an unreachable server', async () => {
   const [host = '', port] = server.address.split(':');
   await expect(
-    serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers(), admitAll),
+    serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers(), openAccess),
   ).rejects.toThrow();
 });
 

@@ -1,6 +1,8 @@
-import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { experimental, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { TlsMaterial, TlsWatch } from '../../platform/tls-files.ts';
 import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
 import type { Services } from '../../services/services.ts';
+import type { Authentication } from '../access/authenticate.ts';
 import type { Admission } from '../admission.ts';
 import { MAX_WAIT_MS, type Observers } from '../requests.ts';
 import { admitCalls } from './admission.ts';
@@ -37,16 +39,16 @@ export interface GrpcServer {
 }
 
 /**
- * Serves both services, health and reflection in plain text. Callers are not authenticated yet, so the caller of this
- * function must ensure that `host` is a loopback address.
+ * Serves both services, health and reflection; the last two to everyone.
  *
- * @param port 0: any free port
+ * @param address.tls with the authority of client certificates; absent: plain text, for a loopback address only
+ * @param address.port 0: any free port
  */
 export async function serveGrpc(
-  { host, port }: { host: string; port: number },
+  { host, port, tls }: { host: string; port: number; tls?: TlsWatch },
   services: Services,
   observers: Observers,
-  admission: Admission,
+  access: { admission: Admission; authentication: Authentication },
 ): Promise<GrpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -55,8 +57,7 @@ export async function serveGrpc(
     // Its statistics of streams and messages are not exposed anywhere.
     'grpc.enable_channelz': 0,
   });
-  const admitted = <T extends UntypedServiceImplementation>(calls: T) =>
-    admitCalls(calls, observers, admission);
+  const admitted = <T extends UntypedServiceImplementation>(calls: T) => admitCalls(calls, observers, access);
   server.addService(personaAgentService, admitted(personaAgent(services, observers)));
   server.addService(IdentityGraphServiceService, admitted(identityGraph(services, observers)));
   // Both services read the graph, and are available for that without Temporal.
@@ -66,7 +67,7 @@ export async function serveGrpc(
 
   const authority = host.includes(':') ? `[${host}]` : host;
   const boundPort = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${authority}:${port}`, ServerCredentials.createInsecure(), (error, assignedPort) =>
+    server.bindAsync(`${authority}:${port}`, credentialsOf(tls), (error, assignedPort) =>
       error ? reject(error) : resolve(assignedPort),
     );
   });
@@ -84,4 +85,24 @@ export async function serveGrpc(
         });
       }),
   };
+}
+
+/** A caller without a certificate may have a token, so the handshake accepts both; calls are checked one by one. */
+function credentialsOf(tls: TlsWatch | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const identity = {
+    addIdentityCertificateListener(listener: experimental.IdentityCertificateUpdateListener) {
+      const update = ({ cert, key }: TlsMaterial) => listener({ certificate: cert, privateKey: key });
+      update(tls.current());
+      tls.onChange(update);
+    },
+    removeIdentityCertificateListener() {},
+    addCaCertificateListener(listener: experimental.CaCertificateUpdateListener) {
+      const update = ({ ca }: TlsMaterial) => listener(ca === undefined ? null : { caCertificate: ca });
+      update(tls.current());
+      tls.onChange(update);
+    },
+    removeCaCertificateListener() {},
+  };
+  return experimental.createCertificateProviderServerCredentials(identity, identity, false);
 }

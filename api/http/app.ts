@@ -12,6 +12,7 @@ import { formatRules } from '../../domain/onboarding/formats.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Services } from '../../services/services.ts';
 import type { Phase } from '../../platform/readiness.ts';
+import type { Authentication } from '../access/authenticate.ts';
 import type { Admission } from '../admission.ts';
 import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';
 import { admitRequests } from './admission.ts';
@@ -28,6 +29,7 @@ const MAX_BODY_BYTES = 64 * 1_024;
 
 export interface AppOptions {
   admission: Admission;
+  authentication: Authentication;
   policy: Pick<Policy, 'onboarding' | 'reportingCurrency'>;
   phase: () => Phase;
 }
@@ -35,7 +37,7 @@ export interface AppOptions {
 export function createApp(
   services: Services,
   observers: Observers,
-  { admission, policy, phase }: AppOptions,
+  { admission, authentication, policy, phase }: AppOptions,
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>({
     defaultHook: (result, c) => (result.success ? undefined : problemResponse(c, fromZod(result.error))),
@@ -85,9 +87,7 @@ export function createApp(
       },
     }),
   );
-  // Probes and the documentation are not limited.
-  const admit = admitRequests(admission);
-  for (const path of ['/api/*', '/internal/*', '/webhooks/*']) app.use(path, admit);
+  app.use(admitRequests(admission, authentication));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,

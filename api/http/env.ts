@@ -1,12 +1,17 @@
+import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { PersonaError } from '../../domain/errors.ts';
 import type { Caller } from '../../services/caller.ts';
+import { type Identity, maySetLtvAndSegment } from '../access/identity.ts';
 import { MAX_WAIT_MS, type RequestIds, type RequestSubject } from '../requests.ts';
 
 export interface HttpEnv {
+  Bindings: Partial<HttpBindings>;
   Variables: {
     requestId: string;
     ids: RequestIds;
+    /** Who calls; set for every route that is not public. */
+    identity: Identity;
     /** The subjects of the request, for its log line: ids only. */
     about?: RequestSubject;
     /** Why the request failed, for its log line. */
@@ -17,10 +22,11 @@ export interface HttpEnv {
 /** @param customerId the customer of the path, if there is one */
 export function callerOf(c: Context<HttpEnv>, customerId?: string): Caller {
   if (customerId !== undefined) c.set('about', { customer_id: customerId });
-  const name = customerId === undefined ? 'service' : `customer:${customerId}`;
+  const identity = c.get('identity');
   return {
-    caller: name,
-    actor: name,
+    caller: identity.name,
+    actor: identity.name,
+    maySetLtvAndSegment: maySetLtvAndSegment(identity),
     correlationId: c.get('ids').correlationId,
     idempotencyKey: c.req.header('idempotency-key'),
     deadline: Date.now() + MAX_WAIT_MS,

@@ -1,6 +1,8 @@
 import type { Server, ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import type { TlsMaterial, TlsWatch } from '../../platform/tls-files.ts';
 import { MAX_WAIT_MS } from '../requests.ts';
 
 /** A request must have arrived by then, headers and body: a connection that sends slowly occupies a place. */
@@ -23,23 +25,26 @@ export interface HttpServer {
 }
 
 /**
- * Serves an app in plain text. Callers are not authenticated yet, so the caller of this function must ensure that `host`
- * is a loopback address.
+ * Serves an app.
  *
- * @param port 0: any free port
+ * @param address.tls absent: plain text, for a loopback address only
+ * @param address.port 0: any free port
  */
 export async function serveHttp(
-  { host, port }: { host: string; port: number },
+  { host, port, tls }: { host: string; port: number; tls?: TlsWatch },
   app: { fetch: (request: Request) => Response | Promise<Response> },
 ): Promise<HttpServer> {
   const server = createAdaptorServer({
     fetch: app.fetch,
+    ...(tls && { createServer: createSecureServer }),
     serverOptions: {
       headersTimeout: ARRIVAL_MS,
       requestTimeout: ARRIVAL_MS,
       connectionsCheckingInterval: ARRIVAL_CHECK_MS,
+      ...(tls && { handshakeTimeout: ARRIVAL_MS, ...certificateOf(tls.current()) }),
     },
   }) as Server;
+  tls?.onChange((material) => (server as SecureServer).setSecureContext(certificateOf(material)));
   const responses = new Set<ServerResponse>();
   let isClosing = false;
   server.prependListener('request', (_, response: ServerResponse) => {
@@ -54,7 +59,7 @@ export async function serveHttp(
   const authority = host.includes(':') ? `[${host}]` : host;
   let closed: Promise<void> | undefined;
   return {
-    url: `http://${authority}:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://${authority}:${(server.address() as AddressInfo).port}`,
     close() {
       closed ??= new Promise((resolve) => {
         isClosing = true;
@@ -77,4 +82,8 @@ export async function serveHttp(
 
 function closeConnectionAfter(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close');
+}
+
+function certificateOf({ cert, key }: TlsMaterial): { cert: Buffer; key: Buffer } {
+  return { cert, key };
 }

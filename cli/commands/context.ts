@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { ERRORS, isErrorType } from '../../domain/errors.ts';
 import { ErrorInfo } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
@@ -10,6 +10,7 @@ import {
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { CustomerContextView } from '../../services/views.ts';
 import type { CommandResult } from '../command-result.ts';
+import { grpcAccess } from '../access.ts';
 import { type CliFailure, failureFromProblem, problemOf } from '../failure.ts';
 import { unreachable } from '../rest.ts';
 import type { Settings } from '../settings.ts';
@@ -45,7 +46,8 @@ export async function showContext(settings: Settings, customerId: string): Promi
 }
 
 async function fetchContext(settings: Settings, customer_id: string): Promise<GetCustomerContextResponse> {
-  const client = new PersonaAgentClient(settings.grpc, credentials.createInsecure());
+  const { credentials, options, metadata } = grpcAccess(settings);
+  const client = new PersonaAgentClient(settings.grpc, credentials, options);
   const request = {
     customer_id,
     transaction_id: randomUUID(),
@@ -55,7 +57,7 @@ async function fetchContext(settings: Settings, customer_id: string): Promise<Ge
   try {
     return await new Promise((resolve, reject) => {
       const deadline = Date.now() + DEADLINE_MS;
-      client.getCustomerContext(request, new Metadata(), { deadline }, (error, response) =>
+      client.getCustomerContext(request, metadata, { deadline }, (error, response) =>
         error ? reject(toCliFailure(error, settings)) : resolve(response),
       );
     });

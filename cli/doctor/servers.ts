@@ -6,6 +6,8 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { Stripe } from 'stripe';
 import { gatewayFault, stripeClient, type StripeOptions } from '../../adapters/stripe/client.ts';
 import type { Readiness } from '../../platform/readiness.ts';
+import { trustAuthority } from '../../platform/run-access.ts';
+import { type GrpcAccess, grpcAccess } from '../access.ts';
 import { callRest, reasonOf } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 import { type CheckResult, ok, unreachable, wrong } from './check.ts';
@@ -14,6 +16,7 @@ import { type CheckResult, ok, unreachable, wrong } from './check.ts';
 const TIMEOUT_MS = 15_000;
 
 export async function checkRest(settings: Settings): Promise<CheckResult> {
+  trustAuthority(settings.auth);
   // 503 is a valid response here: it names the dependency that is down.
   const response = await fetch(`${settings.http}/readyz`, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
     () => undefined,
@@ -54,8 +57,9 @@ function readinessResult(endpoint: string, { status, dependencies }: Readiness):
   );
 }
 
-export async function checkGrpc({ grpc, runFile }: Settings): Promise<CheckResult> {
-  if (await answersGrpc(grpc)) return ok(`reachable at ${grpc}`);
+export async function checkGrpc(settings: Settings): Promise<CheckResult> {
+  const { grpc, runFile } = settings;
+  if (await answersGrpc(grpc, grpcAccess(settings))) return ok(`reachable at ${grpc}`);
   return unreachable(
     `no response from ${grpc}`,
     runFile.content
@@ -67,7 +71,7 @@ export async function checkGrpc({ grpc, runFile }: Settings): Promise<CheckResul
 export async function checkChimera({ variables }: Settings): Promise<CheckResult> {
   const { CHIMERA_ADDRESS: address } = variables;
   if (address === undefined) return wrong('CHIMERA_ADDRESS is not set', "Set it to Chimera's host:port");
-  return (await answersGrpc(address))
+  return (await answersGrpc(address, { credentials: credentials.createInsecure(), options: {} }))
     ? ok(`reachable at ${address}`)
     : unreachable(
         `no response from ${address}`,
@@ -143,8 +147,11 @@ export async function checkNotifier({ variables }: Settings): Promise<CheckResul
   }
 }
 
-async function answersGrpc(address: string): Promise<boolean> {
-  const client = new Client(address, credentials.createInsecure());
+async function answersGrpc(
+  address: string,
+  access: Pick<GrpcAccess, 'credentials' | 'options'>,
+): Promise<boolean> {
+  const client = new Client(address, access.credentials, access.options);
   try {
     await new Promise<void>((resolve, reject) => {
       client.waitForReady(Date.now() + TIMEOUT_MS, (error) => (error ? reject(error) : resolve()));

@@ -9,6 +9,7 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { execa } from 'execa';
 import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { fetchAs } from '../../platform/run-access.ts';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
@@ -112,11 +113,17 @@ async function customerWithCards(
   }
   const customer_id = id as string;
   await vi.waitFor(async () => {
-    const methods = await fetch(`${system.addresses.http}/api/v1/customers/${customer_id}/payment-methods`);
+    const methods = await readWallet(customer_id);
     const { items } = (await methods.json()) as { items: { status: string }[] };
     expect(items.filter(({ status }) => status === 'active')).toHaveLength(count);
   }, LIMIT);
   return { customer: customer_id, cards: found };
+}
+
+/** The customer's own request. */
+function readWallet(customer_id: string): Promise<Response> {
+  const { auth, http } = system.addresses;
+  return fetchAs(auth, { customer_id }, `${http}/api/v1/customers/${customer_id}/payment-methods`);
 }
 
 function failure(customerId: string, card: string | undefined) {
@@ -452,7 +459,7 @@ test('reconcile reports a card detached without an event in a dry run, and corre
   const silently = `${system.addresses.gateway}/_sim/payment_methods/${data.at(-1)?.id}/detach_silently`;
   expect((await fetch(silently, { method: 'POST' })).status).toBe(200);
   const inWallet = async () => {
-    const methods = await fetch(`${system.addresses.http}/api/v1/customers/${id}/payment-methods`);
+    const methods = await readWallet(id);
     const { items } = (await methods.json()) as { items: { payment_method_id: string }[] };
     return items.map((one) => one.payment_method_id);
   };

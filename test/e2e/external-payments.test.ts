@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { fetchAs } from '../../platform/run-access.ts';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
 import { type StateInspector, openStateInspector } from '../../dev/demo/state-inspector.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
@@ -78,7 +79,8 @@ const statuses = async (paymentId: string) =>
   (await inspector.ledger(paymentId)).map(({ payment_intent, status }) => [payment_intent, status]);
 
 async function settle(body: object): Promise<void> {
-  const response = await fetch(`${persona.addresses.http}/internal/v1/payment-settlements`, {
+  const { auth, http } = persona.addresses;
+  const response = await fetchAs(auth, { role: 'synapse' }, `${http}/internal/v1/payment-settlements`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ event_id: randomUUID(), settled_at: new Date().toISOString(), ...body }),

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { fetchAs } from '../../platform/run-access.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 
@@ -148,7 +149,8 @@ test('a file that is imported, killed and imported again is onboarded once', {
     rejected: 2,
   });
   // The API responds to a transaction of the file as if it had received it itself.
-  const repeated = await fetch(`${system.addresses.http}/api/v1/customers`, {
+  const { auth, http } = system.addresses;
+  const repeated = await fetchAs(auth, { role: 'checkout' }, `${http}/api/v1/customers`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(lines[1]),

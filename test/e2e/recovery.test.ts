@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { fetchAs } from '../../platform/run-access.ts';
 import { type Agents, connectAgents, type OnboardingResult } from '../../dev/demo/agents.ts';
 import { type StateInspector, openStateInspector } from '../../dev/demo/state-inspector.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
@@ -128,7 +129,7 @@ function failure(customer: Customer, changes: object = {}) {
 
 /** Reports over REST to one of the two API processes. */
 function reportOverRest(body: object, api: 0 | 1): Promise<Response> {
-  return fetch(`${apiUrls[api]}/internal/v1/payment-failures`, {
+  return fetchAs(system.addresses.auth, { role: 'synapse' }, `${apiUrls[api]}/internal/v1/payment-failures`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -168,7 +169,7 @@ test('twenty concurrent requests of one transaction get one response; a differen
     Array.from({ length: 20 }, (_, index) => agents[index % 2]!.onboard(request)),
   );
   expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
-  const other = await fetch(`${apiUrls[1]}/api/v1/customers`, {
+  const other = await fetchAs(system.addresses.auth, { role: 'checkout' }, `${apiUrls[1]}/api/v1/customers`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ ...request, email: `other.${randomUUID()}@shop.example` }),

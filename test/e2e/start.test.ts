@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isAlive } from '../../dev/lock.mjs';
+import { trustAuthority } from '../../platform/run-access.ts';
 import { type RunFile, readRunFile } from '../../platform/run-file.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -69,6 +70,7 @@ test(
   async () => {
     await untilOutput(/Persona is running\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
+    trustAuthority(run.auth);
     for (const url of [
       run.temporal_ui,
       `${run.http}/readyz`,
@@ -109,6 +111,7 @@ test(
       'chimera',
       'gateway',
       'inbox',
+      'issuer',
       'neo4j',
       'temporal',
       'worker',

@@ -8,6 +8,7 @@
  */
 
 import { expect, test } from 'vitest';
+import { fetchAs } from '../../platform/run-access.ts';
 import { recoveryWorkflowId } from '../../domain/workflow-contracts.ts';
 import { customerWithScriptedCards, failureOf } from './customer-fixtures.ts';
 import {
@@ -202,8 +203,8 @@ async function releaseAll(stopped: readonly StoppedRecovery[]): Promise<void> {
   for (const one of stopped) await one.release();
 }
 
-const report = (system: FaultSystem, failure: object) =>
-  fetch(`${system.persona.addresses.http}/internal/v1/payment-failures`, {
+const report = ({ persona: { addresses } }: FaultSystem, failure: object) =>
+  fetchAs(addresses.auth, { role: 'synapse' }, `${addresses.http}/internal/v1/payment-failures`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(failure),

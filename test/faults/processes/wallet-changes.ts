@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
+import { fetchAs } from '../../../platform/run-access.ts';
 import { customerWithScriptedCards } from '../customer-fixtures.ts';
 import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
@@ -67,14 +68,16 @@ async function request(
   [customer, card]: [string, string],
   body?: object,
 ): Promise<void> {
-  const url = `${persona.addresses.http}/api/v1/customers/${customer}/payment-methods/${card}`;
+  const { auth, http } = persona.addresses;
+  const url = `${http}/api/v1/customers/${customer}/payment-methods/${card}`;
   const headers = {
     'content-type': 'application/json',
     'idempotency-key': randomUUID(),
     // Any version: while Neo4j is down the reconciliation may come first and change it.
     'if-match': '*',
   };
-  void fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) }).catch(() => {});
+  const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+  void fetchAs(auth, { customer_id: customer }, url, init).catch(() => {});
 }
 
 async function readGatewayMethod(

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { fetchAs } from '../../../platform/run-access.ts';
 import type { Log } from '../../../dev/stack/progress.ts';
 import type { PaymentFailed } from '../../../domain/recovery/messages.ts';
 import { recoveryWorkflowId } from '../../../domain/workflow-contracts.ts';
@@ -216,7 +217,8 @@ async function ifRunning(act: () => Promise<void>): Promise<void> {
 }
 
 async function report({ persona }: FaultSystem, failure: object): Promise<void> {
-  const response = await fetch(`${persona.addresses.http}/internal/v1/payment-failures`, {
+  const { auth, http } = persona.addresses;
+  const response = await fetchAs(auth, { role: 'synapse' }, `${http}/internal/v1/payment-failures`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(failure),
