@@ -5,8 +5,10 @@ import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { execa } from 'execa';
+import getPort from 'get-port';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectTemporal } from '../temporal/client.ts';
+import { startTcpProxy } from '../test/faults/proxy.ts';
 import { readReadyLine } from '../test/ready-line.ts';
 import { eventually } from '../test/rig/index.ts';
 
@@ -35,6 +37,15 @@ function startWorker(args: string[], changes: Record<string, string> = {}) {
   });
   onTestFinished(() => void worker.kill('SIGKILL'));
   return worker;
+}
+
+/** What the worker has logged so far. */
+function logOf(worker: ReturnType<typeof startWorker>): () => string {
+  let text = '';
+  worker.stderr.on('data', (bytes) => {
+    text += bytes;
+  });
+  return () => text;
 }
 
 async function ownNamespace(): Promise<{ client: Client; namespace: string }> {
@@ -137,9 +148,51 @@ test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
 );
 
 test.each([
-  ['TEMPORAL_ADDRESS', '127.0.0.1:1', /Temporal is unreachable at 127\.0\.0\.1:1.*npm start/],
-  ['NEO4J_URI', 'bolt://127.0.0.1:1', /Neo4j cannot be reached.*npm start.*NEO4J_URI/],
-])('reports which server is unreachable: %s', async (variable, value, message) => {
+  ['neo4j', 'NEO4J_URI', 'Neo4j'],
+  ['temporal', 'TEMPORAL_ADDRESS', 'Temporal'],
+] as const)('waits for %s, says so, and polls once it is there', async (dependency, variable, name) => {
+  const [port, metricsPort] = await Promise.all([getPort(), getPort()]);
+  const target = new URL(`tcp://${process.env[variable]?.replace('bolt://', '')}`).host;
+  const own = `${variable === 'NEO4J_URI' ? 'bolt://' : ''}127.0.0.1:${port}`;
+  const { namespace } = await ownNamespace();
+  const worker = startWorker(['--queues', 'persona-gateway'], {
+    ...{ [variable]: own, METRICS_PORT: String(metricsPort), TEMPORAL_NAMESPACE: namespace },
+  });
+  const log = logOf(worker);
+  const url = (path: string) => `http://127.0.0.1:${metricsPort}${path}`;
+  const readiness = async () => {
+    const response = await fetch(url('/readyz')).catch(() => undefined);
+    return [response?.status, await response?.json()];
+  };
+  const dependencies = { neo4j: 'up', temporal: 'up', [dependency]: 'down' };
+  await expect.poll(readiness).toEqual([503, { status: 'starting', dependencies }]);
+  expect((await fetch(url('/healthz'))).status).toBe(200);
+  await expect
+    .poll(log)
+    .toMatch(new RegExp(`"level":"warn".*"waiting_for":"${name}".*"reason":".*${variable}`));
+  const proxy = await startTcpProxy(target, port);
+  onTestFinished(() => proxy.close());
+  expect((await readReadyLine(worker)).queues).toEqual(['persona-gateway']);
+  expect((await readiness())[0]).toBe(200);
+  worker.kill('SIGTERM');
+  expect((await worker).exitCode).toBe(0);
+});
+
+test.each([
+  ['NEO4J_URI', 'bolt://127.0.0.1:1', 'Neo4j'],
+  ['TEMPORAL_ADDRESS', '127.0.0.1:1', 'Temporal'],
+])('ends cleanly on SIGTERM while it waits: %s', async (variable, value, name) => {
+  const worker = startWorker([], { [variable]: value });
+  await expect.poll(logOf(worker)).toContain(`"msg":"waiting for ${name}"`);
+  worker.kill('SIGTERM');
+  const { exitCode, stdout } = await worker;
+  expect([exitCode, stdout]).toEqual([0, '']);
+});
+
+test.each([
+  ['NEO4J_USERNAME', 'unknown', /Neo4j rejected the credentials: check NEO4J_USERNAME/],
+  ['TEMPORAL_NAMESPACE', 'missing', /has no namespace 'missing'.*temporal operator namespace create/],
+])('does not wait for what only a change of %s can help', async (variable, value, message) => {
   const worker = await startWorker([], { [variable]: value });
   expect(worker.exitCode).toBe(1);
   expect(worker.stderr).toMatch(message);
