@@ -93,13 +93,14 @@ function credentialsOf(tls: TlsWatch | undefined): ServerCredentials {
   const identity = {
     addIdentityCertificateListener(listener: experimental.IdentityCertificateUpdateListener) {
       const update = ({ cert, key }: TlsMaterial) => listener({ certificate: cert, privateKey: key });
-      update(tls.current());
+      // Later, as the library's own provider does: the server does not listen for it yet.
+      process.nextTick(update, tls.current());
       tls.onChange(update);
     },
     removeIdentityCertificateListener() {},
     addCaCertificateListener(listener: experimental.CaCertificateUpdateListener) {
       const update = ({ ca }: TlsMaterial) => listener(ca === undefined ? null : { caCertificate: ca });
-      update(tls.current());
+      process.nextTick(update, tls.current());
       tls.onChange(update);
     },
     removeCaCertificateListener() {},
