@@ -286,7 +286,7 @@ test('a card that was onboarded through the identifier is charged by an open rec
   });
   const recovery = async () => (await sendRequest(api.second, `${path}/recoveries/${payment_id}`)).body;
   await expect.poll(async () => (await recovery()).state, { timeout: 60_000 }).toBe('waiting');
-  expect(await recovery()).toMatchObject({ attempts: [], outcome: undefined });
+  expect((await recovery()).attempts).toEqual([]);
   expect((await verify(ids, { evidence: 'code sent and returned' })).status).toBe(200);
   await expect.poll(async () => (await recovery()).outcome, { timeout: 60_000 }).toBe('recovered');
   expect((await recovery()).attempts).toContainEqual(
