@@ -19,11 +19,10 @@ export default {
     // The graph's contract (docs/reference/graph.md): commands and queries that no interface offers yet. An entry is
     // removed with the route, rpc or consumer that calls it.
     'graph/index.ts': ['exports'],
-    'graph/addresses/edit-address.ts': ['exports'],
-    'graph/customers/{adjust-ltv,create-customer,resolve-identity-match,update-customer}.ts': ['exports'],
+    'graph/customers/{adjust-ltv,create-customer,resolve-identity-match}.ts': ['exports'],
     'graph/devices/link-device.ts': ['exports'],
     'graph/identifiers/edit-identifier.ts': ['exports'],
-    'graph/queries/{addresses,find-by-device,identifiers,method-scans,obligations}.ts': ['exports'],
+    'graph/queries/{find-by-device,identifiers,method-scans,obligations}.ts': ['exports'],
     'graph/wallet/{edit-payment-method,record-use,update-payment-method}.ts': ['exports'],
     // After each test the streams that it wrote are compared with the graph, as `persona verify` does for all.
     'graph/replay/verify.ts': ['exports'],

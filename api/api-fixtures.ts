@@ -46,6 +46,23 @@ export async function sendRequest(
   return { status: response.status, headers: response.headers, body: await response.json() };
 }
 
+/** PUT, PATCH or DELETE. A 204 has no body. */
+export async function sendChange(
+  api: ApiProcess,
+  method: 'PUT' | 'PATCH' | 'DELETE',
+  path: string,
+  { headers = {}, body }: { headers?: Record<string, string>; body?: unknown } = {},
+): Promise<Omit<RestResponse, 'headers'> & { etag: string }> {
+  const response = await fetch(`${api.http}${path}`, {
+    method,
+    headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const etag = response.headers.get('etag') ?? '';
+  return { status: response.status, etag, body: text === '' ? undefined : JSON.parse(text) };
+}
+
 /** The error of a gRPC call. @throws Error if the call succeeded */
 export async function rpcError(response: Promise<unknown>): Promise<ServiceError> {
   return response.then(

@@ -15,6 +15,7 @@ import {
   now,
   onboard,
   rpcError,
+  sendChange,
   sendRequest,
   newCustomerRequest,
   startTwoApis,
@@ -175,21 +176,12 @@ describe('wallet', () => {
 
   const path = ({ customer_id, payment_method_id }: { customer_id: string; payment_method_id: string }) =>
     `/api/v1/customers/${customer_id}/payment-methods/${payment_method_id}`;
-  const edit = async (
+  const edit = (
     ids: { customer_id: string; payment_method_id: string },
     verb: 'PATCH' | 'DELETE',
     headers: Record<string, string>,
     body?: object,
-  ) => {
-    const response = await fetch(`${api.second.http}${path(ids)}`, {
-      method: verb,
-      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    const etag = response.headers.get('etag') ?? '';
-    return { status: response.status, etag, body: text === '' ? undefined : JSON.parse(text) };
-  };
+  ) => sendChange(api.second, verb, path(ids), { headers, body });
 
   test('expiry date and consent are changed on the version that was read; a repeat gets the same response', async () => {
     const { customer_id, payment_method_id } = await onboard(api.first, {
@@ -247,6 +239,21 @@ describe('wallet', () => {
     await setCustomerStatus(api.graph, testHeader(), suspension);
     expect((await edit(owner, 'PATCH', any, consent)).status).toBe(403);
     expect((await edit(owner, 'DELETE', any)).status).toBe(403);
+  });
+
+  test('requests that share a correlation id and name no version are requests of their own', async () => {
+    const { customer_id, payment_method_id } = await onboard(api.first, {
+      payment_method_details: cardMethod(),
+    });
+    const second = (await addMethod(api.first, customer_id)).body.payment_method_id as string;
+    const session = { 'if-match': '*', 'x-correlation-id': `session-${randomUUID()}` };
+    const ids = { customer_id, payment_method_id };
+    for (const off_session_consent of [false, true, false]) {
+      const { body } = await edit(ids, 'PATCH', session, { off_session_consent });
+      expect(body).toMatchObject({ off_session_consent });
+    }
+    expect((await edit(ids, 'DELETE', session)).status).toBe(204);
+    expect((await edit({ ...ids, payment_method_id: second }, 'DELETE', session)).status).toBe(204);
   });
 
   test("a customer's methods are not visible to another customer", async () => {

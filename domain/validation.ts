@@ -159,6 +159,12 @@ export class FieldReader {
     });
   }
 
+  /** Refuses fields that a resource shows but its owner cannot set; ignoring them would look like accepting them. */
+  refuseReadOnly(names: readonly string[]): void {
+    for (const name of names)
+      if (this.rawValue(name) !== undefined) this.refuse(name, 'is read-only: Persona sets it');
+  }
+
   has(field: string): boolean {
     return Object.hasOwn(this.input, field);
   }

@@ -1,14 +1,21 @@
-import { createHash } from 'node:crypto';
 import { PersonaError } from '../domain/errors.ts';
 import type { MethodChange } from '../domain/method-change.ts';
 import type { ChangePaymentMethodInput } from '../domain/workflow-contracts.ts';
-import { getGatewayCustomer, getPaymentMethod, isSameRequest, readWallet } from '../graph/index.ts';
+import {
+  type Graph,
+  getGatewayCustomer,
+  getPaymentMethod,
+  isSameRequest,
+  readWallet,
+  setDefaultPaymentMethod as setDefault,
+} from '../graph/index.ts';
 import {
   removePaymentMethod as startRemoval,
   updatePaymentMethod as startUpdate,
 } from '../temporal/workflow-client.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
+import { versionedHeader, versionedKey } from './request-header.ts';
 import type { PaymentMethodView } from './views.ts';
 
 export interface MethodRef {
@@ -36,7 +43,7 @@ export async function updatePaymentMethod(
 ): Promise<{ method: PaymentMethodView; pending: boolean }> {
   await requireOwnMethod(dependencies, ref);
   const { graph, temporal } = dependencies;
-  const input = workflowInput(caller, ref, `update ${JSON.stringify(change)}`);
+  const input = workflowInput(graph, caller, ref, { update: change });
   const callOptions = { deadline: new Date(caller.deadline) };
   const { request_hash, pending } = await startUpdate(temporal, { ...input, change }, callOptions);
   requireSameRequest(dependencies, input.idempotency_key, { ...ref, change, by: input.by }, request_hash);
@@ -56,11 +63,40 @@ export async function removePaymentMethod(
   ref: MethodRef,
 ): Promise<void> {
   await requireOwnMethod(dependencies, ref);
-  const input = workflowInput(caller, ref, 'remove');
+  const input = workflowInput(dependencies.graph, caller, ref, 'remove');
   const { request_hash } = await startRemoval(dependencies.temporal, input, {
     deadline: new Date(caller.deadline),
   });
   requireSameRequest(dependencies, input.idempotency_key, { ...ref, by: input.by }, request_hash);
+}
+
+/**
+ * Makes a method the default of the calling customer's wallet.
+ *
+ * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
+ *   illegal_transition, idempotency_key_reused
+ */
+export async function setDefaultPaymentMethod(
+  dependencies: Dependencies,
+  caller: Caller,
+  ref: MethodRef,
+): Promise<PaymentMethodView> {
+  await requireOwnMethod(dependencies, ref);
+  const { graph } = dependencies;
+  const { payment_method_id: id, expected_version } = ref;
+  const header = versionedHeader(graph, caller, { id, expected_version, change: 'make default' });
+  try {
+    await setDefault(graph, header, { ...ref, by: 'customer' });
+  } catch (error) {
+    if (!(error instanceof PersonaError) || error.type !== 'illegal_transition') throw error;
+    // The command's reason may be a suspicion, or another customer: neither is for customers.
+    throw new PersonaError(
+      'illegal_transition',
+      `payment method ${id} cannot be the default: only an active method without a dispute can`,
+      { cause: error },
+    );
+  }
+  return getPaymentMethod(graph, ref);
 }
 
 /** Also checked here, so that no process is started in vain. Removed methods pass, so that a repeat gets its first result. */
@@ -79,30 +115,22 @@ async function requireOwnMethod(
     throw new PersonaError('payment_method_not_found', `there is no payment method ${payment_method_id}`);
 }
 
-function workflowInput(caller: Caller, ref: MethodRef, operation: string): ChangePaymentMethodInput {
+function workflowInput(
+  graph: Graph,
+  caller: Caller,
+  ref: MethodRef,
+  change: unknown,
+): ChangePaymentMethodInput {
+  const { payment_method_id: id, expected_version } = ref;
   return {
     ...ref,
-    idempotency_key: caller.idempotencyKey ?? derivedIdempotencyKey(caller, ref, operation),
+    idempotency_key: versionedKey(graph, caller, { id, expected_version, change }),
     by: 'customer',
     caller: caller.caller,
     actor: caller.actor,
     correlation_id: caller.correlationId,
     occurred_at: new Date().toISOString(),
   };
-}
-
-/**
- * The key of a request without one: the same change of the same version is the same request; without a version each
- * request is a new one. It contains spaces, which callers' keys cannot.
- */
-function derivedIdempotencyKey(
-  caller: Caller,
-  { payment_method_id, expected_version }: MethodRef,
-  operation: string,
-): string {
-  if (expected_version === undefined) return `request ${caller.correlationId} ${operation}`;
-  const change = createHash('sha256').update(operation).digest('hex');
-  return `version ${payment_method_id} ${expected_version} ${change}`;
 }
 
 function requireSameRequest(

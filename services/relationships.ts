@@ -1,10 +1,8 @@
-import { PersonaError } from '../domain/errors.ts';
 import type { AddableRelationship } from '../domain/relationships.ts';
 import {
   type AttributeChange,
   type AttributeValue,
   addRelationship as add,
-  type CommandHeader,
   getRelationshipAttributes as readAttributes,
   type PropertyChange,
   type RelationshipRef,
@@ -12,6 +10,7 @@ import {
   updateRelationshipAttribute as changeAttribute,
 } from '../graph/index.ts';
 import type { Caller } from './caller.ts';
+import { requestHeader } from './request-header.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 
 type Dependencies = Pick<ServiceDependencies, 'graph'>;
@@ -39,7 +38,7 @@ export async function addRelationship(
   caller: Caller,
   relationship: RelationshipRef & { type: AddableRelationship },
 ): Promise<{ added: boolean; version: number }> {
-  return add(graph, headerOf(caller), relationship);
+  return add(graph, requestHeader(caller), relationship);
 }
 
 /** @throws PersonaError idempotency_key_required, and what the command throws */
@@ -48,7 +47,7 @@ export async function updateRelationshipAttribute(
   caller: Caller,
   change: AttributeChange,
 ): Promise<{ changed: boolean; version: number }> {
-  return changeAttribute(graph, headerOf(caller), change);
+  return changeAttribute(graph, requestHeader(caller), change);
 }
 
 /** @throws PersonaError idempotency_key_required, and what the command throws */
@@ -57,19 +56,5 @@ export async function updateNodeProperty(
   caller: Caller,
   change: PropertyChange,
 ): Promise<{ changed: boolean; version: number }> {
-  return changeProperty(graph, headerOf(caller), change);
-}
-
-/** For a change that happens now; without a key a repeat could not be distinguished from a second change. */
-function headerOf({ caller, actor, correlationId, idempotencyKey }: Caller): CommandHeader {
-  if (idempotencyKey === undefined)
-    throw new PersonaError('idempotency_key_required', 'this change requires an idempotency-key');
-  return {
-    caller,
-    actor,
-    correlationId,
-    idempotencyKey,
-    isHeaderKey: true,
-    occurredAt: new Date().toISOString(),
-  };
+  return changeProperty(graph, requestHeader(caller), change);
 }

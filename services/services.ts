@@ -1,14 +1,20 @@
 /** The use cases behind both interfaces, REST and gRPC. */
 
 import { addPaymentMethod } from './add-payment-method.ts';
+import { addAddress, getAddress, getAddresses, removeAddress, updateAddress } from './addresses.ts';
 import type { Caller } from './caller.ts';
-import { removePaymentMethod, updatePaymentMethod } from './change-payment-method.ts';
+import {
+  removePaymentMethod,
+  setDefaultPaymentMethod,
+  updatePaymentMethod,
+} from './change-payment-method.ts';
 import { createContextReader } from './context.ts';
 import { findConnectedCustomers, findCustomersByUsage } from './customer-search.ts';
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
 import { dependencyStates } from './dependency-states.ts';
 import { updateDeviceTrust } from './device-trust.ts';
-import { getAddresses, getDevices } from './devices-and-addresses.ts';
+import { getDevices } from './devices.ts';
+import { updateProfile, verifyIdentifier } from './edit-profile.ts';
 import { onboard } from './onboard.ts';
 import { getRecoveries, getRecovery } from './recoveries.ts';
 import {
@@ -51,9 +57,12 @@ export function createServices(
     addPaymentMethod: change(addPaymentMethod),
     updatePaymentMethod: change(updatePaymentMethod),
     removePaymentMethod: change(removePaymentMethod),
+    setDefaultPaymentMethod: change(setDefaultPaymentMethod),
     getPaymentMethods: read(getPaymentMethods),
     getPaymentMethod: read(getPaymentMethod),
     getProfile: read(getProfile),
+    updateProfile: change(updateProfile),
+    verifyIdentifier: change(verifyIdentifier),
     getRecovery: read(getRecovery),
     getRecoveries: read(getRecoveries),
     handleStripeWebhook: change(handleStripeWebhook),
@@ -62,6 +71,10 @@ export function createServices(
     findCustomerByDigitalId: read(findCustomerByDigitalId),
     getDevices: read(getDevices),
     getAddresses: read(getAddresses),
+    getAddress: read(getAddress),
+    addAddress: change(addAddress),
+    updateAddress: change(updateAddress),
+    removeAddress: change(removeAddress),
     getRelationshipAttributes: read(getRelationshipAttributes),
     addRelationship: change(addRelationship),
     updateRelationshipAttribute: change(updateRelationshipAttribute),

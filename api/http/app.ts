@@ -18,9 +18,11 @@ import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds
 import { admitRequests } from './admission.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
+import { addressRoutes } from './routes/addresses.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { profileRoutes } from './routes/profile.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
 import { walletRoutes } from './routes/wallet.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -101,7 +103,10 @@ export function createApp(
   );
   app.onError((error, c) => problemResponse(c, error));
 
-  customerRoutes(app, services, formatRules(policy));
+  const forms = formatRules(policy);
+  customerRoutes(app, services, forms);
+  profileRoutes(app, services, forms);
+  addressRoutes(app, services);
   walletRoutes(app, services);
   recoveryRoutes(app, services);
   fraudRoutes(app, services);

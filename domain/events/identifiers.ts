@@ -9,6 +9,10 @@ export interface IdentifierEvents {
     value: Sealed;
     is_verified: boolean;
   };
-  DigitalIdentifierVerified: { identifier_id: string };
+  DigitalIdentifierVerified: {
+    identifier_id: string;
+    /** What whoever verified it states, such as the code that came back. Only here: no node has it. */
+    evidence?: Sealed;
+  };
   DigitalIdentifierRemoved: { identifier_id: string };
 }

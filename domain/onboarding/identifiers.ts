@@ -10,7 +10,7 @@ type Type = IdentifierDetails['type'];
 type ValidateValue = (type: Type, value: string) => string | undefined;
 
 const LIST = 'digital_identifiers';
-const MAX_IDENTIFIERS = 20;
+export const MAX_IDENTIFIERS = 20;
 /** RFC 5321: the longest address; no phone number is longer. */
 const MAX_IDENTIFIER = 254;
 const EMAIL_SHAPE = /^[^\s@]+@[^\s@]+\.[^\s@.]+$/;
@@ -75,7 +75,7 @@ function readShortForm(
 }
 
 /** A placeholder (`null`, `anonymous`) is not refused: guest checkouts send it, and no identifier is created for it. */
-function readIdentifierValue(
+export function readIdentifierValue(
   fields: FieldReader,
   field: string,
   type: Type,

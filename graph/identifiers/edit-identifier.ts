@@ -65,16 +65,22 @@ export async function addDigitalIdentifier(
 
 /**
  * Marks an identifier as verified by its customer. Everything that was onboarded through it becomes proven.
- * @throws PersonaError customer_not_found, identifier_not_found, stale_version
+ * @param input.evidence - what shows it, such as the code that came back; recorded in the event, encrypted
+ * @returns also the payment methods that became proven
+ * @throws PersonaError customer_not_found, customer_suspended (requested by the customer), identifier_not_found,
+ * stale_version
  */
 export async function verifyDigitalIdentifier(
   graph: Graph,
   header: CommandHeader,
-  input: IdentifierRef,
-): Promise<EditedIdentifier> {
-  return edit(graph, header, 'verifyDigitalIdentifier', input, async (tx, identifier) => {
-    if (!identifier.is_verified) await markVerified(tx, input.customer_id, input.identifier_id);
-  });
+  input: IdentifierRef & { evidence?: string },
+): Promise<EditedIdentifier & { proven_payment_method_ids: string[] }> {
+  const { customer_id, identifier_id, evidence } = input;
+  return edit(graph, header, 'verifyDigitalIdentifier', input, async (tx, { is_verified }) => ({
+    proven_payment_method_ids: is_verified
+      ? []
+      : await markVerified(tx, customer_id, identifier_id, evidence),
+  }));
 }
 
 /**
@@ -86,18 +92,20 @@ export async function removeDigitalIdentifier(
   header: CommandHeader,
   input: IdentifierRef,
 ): Promise<EditedIdentifier> {
-  return edit(graph, header, 'removeDigitalIdentifier', input, async (tx) =>
-    unlinkIdentifier(tx, input.customer_id, input.identifier_id),
-  );
+  return edit(graph, header, 'removeDigitalIdentifier', input, async (tx) => {
+    unlinkIdentifier(tx, input.customer_id, input.identifier_id);
+    return {};
+  });
 }
 
-async function edit(
+/** Runs one change of one identifier as a command. @param change returns what its result has in addition */
+async function edit<Result extends object>(
   graph: Graph,
   header: CommandHeader,
   name: string,
   input: IdentifierRef,
-  change: (tx: CommandTx, identifier: StoredIdentifier) => Promise<void>,
-): Promise<EditedIdentifier> {
+  change: (tx: CommandTx, identifier: StoredIdentifier) => Promise<Result>,
+): Promise<EditedIdentifier & Result> {
   const { customer_id, identifier_id, by, expected_version } = input;
   return runCommand(graph, header, name, input, async (tx) => {
     await lockIdentifier(tx, identifier_id);
@@ -107,8 +115,8 @@ async function edit(
     ]);
     requireVersion(`the profile of customer ${customer_id}`, customer.changed_seq, expected_version);
     const before = customer.version;
-    await change(tx, requireIdentifier(existing, customer_id, identifier_id));
+    const result = await change(tx, requireIdentifier(existing, customer_id, identifier_id));
     const version = tx.versionOf(customer_id);
-    return { changed: version !== before, version };
+    return { ...result, changed: version !== before, version };
   });
 }

@@ -122,16 +122,29 @@ export async function lockIdentifier(tx: CommandTx, identifierId: string): Promi
   );
 }
 
-/** What was onboarded through the unverified identifier becomes proven, and may become the default. */
-export async function markVerified(tx: CommandTx, customerId: string, identifierId: string): Promise<void> {
+/**
+ * What was onboarded through the unverified identifier becomes proven, and may become the default.
+ * @param evidence recorded in the event, encrypted
+ * @returns the payment methods that are proven from now on
+ */
+export async function markVerified(
+  tx: CommandTx,
+  customerId: string,
+  identifierId: string,
+  evidence?: string,
+): Promise<string[]> {
   const wallet = await openWallet(tx, customerId);
+  const sealed =
+    evidence === undefined
+      ? undefined
+      : tx.keyOf(customerId).seal(evidence, 'DigitalIdentifier', identifierId, 'evidence');
   tx.append({
     stream: 'customer',
     stream_id: customerId,
     type: 'DigitalIdentifierVerified',
-    data: { identifier_id: identifierId },
+    data: { identifier_id: identifierId, ...(sealed !== undefined && { evidence: sealed }) },
   });
-  wallet.onIdentifierVerified(identifierId);
+  return wallet.onIdentifierVerified(identifierId);
 }
 
 export function unlinkIdentifier(tx: CommandTx, customerId: string, identifierId: string): void {

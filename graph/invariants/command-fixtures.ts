@@ -205,8 +205,10 @@ export function prepare(
       const identifier_id = world.identifiers.get(`${customer_id}/${value}`);
       if (identifier_id === undefined) return undefined;
       const { verifyDigitalIdentifier: verify, removeDigitalIdentifier: remove } = commands;
-      const edit = item.do === 'verifyIdentifier' ? verify : remove;
-      return () => edit(graph, header, { customer_id, identifier_id, by });
+      const edit = { customer_id, identifier_id, by };
+      return item.do === 'verifyIdentifier'
+        ? () => verify(graph, header, { ...edit, evidence: 'the code came back' })
+        : () => remove(graph, header, edit);
     }
     case 'meet': {
       const request = onboardingRequest({

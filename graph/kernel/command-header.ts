@@ -2,7 +2,7 @@
 export interface CommandHeader {
   caller: string;
   idempotencyKey: string;
-  /** The key is from the caller's `Idempotency-Key` header, and its receipt is stored for a day. */
+  /** The key is from a request's `Idempotency-Key` or `If-Match` header, and its receipt is stored for a day. */
   isHeaderKey?: true;
   actor: string;
   correlationId: string;

@@ -3,16 +3,9 @@ import { z } from '@hono/zod-openapi';
 import type { FormatRules } from '../../../domain/onboarding/types.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import {
-  customerParams,
-  etag,
-  jsonResponse,
-  pageSchema,
-  pageQuery,
-  errorResponses,
-} from '../schemas/common.ts';
+import { customerParams, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
 import { onboardingResult, onboardingRequest } from '../schemas/onboarding.ts';
-import { profile, timelineEntry } from '../schemas/wallet.ts';
+import { timelineEntry } from '../schemas/wallet.ts';
 
 const location = z.object({ Location: z.string().openapi({ description: 'URL of the profile' }) });
 
@@ -35,18 +28,6 @@ const onboard = (forms: FormatRules) =>
     },
   });
 
-const getProfile = createRoute({
-  method: 'get',
-  path: '/api/v1/customers/{customer_id}/profile',
-  tags: ['customers'],
-  summary: "The customer's profile",
-  request: { params: customerParams },
-  responses: {
-    200: jsonResponse(profile, 'The profile', etag),
-    ...errorResponses(['customer_not_found', 'invalid_argument']),
-  },
-});
-
 const timeline = createRoute({
   method: 'get',
   path: '/api/v1/customers/{customer_id}/timeline',
@@ -59,7 +40,7 @@ const timeline = createRoute({
   },
 });
 
-/** Onboarding, profile and timeline. @param forms the format rules of an onboarding's fields */
+/** Onboarding and timeline. @param forms the format rules of an onboarding's fields */
 export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, forms: FormatRules): void {
   app.openapi(onboard(forms), async (c) => {
     const request = c.req.valid('json');
@@ -69,13 +50,6 @@ export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, fo
     c.set('about', { transaction_id, customer_id: result.customer_id });
     c.header('location', `/api/v1/customers/${result.customer_id}/profile`);
     return c.json(result, result.created ? 201 : 200);
-  });
-
-  app.openapi(getProfile, async (c) => {
-    const { customer_id } = c.req.valid('param');
-    const found = await services.getProfile(callerOf(c, customer_id), { customer_id });
-    c.header('etag', `"${found.changed_seq}"`);
-    return c.json(found, 200);
   });
 
   app.openapi(timeline, async (c) => {

@@ -94,7 +94,6 @@ const CHANGE_ERRORS = [
   'customer_suspended',
   'payment_method_not_found',
   'invalid_argument',
-  'temporal_unavailable',
 ] as const;
 
 const change = createRoute({
@@ -117,7 +116,10 @@ const change = createRoute({
       'The payment method, unchanged: the gateway has not responded yet',
       etag,
     ),
-    ...errorResponses([...CHANGE_ERRORS, 'illegal_transition', 'payment_method_declined'], { body: true }),
+    ...errorResponses(
+      [...CHANGE_ERRORS, 'illegal_transition', 'payment_method_declined', 'temporal_unavailable'],
+      { body: true },
+    ),
   },
 });
 
@@ -131,7 +133,21 @@ const remove = createRoute({
   request: { params: methodParams, headers: ifMatchHeaders },
   responses: {
     204: { description: 'The payment method is removed from the wallet' },
-    ...errorResponses(CHANGE_ERRORS),
+    ...errorResponses([...CHANGE_ERRORS, 'temporal_unavailable']),
+  },
+});
+
+const makeDefault = createRoute({
+  method: 'put',
+  path: `${PATH}/{payment_method_id}/default`,
+  tags,
+  middleware: requireIfMatch,
+  summary: 'Make a payment method the default',
+  description: 'Only an active method without a dispute can be. The request has no body.',
+  request: { params: methodParams, headers: ifMatchHeaders },
+  responses: {
+    200: jsonResponse(paymentMethod, 'The payment method, now the default', etag),
+    ...errorResponses([...CHANGE_ERRORS, 'illegal_transition']),
   },
 });
 
@@ -193,6 +209,17 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
       ...(expected_version !== undefined && { expected_version }),
     });
     return c.body(null, 204);
+  });
+
+  app.openapi(makeDefault, async (c) => {
+    const ids = c.req.valid('param');
+    const expected_version = versionOf(c.req.valid('header')['if-match']);
+    const method = await services.setDefaultPaymentMethod(callerOf(c, ids.customer_id), {
+      ...ids,
+      ...(expected_version !== undefined && { expected_version }),
+    });
+    c.header('etag', `"${method.changed_seq}"`);
+    return c.json(toCustomerView(method), 200);
   });
 }
 

@@ -40,7 +40,8 @@ const deviceDetails = z.looseObject({
   trust_score: optional(z.number().min(0).max(1)).openapi({ description: 'Applies to a new device only' }),
 });
 
-const addressDetails = z.looseObject({
+/** The fields of an address, whoever sends it. */
+export const addressFields = {
   street1: text(200),
   street2: optional(text(200)),
   city: text(200),
@@ -48,8 +49,9 @@ const addressDetails = z.looseObject({
   zip_code: text(64),
   country: text(2, 'ISO 3166-1 alpha-2'),
   type: z.enum(['shipping', 'billing']),
-  is_verified: optional(z.boolean()),
-});
+};
+
+const addressDetails = z.looseObject({ ...addressFields, is_verified: optional(z.boolean()) });
 
 const digitalIdentifier = z.looseObject({
   type: optional(z.enum(['email', 'phone_number', 'phone'])),

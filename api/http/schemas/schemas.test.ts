@@ -4,9 +4,16 @@ import type { z } from '@hono/zod-openapi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatRules } from '../../../domain/onboarding/formats.ts';
+import { addressChange, addressChangeShape } from './addresses.ts';
 import { fraudOutcome, fraudOutcomeShape } from './fraud.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';
 import { paymentFailed, paymentFailedShape, paymentSettled, paymentSettledShape } from './recoveries.ts';
+import {
+  identifierVerification,
+  identifierVerificationShape,
+  profileChange,
+  profileChangeShape,
+} from './profile.ts';
 import { methodChange, methodChangeShape, newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 
 const ID = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -50,6 +57,11 @@ const failure = {
   ...{ decline_code: 'insufficient_funds', advice_code: 'try_again_later', reason: 'r', description: 'd' },
 };
 const method = { type: 'card', token: 'pm_1', device_id: ID, off_session_consent: true };
+const home = {
+  ...{ street1: 'A 1', street2: 'B', city: 'Wien', state: 'W', zip_code: '1010', country: 'AT' },
+  ...{ type: 'shipping', is_default: true },
+};
+const edit = { locale: 'de-AT', identifiers: [{ type: 'email', value: 'ada@shop.example' }] };
 const change = { expiry_month: 12, expiry_year: 2031, off_session_consent: false };
 
 /** Messages of zod, which must not occur: `Invalid input: expected string, received number`, `Too big: …`. */
@@ -66,6 +78,9 @@ test.each([
   ['a change of a method', change, methodChangeShape, methodChange],
   ['a settlement', settled, paymentSettledShape, paymentSettled],
   ['a fraud outcome', fraud, fraudOutcomeShape, fraudOutcome],
+  ['an address', home, addressChangeShape, addressChange],
+  ['a profile', edit, profileChangeShape, profileChange(formatRules())],
+  ['a verification', { evidence: 'e' }, identifierVerificationShape, identifierVerification],
   ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],
 ])(
   '%s: the document and the rules agree, with the messages of the rules',
