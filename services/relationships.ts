@@ -1,10 +1,8 @@
-import { PersonaError } from '../domain/errors.ts';
 import type { AddableRelationship } from '../domain/relationships.ts';
 import {
   type AttributeChange,
   type AttributeValue,
   addRelationship as add,
-  type CommandHeader,
   getRelationshipAttributes as readAttributes,
   type PropertyChange,
   type RelationshipRef,
@@ -12,6 +10,7 @@ import {
   updateRelationshipAttribute as changeAttribute,
 } from '../graph/index.ts';
 import type { Caller } from './caller.ts';
+import { headerOf } from './command-header.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 
 type Dependencies = Pick<ServiceDependencies, 'graph'>;
@@ -58,18 +57,4 @@ export async function updateNodeProperty(
   change: PropertyChange,
 ): Promise<{ changed: boolean; version: number }> {
   return changeProperty(graph, headerOf(caller), change);
-}
-
-/** For a change that happens now; without a key a repeat could not be distinguished from a second change. */
-function headerOf({ caller, actor, correlationId, idempotencyKey }: Caller): CommandHeader {
-  if (idempotencyKey === undefined)
-    throw new PersonaError('idempotency_key_required', 'this change requires an idempotency-key');
-  return {
-    caller,
-    actor,
-    correlationId,
-    idempotencyKey,
-    isHeaderKey: true,
-    occurredAt: new Date().toISOString(),
-  };
 }
