@@ -1,5 +1,6 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
+import { createChimeraClient } from '../adapters/chimera/client.ts';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
@@ -55,7 +56,12 @@ async function main(): Promise<void> {
     );
 
     const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
-    const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
+    const chimera = environment.chimeraAddress
+      ? createChimeraClient({ address: environment.chimeraAddress })
+      : undefined;
+    // After the servers: the reports that they have sent may finish.
+    if (chimera) shutdown.add('chimera', () => chimera.close());
+    const services = createServices({ graph, temporal, policy, gatewayEvents, chimera }, (result) =>
       metrics.contextCache.inc({ result }),
     );
     const codec =

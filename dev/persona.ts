@@ -78,17 +78,24 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
 
   const startedAt = Date.now();
   log('starting simulators, API and worker…');
+  const chimeraStart = start('chimera', 'dev/simulators/chimera/main.ts', {
+    SIM_PORT: 50_061,
+    SIM_CONTROL_PORT: 8_026,
+  });
+  const startApi = async (name: string, index: number) =>
+    start(
+      name,
+      'api/main.ts',
+      offsetPorts({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
+      {
+        CHIMERA_ADDRESS: readyAddress(await chimeraStart, 'grpc'),
+        ...(codecPort && index === 0 && codecEnvironment(stack.urls.temporal_ui ?? '', codecPort)),
+      },
+    );
   const [inbox, chimera, ...apis] = await Promise.all([
     start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
-    start('chimera', 'dev/simulators/chimera/main.ts', { SIM_PORT: 50_061, SIM_CONTROL_PORT: 8_026 }),
-    ...instanceNames('api', options.apis).map((name, index) =>
-      start(
-        name,
-        'api/main.ts',
-        offsetPorts({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
-        codecPort && index === 0 ? codecEnvironment(stack.urls.temporal_ui ?? '', codecPort) : {},
-      ),
-    ),
+    chimeraStart,
+    ...instanceNames('api', options.apis).map(startApi),
   ]);
   // After the API, which receives its webhooks; before the workers, which charge at it.
   const gateway = await start(

@@ -33,6 +33,8 @@ export interface ApiEnvironment extends CommonEnvironment {
   /** Requests of one caller per minute; 0: no limit. */
   rateLimits: { customer: number; service: number };
   stripeWebhookSecret: Secret<string>;
+  /** Absent: Chimera is not notified of trusted devices. */
+  chimeraAddress?: string;
   /** Absent: no codec server. */
   codec?: { port: number; origins: readonly string[] };
 }
@@ -90,6 +92,7 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
     grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT },
     rateLimits: { customer: values.RATE_LIMIT_CUSTOMER, service: values.RATE_LIMIT_SERVICE },
     stripeWebhookSecret: values.STRIPE_WEBHOOK_SECRET,
+    chimeraAddress: values.CHIMERA_ADDRESS,
     ...(values.CODEC_PORT !== undefined && {
       codec: { port: values.CODEC_PORT, origins: values.CODEC_ORIGINS },
     }),

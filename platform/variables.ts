@@ -138,6 +138,9 @@ export const apiVariables = {
     .describe('Requests per minute that one customer may send to one API process; 0: no limit'),
   RATE_LIMIT_SERVICE: perMinute.default(600_000).describe('The same for a service, over REST; 0: no limit'),
   STRIPE_WEBHOOK_SECRET: secretText.describe("Signing secret of Stripe's webhook endpoint (whsec_…)"),
+  CHIMERA_ADDRESS: hostAndPort
+    .optional()
+    .describe("Chimera's gRPC address; absent: it is not notified of trusted devices at a checkout"),
 };
 
 export const workerVariables = {

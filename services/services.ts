@@ -8,8 +8,10 @@ import { findConnectedCustomers, findCustomersByUsage } from './customer-search.
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
 import { dependencyStates } from './dependency-states.ts';
 import { updateDeviceTrust } from './device-trust.ts';
-import { getAddresses, getDevices } from './devices-and-addresses.ts';
+import { getAddresses, getDevices, getVerifiedAddresses } from './devices-and-addresses.ts';
+import { markPaymentMethodInactive } from './mark-method-inactive.ts';
 import { onboard } from './onboard.ts';
+import { getPaymentOptions } from './payment-options.ts';
 import { getRecoveries, getRecovery } from './recoveries.ts';
 import {
   addRelationship,
@@ -30,7 +32,7 @@ export function createServices(
   dependencies: ServiceDependencies,
   onContextRead: (result: 'hit' | 'miss' | 'bypass') => void,
 ) {
-  /** A use case that records who requests it. */
+  /** A use case that records who requests it, or heeds their deadline. */
   const change =
     <Request, Result>(
       useCase: (dependencies: ServiceDependencies, caller: Caller, request: Request) => Promise<Result>,
@@ -43,7 +45,7 @@ export function createServices(
       useCase(dependencies, request);
   return {
     onboard: change(onboard),
-    getContext: createContextReader(dependencies, onContextRead),
+    ...createContextReader(dependencies, onContextRead),
     updateDeviceTrust: change(updateDeviceTrust),
     reportPaymentFailure: change(reportPaymentFailure),
     reportPaymentSettled: change(reportPaymentSettled),
@@ -62,6 +64,9 @@ export function createServices(
     findCustomerByDigitalId: read(findCustomerByDigitalId),
     getDevices: read(getDevices),
     getAddresses: read(getAddresses),
+    getVerifiedAddresses: read(getVerifiedAddresses),
+    getPaymentOptions: change(getPaymentOptions),
+    markPaymentMethodInactive: change(markPaymentMethodInactive),
     getRelationshipAttributes: read(getRelationshipAttributes),
     addRelationship: change(addRelationship),
     updateRelationshipAttribute: change(updateRelationshipAttribute),

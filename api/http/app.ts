@@ -15,6 +15,8 @@ import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
 import { type RateLimits, rateLimit } from './rate-limit.ts';
+import { checkoutRoutes } from './routes/checkout.ts';
+import { customerSearchRoutes } from './routes/customer-search.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -102,6 +104,8 @@ export function createApp(
 
   customerRoutes(app, services, formatRules(policy));
   walletRoutes(app, services);
+  checkoutRoutes(app, services);
+  customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
   fraudRoutes(app, services);
   webhookRoutes(app, services);
