@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ChimeraSimulator, startChimeraSimulator } from '../dev/simulators/chimera/server.ts';
-import { setCustomerStatus, updatePaymentMethodStatus } from '../graph/index.ts';
+import { readWallet, setCustomerStatus, updatePaymentMethodStatus } from '../graph/index.ts';
 import type {
   GetPaymentOptionsResponse,
   GetVerifiedAddressesResponse,
@@ -150,12 +150,14 @@ test('what is not proven to be the customer’s is neither an option nor trusted
   expect(await optionsOf({ customer_id, device_id: guest.device_id })).toEqual(nothing);
   expect(await reportsOf(customer_id)).toEqual([]);
 
-  // It is not another agent's to change either, and not found.
+  // Nor can another agent change it.
   const { payment_method_id } = guest;
   const mark = { customer_id, payment_method_id, reason: 'test' };
   const metadata = { 'idempotency-key': randomUUID() };
   const { code } = await rpcError(unaryCall(api.agent, 'markPaymentMethodInactive', mark, { metadata }));
   expect(code).toBe(status.NOT_FOUND);
+  const [method] = await readWallet(underTest.graph, customer_id);
+  expect(method).toMatchObject({ payment_method_id, status: expect.not.stringContaining('inactive') });
 });
 
 test('a suspended customer gets no methods, and Chimera is not notified', async () => {
