@@ -37,7 +37,7 @@ beforeEach(async () => {
   simulator = await startChimeraSimulator();
   chimera = createChimeraClient({ address: simulator.grpc });
   return async () => {
-    chimera.close();
+    await chimera.close();
     await simulator.close();
   };
 });

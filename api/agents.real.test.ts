@@ -3,9 +3,14 @@
 import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import type { GetCustomerContextResponse } from '../proto/gen/persona/v1/persona_agent.ts';
+import type {
+  BatchGetCustomerContextResponse,
+  GetCustomerContextResponse,
+} from '../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
+import { createCustomer } from '../graph/index.ts';
 import { unaryCall } from '../test/api-fixture.ts';
+import { testHeader } from '../test/test-graph.ts';
 import { recovery } from './http/schemas/recoveries.ts';
 import {
   addMethod,
@@ -68,6 +73,139 @@ describe('context', () => {
   test('an unknown customer is NOT_FOUND at every consistency', async () => {
     expect((await rpcError(contextOf(randomUUID(), { eventual: true }))).code).toBe(status.NOT_FOUND);
     expect((await rpcError(contextOf(randomUUID()))).code).toBe(status.NOT_FOUND);
+  });
+});
+
+describe('contexts of several customers', () => {
+  const contextsOf = (customer_ids: string[], consistency: Consistency = Consistency.CONSISTENCY_EVENTUAL) =>
+    unaryCall<BatchGetCustomerContextResponse>(api.first.agent, 'batchGetCustomerContext', {
+      customer_ids,
+      transaction_id: 't',
+      consistency,
+    });
+
+  test('a hundred ids of which half are missing: each context as GetCustomerContext returns it', async () => {
+    const trusted = { device_details: { fingerprint: randomUUID(), trust_score: 0.9 } };
+    const known = await Promise.all(
+      Array.from({ length: 50 }, async (_, n) => {
+        const customer = n === 0 ? onboard(api.first, trusted) : createCustomer(api.graph, testHeader(), {});
+        return (await customer).customer_id;
+      }),
+    );
+    const missing = known.map(() => randomUUID());
+    const ids = known.flatMap((id, n) => [id.toUpperCase(), missing[n] ?? '']);
+    for (const consistency of [Consistency.CONSISTENCY_STRONG, Consistency.CONSISTENCY_EVENTUAL]) {
+      const contexts = await contextsOf(ids, consistency);
+      expect(contexts.items.map(({ customer_id }) => customer_id)).toEqual(known);
+      expect(contexts.missing).toEqual(missing);
+      const [first] = contexts.items;
+      expect(first?.trusted_devices).toHaveLength(1);
+      // The onboarding continues in the background.
+      const { as_of, version, ...context } = await contextOf(known[0] ?? '');
+      expect(first).toMatchObject(context);
+    }
+  });
+
+  test('a repeated id counts once; none, too many and malformed ones are refused by name', async () => {
+    const { customer_id } = await createCustomer(api.graph, testHeader(), {});
+    const twice = await contextsOf([customer_id, customer_id.toUpperCase()]);
+    expect([twice.items.length, twice.missing]).toEqual([1, []]);
+
+    const refused = async (ids: string[]) => {
+      const { code, details } = await rpcError(contextsOf(ids));
+      return [code, details];
+    };
+    const invalid = status.INVALID_ARGUMENT;
+    expect(await refused([])).toEqual([invalid, 'customer_ids: is required']);
+    expect(await refused(Array.from({ length: 101 }, () => randomUUID()))).toEqual([
+      invalid,
+      'customer_ids: must have at most 100 entries',
+    ]);
+    expect(await refused([customer_id, 'x', ''])).toEqual([
+      invalid,
+      'customer_ids[1]: must be a UUID; customer_ids[2]: is required',
+    ]);
+    // A client gets at most 8 KiB of trailers.
+    expect((await refused(Array.from({ length: 1_000 }, () => 'x')))[0]).toBe(invalid);
+  });
+});
+
+describe('searches over REST', () => {
+  test('customers by usage, page by page, and customers who share a device', async () => {
+    const state = `state-${randomUUID()}`;
+    const device_details = {
+      fingerprint: randomUUID(),
+      user_agent: 'Mozilla/5.0 (iPhone)',
+      trust_score: 0.9,
+    };
+    const address_details = {
+      street1: 'A',
+      city: 'B',
+      state,
+      zip_code: '1',
+      country: 'US',
+      type: 'shipping',
+    };
+    const details = {
+      device_details,
+      address_details,
+      payment_method_details: { ...cardMethod(), brand: 'amex' },
+    };
+    const first = await onboard(api.first, details);
+    const second = await onboard(api.first, {
+      ...details,
+      payment_method_details: { ...cardMethod(), brand: 'amex' },
+    });
+    const search = (query: object) =>
+      sendRequest(api.second, `/internal/v1/customers/by-usage?${new URLSearchParams({ ...query })}`);
+    const conditions = {
+      state,
+      trusted_device: 'true',
+      user_agent: 'iPhone',
+      country: 'us',
+      since: '2020-01-01T00:00:00Z',
+    };
+    const { body: page } = await search({ ...conditions, limit: '1' });
+    const { body: next } = await search({ ...conditions, limit: '1', cursor: page.next_cursor });
+    const found = [...page.items, ...next.items].map(({ customer_id }) => customer_id);
+    expect(found.sort()).toEqual([first.customer_id, second.customer_id].sort());
+    expect(page.items[0]).toMatchObject({ segment: 'NEW', status: 'active' });
+    expect((await search({ ...conditions, country: 'DE' })).body).toEqual({ items: [], next_cursor: null });
+    expect((await search({ ...conditions, since: '2999-01-01T00:00:00Z' })).body.items).toEqual([]);
+
+    const connected = (id: string) => sendRequest(api.second, `/internal/v1/customers/${id}/connected`);
+    expect(await connected(first.customer_id)).toMatchObject({
+      status: 200,
+      body: {
+        items: [
+          {
+            customer_id: second.customer_id,
+            evidence: expect.arrayContaining([{ kind: 'device', id: first.device_id }]),
+          },
+        ],
+        next_cursor: null,
+      },
+    });
+    expect((await connected(randomUUID())).status).toBe(404);
+    expect((await connected('x')).status).toBe(422);
+  });
+
+  test('every invalid parameter is named', async () => {
+    const query = 'trusted_device=yes&country=XX&since=yesterday&limit=0&state=A&state=B';
+    const { status: code, body } = await sendRequest(api.first, `/internal/v1/customers/by-usage?${query}`);
+    expect(code).toBe(422);
+    expect(body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
+      '#/country',
+      '#/limit',
+      '#/since',
+      '#/state',
+      '#/trusted_device',
+    ]);
+    const empty = await sendRequest(
+      api.first,
+      `/internal/v1/customers/by-usage?country=&since=&state=&limit=1`,
+    );
+    expect(empty.status).toBe(200);
   });
 });
 

@@ -1,5 +1,6 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
+import { createChimeraClient } from '../adapters/chimera/client.ts';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
 import {
   admitKeys,
@@ -54,7 +55,12 @@ async function main(): Promise<void> {
     const temporal = openTemporal({ ...address, codecKeys, interceptors: guards.temporal });
     shutdown.add('temporal', () => temporal.connection.close());
     const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
-    const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
+    const chimera = environment.chimeraAddress
+      ? createChimeraClient({ address: environment.chimeraAddress })
+      : undefined;
+    // After the servers: the reports that they have sent may finish.
+    if (chimera) shutdown.add('chimera', () => chimera.close());
+    const services = createServices({ graph, temporal, policy, gatewayEvents, chimera }, (result) =>
       metrics.contextCache.inc({ result }),
     );
     const codec = environment.codec && (await serveCodec({ ...environment.codec, keys: codecKeys, logger }));

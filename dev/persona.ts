@@ -81,20 +81,25 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   log('starting simulators, API and worker…');
   const access = env.PERSONA_INSECURE === '1' ? undefined : await startDevelopmentAccess(folder, start);
   const accessVariables = access?.variables ?? { PERSONA_INSECURE: '1' };
+  const chimeraStart = start('chimera', 'dev/simulators/chimera/main.ts', {
+    SIM_PORT: 50_061,
+    SIM_CONTROL_PORT: 8_026,
+  });
+  const startApi = async (name: string, index: number) =>
+    start(
+      name,
+      'api/main.ts',
+      offsetPorts({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
+      {
+        ...accessVariables,
+        CHIMERA_ADDRESS: readyAddress(await chimeraStart, 'grpc'),
+        ...(codecPort && index === 0 && codecEnvironment(stack.urls.temporal_ui ?? '', codecPort)),
+      },
+    );
   const [inbox, chimera, ...apis] = await Promise.all([
     start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
-    start('chimera', 'dev/simulators/chimera/main.ts', { SIM_PORT: 50_061, SIM_CONTROL_PORT: 8_026 }),
-    ...instanceNames('api', options.apis).map((name, index) =>
-      start(
-        name,
-        'api/main.ts',
-        offsetPorts({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
-        {
-          ...accessVariables,
-          ...(codecPort && index === 0 && codecEnvironment(stack.urls.temporal_ui ?? '', codecPort)),
-        },
-      ),
-    ),
+    chimeraStart,
+    ...instanceNames('api', options.apis).map(startApi),
   ]);
   // After the API, which receives its webhooks; before the workers, which charge at it.
   const gateway = await start(

@@ -422,6 +422,15 @@ export interface Chimera {
   reportSuspectedFraud(input: SuspectedFraud): Promise<void>;
 }
 
+export interface TrustedDeviceListener {
+  /**
+   * Reports that a customer is about to pay from a trusted device. Resolves once Chimera has confirmed the report.
+   * @param input.trust_score 0 to 1
+   * @throws chimera_unavailable, also if too many reports are in flight
+   */
+  notifyTrustedDevice(input: { customer_id: string; device_id: string; trust_score: number }): Promise<void>;
+}
+
 export interface SuspectedFraud {
   /** Chimera's deduplication key. */
   event_id: string;

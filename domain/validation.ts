@@ -27,6 +27,12 @@ export const EXTERNAL_ID: TextRule = {
   pattern: /^[^\p{Cc}\p{Cs}]+$/u,
   requirement: 'not contain control characters',
 };
+/** Why a caller requests something; recorded in the event log. */
+export const REASON: TextRule = {
+  max: 1000,
+  pattern: /^[^\p{Cc}\p{Cs}]*$/u,
+  requirement: 'be a single line of text',
+};
 /** docs/reference/graph.md, `Obligation.payment_id`. */
 export const PAYMENT_ID: TextRule = {
   max: 128,
@@ -242,7 +248,7 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 }
 
 /** `undefined` unless the text is RFC 3339 with an existing date. */
-function readTimestamp(text: string): string | undefined {
+export function readTimestamp(text: string): string | undefined {
   const upper = text.toUpperCase();
   const parts = RFC_3339.exec(upper);
   if (!parts) return undefined;

@@ -49,10 +49,11 @@ export type { Address } from './queries/addresses.ts';
 export { getAddress, getAddresses } from './queries/addresses.ts';
 export { getAlternativePaymentMethods } from './queries/alternative-payment-methods.ts';
 export { awaitsBehavioralProfile } from './queries/behavioral-profile.ts';
+export { getCheckout } from './queries/checkout.ts';
 export type { Customer } from './queries/customer.ts';
 export { getCustomer } from './queries/customer.ts';
 export type { CustomerContext } from './queries/customer-context.ts';
-export { getCustomerContext } from './queries/customer-context.ts';
+export { getCustomerContext, getCustomerContexts } from './queries/customer-context.ts';
 export type { CustomerProfile } from './queries/customer-profile.ts';
 export { getCustomerProfile } from './queries/customer-profile.ts';
 export type { Device } from './queries/device.ts';
@@ -78,6 +79,7 @@ export {
   getPaymentMethod,
   getPaymentMethods,
   getPaymentMethodToken,
+  getPaymentOptions,
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';

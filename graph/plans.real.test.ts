@@ -15,6 +15,7 @@ import {
   findSuspensionNoticesDue,
   getAllDefaultPaymentMethods,
   getCustomerContext,
+  getCustomerContexts,
   getExpiringPaymentMethods,
   getFraudReviews,
   type Usage,
@@ -105,12 +106,13 @@ test('statements for a trust half-life also start at a key', async () => {
   const ids = { customer_id: randomUUID(), payment_method_id: randomUUID() };
   const now = Date.now();
   await getCustomerContext(recorded, { ...ids, policy: decaying }).catch(() => {});
+  await getCustomerContexts(recorded, { customer_ids: [ids.customer_id], policy: decaying });
   await getAlternativePaymentMethods(recorded, {
     ...{ customer_id: ids.customer_id, failed_payment_method_id: ids.payment_method_id },
     ...{ policy: decaying, now },
   });
   await recorded.read(readCardQuery(trust), { ...ids, ...trustParameters(trust, now) });
-  expect([...statements.keys()].filter((cypher) => cypher.includes('$p.half_life'))).toHaveLength(3);
+  expect([...statements.keys()].filter((cypher) => cypher.includes('$p.half_life'))).toHaveLength(4);
   await expectSeeks(statements);
 });
 

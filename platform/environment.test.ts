@@ -42,6 +42,16 @@ test('variables that are not set have their defaults', () => {
   expect(readWorkerEnvironment(worker)).toMatchObject({ chimeraAddress: '127.0.0.1:50061' });
 });
 
+test('only the API starts without Chimera', () => {
+  const { CHIMERA_ADDRESS, ...withoutChimera } = worker;
+  expect(readApiEnvironment(api).chimeraAddress).toBeUndefined();
+  expect(readApiEnvironment({ ...api, CHIMERA_ADDRESS }).chimeraAddress).toBe(CHIMERA_ADDRESS);
+  expect(() => readApiEnvironment({ ...api, CHIMERA_ADDRESS: 'nowhere' })).toThrow(
+    'CHIMERA_ADDRESS: must be host:port',
+  );
+  expect(() => readWorkerEnvironment(withoutChimera)).toThrow('CHIMERA_ADDRESS: is missing');
+});
+
 test('key rings keep their order, since the first key is the one for writing', () => {
   const ring = readApiEnvironment(api).keys.reveal();
   expect(ring.map(({ id }) => id)).toEqual(['k2', 'k1']);

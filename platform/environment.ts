@@ -36,6 +36,8 @@ export interface ApiEnvironment extends CommonEnvironment {
   /** Requests of one caller per minute, by its kind; 0: no limit. */
   rateLimits: { customer: number; service: number; webhook: number; unauthenticated: number };
   stripeWebhookSecret: Secret<string>;
+  /** Absent: Chimera is not notified of trusted devices. */
+  chimeraAddress?: string;
   /** Absent: no codec server. */
   codec?: { port: number; origins: readonly string[] };
 }
@@ -97,6 +99,7 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
       unauthenticated: values.RATE_LIMIT_UNAUTHENTICATED,
     },
     stripeWebhookSecret: values.STRIPE_WEBHOOK_SECRET,
+    chimeraAddress: values.CHIMERA_ADDRESS,
     ...(values.CODEC_PORT !== undefined && {
       codec: { port: values.CODEC_PORT, origins: values.CODEC_ORIGINS },
     }),

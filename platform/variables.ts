@@ -154,6 +154,9 @@ export const apiVariables = {
     .default(600)
     .describe('The same for failed authentications from one address; 0: no limit'),
   STRIPE_WEBHOOK_SECRET: secretText.describe("Signing secret of Stripe's webhook endpoint (whsec_…)"),
+  CHIMERA_ADDRESS: hostAndPort
+    .optional()
+    .describe("Chimera's gRPC address; absent: it is not notified of trusted devices at a checkout"),
 };
 
 export const workerVariables = {

@@ -38,6 +38,19 @@ export async function getAddresses(
   return pageOf(sorted, sortKey, request);
 }
 
+/**
+ * A customer's verified shipping addresses: the default first, then by last shipment, newest first.
+ *
+ * @throws PersonaError customer_not_found, graph_unavailable
+ */
+export async function getVerifiedAddresses(
+  { graph }: Dependencies,
+  ids: { customer_id: string },
+): Promise<{ items: AddressView[] }> {
+  const addresses = await readAddresses(graph, ids);
+  return { items: addresses.filter(({ type, is_verified }) => type === 'shipping' && is_verified) };
+}
+
 /** The year 10000 in milliseconds: the difference to it sorts later times first. */
 const MAX_TIME_MS = 253_402_300_800_000;
 

@@ -21,7 +21,10 @@ export interface Caller {
  * The result of `work`, if it is available before the caller's deadline. `work` itself is not aborted.
  * @throws PersonaError deadline_exceeded
  */
-export async function beforeDeadline<T>(caller: Caller, work: Promise<T>): Promise<T> {
+export async function beforeDeadline<T>(
+  caller: Pick<Caller, 'deadline' | 'signal'>,
+  work: Promise<T>,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const expired = new Promise<never>((_, reject) => {
@@ -40,6 +43,6 @@ export async function beforeDeadline<T>(caller: Caller, work: Promise<T>): Promi
 }
 
 /** Milliseconds until the deadline, at least 0. */
-export function remaining(caller: Caller): number {
+export function remaining(caller: Pick<Caller, 'deadline'>): number {
   return Math.max(0, caller.deadline - Date.now());
 }

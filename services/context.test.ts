@@ -1,6 +1,6 @@
 /** The context cache on top of a fake graph that counts reads; the query itself is tested on Neo4j elsewhere. */
 
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Graph } from '../graph/index.ts';
@@ -18,6 +18,7 @@ beforeEach(() => {
   reads = 0;
   version = 1;
   results = [];
+  asked = [];
   failing = undefined;
   replicaVersion = Infinity;
 });
@@ -25,13 +26,33 @@ beforeEach(() => {
 /** The version that the other members of a cluster have replicated; 0: the customer is unknown to them. */
 let replicaVersion: number;
 
-/** Each read takes some milliseconds and sees the version as of its start. */
-async function rowOf(versionRead: number) {
+/** The customers of each read. */
+let asked: (readonly string[])[];
+
+interface Customers {
+  customer_id?: string;
+  customer_ids?: readonly string[];
+}
+
+/**
+ * Each read takes some milliseconds and sees the version as of its start. A member that has replicated version 0 knows
+ * no customers; ids that end in `-missing` are unknown to all.
+ */
+async function rowsOf(
+  versionRead: number,
+  { customer_id = CUSTOMER, customer_ids = [customer_id] }: Customers,
+) {
   reads += 1;
+  asked.push([...customer_ids]);
   await new Promise((resolve) => setTimeout(resolve, 5));
   if (failing) throw failing;
-  const row = {
-    customer_id: CUSTOMER,
+  const known = customer_ids.filter((id) => !id.endsWith('-missing'));
+  return versionRead === 0 ? [] : known.toReversed().map((id) => rowOf(versionRead, id));
+}
+
+function rowOf(versionRead: number, customer_id: string) {
+  return {
+    customer_id,
     ltv_minor: 123_450,
     segment: 'NEW',
     status: 'active',
@@ -43,15 +64,17 @@ async function rowOf(versionRead: number) {
     default_payment_method_id: null,
     verified_shipping_address_count: 0,
   };
-  return versionRead === 0 ? [] : [row];
 }
 const graph = {
   now: Date.now,
-  read: () => rowOf(version),
-  readFromAnyMember: () => rowOf(Math.min(version, replicaVersion)),
+  read: (_: string, customers: Customers) => rowsOf(version, customers),
+  readFromAnyMember: (_: string, customers: Customers) =>
+    rowsOf(Math.min(version, replicaVersion), customers),
 } as unknown as Graph;
 
-function readerWith(maxStalenessMs: number) {
+const readerWith = (maxStalenessMs: number) => readersWith(maxStalenessMs).getContext;
+
+function readersWith(maxStalenessMs: number) {
   const base = readPolicy();
   const policy: Policy = { ...base, context: { ...base.context, maxStalenessMs } };
   return createContextReader({ graph, policy }, (result) => results.push(result));
@@ -151,4 +174,65 @@ test('a customer not yet replicated to a member is found', async () => {
   expect((await readerWith(60_000)(caller(), eventual)).version).toBe(1);
   version = 0;
   await expect(readerWith(60_000)(caller(), eventual)).rejects.toMatchObject({ type: 'customer_not_found' });
+});
+
+describe('a batch', () => {
+  const ids = Array.from({ length: 50 }, (_, n) => `customer-${n}`);
+  const missing = ids.map((id) => `${id}-missing`);
+  const batch = (customer_ids: readonly string[]) => ({ customer_ids, consistency: 'eventual' as const });
+  const idsOf = ({ items }: { items: { customer_id: string }[] }) => items.map((item) => item.customer_id);
+
+  test('reads what is not cached with one query, each id once, and answers in the order of the request', async () => {
+    const { getContext, getContexts } = readersWith(60_000);
+    const [first = '', second = '', ...others] = ids;
+    await getContext(caller(), { ...eventual, customer_id: second });
+    asked = [];
+    const answer = await getContexts(caller(), batch([first, second, first, ...others]));
+    expect(idsOf(answer)).toEqual(ids);
+    expect(answer.missing).toEqual([]);
+    expect(asked).toEqual([[first, ...others]]);
+    expect(results.filter((result) => result === 'hit')).toHaveLength(1);
+
+    await getContexts(caller(), batch(ids));
+    await getContext(caller(), { ...eventual, customer_id: first });
+    expect(asked).toHaveLength(1);
+  });
+
+  test('names the customers that do not exist, and looks for them at the member that accepts writes', async () => {
+    const mixed = ids.flatMap((id, n) => [missing[n] ?? '', id]);
+    const answer = await readersWith(60_000).getContexts(caller(), batch(mixed));
+    expect(idsOf(answer)).toEqual(ids);
+    expect(answer.missing).toEqual(missing);
+    expect(asked).toEqual([mixed, missing]);
+
+    replicaVersion = 0;
+    expect(idsOf(await readersWith(60_000).getContexts(caller(), batch(ids)))).toEqual(ids);
+  });
+
+  test('shares the query of a concurrent reader of one of its customers', async () => {
+    const { getContext, getContexts } = readersWith(60_000);
+    const [first = '', ...others] = ids;
+    const single = getContext(caller(), { ...eventual, customer_id: first });
+    const answer = await getContexts(caller(), batch(ids));
+    expect(answer.items[0]).toBe(await single);
+    expect(asked).toEqual([[first], others]);
+  });
+
+  test('with strong consistency bypasses the cache and refreshes it', async () => {
+    const { getContext, getContexts } = readersWith(60_000);
+    await getContexts(caller(), batch(ids));
+    version = 2;
+    const answer = await getContexts(caller(), { ...batch(ids), consistency: 'strong' });
+    expect(new Set(answer.items.map((item) => item.version))).toEqual(new Set([2]));
+    expect((await getContext(caller(), { ...eventual, customer_id: ids[0] ?? '' })).version).toBe(2);
+    expect(asked).toEqual([ids, ids]);
+  });
+
+  test('fails as a whole if the graph does, and caches nothing of it', async () => {
+    failing = new PersonaError('graph_unavailable', 'down');
+    const { getContexts } = readersWith(60_000);
+    await expect(getContexts(caller(), batch(ids))).rejects.toMatchObject({ type: 'graph_unavailable' });
+    failing = undefined;
+    expect(idsOf(await getContexts(caller(), batch(ids)))).toEqual(ids);
+  });
 });

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Policy } from '../domain/policy.ts';
-import type { WebhookReader } from '../domain/ports.ts';
+import type { TrustedDeviceListener, WebhookReader } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
 
 export interface ServiceDependencies {
@@ -8,4 +8,6 @@ export interface ServiceDependencies {
   readonly temporal: Client;
   readonly policy: Policy;
   readonly gatewayEvents: WebhookReader;
+  /** Absent: Chimera is not configured. */
+  readonly chimera?: TrustedDeviceListener;
 }

@@ -1,7 +1,14 @@
 /** The use cases behind both interfaces, REST and gRPC. */
 
 import { addPaymentMethod } from './add-payment-method.ts';
-import { addAddress, getAddress, getAddresses, removeAddress, updateAddress } from './addresses.ts';
+import {
+  addAddress,
+  getAddress,
+  getAddresses,
+  getVerifiedAddresses,
+  removeAddress,
+  updateAddress,
+} from './addresses.ts';
 import type { Caller } from './caller.ts';
 import {
   removePaymentMethod,
@@ -15,7 +22,9 @@ import { dependencyStates } from './dependency-states.ts';
 import { updateDeviceTrust } from './device-trust.ts';
 import { getDevices } from './devices.ts';
 import { updateProfile, verifyIdentifier } from './edit-profile.ts';
+import { markPaymentMethodInactive } from './mark-method-inactive.ts';
 import { onboard } from './onboard.ts';
+import { getPaymentOptions } from './payment-options.ts';
 import { getRecoveries, getRecovery } from './recoveries.ts';
 import {
   addRelationship,
@@ -36,7 +45,7 @@ export function createServices(
   dependencies: ServiceDependencies,
   onContextRead: (result: 'hit' | 'miss' | 'bypass') => void,
 ) {
-  /** A use case that records who requests it. */
+  /** A use case that records who requests it, or heeds their deadline. */
   const change =
     <Request, Result>(
       useCase: (dependencies: ServiceDependencies, caller: Caller, request: Request) => Promise<Result>,
@@ -49,7 +58,7 @@ export function createServices(
       useCase(dependencies, request);
   return {
     onboard: change(onboard),
-    getContext: createContextReader(dependencies, onContextRead),
+    ...createContextReader(dependencies, onContextRead),
     updateDeviceTrust: change(updateDeviceTrust),
     reportPaymentFailure: change(reportPaymentFailure),
     reportPaymentSettled: change(reportPaymentSettled),
@@ -75,6 +84,9 @@ export function createServices(
     addAddress: change(addAddress),
     updateAddress: change(updateAddress),
     removeAddress: change(removeAddress),
+    getVerifiedAddresses: read(getVerifiedAddresses),
+    getPaymentOptions: change(getPaymentOptions),
+    markPaymentMethodInactive: change(markPaymentMethodInactive),
     getRelationshipAttributes: read(getRelationshipAttributes),
     addRelationship: change(addRelationship),
     updateRelationshipAttribute: change(updateRelationshipAttribute),

@@ -6,12 +6,15 @@ import type {
   CustomerContext,
   CustomerDevice,
   CustomerProfile,
+  PaymentMethod,
   TrustScoreResult,
 } from '../graph/index.ts';
 
 export type {
   Address as AddressView,
+  ConnectedCustomer,
   CustomerProfile as ProfileView,
+  FoundCustomer,
   PaymentMethod as PaymentMethodView,
   TimelineEntry as TimelineView,
 } from '../graph/index.ts';
@@ -34,6 +37,14 @@ export type DeviceView = Omit<CustomerDevice, Usage | 'trust_observed_at'> &
   Partial<Pick<CustomerDevice, Usage>> & { trusted: boolean };
 
 export type DeviceTrustView = Omit<TrustScoreResult, 'device' | 'customer_ids'> & { device: DeviceView };
+
+export interface PaymentOptionsView {
+  items: PaymentMethod[];
+  /** The customer has a proven login from the device, and it is trusted. */
+  device_trusted: boolean;
+  /** False only if the device is trusted and Chimera has confirmed in time that it was notified of it. */
+  conservative: boolean;
+}
 
 export type AttemptView = AttemptStatus & { reason_text: string };
 export type RecoveryView = Omit<RecoveryStatus, 'attempts'> & {

@@ -21,7 +21,9 @@ import {
   followPaymentMethod,
   getAddresses,
   getCustomer,
+  getCheckout,
   getCustomerContext,
+  getCustomerContexts,
   getCustomerProfile,
   getDevice,
   getDevices,
@@ -33,6 +35,7 @@ import {
   getPaymentMethod,
   getPaymentMethodToken,
   getPaymentMethods,
+  getPaymentOptions,
   getRelationshipAttributes,
   getTimeline,
   awaitsBehavioralProfile,
@@ -164,6 +167,9 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   });
 
   await getCustomerContext(graph, { customer_id, policy });
+  await getCustomerContexts(graph, { customer_ids: [customer_id], policy });
+  await getCheckout(graph, { customer_id, device_id: String(device_id) });
+  await getPaymentOptions(graph, { customer_id, now: Date.now() });
   await getCustomerProfile(graph, { customer_id });
   await getNoticeRecipients(graph, { customer_id });
   await getPaymentMethods(graph, { customer_id });

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.useRealTimers();
-  chimera.close();
+  await chimera.close();
   await simulator.close();
 });
 
@@ -68,7 +68,7 @@ test('a profile without a reference is an error that is worth a retry', async ()
   await expect(client.initiateBehavioralProfile({ customer_id: 'c1', snapshot: '{}' })).rejects.toMatchObject(
     { type: 'chimera_unavailable', message: expect.stringContaining('returned no reference') },
   );
-  client.close();
+  await client.close();
   server.forceShutdown();
 });
 
@@ -99,13 +99,44 @@ test('a slow call ends at its deadline', { timeout: 60_000 }, async () => {
   expect(performance.now() - began).toBeGreaterThan(4900);
 });
 
+const trustedDevice = { customer_id: 'c1', device_id: 'd1', trust_score: 0.9 };
+
+test('reports a trusted device', async () => {
+  await chimera.notifyTrustedDevice(trustedDevice);
+  expect(await calls()).toEqual([
+    { at: expect.any(String), rpc: 'NotifyTrustedDevice', request: trustedDevice },
+  ]);
+});
+
+test('while Chimera hangs, a hundred reports of trusted devices wait for it, and closing waits for them', async () => {
+  expect(await setMode({ slow_ms: 60_000 })).toBe(200);
+  let ended = 0;
+  const ending = Array.from({ length: 100 }, () =>
+    chimera.notifyTrustedDevice(trustedDevice).then(
+      () => 'confirmed',
+      () => (ended += 1),
+    ),
+  );
+  await expect(chimera.notifyTrustedDevice(trustedDevice)).rejects.toMatchObject({
+    type: 'chimera_unavailable',
+    message: expect.stringContaining('100 reports of trusted devices are in flight'),
+  });
+  expect(ended).toBe(0);
+  const began = performance.now();
+  await chimera.close();
+  expect(ended).toBe(100);
+  // They end at their own deadline, long before that of other calls.
+  expect(performance.now() - began).toBeLessThan(4900);
+  await Promise.all(ending);
+});
+
 test('an unreachable Chimera is reported with its address', async () => {
   const nowhere = createChimeraClient({ address: '127.0.0.1:1' });
   await expect(nowhere.reportSuspectedFraud(report())).rejects.toMatchObject({
     type: 'chimera_unavailable',
     message: expect.stringContaining('127.0.0.1:1 '),
   });
-  nowhere.close();
+  await nowhere.close();
 });
 
 test.each([[{ mode: 'sleepy' }], [{ slow_ms: 'long' }], [{}]])('mode %j is refused', async (body) => {

@@ -1,9 +1,16 @@
 /** Chimera, the fraud agent, over gRPC (docs/reference/interfaces.md, 'Chimera'). */
 
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import {
+  BrokenCircuitError,
+  bulkhead,
+  BulkheadRejectedError,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleAll,
+} from 'cockatiel';
 import { PersonaError } from '../../domain/errors.ts';
-import type { Chimera } from '../../domain/ports.ts';
+import type { Chimera, TrustedDeviceListener } from '../../domain/ports.ts';
 import { ChimeraAgentClient } from '../../proto/gen/chimera/v1/chimera.ts';
 
 /** A healthy Chimera responds within milliseconds. */
@@ -11,9 +18,14 @@ const DEADLINE_MS = 5000;
 /** Consecutive failures that open the breaker, so that callers do not wait for a deadline that will expire anyway. */
 const FAILURES_TO_OPEN = 5;
 const OPEN_FOR_MS = 10_000;
+/** The customer at the checkout has long had the response, so a report that takes longer is of no use to anyone. */
+const TRUSTED_DEVICE_DEADLINE_MS = 1000;
+/** At a Chimera that responds within 10 ms, ten thousand reports per second; while it hangs, the others fail immediately. */
+const MAX_TRUSTED_DEVICE_REPORTS = 100;
 
-export interface ChimeraClient extends Chimera {
-  close(): void;
+export interface ChimeraClient extends Chimera, TrustedDeviceListener {
+  /** Waits for the calls in flight, each of which ends at its deadline, and disconnects. */
+  close(): Promise<void>;
 }
 
 type Call<Reply> = (
@@ -28,13 +40,21 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
     breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
     halfOpenAfter: OPEN_FOR_MS,
   });
-  const call = async <Reply>(send: Call<Reply>): Promise<Reply> => {
+  const trustedDeviceReports = bulkhead(MAX_TRUSTED_DEVICE_REPORTS);
+  const inFlight = new Set<Promise<unknown>>();
+  const track = async <Reply>(reply: Promise<Reply>): Promise<Reply> => {
+    inFlight.add(reply);
     try {
-      return await breaker.execute(() => unary(send));
+      return await reply;
     } catch (error) {
       throw unavailable(address, error);
+    } finally {
+      inFlight.delete(reply);
     }
   };
+  const send = <Reply>(request: Call<Reply>, deadlineMs: number): Promise<Reply> =>
+    breaker.execute(() => unary(request, deadlineMs));
+  const call = <Reply>(request: Call<Reply>): Promise<Reply> => track(send(request, DEADLINE_MS));
 
   return {
     async initiateBehavioralProfile(input) {
@@ -49,24 +69,36 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
       const request = { ...report, payment_id, occurred_at: new Date(occurred_at) };
       await call((deadline, done) => client.reportSuspectedFraud(request, new Metadata(), deadline, done));
     },
-    close: () => client.close(),
+    async notifyTrustedDevice(input) {
+      const request: Call<unknown> = (deadline, done) =>
+        client.notifyTrustedDevice(input, new Metadata(), deadline, done);
+      // Refusals by the bulkhead are no failures of Chimera's, so the breaker does not see them.
+      await track(trustedDeviceReports.execute(() => send(request, TRUSTED_DEVICE_DEADLINE_MS)));
+    },
+    async close() {
+      await Promise.allSettled(inFlight);
+      client.close();
+    },
   };
 }
 
-function unary<Reply>(send: Call<Reply>): Promise<Reply> {
+function unary<Reply>(request: Call<Reply>, deadlineMs: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const deadline = new Date(Date.now() + DEADLINE_MS);
-    send({ deadline }, (error, reply) => (error === null ? resolve(reply) : reject(error)));
+    const deadline = new Date(Date.now() + deadlineMs);
+    request({ deadline }, (error, reply) => (error === null ? resolve(reply) : reject(error)));
   });
 }
 
 function unavailable(address: string, error: unknown): PersonaError {
-  const reason =
-    error instanceof BrokenCircuitError
-      ? 'it failed several times in a row; calls are suspended for a few seconds'
-      : error instanceof Error
-        ? error.message
-        : String(error);
+  const reason = reasonOf(error);
   const message = `Chimera at ${address} is unavailable (${reason}). Check CHIMERA_ADDRESS; 'npm start' runs a simulator for development.`;
   return new PersonaError('chimera_unavailable', message, { cause: error });
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof BrokenCircuitError)
+    return 'it failed several times in a row; calls are suspended for a few seconds';
+  if (error instanceof BulkheadRejectedError)
+    return `${MAX_TRUSTED_DEVICE_REPORTS} reports of trusted devices are in flight`;
+  return error instanceof Error ? error.message : String(error);
 }

@@ -39,46 +39,67 @@ const rpcs = [PersonaAgentService, IdentityGraphServiceService].flatMap((service
 );
 const nameOf = (path: string) => path.split('/')[2] ?? '';
 
-/** From docs/reference/security.md; `self` and `customers:read` read everything about a customer, `ops` every GET. */
+/** From docs/reference/security.md: `self` and `ops` read everything about a customer, `customers:read` what is stored. */
+const CUSTOMER = '/api/v1/customers/{customer_id}';
+const CHECKOUT_OPTIONS = `GET ${CUSTOMER}/checkout-options`;
 const READS = Object.keys(ROUTES).filter((route) =>
   /^GET \/api\/v1\/customers\/\{customer_id\}\//.test(route),
 );
-const CUSTOMER = '/api/v1/customers/{customer_id}';
 const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
   self: [
     ...READS,
     `POST ${CUSTOMER}/payment-methods`,
     `PATCH ${CUSTOMER}/payment-methods/{payment_method_id}`,
     `DELETE ${CUSTOMER}/payment-methods/{payment_method_id}`,
+    `PUT ${CUSTOMER}/payment-methods/{payment_method_id}/default`,
+    `PUT ${CUSTOMER}/profile`,
+    `POST ${CUSTOMER}/addresses`,
+    `PUT ${CUSTOMER}/addresses/{address_id}`,
+    `DELETE ${CUSTOMER}/addresses/{address_id}`,
   ],
-  checkout: ['POST /api/v1/customers', `POST ${CUSTOMER}/payment-methods`],
+  checkout: [
+    'POST /api/v1/customers',
+    `POST ${CUSTOMER}/payment-methods`,
+    `POST ${CUSTOMER}/identifiers/{identifier_id}/verify`,
+    CHECKOUT_OPTIONS,
+  ],
   chimera: ['POST /internal/v1/fraud-outcomes'],
   synapse: ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
   ops: [
     ...READS,
+    `POST ${CUSTOMER}/identifiers/{identifier_id}/verify`,
+    'GET /internal/v1/customers/by-usage',
+    'GET /internal/v1/customers/{customer_id}/connected',
     'POST /internal/v1/fraud-outcomes',
     'POST /internal/v1/payment-failures',
     'POST /internal/v1/payment-settlements',
   ],
-  'customers:read': READS,
+  'customers:read': READS.filter((route) => route !== CHECKOUT_OPTIONS),
   'customers:write': ['POST /api/v1/customers'],
   'payments:report': ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
   'fraud:report': ['POST /internal/v1/fraud-outcomes'],
 };
-const CONTEXTS = ['GetCustomerContext'];
+const CONTEXTS = ['GetCustomerContext', 'BatchGetCustomerContext'];
 const FOR_PRIVACY: string[] = [];
 const EXPECTED_RPCS: Partial<Record<Grant, string[]>> = {
-  checkout: ['CreateCustomer', ...CONTEXTS],
+  checkout: ['CreateCustomer', 'GetPaymentOptions', ...CONTEXTS],
   cerebrum: [...CONTEXTS, 'GetRecovery'],
   chimera: [
     ...CONTEXTS,
+    'GetVerifiedAddresses',
     'UpdateDeviceTrustScore',
     'ReportFraudOutcome',
     'GetDevices',
     'FindConnectedCustomers',
     'FindCustomersByUsage',
   ],
-  synapse: ['ReportPaymentFailure', 'ReportPaymentSettled', 'GetRecovery', 'GetCustomerContext'],
+  synapse: [
+    'ReportPaymentFailure',
+    'ReportPaymentSettled',
+    'GetRecovery',
+    'GetCustomerContext',
+    'MarkPaymentMethodInactive',
+  ],
   oracle: ['FindCustomersByUsage', 'GetCustomerContext'],
   ops: rpcs.map(nameOf).filter((name) => !FOR_PRIVACY.includes(name)),
   'customers:read': ['GetCustomer', 'GetPaymentMethods', 'GetDevices', 'GetAddresses', 'GetTimeline'],

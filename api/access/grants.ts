@@ -50,6 +50,16 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   [`GET ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['self', 'ops', 'customers:read'],
   [`PATCH ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['self'],
   [`DELETE ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['self'],
+  [`PUT ${CUSTOMER}/payment-methods/{payment_method_id}/default`]: ['self'],
+  [`PUT ${CUSTOMER}/profile`]: ['self'],
+  // Not the customer: who sent the code and saw it come back states it.
+  [`POST ${CUSTOMER}/identifiers/{identifier_id}/verify`]: ['checkout', 'ops'],
+  [`GET ${CUSTOMER}/addresses`]: ['self', 'ops', 'customers:read'],
+  [`POST ${CUSTOMER}/addresses`]: ['self'],
+  [`GET ${CUSTOMER}/addresses/{address_id}`]: ['self', 'ops', 'customers:read'],
+  [`PUT ${CUSTOMER}/addresses/{address_id}`]: ['self'],
+  [`DELETE ${CUSTOMER}/addresses/{address_id}`]: ['self'],
+  [`GET ${CUSTOMER}/checkout-options`]: ['self', 'checkout', 'ops'],
   [`GET ${CUSTOMER}/timeline`]: ['self', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries`]: ['self', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['self', 'ops', 'customers:read'],
@@ -57,11 +67,17 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   'POST /internal/v1/payment-failures': ['synapse', 'ops', 'payments:report'],
   'POST /internal/v1/payment-settlements': ['synapse', 'ops', 'payments:report'],
   'POST /internal/v1/fraud-outcomes': ['chimera', 'ops', 'fraud:report'],
+  'GET /internal/v1/customers/by-usage': ['ops'],
+  'GET /internal/v1/customers/{customer_id}/connected': ['ops'],
 };
 
 /** By name: unique over both services. */
 export const RPCS: Readonly<Record<string, readonly Grant[]>> = {
   GetCustomerContext: ['checkout', 'cerebrum', 'chimera', 'synapse', 'oracle', 'ops'],
+  BatchGetCustomerContext: ['checkout', 'cerebrum', 'chimera', 'ops'],
+  GetPaymentOptions: ['checkout', 'ops'],
+  GetVerifiedAddresses: ['chimera', 'ops'],
+  MarkPaymentMethodInactive: ['synapse', 'ops'],
   UpdateDeviceTrustScore: ['chimera', 'ops'],
   ReportPaymentFailure: ['synapse', 'ops', 'payments:report'],
   ReportPaymentSettled: ['synapse', 'ops', 'payments:report'],

@@ -1,5 +1,5 @@
 /**
- * Responses to `GetCustomerContext`. A cached context is returned to many callers, so it is converted to a message and
+ * Responses to `GetCustomerContext` and `BatchGetCustomerContext`. A cached context is returned to many callers, so it is converted to a message and
  * serialised only once.
  */
 

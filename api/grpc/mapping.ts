@@ -5,6 +5,10 @@ import { MAX_PAGE } from '../../services/pages.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+export function isUuid(value: string): boolean {
+  return UUID.test(value);
+}
+
 /** Collects the problems of a request, so that the caller gets all of them together. */
 export class Problems {
   readonly #found: FieldProblem[] = [];
@@ -14,7 +18,7 @@ export class Problems {
   }
 
   requireUuid(value: string, field: string): void {
-    this.require(UUID.test(value), field, value === '' ? 'is required' : 'must be a UUID');
+    this.require(isUuid(value), field, value === '' ? 'is required' : 'must be a UUID');
   }
 
   /** @returns the value if allowed; otherwise the first allowed one, and a problem is recorded */

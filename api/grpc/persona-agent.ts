@@ -1,6 +1,9 @@
 import { PersonaError } from '../../domain/errors.ts';
 import {
+  GetPaymentOptionsResponse,
   GetRecoveryResponse,
+  GetVerifiedAddressesResponse,
+  MarkPaymentMethodInactiveResponse,
   type PersonaAgentServer,
   UpdateDeviceTrustScoreResponse,
 } from '../../proto/gen/persona/v1/persona_agent.ts';
@@ -8,7 +11,7 @@ import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { toContext } from './context-message.ts';
-import { Problems, toIsoTime, toJson, toMessage } from './mapping.ts';
+import { isUuid, Problems, toIsoTime, toJson, toMessage } from './mapping.ts';
 import { unary } from './unary.ts';
 
 /** The calls of other agents while a payment is being processed. */
@@ -17,19 +20,61 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
     getCustomerContext: unary(observers, 'GetCustomerContext', async (caller, request) => {
       const problems = new Problems();
       problems.requireUuid(request.customer_id, 'customer_id');
-      problems.require(
-        request.consistency !== Consistency.UNRECOGNIZED,
-        'consistency',
-        'must be CONSISTENCY_EVENTUAL or CONSISTENCY_STRONG',
-      );
+      const consistency = readConsistency(request.consistency, problems);
       problems.require(request.min_version >= 0n, 'min_version', 'must be at least 0');
       problems.throwIfAny();
       const context = await services.getContext(caller, {
         customer_id: request.customer_id.toLowerCase(),
-        consistency: request.consistency === Consistency.CONSISTENCY_STRONG ? 'strong' : 'eventual',
+        consistency,
         min_version: Number(request.min_version),
       });
       return toContext(context);
+    }),
+
+    batchGetCustomerContext: unary(observers, 'BatchGetCustomerContext', async (caller, request) => {
+      const { customer_ids } = request;
+      const problems = new Problems();
+      problems.require(customer_ids.length > 0, 'customer_ids', 'is required');
+      problems.require(
+        customer_ids.length <= MAX_BATCH,
+        'customer_ids',
+        `must have at most ${MAX_BATCH} entries`,
+      );
+      requireUuids(customer_ids, problems);
+      const consistency = readConsistency(request.consistency, problems);
+      problems.throwIfAny();
+      const { items, missing } = await services.getContexts(caller, {
+        customer_ids: customer_ids.map((id) => id.toLowerCase()),
+        consistency,
+      });
+      return { items: items.map(toContext), missing };
+    }),
+
+    getPaymentOptions: unary(observers, 'GetPaymentOptions', async (caller, request) => {
+      const problems = new Problems();
+      problems.requireUuid(request.customer_id, 'customer_id');
+      if (request.device_id !== '') problems.requireUuid(request.device_id, 'device_id');
+      problems.throwIfAny();
+      const options = await services.getPaymentOptions(caller, {
+        customer_id: request.customer_id.toLowerCase(),
+        device_id: request.device_id.toLowerCase() || undefined,
+      });
+      return toMessage(GetPaymentOptionsResponse, options);
+    }),
+
+    getVerifiedAddresses: unary(observers, 'GetVerifiedAddresses', async (caller, request) => {
+      const problems = new Problems();
+      problems.requireUuid(request.customer_id, 'customer_id');
+      problems.throwIfAny();
+      const customer_id = request.customer_id.toLowerCase();
+      const addresses = await services.getVerifiedAddresses(caller, { customer_id });
+      return toMessage(GetVerifiedAddressesResponse, addresses);
+    }),
+
+    // The service validates the request, as for every interface.
+    markPaymentMethodInactive: unary(observers, 'MarkPaymentMethodInactive', async (caller, request) => {
+      const marked = await services.markPaymentMethodInactive(caller, toJson(request));
+      return toMessage(MarkPaymentMethodInactiveResponse, marked);
     }),
 
     updateDeviceTrustScore: unary(observers, 'UpdateDeviceTrustScore', async (caller, request) => {
@@ -86,4 +131,24 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       return toMessage(GetRecoveryResponse, recovery);
     }),
   };
+}
+
+/** More would make a response that is slow to build for the others that the process serves. */
+const MAX_BATCH = 100;
+
+/** Problems are returned in trailers, which some clients limit to 8 KiB: only the first malformed ids are named. */
+const MAX_NAMED_IDS = 10;
+
+function requireUuids(ids: readonly string[], problems: Problems): void {
+  const malformed = [...ids.entries()].filter(([, id]) => !isUuid(id));
+  for (const [n, id] of malformed.slice(0, MAX_NAMED_IDS)) problems.requireUuid(id, `customer_ids[${n}]`);
+}
+
+function readConsistency(consistency: Consistency, problems: Problems): 'eventual' | 'strong' {
+  problems.require(
+    consistency !== Consistency.UNRECOGNIZED,
+    'consistency',
+    'must be CONSISTENCY_EVENTUAL or CONSISTENCY_STRONG',
+  );
+  return consistency === Consistency.CONSISTENCY_STRONG ? 'strong' : 'eventual';
 }

@@ -19,6 +19,8 @@ import { admitRequests } from './admission.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
 import { addressRoutes } from './routes/addresses.ts';
+import { checkoutRoutes } from './routes/checkout.ts';
+import { customerSearchRoutes } from './routes/customer-search.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -108,6 +110,8 @@ export function createApp(
   profileRoutes(app, services, forms);
   addressRoutes(app, services);
   walletRoutes(app, services);
+  checkoutRoutes(app, services);
+  customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
   fraudRoutes(app, services);
   webhookRoutes(app, services);

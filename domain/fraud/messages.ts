@@ -4,8 +4,8 @@ import {
   validate,
   EXTERNAL_ID,
   type FieldReader,
+  REASON,
   type ValidationFailure,
-  type TextRule,
   omitUndefined,
 } from '../validation.ts';
 
@@ -45,12 +45,6 @@ export interface ReviewDecision {
 }
 
 /** One line, because it is logged. */
-const REASON: TextRule = {
-  max: 1000,
-  pattern: /^[^\p{Cc}\p{Cs}]*$/u,
-  requirement: 'be a single line of text',
-};
-
 /**
  * The message with its time in UTC and its ids in lower case, without unknown fields, or all problems. Whether case,
  * customer, device and method belong together is checked by the graph.

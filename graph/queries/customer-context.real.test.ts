@@ -15,7 +15,7 @@ import { updateDeviceTrustScore } from '../devices/update-trust-score.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
-import { customerContextQuery, getCustomerContext } from './customer-context.ts';
+import { customerContextQuery, getCustomerContext, getCustomerContexts } from './customer-context.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -101,6 +101,25 @@ test('counts what is proven and not removed, and identifies VIPs', async () => {
   await expect(getCustomerContext(graph, { customer_id: randomUUID(), policy })).rejects.toMatchObject({
     type: 'customer_not_found',
   });
+});
+
+test('reads several customers as each alone, and none of those that do not exist', async () => {
+  const [first, second] = [randomUUID(), randomUUID()];
+  for (const customer_id of [first, second]) {
+    await login(customer_id, 0.9, '2026-01-01T00:00:00.000Z');
+    await login(customer_id, 0.8, '2026-01-02T00:00:00.000Z');
+  }
+  const customer_ids = [first, randomUUID(), second];
+  const together = await getCustomerContexts(graph, { customer_ids, policy });
+  expect(together).toHaveLength(2);
+  for (const customer_id of [first, second]) {
+    const { as_of: _, ...alone } = await getCustomerContext(graph, { customer_id, policy });
+    expect(alone.trusted_devices).toHaveLength(2);
+    expect(together.find((context) => context.customer_id === customer_id)).toMatchObject(alone);
+  }
+  const narrow: Policy = { ...policy, context: { ...policy.context, deviceWindow: 1 } };
+  const windows = await getCustomerContexts(graph, { customer_ids, policy: narrow });
+  expect(windows.map((context) => context.trusted_devices.length)).toEqual([1, 1]);
 });
 
 /** The number of Neo4j's database hits for one context. */

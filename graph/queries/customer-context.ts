@@ -29,13 +29,14 @@ export interface CustomerContext {
  * lists with times as numbers: as maps with DateTimes they would cost more than the rest of the query, at both ends.
  * The target of a login is always a device: checking its label would read the node once more.
  */
-export const customerContextQuery = trustQuery(
-  (isTrusted) => `
-  MATCH (c:Customer {id: $customer_id})
+const contextQuery = (customer: string, id: string) =>
+  trustQuery(
+    (isTrusted) => `
+  ${customer}
   CALL (c) {
     MATCH ()-[l:LOGGED_IN_FROM]->(d)
     USING INDEX SEEK l:LOGGED_IN_FROM(customer_id, proven, last_login)
-    WHERE l.customer_id = $customer_id AND l.proven = true AND l.last_login IS NOT NULL
+    WHERE l.customer_id = ${id} AND l.proven = true AND l.last_login IS NOT NULL
     WITH l, d ORDER BY l.customer_id DESC, l.proven DESC, l.last_login DESC LIMIT $device_window
     WITH l, d WHERE ${isTrusted}
     WITH l, d LIMIT 50
@@ -52,6 +53,12 @@ export const customerContextQuery = trustQuery(
     COUNT {
       MATCH (c)-[s:SHIPPED_TO]->(a:Address) WHERE s.proven AND a.is_verified AND a.type = 'shipping'
     } AS verified_shipping_address_count`,
+  );
+
+export const customerContextQuery = contextQuery('MATCH (c:Customer {id: $customer_id})', '$customer_id');
+const customerContextsQuery = contextQuery(
+  'UNWIND $customer_ids AS customer_id MATCH (c:Customer {id: customer_id})',
+  'c.id',
 );
 
 /** The query's row: ids, scores and last logins (epoch milliseconds) of the trusted devices, each in a list. */
@@ -61,32 +68,63 @@ interface CustomerContextRow extends Omit<CustomerContext, 'is_vip' | 'as_of' | 
   last_logins: number[];
 }
 
-/**
- * @param input.anywhere in a cluster, read from any member, which may not have the latest commands yet
- * @throws PersonaError customer_not_found, graph_unavailable
- */
+interface Options {
+  /** In a cluster, read from any member, which may not have the latest commands yet. */
+  anywhere?: boolean;
+  policy: Pick<Policy, 'context' | 'trust'>;
+}
+
+/** @throws PersonaError customer_not_found, graph_unavailable */
 export async function getCustomerContext(
   graph: Graph,
-  input: { customer_id: string; anywhere?: boolean; policy: Pick<Policy, 'context' | 'trust'> },
+  { customer_id, ...options }: Options & { customer_id: string },
 ): Promise<CustomerContext> {
-  const { customer_id, anywhere = false, policy } = input;
+  const [found] = await readContexts(graph, customerContextQuery, { customer_id }, options);
+  if (found === undefined)
+    throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
+  return found;
+}
+
+/**
+ * The contexts of several customers with one query, in no particular order; unknown ones are absent.
+ * @throws PersonaError graph_unavailable
+ */
+export async function getCustomerContexts(
+  graph: Graph,
+  { customer_ids, ...options }: Options & { customer_ids: readonly string[] },
+): Promise<CustomerContext[]> {
+  return readContexts(graph, customerContextsQuery, { customer_ids }, options);
+}
+
+async function readContexts(
+  graph: Graph,
+  query: typeof customerContextQuery,
+  customers: { customer_id: string } | { customer_ids: readonly string[] },
+  { anywhere = false, policy }: Options,
+): Promise<CustomerContext[]> {
   const now = graph.now();
-  const as_of = new Date(now).toISOString();
   const read = anywhere ? graph.readFromAnyMember : graph.read;
-  const [found] = await read<CustomerContextRow>(customerContextQuery(policy.trust), {
-    customer_id,
+  const rows = await read<CustomerContextRow>(query(policy.trust), {
+    ...customers,
     device_window: policy.context.deviceWindow,
     ...trustParameters(policy.trust, now),
   });
-  if (found === undefined || found.status === 'erased') {
-    throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
-  }
-  const { device_ids, trust_scores, last_logins, ...row } = found;
+  const as_of = new Date(now).toISOString();
+  return rows
+    .filter(({ status }) => status !== 'erased')
+    .map((row) => toContext(row, as_of, policy.context.vipLtvMinor));
+}
+
+function toContext(
+  { device_ids, trust_scores, last_logins, ...row }: CustomerContextRow,
+  as_of: string,
+  vipLtvMinor: number,
+): CustomerContext {
   const trusted_devices = device_ids.map((device_id, index) => ({
     device_id,
     trust_score: Number(trust_scores[index]),
     last_login: new Date(Number(last_logins[index])).toISOString(),
   }));
-  const is_vip = row.segment === 'VIP' || row.ltv_minor >= policy.context.vipLtvMinor;
+  const is_vip = row.segment === 'VIP' || row.ltv_minor >= vipLtvMinor;
   return withoutNulls({ ...row, trusted_devices, is_vip, as_of });
 }

@@ -1,4 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
+import { isPaymentOption } from '../../domain/payment-options.ts';
 import { Secret } from '../../platform/secret.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { readWithOpenKey } from '../kernel/key-store.ts';
@@ -45,6 +46,19 @@ export async function getPaymentMethods(
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
   }
   return wallet.filter(isVisible).map(toPaymentMethod);
+}
+
+/**
+ * The methods that a customer who is present may pay with, the default first, then the most recently used. None for an
+ * unknown customer.
+ * @param input.now epoch milliseconds
+ */
+export async function getPaymentOptions(
+  reader: Reader,
+  { customer_id, now }: { customer_id: string; now: number },
+): Promise<PaymentMethod[]> {
+  const wallet = await readWallet(reader, customer_id);
+  return wallet.filter((method) => isPaymentOption(method, now)).map(toPaymentMethod);
 }
 
 /** @throws PersonaError payment_method_not_found, also if it is another customer's, removed or unproven */

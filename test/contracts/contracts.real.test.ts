@@ -12,12 +12,15 @@ const EXAMPLE_SEQUENCE = [
   'grpc/create-customer',
   'grpc/update-device-trust-score',
   'grpc/get-customer-context',
+  'grpc/batch-get-customer-context',
   'rest/get-profile',
   'rest/get-timeline',
   'rest/add-payment-method',
   'rest/get-payment-methods',
   'rest/get-payment-method',
   'grpc/get-payment-methods',
+  'grpc/get-payment-options',
+  'rest/get-checkout-options',
   'grpc/report-payment-failure',
   'grpc/get-recovery',
   'rest/report-payment-failure',
@@ -53,13 +56,16 @@ const EXAMPLE_SEQUENCE = [
   'grpc/get-customer',
   'grpc/get-devices',
   'grpc/get-addresses',
+  'grpc/get-verified-addresses',
   'grpc/find-customer-by-digital-id',
   'grpc/update-node-property',
   'grpc/add-relationship',
   'grpc/update-relationship-attribute',
   'grpc/get-relationship-attributes',
   'grpc/find-customers-by-usage',
+  'rest/find-customers-by-usage',
   'grpc/find-connected-customers',
+  'rest/find-connected-customers',
   'grpc/get-timeline',
   'rest/report-fraud-outcome',
   'grpc/report-fraud-outcome',
@@ -76,6 +82,7 @@ const EXAMPLE_SEQUENCE = [
   'rest/remove-address',
   'rest/verify-identifier',
   'rest/change-profile',
+  'grpc/mark-payment-method-inactive',
   'rest/healthz',
   'rest/readyz',
 ];
@@ -117,7 +124,7 @@ function expectedAnswer(example: Example): unknown {
 /** May the request be repeated? */
 function isReadOnly(example: Example): boolean {
   if ('route' in example) return example.request.method === 'GET';
-  return 'query' in example || ('rpc' in example && /\/(Get|Find)/.test(example.rpc));
+  return 'query' in example || ('rpc' in example && /\/(BatchGet|Get|Find)/.test(example.rpc));
 }
 
 test.each(EXAMPLE_SEQUENCE)('%s gets the response of its example', async (name) => {

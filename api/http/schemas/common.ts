@@ -69,7 +69,7 @@ export const customerParams = z.object({
     .openapi({ param: { name: 'customer_id', in: 'path' } }),
 });
 /** A query parameter with our own error messages. */
-const queryText = () => z.string({ error: 'must be given once' });
+export const queryText = () => z.string({ error: 'must be given once' });
 export const pageQuery = z.object({
   limit: queryText()
     .regex(/^-?\d{1,9}$/, 'must be an integer')

@@ -20,10 +20,12 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import {
+  Address,
   Consistency,
   consistencyFromJSON,
   consistencyToNumber,
   Device,
+  PaymentMethod,
   RecoveryAttempt,
   RecoveryStep,
   TrustedDevice,
@@ -60,6 +62,62 @@ export interface GetCustomerContextResponse {
   /** The customer's newest event; +1 per event. */
   version: bigint;
   as_of?: Date | undefined;
+}
+
+export interface BatchGetCustomerContextRequest {
+  /** 1 to 100; a repeated id counts once. */
+  customer_ids: string[];
+  /** The transaction to be routed; for logs and traces. */
+  transaction_id: string;
+  consistency: Consistency;
+}
+
+export interface BatchGetCustomerContextResponse {
+  /** In the order of the requested ids. */
+  items: GetCustomerContextResponse[];
+  /** The ids that no customer has, in the order in which they were requested. */
+  missing: string[];
+}
+
+export interface GetPaymentOptionsRequest {
+  customer_id: string;
+  /** The device at the checkout; empty if it is not known. One that the customer has not logged in from is not trusted. */
+  device_id: string;
+}
+
+export interface GetPaymentOptionsResponse {
+  /** Active, proven methods: the default first, then the most recently used. None for a suspended customer. */
+  items: PaymentMethod[];
+  /** The customer has logged in from the device, and its score is at or above the policy's `trust.threshold`. */
+  device_trusted: boolean;
+  /** False only if the device is trusted and Chimera has confirmed in time that it was notified of it. */
+  conservative: boolean;
+}
+
+export interface GetVerifiedAddressesRequest {
+  customer_id: string;
+}
+
+export interface GetVerifiedAddressesResponse {
+  /** All of type `shipping`: the default first, then the most recently shipped to. */
+  items: Address[];
+}
+
+export interface MarkPaymentMethodInactiveRequest {
+  customer_id: string;
+  payment_method_id: string;
+  /** One line, at most 1000 characters; recorded in the event log. */
+  reason: string;
+  /** Refused if the method's `changed_seq` differs. */
+  expected_version?: bigint | undefined;
+}
+
+export interface MarkPaymentMethodInactiveResponse {
+  payment_method?:
+    | PaymentMethod
+    | undefined;
+  /** The customer's newest event after the change. */
+  version: bigint;
 }
 
 export interface UpdateDeviceTrustScoreRequest {
@@ -504,6 +562,588 @@ export const GetCustomerContextResponse: MessageFns<GetCustomerContextResponse> 
     message.verified_shipping_address_count = object.verified_shipping_address_count ?? 0;
     message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
     message.as_of = object.as_of ?? undefined;
+    return message;
+  },
+};
+
+function createBaseBatchGetCustomerContextRequest(): BatchGetCustomerContextRequest {
+  return { customer_ids: [], transaction_id: "", consistency: Consistency.CONSISTENCY_UNSPECIFIED };
+}
+
+export const BatchGetCustomerContextRequest: MessageFns<BatchGetCustomerContextRequest> = {
+  encode(message: BatchGetCustomerContextRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.customer_ids) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.transaction_id !== "") {
+      writer.uint32(18).string(message.transaction_id);
+    }
+    if (message.consistency !== Consistency.CONSISTENCY_UNSPECIFIED) {
+      writer.uint32(24).int32(consistencyToNumber(message.consistency));
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchGetCustomerContextRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchGetCustomerContextRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_ids.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.transaction_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.consistency = consistencyFromJSON(reader.int32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<BatchGetCustomerContextRequest>, I>>(base?: I): BatchGetCustomerContextRequest {
+    return BatchGetCustomerContextRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchGetCustomerContextRequest>, I>>(
+    object: I,
+  ): BatchGetCustomerContextRequest {
+    const message = createBaseBatchGetCustomerContextRequest();
+    message.customer_ids = object.customer_ids?.map((e) => e) || [];
+    message.transaction_id = object.transaction_id ?? "";
+    message.consistency = object.consistency ?? Consistency.CONSISTENCY_UNSPECIFIED;
+    return message;
+  },
+};
+
+function createBaseBatchGetCustomerContextResponse(): BatchGetCustomerContextResponse {
+  return { items: [], missing: [] };
+}
+
+export const BatchGetCustomerContextResponse: MessageFns<BatchGetCustomerContextResponse> = {
+  encode(message: BatchGetCustomerContextResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      GetCustomerContextResponse.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.missing) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchGetCustomerContextResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchGetCustomerContextResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(GetCustomerContextResponse.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.missing.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<BatchGetCustomerContextResponse>, I>>(base?: I): BatchGetCustomerContextResponse {
+    return BatchGetCustomerContextResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchGetCustomerContextResponse>, I>>(
+    object: I,
+  ): BatchGetCustomerContextResponse {
+    const message = createBaseBatchGetCustomerContextResponse();
+    message.items = object.items?.map((e) => GetCustomerContextResponse.fromPartial(e)) || [];
+    message.missing = object.missing?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGetPaymentOptionsRequest(): GetPaymentOptionsRequest {
+  return { customer_id: "", device_id: "" };
+}
+
+export const GetPaymentOptionsRequest: MessageFns<GetPaymentOptionsRequest> = {
+  encode(message: GetPaymentOptionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.device_id !== "") {
+      writer.uint32(18).string(message.device_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPaymentOptionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPaymentOptionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.device_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetPaymentOptionsRequest>, I>>(base?: I): GetPaymentOptionsRequest {
+    return GetPaymentOptionsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetPaymentOptionsRequest>, I>>(object: I): GetPaymentOptionsRequest {
+    const message = createBaseGetPaymentOptionsRequest();
+    message.customer_id = object.customer_id ?? "";
+    message.device_id = object.device_id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetPaymentOptionsResponse(): GetPaymentOptionsResponse {
+  return { items: [], device_trusted: false, conservative: false };
+}
+
+export const GetPaymentOptionsResponse: MessageFns<GetPaymentOptionsResponse> = {
+  encode(message: GetPaymentOptionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      PaymentMethod.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.device_trusted !== false) {
+      writer.uint32(16).bool(message.device_trusted);
+    }
+    if (message.conservative !== false) {
+      writer.uint32(24).bool(message.conservative);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPaymentOptionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPaymentOptionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(PaymentMethod.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.device_trusted = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.conservative = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetPaymentOptionsResponse>, I>>(base?: I): GetPaymentOptionsResponse {
+    return GetPaymentOptionsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetPaymentOptionsResponse>, I>>(object: I): GetPaymentOptionsResponse {
+    const message = createBaseGetPaymentOptionsResponse();
+    message.items = object.items?.map((e) => PaymentMethod.fromPartial(e)) || [];
+    message.device_trusted = object.device_trusted ?? false;
+    message.conservative = object.conservative ?? false;
+    return message;
+  },
+};
+
+function createBaseGetVerifiedAddressesRequest(): GetVerifiedAddressesRequest {
+  return { customer_id: "" };
+}
+
+export const GetVerifiedAddressesRequest: MessageFns<GetVerifiedAddressesRequest> = {
+  encode(message: GetVerifiedAddressesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetVerifiedAddressesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetVerifiedAddressesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetVerifiedAddressesRequest>, I>>(base?: I): GetVerifiedAddressesRequest {
+    return GetVerifiedAddressesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetVerifiedAddressesRequest>, I>>(object: I): GetVerifiedAddressesRequest {
+    const message = createBaseGetVerifiedAddressesRequest();
+    message.customer_id = object.customer_id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetVerifiedAddressesResponse(): GetVerifiedAddressesResponse {
+  return { items: [] };
+}
+
+export const GetVerifiedAddressesResponse: MessageFns<GetVerifiedAddressesResponse> = {
+  encode(message: GetVerifiedAddressesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      Address.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetVerifiedAddressesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetVerifiedAddressesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(Address.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetVerifiedAddressesResponse>, I>>(base?: I): GetVerifiedAddressesResponse {
+    return GetVerifiedAddressesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetVerifiedAddressesResponse>, I>>(object: I): GetVerifiedAddressesResponse {
+    const message = createBaseGetVerifiedAddressesResponse();
+    message.items = object.items?.map((e) => Address.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseMarkPaymentMethodInactiveRequest(): MarkPaymentMethodInactiveRequest {
+  return { customer_id: "", payment_method_id: "", reason: "", expected_version: undefined };
+}
+
+export const MarkPaymentMethodInactiveRequest: MessageFns<MarkPaymentMethodInactiveRequest> = {
+  encode(message: MarkPaymentMethodInactiveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.payment_method_id !== "") {
+      writer.uint32(18).string(message.payment_method_id);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.expected_version !== undefined) {
+      if (BigInt.asIntN(64, message.expected_version) !== message.expected_version) {
+        throw new globalThis.Error("value provided for field message.expected_version of type int64 too large");
+      }
+      writer.uint32(32).int64(message.expected_version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MarkPaymentMethodInactiveRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMarkPaymentMethodInactiveRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.payment_method_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expected_version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MarkPaymentMethodInactiveRequest>, I>>(
+    base?: I,
+  ): MarkPaymentMethodInactiveRequest {
+    return MarkPaymentMethodInactiveRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MarkPaymentMethodInactiveRequest>, I>>(
+    object: I,
+  ): MarkPaymentMethodInactiveRequest {
+    const message = createBaseMarkPaymentMethodInactiveRequest();
+    message.customer_id = object.customer_id ?? "";
+    message.payment_method_id = object.payment_method_id ?? "";
+    message.reason = object.reason ?? "";
+    message.expected_version = (object.expected_version !== undefined && object.expected_version !== null)
+      ? BigInt(object.expected_version)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMarkPaymentMethodInactiveResponse(): MarkPaymentMethodInactiveResponse {
+  return { payment_method: undefined, version: 0n };
+}
+
+export const MarkPaymentMethodInactiveResponse: MessageFns<MarkPaymentMethodInactiveResponse> = {
+  encode(message: MarkPaymentMethodInactiveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.payment_method !== undefined) {
+      PaymentMethod.encode(message.payment_method, writer.uint32(10).fork()).join();
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(16).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MarkPaymentMethodInactiveResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMarkPaymentMethodInactiveResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.payment_method = PaymentMethod.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MarkPaymentMethodInactiveResponse>, I>>(
+    base?: I,
+  ): MarkPaymentMethodInactiveResponse {
+    return MarkPaymentMethodInactiveResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MarkPaymentMethodInactiveResponse>, I>>(
+    object: I,
+  ): MarkPaymentMethodInactiveResponse {
+    const message = createBaseMarkPaymentMethodInactiveResponse();
+    message.payment_method = (object.payment_method !== undefined && object.payment_method !== null)
+      ? PaymentMethod.fromPartial(object.payment_method)
+      : undefined;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
     return message;
   },
 };
@@ -1746,6 +2386,57 @@ export const PersonaAgentService = {
       Buffer.from(GetCustomerContextResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetCustomerContextResponse => GetCustomerContextResponse.decode(value),
   },
+  /** The contexts of up to 100 customers. Those who are not cached are read with one query. */
+  batchGetCustomerContext: {
+    path: "/persona.v1.PersonaAgent/BatchGetCustomerContext" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchGetCustomerContextRequest): Buffer =>
+      Buffer.from(BatchGetCustomerContextRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchGetCustomerContextRequest => BatchGetCustomerContextRequest.decode(value),
+    responseSerialize: (value: BatchGetCustomerContextResponse): Buffer =>
+      Buffer.from(BatchGetCustomerContextResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchGetCustomerContextResponse =>
+      BatchGetCustomerContextResponse.decode(value),
+  },
+  /** What a customer at a checkout may pay with. Chimera is notified of a trusted device. */
+  getPaymentOptions: {
+    path: "/persona.v1.PersonaAgent/GetPaymentOptions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPaymentOptionsRequest): Buffer =>
+      Buffer.from(GetPaymentOptionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPaymentOptionsRequest => GetPaymentOptionsRequest.decode(value),
+    responseSerialize: (value: GetPaymentOptionsResponse): Buffer =>
+      Buffer.from(GetPaymentOptionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPaymentOptionsResponse => GetPaymentOptionsResponse.decode(value),
+  },
+  /** A customer's verified shipping addresses. Called by Chimera. */
+  getVerifiedAddresses: {
+    path: "/persona.v1.PersonaAgent/GetVerifiedAddresses" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetVerifiedAddressesRequest): Buffer =>
+      Buffer.from(GetVerifiedAddressesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetVerifiedAddressesRequest => GetVerifiedAddressesRequest.decode(value),
+    responseSerialize: (value: GetVerifiedAddressesResponse): Buffer =>
+      Buffer.from(GetVerifiedAddressesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetVerifiedAddressesResponse => GetVerifiedAddressesResponse.decode(value),
+  },
+  /** Makes a payment method `inactive`: from then on no recovery charges it. Requires an `idempotency-key`. */
+  markPaymentMethodInactive: {
+    path: "/persona.v1.PersonaAgent/MarkPaymentMethodInactive" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MarkPaymentMethodInactiveRequest): Buffer =>
+      Buffer.from(MarkPaymentMethodInactiveRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MarkPaymentMethodInactiveRequest =>
+      MarkPaymentMethodInactiveRequest.decode(value),
+    responseSerialize: (value: MarkPaymentMethodInactiveResponse): Buffer =>
+      Buffer.from(MarkPaymentMethodInactiveResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MarkPaymentMethodInactiveResponse =>
+      MarkPaymentMethodInactiveResponse.decode(value),
+  },
   /** Records Chimera's latest trust score of a device. An observation older than the known one changes nothing. */
   updateDeviceTrustScore: {
     path: "/persona.v1.PersonaAgent/UpdateDeviceTrustScore" as const,
@@ -1810,6 +2501,14 @@ export const PersonaAgentService = {
 export interface PersonaAgentServer extends UntypedServiceImplementation {
   /** The customer's context and trusted devices. Called by Cerebrum before it routes a transaction. */
   getCustomerContext: handleUnaryCall<GetCustomerContextRequest, GetCustomerContextResponse>;
+  /** The contexts of up to 100 customers. Those who are not cached are read with one query. */
+  batchGetCustomerContext: handleUnaryCall<BatchGetCustomerContextRequest, BatchGetCustomerContextResponse>;
+  /** What a customer at a checkout may pay with. Chimera is notified of a trusted device. */
+  getPaymentOptions: handleUnaryCall<GetPaymentOptionsRequest, GetPaymentOptionsResponse>;
+  /** A customer's verified shipping addresses. Called by Chimera. */
+  getVerifiedAddresses: handleUnaryCall<GetVerifiedAddressesRequest, GetVerifiedAddressesResponse>;
+  /** Makes a payment method `inactive`: from then on no recovery charges it. Requires an `idempotency-key`. */
+  markPaymentMethodInactive: handleUnaryCall<MarkPaymentMethodInactiveRequest, MarkPaymentMethodInactiveResponse>;
   /** Records Chimera's latest trust score of a device. An observation older than the known one changes nothing. */
   updateDeviceTrustScore: handleUnaryCall<UpdateDeviceTrustScoreRequest, UpdateDeviceTrustScoreResponse>;
   /** Reports a failed payment: from here on only Persona charges it. */
@@ -1838,6 +2537,70 @@ export interface PersonaAgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetCustomerContextResponse) => void,
+  ): ClientUnaryCall;
+  /** The contexts of up to 100 customers. Those who are not cached are read with one query. */
+  batchGetCustomerContext(
+    request: BatchGetCustomerContextRequest,
+    callback: (error: ServiceError | null, response: BatchGetCustomerContextResponse) => void,
+  ): ClientUnaryCall;
+  batchGetCustomerContext(
+    request: BatchGetCustomerContextRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchGetCustomerContextResponse) => void,
+  ): ClientUnaryCall;
+  batchGetCustomerContext(
+    request: BatchGetCustomerContextRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchGetCustomerContextResponse) => void,
+  ): ClientUnaryCall;
+  /** What a customer at a checkout may pay with. Chimera is notified of a trusted device. */
+  getPaymentOptions(
+    request: GetPaymentOptionsRequest,
+    callback: (error: ServiceError | null, response: GetPaymentOptionsResponse) => void,
+  ): ClientUnaryCall;
+  getPaymentOptions(
+    request: GetPaymentOptionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPaymentOptionsResponse) => void,
+  ): ClientUnaryCall;
+  getPaymentOptions(
+    request: GetPaymentOptionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPaymentOptionsResponse) => void,
+  ): ClientUnaryCall;
+  /** A customer's verified shipping addresses. Called by Chimera. */
+  getVerifiedAddresses(
+    request: GetVerifiedAddressesRequest,
+    callback: (error: ServiceError | null, response: GetVerifiedAddressesResponse) => void,
+  ): ClientUnaryCall;
+  getVerifiedAddresses(
+    request: GetVerifiedAddressesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetVerifiedAddressesResponse) => void,
+  ): ClientUnaryCall;
+  getVerifiedAddresses(
+    request: GetVerifiedAddressesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetVerifiedAddressesResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes a payment method `inactive`: from then on no recovery charges it. Requires an `idempotency-key`. */
+  markPaymentMethodInactive(
+    request: MarkPaymentMethodInactiveRequest,
+    callback: (error: ServiceError | null, response: MarkPaymentMethodInactiveResponse) => void,
+  ): ClientUnaryCall;
+  markPaymentMethodInactive(
+    request: MarkPaymentMethodInactiveRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MarkPaymentMethodInactiveResponse) => void,
+  ): ClientUnaryCall;
+  markPaymentMethodInactive(
+    request: MarkPaymentMethodInactiveRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MarkPaymentMethodInactiveResponse) => void,
   ): ClientUnaryCall;
   /** Records Chimera's latest trust score of a device. An observation older than the known one changes nothing. */
   updateDeviceTrustScore(
