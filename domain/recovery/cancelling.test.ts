@@ -190,3 +190,11 @@ test('an ending closes a review, except one about an unresolved charge', () => {
   const attempts = [attempt('a', 1, 'unknown')];
   expect(reviewed({ rule: 'attempt_unknown', attempts }).state).toBe('needs_review');
 });
+
+test('the delays of a processing payment and of one that is not cancelled are counted separately', () => {
+  const waited = (state: RecoveryState) => state.phase.name === 'closing' && state.phase.cancelling?.next_at;
+  const first = notCancelled(cancelledRecovery(), NOW);
+  const again = { fact: 'not_cancelled', ending: CANCELLED, at: NOW } as const;
+  expect(waited(evolve(first, { ...again, payment: 'unknown' }))).toBe(NOW + 5 * MINUTE);
+  expect(waited(evolve(first, { ...again, payment: 'processing' }))).toBe(NOW + HOUR);
+});
