@@ -87,9 +87,11 @@ test('an open recovery continues while an update waits for the gateway, and quer
   const away = evolve(rechecking, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   expect(decide(away, NOW)).toMatchObject({ do: 'wait', until: NOW + 5 * MINUTE, for: 'authentication' });
   let current = away;
-  for (let asked = 0; asked < 40; asked++) {
+  for (let asked = 1; asked < 30; asked++) {
     current = evolve(current, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   }
+  expect(current.recheck).toMatchObject({ tries: 30 });
+  current = evolve(current, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   expect(current.recheck).toBeUndefined();
 });
 
