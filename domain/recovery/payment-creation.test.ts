@@ -67,6 +67,11 @@ test.each<[string, GatewayPayment[], ReturnType<typeof reuseExistingPayment>]>([
     { result: 'pending', ...refs },
   ],
   [
+    'a processing payment without a charge',
+    [payment({ state: 'processing', charge_ref: undefined })],
+    { result: 'pending', gateway_ref: 'pi_1' },
+  ],
+  [
     'a succeeded payment whose method it does not name',
     [payment({ token: undefined })],
     { result: 'approved', ...refs },

@@ -129,9 +129,16 @@ describe('while a charge is unresolved', () => {
     expect(evolve(unresolved(), { fact: 'charge_answered', answer })).toEqual(unresolved());
   });
 
-  test('a suspension does not resume the clock', () => {
-    const suspended = evolve(unresolved(), { fact: 'customer_status', status: 'suspended', at: NOW + HOUR });
-    expect(suspended.clock).toEqual(unresolved().clock);
+  test('a suspension does not resume the clock, and neither does it under review', () => {
+    const reviewed = evolve(begin(snapshot()), {
+      fact: 'settlement_in_review',
+      rule: 'settlement_mismatch',
+      at: NOW,
+    });
+    for (const state of [unresolved(), reviewed]) {
+      const suspended = evolve(state, { fact: 'customer_status', status: 'suspended', at: NOW + HOUR });
+      expect(suspended.clock).toEqual(state.clock);
+    }
   });
 });
 
