@@ -201,10 +201,11 @@ test('the delays of a processing payment and of one that is not cancelled are co
 
 test('a review of an unresolved charge is not replaced when the cancellation is refused for a day', () => {
   const review = { rule: 'attempt_unknown', flagged: true };
-  const phase = {
-    ...{ name: 'closing', ending: CANCELLED },
+  const phase: RecoveryState['phase'] = {
+    name: 'closing',
+    ending: CANCELLED,
     cancelling: { processing: false, tries: 6, next_at: NOW },
-  } as const;
+  };
   const fact = { fact: 'not_cancelled', payment: 'unknown', ending: CANCELLED, at: NOW } as const;
   expect(evolve({ ...cancelledRecovery(), phase, review }, fact).review).toEqual(review);
   expect(evolve({ ...cancelledRecovery(), phase }, fact).review).toMatchObject({

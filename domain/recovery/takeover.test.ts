@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
-import type { Claim } from './claims.ts';
+import type { Claim, ClosedObligation } from './claims.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
@@ -214,8 +214,8 @@ test.each([
   // The window did not run while the clock was stopped.
   [{ read_at: NOW + 20 * DAY, clock_stopped_at: NOW + DAY }, 'cancelled'],
 ])('an ending that the gateway held up is restored from the clock %o: %s', (found, outcome) => {
-  const review = { state: 'needs_review', rule: 'payment_not_cancellable', alternatives: [] } as const;
-  expect(begin(snapshot({ ...review, ...found })).phase).toMatchObject({
+  const review = { state: 'needs_review', rule: 'payment_not_cancellable' } as const;
+  expect(begin(snapshot({ ...review, ...found, alternatives: [] })).phase).toMatchObject({
     name: 'closing',
     ending: { outcome },
   });
@@ -229,10 +229,13 @@ test('an unknown outcome counts as temporary once its payment was read, also by 
 });
 
 test('a claim that finds the obligation closed by another run ends this one without a notice or a charge', () => {
-  const closed = {
-    ...{ payment_id: 'invoice-1', customer_id: 'customer-1' },
-    ...{ outcome: 'exhausted', rule: 'window_over', attempts: [] },
-  } as const;
+  const closed: ClosedObligation = {
+    payment_id: 'invoice-1',
+    customer_id: 'customer-1',
+    outcome: 'exhausted',
+    rule: 'window_over',
+    attempts: [],
+  };
   const answer = (claim: Claim) =>
     evolve(begin(snapshot()), {
       fact: 'claim_answered',
