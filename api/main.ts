@@ -12,6 +12,7 @@ import {
 } from '../graph/index.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
+import { decryptKmsKeys } from '../platform/kms-keys.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { observeGuards } from '../platform/guard-observer.ts';
 import { createLogger } from '../platform/logs.ts';
@@ -34,7 +35,7 @@ const TEMPORAL_PROBE_TIMEOUT_MS = 5_000;
 await main().catch(exitWithError);
 
 async function main(): Promise<void> {
-  const environment = readApiEnvironment(process.env);
+  const environment = readApiEnvironment(await decryptKmsKeys(process.env));
   const policy = readPolicy(environment.policyFile);
   const logger = createLogger({ process: 'api', level: environment.logLevel });
   const metrics = createMetrics();

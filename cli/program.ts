@@ -13,14 +13,19 @@ import { doctor } from './commands/doctor.ts';
 import { dryRunExpiry, runExpiry } from './commands/expiry.ts';
 import { importCustomers } from './commands/import.ts';
 import { type OperatorAction, sendOperatorRequest, resolveAttempt } from './commands/operator-requests.ts';
+import { listKeys } from './commands/keys.ts';
 import { listMismatches, reconcile } from './commands/reconcile.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay } from './commands/replay.ts';
+import { retireKey } from './commands/retire-key.ts';
 import { listReviews, reinstate, review } from './commands/review.ts';
 import { type RetryAllOptions, retryAll } from './commands/retry-all.ts';
+import { rotateKeys } from './commands/rotate-keys.ts';
 import { showSchedules } from './commands/schedules.ts';
 import { verify } from './commands/verify.ts';
+import { decryptKmsKeys } from '../platform/kms-keys.ts';
+import { RING_NAMES, type RingName } from '../security/key-ring-validation.ts';
 import { ExitCode, toFailure } from './failure.ts';
 import { readSettings, type Settings, type Variables } from './settings.ts';
 
@@ -52,7 +57,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   const json = args.includes('--json');
   const print = (document: unknown, text: string) => io.out(json ? JSON.stringify(document, null, 2) : text);
   try {
-    const { document, text, exitCode = ExitCode.success } = await selected(readSettings(env));
+    const {
+      document,
+      text,
+      exitCode = ExitCode.success,
+    } = await selected(readSettings(await decryptKmsKeys(env)));
     print(document, text);
     return exitCode;
   } catch (error) {
@@ -157,6 +166,13 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
       select((settings) => reinstate(settings, id, { actor: actor(), reason })),
     );
 
+  program.commandsGroup('Keys:');
+  configureKeys(
+    command('keys', 'list the keys of every ring, and what still needs each of them'),
+    err,
+    select,
+  );
+
   program.commandsGroup('Cards:');
   const expiry = command('expiry', 'handle expiring cards, as the schedule does daily');
   expiry
@@ -237,6 +253,28 @@ function configureRetry(
           : sendOperatorRequest(settings, 'retryNow', id, operatorRequest),
       );
     });
+}
+
+/** `keys`, `keys rotate [--blind]` and `keys retire RING ID`. */
+function configureKeys(
+  keys: Command,
+  printStatus: (line: string) => void,
+  select: (run: CommandRun) => void,
+): void {
+  keys.action(() => select(listKeys));
+  const subcommand = (usage: string, summary: string) =>
+    keys.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
+  subcommand('rotate', 'move what older keys of PERSONA_KEYS protect to the first key, while processes serve')
+    .option('--blind', 'the hashes of PERSONA_BLIND_KEYS instead')
+    .option('--dry-run', 'only count what would be changed')
+    .addHelpText('after', '\nStart every process with the new key first; run again after an interruption.')
+    .action(({ blind = false, dryRun = false }: { blind?: boolean; dryRun?: boolean }) =>
+      select((settings) => rotateKeys(settings, { blind, dryRun, printStatus })),
+    );
+  subcommand('retire', 'let processes start without an older key that nothing needs')
+    .addArgument(new Argument('<RING>', 'the ring').choices(RING_NAMES))
+    .argument('<ID>', "the key's id")
+    .action((ring: RingName, id: string) => select((settings) => retireKey(settings, ring, id)));
 }
 
 /** `review [list]`, or `review CASE_ID DECISION`. */

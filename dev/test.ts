@@ -64,14 +64,17 @@ async function serversForTests({ guard, log }: DevCommandContext): Promise<Recor
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'test-'));
   const start = (...servers: ServerName[]) => startStack({ servers, folder, guard, log });
-  const [{ env }, mock] = await Promise.all([
-    start('neo4j', 'temporal', 'test_server'),
-    // Only one test needs it, which fails without it and says so.
-    start('stripe_mock').catch((error: unknown) => {
+  // Only one test needs it, which fails without it and says so.
+  const startForOneTest = (server: ServerName) =>
+    start(server).catch((error: unknown) => {
       if (!(error instanceof StackError)) throw error;
       log(error.message);
       return { env: {} };
-    }),
+    });
+  const [{ env }, mock, moto] = await Promise.all([
+    start('neo4j', 'temporal', 'test_server'),
+    startForOneTest('stripe_mock'),
+    startForOneTest('moto'),
   ]);
-  return { ...mock.env, ...env };
+  return { ...mock.env, ...moto.env, ...env };
 }

@@ -40,7 +40,16 @@ export type { OperationGuards } from './kernel/operation-guards.ts';
 export { LOCAL_COMMAND_MS, READ_MS } from './kernel/time-limits.ts';
 export { openConfiguredGraph, openGraph } from './open.ts';
 export { type CommittedCommand, type GraphObserver, noopObserver } from './kernel/observer.ts';
-export { admitKeys, checkKeys } from './kernel/key-register.ts';
+export {
+  admitKeys,
+  checkKeys,
+  getRegisteredKeys,
+  type KeyRegistration,
+  unregisterKey,
+} from './kernel/key-register.ts';
+export { getBlindKeyUsage, getDataKeyUsage, type KeyUsage, type KeyUses } from './keys/key-usage.ts';
+export { rotateBlindIndex } from './keys/rotate-blind-index.ts';
+export { type RotationOptions, type RotationTotals, rotateDataKeys } from './keys/rotate-data-keys.ts';
 export { migrate, missingMigrations } from './kernel/migrate.ts';
 export { findKeyProblems } from './queries/stored-keys.ts';
 export type { OnboardedCustomer } from './onboarding/onboard.ts';

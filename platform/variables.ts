@@ -54,7 +54,9 @@ const keyRing = z.string().transform((text, context) => {
     const [, id, base64] = KEY.exec(part.trim()) ?? [];
     // The text itself is never repeated, because it contains a key.
     if (id === undefined || base64 === undefined)
-      return problem(`entry ${index + 1} must be id:base64, the id of at most 32 of A-Z a-z 0-9 . _ -`);
+      return problem(
+        `entry ${index + 1} must be id:base64 or id:kms:base64, the id of at most 32 of A-Z a-z 0-9 . _ -`,
+      );
     const key = Buffer.from(base64, 'base64');
     if (key.length !== KEY_BYTES)
       return problem(`key '${id}' must be ${KEY_BYTES} bytes in base64; it has ${key.length}`);

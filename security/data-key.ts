@@ -36,16 +36,16 @@ export class DataKey {
 
   /** @throws PersonaError key_unavailable if the ring lacks the key, internal if the wrapped key was tampered with */
   static unwrap(ring: KeyRing, owner: KeyOwner, stored: WrappedKey): DataKey {
-    const ringKey = ring.find(stored.key_id);
-    if (ringKey === undefined) {
-      throw new PersonaError(
-        'key_unavailable',
-        `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data requires`,
-      );
-    }
-    return new DataKey(
-      unsealOrThrow(() => open(ringKey.secret, stored.wrapped, context(owner)), owner.label),
-    );
+    return new DataKey(unwrapBytes(ring, owner, stored));
+  }
+
+  /**
+   * The same key wrapped by the ring's first key.
+   * @throws PersonaError key_unavailable, internal as `unwrap`
+   */
+  static rewrap(ring: KeyRing, owner: KeyOwner, stored: WrappedKey): WrappedKey {
+    const wrapped = seal(ring.first.secret, unwrapBytes(ring, owner, stored), context(owner));
+    return { wrapped, key_id: ring.first.id };
   }
 
   seal(value: string, label: string, id: string, field: string): string {
@@ -62,6 +62,29 @@ export class DataKey {
       () => open(this.#secret, sealed, { label, id, field }),
       `${label}.${field}`,
     ).toString('utf8');
+  }
+}
+
+function unwrapBytes(ring: KeyRing, owner: KeyOwner, stored: WrappedKey): Buffer {
+  const named = ring.find(stored.key_id);
+  // A read during a rotation may see the old id with the new wrapping, or the reverse: then another key opens it.
+  const candidates = [...(named ? [named] : []), ...ring.keys.filter((key) => key !== named)];
+  for (const { secret } of candidates) {
+    const bytes = openOrUndefined(secret, stored.wrapped, owner);
+    if (bytes !== undefined) return bytes;
+  }
+  if (named !== undefined) throw new PersonaError('internal', `${owner.label} cannot be unsealed`);
+  throw new PersonaError(
+    'key_unavailable',
+    `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data requires`,
+  );
+}
+
+function openOrUndefined(secret: KeyObject, wrapped: string, owner: KeyOwner): Buffer | undefined {
+  try {
+    return open(secret, wrapped, context(owner));
+  } catch {
+    return undefined;
   }
 }
 

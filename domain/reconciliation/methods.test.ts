@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { GatewayPaymentMethod } from '../ports.ts';
 import { classifyAttachment, compareMethod, type StoredMethod, isVerificationOverdue } from './methods.ts';
+import { isAttachedToOtherCustomer, isQuarantined, MISMATCHES } from './mismatches.ts';
 
 const OWNER = 'cus_1';
 const HOUR = 3_600_000;
@@ -115,4 +116,24 @@ test.each<[string, Partial<Parameters<typeof isVerificationOverdue>[0]>, boolean
 ])('isVerificationOverdue classifies a new method, %s', (_name, change, expected) => {
   const entry = { status: 'unverified' as const, removed_at: null, updated_at: ago(HOUR) };
   expect(isVerificationOverdue({ ...entry, ...change }, NOW)).toBe(expected);
+});
+
+test('only a method that the gateway has at another customer is quarantined', () => {
+  expect(MISMATCHES.filter((gateway_mismatch) => isQuarantined({ gateway_mismatch }))).toEqual([
+    'other_owner',
+  ]);
+  expect(isQuarantined({ gateway_mismatch: null })).toBe(false);
+  expect(isQuarantined({})).toBe(false);
+});
+
+test.each([
+  ['cus_2', OWNER, true],
+  [OWNER, OWNER, false],
+  // Detached, or the wallet's customer is not known yet: it cannot be said to be another one.
+  [undefined, OWNER, false],
+  ['cus_2', undefined, false],
+  [undefined, undefined, false],
+])('a method attached to %s, in the wallet of %s, is at another customer: %s', (holder, owner, expected) => {
+  const gateway = holder === undefined ? {} : { gateway_customer_ref: holder };
+  expect(isAttachedToOtherCustomer(gateway, owner)).toBe(expected);
 });

@@ -190,3 +190,25 @@ test('an ending closes a review, except one about an unresolved charge', () => {
   const attempts = [attempt('a', 1, 'unknown')];
   expect(reviewed({ rule: 'attempt_unknown', attempts }).state).toBe('needs_review');
 });
+
+test('the delays of a processing payment and of one that is not cancelled are counted separately', () => {
+  const waited = (state: RecoveryState) => state.phase.name === 'closing' && state.phase.cancelling?.next_at;
+  const first = notCancelled(cancelledRecovery(), NOW);
+  const again = { fact: 'not_cancelled', ending: CANCELLED, at: NOW } as const;
+  expect(waited(evolve(first, { ...again, payment: 'unknown' }))).toBe(NOW + 5 * MINUTE);
+  expect(waited(evolve(first, { ...again, payment: 'processing' }))).toBe(NOW + HOUR);
+});
+
+test('a review of an unresolved charge is not replaced when the cancellation is refused for a day', () => {
+  const review = { rule: 'attempt_unknown', flagged: true };
+  const phase: RecoveryState['phase'] = {
+    name: 'closing',
+    ending: CANCELLED,
+    cancelling: { processing: false, tries: 6, next_at: NOW },
+  };
+  const fact = { fact: 'not_cancelled', payment: 'unknown', ending: CANCELLED, at: NOW } as const;
+  expect(evolve({ ...cancelledRecovery(), phase, review }, fact).review).toEqual(review);
+  expect(evolve({ ...cancelledRecovery(), phase }, fact).review).toMatchObject({
+    rule: 'payment_not_cancellable',
+  });
+});

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
-import type { StoredClock } from './clock.ts';
+import { clockOf, clockToStore as storedClock, resumeClock, stopClock, type StoredClock } from './clock.ts';
 import type { RecoveryState } from './state.ts';
 import {
   attempt,
@@ -115,4 +115,54 @@ test('the clock resumes immediately once nothing blocks the recovery', () => {
 test('an unresolved charge that is not recorded yet has stopped the clock since its claim', () => {
   const withUnresolved = { attempts: [attempt('a', 1, 'unknown', undefined, NOW + HOUR)], alternatives: [] };
   expect(begin(snapshot({ ...withUnresolved, read_at: NOW + 9 * DAY })).clock.stopped_at).toBe(NOW + HOUR);
+});
+
+test('a clock that is resumed before it was stopped, by another machine’s time, keeps its end', () => {
+  const stopped = stopClock(clockOf({ closes_at: END }), NOW);
+  expect(resumeClock(stopped, NOW - MINUTE)).toEqual({ closes_at: END, stored: { closes_at: END } });
+  expect(resumeClock(stopped, NOW + HOUR).closes_at).toBe(END + HOUR);
+  expect(stopClock(stopped, NOW + HOUR).stopped_at).toBe(NOW);
+});
+
+test('a clock is stored once it differs by more than two hours', () => {
+  const resumedAfter = (ms: number) => resumeClock(stopClock(clockOf({ closes_at: END }), NOW), NOW + ms);
+  expect(storedClock(resumedAfter(2 * HOUR))).toBeUndefined();
+  expect(storedClock(resumedAfter(2 * HOUR + 1))).toEqual({ closes_at: END + 2 * HOUR + 1 });
+});
+
+test('a settlement under review stops the clock, and a stopped clock closes nothing', () => {
+  const { state } = runUntilWait(begin(snapshot({ alternatives: [] }, 'FIX')), {});
+  const reviewed = evolve(state, {
+    fact: 'settlement_in_review',
+    rule: 'settlement_mismatch',
+    at: NOW + DAY,
+  });
+  expect(reviewed.clock.stopped_at).toBe(NOW + DAY);
+  const blockedForWeeks = blocked(begin(snapshot({ ...takenOver, ...singleAlternative }, 'FIX')), NOW + DAY);
+  const { done } = runUntilWait(blockedForWeeks, {}, NOW + 60 * DAY);
+  expect(done).not.toContainEqual(expect.stringMatching(/^close/));
+});
+
+test('a review stops the clock until it is lifted, whatever is recorded meanwhile', () => {
+  const charged = begin(snapshot({ alternatives: ['a'], attempts: [attempt('a', 1, 'unknown')] }));
+  const reviewed = evolve(charged, { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
+  const known = evolve(reviewed, {
+    fact: 'attempt_recorded',
+    recorded: recorded('a', 1, 'declined', 'LATER'),
+    at: NOW + DAY,
+  });
+  expect(known.clock).toMatchObject({ closes_at: END, stopped_at: NOW });
+});
+
+test('while a method that is free is due, a blocked card does not stop the clock; one that is due later does not help', () => {
+  const B = { payment_method_id: 'b', not_before: 0, reason: 'alternative' } as const;
+  const due = begin(snapshot({ alternatives: ['a', 'b'] }, 'FIX'));
+  expect(blocked(due).clock.stopped_at).toBeUndefined();
+  const later = evolve(due, {
+    fact: 'claim_answered',
+    candidate: B,
+    claim: { result: 'refused', rule: 'ceiling', until: NOW + DAY },
+    at: NOW,
+  });
+  expect(blocked(later).clock.stopped_at).toBe(NOW);
 });

@@ -47,8 +47,37 @@ test.each<[string, GatewayPayment[], ReturnType<typeof reuseExistingPayment>]>([
     [payment({ gateway_ref: 'pi_2', state: 'payable' }), payment()],
     { result: 'approved', ...refs },
   ],
+  [
+    'a reversed and a succeeded payment',
+    [payment({ gateway_ref: 'pi_2', reversal: 'refunded' }), payment()],
+    { result: 'approved', ...refs },
+  ],
+  [
+    'a declined and a reversed payment',
+    [payment({ gateway_ref: 'pi_2', state: 'payable' }), payment({ reversal: 'refunded' })],
+    {
+      result: 'not_sent',
+      reason: 'payment pi_1 had succeeded before and is refunded',
+      cancelled: { gateway_ref: 'pi_1', reversal: 'refunded' },
+    },
+  ],
+  [
+    'a declined and a processing payment',
+    [payment({ gateway_ref: 'pi_2', state: 'payable' }), payment({ state: 'processing' })],
+    { result: 'pending', ...refs },
+  ],
+  [
+    'a processing payment without a charge',
+    [payment({ state: 'processing', charge_ref: undefined })],
+    { result: 'pending', gateway_ref: 'pi_1' },
+  ],
+  [
+    'a succeeded payment whose method it does not name',
+    [payment({ token: undefined })],
+    { result: 'approved', ...refs },
+  ],
 ])('the gateway has %s', (_, payments, instead) => {
-  expect(reuseExistingPayment(payments, order)).toEqual(instead);
+  expect(reuseExistingPayment(payments, order)).toStrictEqual(instead);
 });
 
 test('a reversed payment is ignored once an operator allows collection', () => {
@@ -81,6 +110,11 @@ test('a payment withdrawn since the opening is left to an operator until collect
   // The gateway's clock may lag behind Persona's; a withdrawal before the opening does not count.
   expect(reuseExistingPayment([cancelled], { ...owed, opened_at: opened_at + 20_000 })).toBeDefined();
   expect(reuseExistingPayment([cancelled], { ...owed, opened_at: opened_at + 60_000 })).toBeUndefined();
+  expect(reuseExistingPayment([cancelled], { ...owed, opened_at: opened_at + 30_000 })).toBeDefined();
+  expect(reuseExistingPayment([cancelled], { ...owed, opened_at: opened_at + 30_001 })).toBeUndefined();
+  expect(reuseExistingPayment([cancelled], order)).toBeUndefined();
+  const ofAnother = payment({ state: 'cancelled', payment_id: 'invoice-0', withdrawn });
+  expect(reuseExistingPayment([ofAnother], owed)).toBeUndefined();
   // Another payment that can still be paid is confirmed.
   const open = payment({ gateway_ref: 'pi_2', state: 'payable' });
   expect(reuseExistingPayment([cancelled, open], owed)).toEqual({ confirm: 'pi_2' });

@@ -378,3 +378,18 @@ test('for any classes and outcomes there is at most one approval, and no claim a
     ),
   );
 });
+
+test('a fraud that is noted adds its report to those that are due', () => {
+  const fraud = (event_id: string) => {
+    const failure = { ...snapshot({}, 'FRAUD').failure, event_id, notify_chimera: true };
+    return snapshot({ failure }, 'FRAUD');
+  };
+  const state = evolve(
+    begin({ ...fraud('event-1'), failure: { ...fraud('event-1').failure, class: 'LATER' } }),
+    {
+      fact: 'noted',
+      recovery: fraud('event-2'),
+    },
+  );
+  expect(state.due.fraud_reports.map(({ event_id }) => event_id)).toEqual(['event-1', 'event-2']);
+});

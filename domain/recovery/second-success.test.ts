@@ -2,8 +2,10 @@
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
+import type { RecoverySnapshot } from './claims.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
+import { closesBeforeNextMessage } from './ending.ts';
 import { evolve } from './evolve.ts';
 import type { Fact, RecoveryState } from './state.ts';
 import {
@@ -85,9 +87,11 @@ test('an open recovery continues while an update waits for the gateway, and quer
   const away = evolve(rechecking, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   expect(decide(away, NOW)).toMatchObject({ do: 'wait', until: NOW + 5 * MINUTE, for: 'authentication' });
   let current = away;
-  for (let asked = 0; asked < 40; asked++) {
+  for (let asked = 1; asked < 30; asked++) {
     current = evolve(current, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   }
+  expect(current.recheck).toMatchObject({ tries: 30 });
+  current = evolve(current, { fact: 'charge_resolved', key: KEY, found: lost, at: NOW });
   expect(current.recheck).toBeUndefined();
 });
 
@@ -185,3 +189,59 @@ test.each([
     expect(done.filter((step) => step.startsWith('notify'))).toEqual(notices.map((one) => `notify ${one}`));
   },
 );
+
+test('a settlement is repeated without effect, another payment replaces it, and a closed obligation keeps its ending', () => {
+  const settled = evolve(begin(snapshot()), { fact: 'settled', payment_ref: 'pi_2' });
+  expect(evolve(settled, { fact: 'settled', payment_ref: 'pi_2' }).phase).toBe(settled.phase);
+  const other = evolve(settled, { fact: 'settled', payment_ref: 'pi_3' });
+  expect(other.phase).toMatchObject({ ending: { payment_ref: 'pi_3' } });
+  const { state } = runUntilWait(evolve(begin(snapshot()), { fact: 'cancelled' }), {});
+  expect(evolve(state, { fact: 'settled', payment_ref: 'pi_2' })).toEqual(state);
+});
+
+test('only a settlement that names a payment is stored before the next message', () => {
+  const named = evolve(begin(snapshot()), { fact: 'settled', payment_ref: 'pi_2' });
+  expect(closesBeforeNextMessage(named)).toBe(true);
+  expect(closesBeforeNextMessage(evolve(begin(snapshot()), { fact: 'settled' }))).toBe(false);
+  expect(closesBeforeNextMessage(begin(snapshot()))).toBe(false);
+});
+
+test('a second success is refunded once, and not at all if operators decide that', () => {
+  const twice = (policy: RecoverySnapshot['policy']) => {
+    const closed = begin(snapshot({ state: 'paid_elsewhere', rule: 'settled', policy }));
+    const fact = {
+      fact: 'second_success',
+      key: KEY,
+      ending: { outcome: 'paid_elsewhere', rule: 'settled' },
+    } as const;
+    return evolve(evolve(closed, fact), fact).due.refunds;
+  };
+  const { policy } = snapshot();
+  expect(twice(policy)).toEqual([KEY]);
+  expect(twice({ ...policy, refundDuplicate: false })).toEqual([]);
+});
+
+test('a late success of an attempt that is known to have succeeded is no second one', () => {
+  const attempts = [attempt('a', 1, 'approved')];
+  const paid = begin(snapshot({ state: 'recovered', rule: 'approved', attempts }));
+  const asked = evolve(paid, { fact: 'charge_resolved', key: KEY, found: { result: 'approved' }, at: NOW });
+  expect(asked.charge).toBeUndefined();
+});
+
+test.each([
+  ['recovered', 'approved'],
+  ['paid_elsewhere', 'settled'],
+] as const)('a reversed late success after the end as %s is recorded as the second one', (state, rule) => {
+  const attempts = [attempt('b', 1, 'approved'), attempt('a', 1, 'declined', 'LATER')];
+  const found = { result: 'approved', gateway_ref: 'pi_1', reversal: 'refunded' } as const;
+  const closed = begin(snapshot({ state, rule, attempts }));
+  const late = evolve(closed, { fact: 'charge_resolved', key: KEY, found, at: NOW });
+  expect(late.charge).toMatchObject({ state: 'succeeded_late', key: KEY });
+});
+
+test('the obligation of an external payment keeps its own payment while a charge of it is unresolved', () => {
+  const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
+  expect(decide(settled, NOW)).toMatchObject({ do: 'close', keep_payment: true });
+  const without = evolve(begin(snapshot()), { fact: 'settled', payment_ref: 'pi_2' });
+  expect(decide(without, NOW)).toMatchObject({ do: 'close', keep_payment: false });
+});

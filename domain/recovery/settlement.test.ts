@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GatewayPayment } from '../ports.ts';
-import { evidenceOf, type ExpectedPayment } from './settlement.ts';
+import { evidenceOf, type ExpectedPayment, outranksSettlementReview } from './settlement.ts';
 
 const expected: ExpectedPayment = {
   payment_id: 'invoice-1',
@@ -50,6 +50,16 @@ test.each<[string, GatewayPayment | undefined, ReturnType<typeof evidenceOf>]>([
     'paid',
   ],
   [
+    'that was charged a day before the failure',
+    payment({ charged_at: Date.parse('2026-11-19T12:00:00Z') }),
+    'paid',
+  ],
+  [
+    'that was charged longer than a day before the failure',
+    payment({ charged_at: Date.parse('2026-11-19T11:59:59.999Z') }),
+    'of_another',
+  ],
+  [
     'that was charged shortly before the failure was reported',
     payment({ charged_at: Date.parse('2026-11-20T02:00:00Z') }),
     'paid',
@@ -66,4 +76,14 @@ test('for an obligation with an unknown amount only the customer is compared', (
   const unknown = { payment_id: 'invoice-1', gateway_customer_ref: 'cus_1' };
   expect(evidenceOf(payment({ amount: 1 }), unknown)).toBe('paid');
   expect(evidenceOf(payment({ gateway_customer_ref: 'cus_2' }), unknown)).toBe('of_another');
+});
+
+test.each([
+  ['settlement_mismatch', true],
+  ['payment_came_back', true],
+  ['payment_not_cancellable', true],
+  ['attempt_unknown', false],
+  ['stripe:api_key_expired', false],
+])('a review by %s outranks that of a settlement: %s', (rule, expected) => {
+  expect(outranksSettlementReview(rule)).toBe(expected);
 });

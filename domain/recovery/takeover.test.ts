@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
+import type { Claim, ClosedObligation } from './claims.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
@@ -199,4 +200,50 @@ test('STOP and a one-time payment end it, regardless of the latest decline', () 
   expect(runUntilWait(begin(snapshot({ attempts, kind: 'one_time' })), {}).done[0]).toBe(
     'close stopped by not_recurring',
   );
+});
+
+test('a run that finds the obligation closed reports no fraud again', () => {
+  const failure = { ...snapshot({}, 'FRAUD').failure, notify_chimera: true };
+  expect(begin(snapshot({ failure })).due.fraud_reports).toHaveLength(1);
+  expect(begin(snapshot({ failure, state: 'stopped', rule: 'fraud' })).due.fraud_reports).toEqual([]);
+});
+
+test.each([
+  [{ read_at: NOW + 14 * DAY }, 'exhausted'],
+  [{ read_at: NOW + 14 * DAY - 1 }, 'cancelled'],
+  // The window did not run while the clock was stopped.
+  [{ read_at: NOW + 20 * DAY, clock_stopped_at: NOW + DAY }, 'cancelled'],
+])('an ending that the gateway held up is restored from the clock %o: %s', (found, outcome) => {
+  const review = { state: 'needs_review', rule: 'payment_not_cancellable' } as const;
+  expect(begin(snapshot({ ...review, ...found, alternatives: [] })).phase).toMatchObject({
+    name: 'closing',
+    ending: { outcome },
+  });
+});
+
+test('an unknown outcome counts as temporary once its payment was read, also by an earlier run', () => {
+  const failure = { ...snapshot({}, 'UNKNOWN').failure, status: 'unknown' as const };
+  const unread = { failure, gateway_payment_ref: 'pi_9' };
+  expect(begin(snapshot(unread, 'UNKNOWN')).class).toBe('UNKNOWN');
+  expect(begin(snapshot({ failure, looked_up: true }, 'UNKNOWN')).class).toBe('LATER');
+});
+
+test('a claim that finds the obligation closed by another run ends this one without a notice or a charge', () => {
+  const closed: ClosedObligation = {
+    payment_id: 'invoice-1',
+    customer_id: 'customer-1',
+    outcome: 'exhausted',
+    rule: 'window_over',
+    attempts: [],
+  };
+  const answer = (claim: Claim) =>
+    evolve(begin(snapshot()), {
+      fact: 'claim_answered',
+      candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
+      claim,
+      at: NOW,
+    });
+  const refused = answer({ result: 'refused', rule: 'closed', obligation: closed });
+  const paid = answer({ result: 'already_paid', obligation: { ...closed, outcome: 'recovered' } });
+  expect([refused, paid].map((state) => runUntilWait(state, {}).done)).toEqual([['finish'], ['finish']]);
 });

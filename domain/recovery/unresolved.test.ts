@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
-import type { RecoveryState } from './state.ts';
+import type { Fact, RecoveryState } from './state.ts';
 import type { AttemptState } from './status.ts';
 import { attempt, claimed, DAY, HOUR, keyOf, MINUTE, NOW, recorded, snapshot } from './recovery-fixtures.ts';
 
@@ -112,4 +112,45 @@ test('a late success of another attempt does not replace a charge in progress, a
     charge: { state: 'claimed', key: keyOf('a', 1) },
     recheck: { key: keyOf('b', 1) },
   });
+});
+
+describe('while a charge is unresolved', () => {
+  const unresolved = () => begin(snapshot({ alternatives: ['b'], attempts: [attempt('a', 1, 'unknown')] }));
+
+  test.each<[string, Fact]>([
+    ['an operator requests a retry', { fact: 'retry_now', alternatives: ['b', 'c'], at: NOW }],
+    ['the customer authenticates', { fact: 'authenticated', payment: 'confirmable', at: NOW }],
+  ])('nothing else is charged when %s', (_, fact) => {
+    expect(evolve(unresolved(), fact)).toEqual(unresolved());
+  });
+
+  test('a response to a charge that was not just claimed is ignored', () => {
+    const answer = { result: 'approved' } as const;
+    expect(evolve(unresolved(), { fact: 'charge_answered', answer })).toEqual(unresolved());
+  });
+
+  test('a suspension does not resume the clock, and neither does it under review', () => {
+    const reviewed = evolve(begin(snapshot()), {
+      fact: 'settlement_in_review',
+      rule: 'settlement_mismatch',
+      at: NOW,
+    });
+    for (const state of [unresolved(), reviewed]) {
+      const suspended = evolve(state, { fact: 'customer_status', status: 'suspended', at: NOW + HOUR });
+      expect(suspended.clock).toEqual(state.clock);
+    }
+  });
+});
+
+test('a claimed charge is not sent once a review forbids it', () => {
+  const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
+  const charging = evolve(begin(snapshot()), {
+    fact: 'claim_answered',
+    candidate,
+    claim: claimed('a', 1),
+    at: NOW,
+  });
+  expect(decide(charging, NOW)).toMatchObject({ do: 'charge' });
+  const reviewed = evolve(charging, { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
+  expect(decide(reviewed, NOW)).toMatchObject({ do: 'record', answer: { result: 'not_sent' } });
 });

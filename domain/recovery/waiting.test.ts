@@ -14,6 +14,7 @@ import {
   keyOf,
   label,
   NOW,
+  recorded,
   runUntilWait,
   snapshot,
 } from './recovery-fixtures.ts';
@@ -384,3 +385,18 @@ test.each([
     expect(decide(state, NOW)).not.toMatchObject({ do: 'claim', candidate: { payment_method_id: 'a' } });
   },
 );
+
+test('a method that is announced twice by one event is added once, also after many other events', () => {
+  const announced = (state: RecoveryState, event_id: string) =>
+    evolve(state, { fact: 'method_added', payment_method_id: 'new', event_id });
+  const declined = (state: RecoveryState) =>
+    evolve(state, { fact: 'attempt_recorded', recorded: recorded('new', 1, 'declined', 'FIX'), at: NOW });
+  const isCandidate = (state: RecoveryState) =>
+    candidatesOf(state).some(({ payment_method_id }) => payment_method_id === 'new');
+  const once = declined(announced(begin(snapshot()), 'event-9'));
+  expect(isCandidate(once)).toBe(false);
+  expect(isCandidate(announced(once, 'event-9'))).toBe(false);
+  expect(isCandidate(announced(once, 'event-10'))).toBe(true);
+  const many = Array.from({ length: 100 }, (_, n) => `other-${n}`).reduce(announced, once);
+  expect(isCandidate(announced(declined(many), 'other-99'))).toBe(false);
+});

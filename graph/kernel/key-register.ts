@@ -4,8 +4,18 @@ import { type KnownKey, type RingName, ringProblems } from '../../security/key-r
 import { createKeyRing, type KeyRing, keyCheckValue } from '../../security/key-ring.ts';
 import { translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
+import type { Reader } from './reader.ts';
+import { runTransaction } from './run-transaction.ts';
 import { beginStatements } from './statements.ts';
 import { COMMAND_MS } from './time-limits.ts';
+
+/** A key as registered by the processes that started with it. */
+export interface KeyRegistration {
+  readonly ring: string;
+  readonly id: string;
+  /** When a process first started with it as the first key, RFC 3339; null: only read with so far. */
+  readonly first_since: string | null;
+}
 
 type Rings = Partial<Record<RingName, KeyRing>>;
 /** The command line has only some of the rings. */
@@ -20,6 +30,10 @@ const LOCK = "MERGE (lock:RingKey {ring: 'lock', id: 'lock'}) SET lock.locked = 
 const READ_REGISTERED = `
   MATCH (k:RingKey) WHERE k.ring IN $rings
   RETURN k.ring AS ring, k.id AS id, k.check AS check, k.first_since IS NOT NULL AS writes`;
+const LIST = `
+  MATCH (k:RingKey) WHERE k.ring <> 'lock'
+  RETURN k.ring AS ring, k.id AS id, k.first_since AS first_since ORDER BY ring, first_since, id`;
+const RETIRE = 'MATCH (k:RingKey {ring: $ring, id: $id}) DELETE k RETURN count(*) AS retired';
 const REGISTER = `
   UNWIND $keys AS key
   MERGE (k:RingKey {ring: key.ring, id: key.id})
@@ -65,6 +79,24 @@ export async function admitKeys(graph: Graph, environment: ConfiguredKeys): Prom
 export async function checkKeys(graph: Graph, environment: ConfiguredKeys): Promise<string[]> {
   const rings = ringsOf(environment);
   return problemsOf(rings, await graph.read<RegisteredKey>(READ_REGISTERED, { rings: Object.keys(rings) }));
+}
+
+/** All registered keys, in the order in which processes began to write with them. @throws PersonaError graph_unavailable */
+export function getRegisteredKeys(graph: Reader): Promise<KeyRegistration[]> {
+  return graph.read<KeyRegistration>(LIST);
+}
+
+/**
+ * Removes a key from the register: from then on processes start without it, and none may put it first.
+ * @returns false: it was not registered
+ * @throws PersonaError graph_unavailable
+ */
+export async function unregisterKey(graph: Graph, key: { ring: RingName; id: string }): Promise<boolean> {
+  const [row] = await runTransaction(graph, (statements) => {
+    statements.send(LOCK, {});
+    return statements.read<{ retired: number }>(RETIRE, key);
+  });
+  return (row?.retired ?? 0) > 0;
 }
 
 function ringsOf({ keys, blindKeys, codecKeys }: ConfiguredKeys): Rings {

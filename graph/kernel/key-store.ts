@@ -17,6 +17,25 @@ export interface KeyStore {
   /** `undefined`: never created, or destroyed. */
   read(reader: Reader, owner: KeyOwner): Promise<WrappedKey | undefined>;
   write(sender: Sender, owner: KeyOwner, key: WrappedKey, createdAt: string): void;
+  /** The keys of one label after the owner `after`, ordered by their owners' ids. */
+  list(
+    reader: Reader,
+    label: KeyOwner['label'],
+    page: { after: string; limit: number },
+  ): Promise<StoredKey[]>;
+  /** Replaces keys that are still as they were read, and creates none. @returns the number replaced */
+  replace(reader: Reader, label: KeyOwner['label'], changes: readonly KeyReplacement[]): Promise<number>;
+}
+
+/** A wrapped key with its owner's id. */
+export interface StoredKey extends WrappedKey {
+  readonly id: string;
+}
+
+/** Another wrapping of a stored key. */
+export interface KeyReplacement extends StoredKey {
+  /** The wrapped key as it was read. */
+  readonly replaces: string;
 }
 
 const READ = {
@@ -29,6 +48,27 @@ const WRITE = {
     'CREATE (:CustomerKey {customer_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
   DeviceKey:
     'CREATE (:DeviceKey {device_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
+} as const;
+
+const LIST = {
+  CustomerKey: `
+    MATCH (k:CustomerKey) WHERE k.customer_id > $after
+    RETURN k.customer_id AS id, k.wrapped AS wrapped, k.key_id AS key_id ORDER BY id LIMIT $limit`,
+  DeviceKey: `
+    MATCH (k:DeviceKey) WHERE k.device_id > $after
+    RETURN k.device_id AS id, k.wrapped AS wrapped, k.key_id AS key_id ORDER BY id LIMIT $limit`,
+} as const;
+
+// The first write locks the node: what is compared after it can no longer change.
+const REPLACE_LOCKED = `
+  SET k.locked = true
+  REMOVE k.locked
+  WITH k, change WHERE k.wrapped = change.replaces
+  SET k.wrapped = change.wrapped, k.key_id = change.key_id
+  RETURN count(k) AS replaced`;
+const REPLACE = {
+  CustomerKey: `UNWIND $changes AS change MATCH (k:CustomerKey {customer_id: change.id}) ${REPLACE_LOCKED}`,
+  DeviceKey: `UNWIND $changes AS change MATCH (k:DeviceKey {device_id: change.id}) ${REPLACE_LOCKED}`,
 } as const;
 
 const INLINE_CYPHER = {
@@ -45,6 +85,11 @@ export const graphKeyStore: KeyStore = {
   },
   write(sender, owner, key, createdAt) {
     sender.send(WRITE[owner.label], { id: owner.id, ...key, created_at: createdAt });
+  },
+  list: (reader, label, page) => reader.read<StoredKey>(LIST[label], page),
+  async replace(reader, label, changes) {
+    const [row] = await reader.read<{ replaced: number }>(REPLACE[label], { changes });
+    return row?.replaced ?? 0;
   },
 };
 

@@ -1,6 +1,7 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { findByHashes } from '../kernel/identity-locks.ts';
 
 /** The customers who log in from a device. */
 export interface DeviceUsers {
@@ -37,6 +38,9 @@ export async function findCustomersByDeviceFingerprint(
   const { fingerprint, policy } = input;
   if (isBlocked('device_fingerprint', fingerprint, policy.onboarding.blockedValues)) return undefined;
   const hashes = graph.blindIndex.hashes('fingerprint', fingerprint);
-  const [row] = await graph.read<DeviceUsers>(USERS, { hashes, most: MAX_CUSTOMERS });
+  const [row] = await findByHashes<DeviceUsers>(graph, hashes, {
+    cypher: USERS,
+    parameters: { hashes, most: MAX_CUSTOMERS },
+  });
   return row;
 }

@@ -4,6 +4,7 @@ import { normaliseIdentifier } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { findByHashes } from '../kernel/identity-locks.ts';
 
 const OWNER = `
   UNWIND $value_hashes AS value_hash
@@ -23,9 +24,10 @@ export async function findCustomerByDigitalId(
   const normalised = normaliseIdentifier(type, input.value, policy.onboarding.phoneRegion);
   if (!normalised.ok) throw validationError([{ field: 'value', message: normalised.problem }]);
   if (isBlocked(type, normalised.value, policy.onboarding.blockedValues)) return undefined;
-  const [row] = await graph.read<{ customer_id: string; is_verified: boolean }>(OWNER, {
-    type,
-    value_hashes: graph.blindIndex.hashes(type, normalised.value),
+  const value_hashes = graph.blindIndex.hashes(type, normalised.value);
+  const [row] = await findByHashes<{ customer_id: string; is_verified: boolean }>(graph, value_hashes, {
+    cypher: OWNER,
+    parameters: { type, value_hashes },
   });
   return row;
 }

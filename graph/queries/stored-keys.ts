@@ -1,3 +1,4 @@
+import { keyIdOf } from '../../security/blind-index.ts';
 import type { KeyOwner } from '../../security/data-key.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { dataKeyOf, unreadableReason } from '../kernel/key-store.ts';
@@ -27,9 +28,7 @@ export async function findKeyProblems(graph: Graph): Promise<string[]> {
     ...(await keyProblem(graph, 'DeviceKey', device_id)),
     ...(hash === null || hasBlindKey(graph, hash)
       ? []
-      : [
-          `PERSONA_BLIND_KEYS lacks the key ${hash.slice(0, hash.lastIndexOf(':'))}, with which stored identifiers are hashed`,
-        ]),
+      : [`PERSONA_BLIND_KEYS lacks the key ${keyIdOf(hash)}, with which stored identifiers are hashed`]),
   ];
 }
 
@@ -45,6 +44,5 @@ async function keyProblem(graph: Graph, label: KeyOwner['label'], id: string | n
 
 /** A hash contains the id of its key. */
 function hasBlindKey(graph: Graph, hash: string): boolean {
-  const id = hash.slice(0, hash.lastIndexOf(':'));
-  return graph.blindIndex.hashes('email', '').some((own) => own.startsWith(`${id}:`));
+  return graph.blindIndex.hashes('email', '').some((own) => keyIdOf(own) === keyIdOf(hash));
 }

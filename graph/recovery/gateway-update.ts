@@ -2,6 +2,7 @@ import type { PaymentUpdate } from '../../domain/ports.ts';
 import type { KnownPayment } from '../../domain/recovery/gateway-update.ts';
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { findByHashes } from '../kernel/identity-locks.ts';
 import { withoutNulls } from '../kernel/values.ts';
 
 const FIND = `
@@ -33,11 +34,12 @@ export async function findKnownPayment(
   update: PaymentUpdate,
 ): Promise<KnownPayment | undefined> {
   const { event_id, gateway_ref, payment_id = null, token } = update;
-  const [row] = await graph.read<{ payment: KnownPayment }>(FIND, {
-    payment_id,
-    gateway_ref,
-    token_hashes: token === undefined ? [] : graph.blindIndex.hashes('token', token),
-    ...receiptOf(event_id),
-  });
+  const token_hashes = token === undefined ? [] : graph.blindIndex.hashes('token', token);
+  const [row] = await findByHashes<{ payment: KnownPayment }>(
+    graph,
+    token_hashes,
+    { cypher: FIND, parameters: { payment_id, gateway_ref, token_hashes, ...receiptOf(event_id) } },
+    ([found]) => found === undefined || (found.payment.payment_method_id ?? null) !== null,
+  );
   return row && withoutNulls(row.payment);
 }

@@ -18,6 +18,7 @@ import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { lockIdentities } from '../kernel/identity-locks.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision, declineDetails } from './apply-decline.ts';
 import { unblockedBy } from './blocked-by.ts';
@@ -122,9 +123,7 @@ async function attributeSuccess(context: AttemptContext): Promise<AttemptContext
   );
   if (known) return attributeTo(context, known);
   if (charged_token === undefined) return context;
-  const [row] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, {
-    hashes: tx.graph.blindIndex.hashes('token', charged_token),
-  });
+  const row = await findMethodOfToken(tx, charged_token);
   const chargedAttempt = attempts.findLast(
     (one) => one.payment_method_id === row?.id && one.source === 'recovery',
   );
@@ -143,6 +142,16 @@ const METHOD_OF_TOKEN = `
   UNWIND $hashes AS hash
   MATCH (p:PaymentMethod {token_hash: hash})
   RETURN p.id AS id LIMIT 1`;
+
+/** For an instant of a rotation a token is found under neither key: its lock ends that. */
+async function findMethodOfToken(tx: CommandTx, token: string): Promise<{ id: string } | undefined> {
+  const hashes = tx.graph.blindIndex.hashes('token', token);
+  const [row] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, { hashes });
+  if (row !== undefined || hashes.length < 2) return row;
+  lockIdentities(tx, hashes);
+  const [again] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, { hashes });
+  return again;
+}
 
 function recordOutcome(context: AttemptContext): RecordedAttempt {
   const { tx, input, attempt, obligation, attempts } = context;

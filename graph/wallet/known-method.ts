@@ -1,5 +1,6 @@
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { findByHashes } from '../kernel/identity-locks.ts';
 import { tokenHashes } from './token-hash.ts';
 
 /** What the graph knows of a payment method that a gateway update names. */
@@ -23,9 +24,10 @@ export async function findKnownMethod(
   graph: Graph,
   update: { event_id: string; token: string },
 ): Promise<KnownMethod | undefined> {
-  const [row] = await graph.read<KnownMethod>(FIND_METHOD, {
-    token_hashes: tokenHashes(graph.blindIndex, update.token),
-    ...receiptOf(update.event_id),
+  const token_hashes = tokenHashes(graph.blindIndex, update.token);
+  const [row] = await findByHashes<KnownMethod>(graph, token_hashes, {
+    cypher: FIND_METHOD,
+    parameters: { token_hashes, ...receiptOf(update.event_id) },
   });
   return row;
 }

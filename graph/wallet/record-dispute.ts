@@ -4,7 +4,7 @@ import type { CommandHeader } from '../kernel/command-header.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
-import type { Reader } from '../kernel/reader.ts';
+import { findByHashes } from '../kernel/identity-locks.ts';
 import { tokenHashes } from './token-hash.ts';
 import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 
@@ -34,11 +34,13 @@ const HOLDERS = `
 /** The holders of a disputed charge's card, charged customers first; empty if the card is in no wallet. */
 export async function findCardHolders(graph: Graph, dispute: GatewayDispute): Promise<CardHolder[]> {
   const { token, instrument_fingerprint = null, gateway_customer_ref = null } = dispute;
-  return (graph satisfies Reader).read<CardHolder>(HOLDERS, {
-    token_hashes: token === undefined ? [] : tokenHashes(graph.blindIndex, token),
-    instrument_fingerprint,
-    gateway_customer_ref,
-  });
+  const token_hashes = token === undefined ? [] : tokenHashes(graph.blindIndex, token);
+  return findByHashes<CardHolder>(
+    graph,
+    token_hashes,
+    { cypher: HOLDERS, parameters: { token_hashes, instrument_fingerprint, gateway_customer_ref } },
+    (holders) => holders.some(({ payment_method_id }) => payment_method_id !== null),
+  );
 }
 
 export interface RecordedDispute {
