@@ -220,7 +220,7 @@ test('the evidence is in the event, encrypted, and nowhere else in the graph', a
      RETURN e.data AS data, e.actor AS actor ORDER BY e.seq DESC LIMIT 1`,
     { customer_id: ids.customer_id },
   );
-  expect(event?.actor).toBe('service');
+  expect(event?.actor).toBe(`customer:${ids.customer_id}`);
   expect(JSON.parse(event?.data ?? '')).toEqual({
     identifier_id: ids.identifier_id,
     evidence: expect.stringMatching(/^s1:/),
