@@ -66,7 +66,6 @@ export async function addDigitalIdentifier(
 /**
  * Marks an identifier as verified by its customer. Everything that was onboarded through it becomes proven.
  * @param input.evidence - what shows it, such as the code that came back; recorded in the event, encrypted
- * @returns also the payment methods that became proven
  * @throws PersonaError customer_not_found, customer_suspended (requested by the customer), identifier_not_found,
  * stale_version
  */
@@ -74,13 +73,11 @@ export async function verifyDigitalIdentifier(
   graph: Graph,
   header: CommandHeader,
   input: IdentifierRef & { evidence?: string },
-): Promise<EditedIdentifier & { proven_payment_method_ids: string[] }> {
+): Promise<EditedIdentifier> {
   const { customer_id, identifier_id, evidence } = input;
-  return edit(graph, header, 'verifyDigitalIdentifier', input, async (tx, { is_verified }) => ({
-    proven_payment_method_ids: is_verified
-      ? []
-      : await markVerified(tx, customer_id, identifier_id, evidence),
-  }));
+  return edit(graph, header, 'verifyDigitalIdentifier', input, async (tx, identifier) => {
+    if (!identifier.is_verified) await markVerified(tx, customer_id, identifier_id, evidence);
+  });
 }
 
 /**
@@ -92,20 +89,18 @@ export async function removeDigitalIdentifier(
   header: CommandHeader,
   input: IdentifierRef,
 ): Promise<EditedIdentifier> {
-  return edit(graph, header, 'removeDigitalIdentifier', input, async (tx) => {
-    unlinkIdentifier(tx, input.customer_id, input.identifier_id);
-    return {};
-  });
+  return edit(graph, header, 'removeDigitalIdentifier', input, async (tx) =>
+    unlinkIdentifier(tx, input.customer_id, input.identifier_id),
+  );
 }
 
-/** Runs one change of one identifier as a command. @param change returns what its result has in addition */
-async function edit<Result extends object>(
+async function edit(
   graph: Graph,
   header: CommandHeader,
   name: string,
   input: IdentifierRef,
-  change: (tx: CommandTx, identifier: StoredIdentifier) => Promise<Result>,
-): Promise<EditedIdentifier & Result> {
+  change: (tx: CommandTx, identifier: StoredIdentifier) => Promise<void>,
+): Promise<EditedIdentifier> {
   const { customer_id, identifier_id, by, expected_version } = input;
   return runCommand(graph, header, name, input, async (tx) => {
     await lockIdentifier(tx, identifier_id);
@@ -115,8 +110,8 @@ async function edit<Result extends object>(
     ]);
     requireVersion(`the profile of customer ${customer_id}`, customer.changed_seq, expected_version);
     const before = customer.version;
-    const result = await change(tx, requireIdentifier(existing, customer_id, identifier_id));
+    await change(tx, requireIdentifier(existing, customer_id, identifier_id));
     const version = tx.versionOf(customer_id);
-    return { ...result, changed: version !== before, version };
+    return { changed: version !== before, version };
   });
 }

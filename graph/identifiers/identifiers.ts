@@ -125,14 +125,13 @@ export async function lockIdentifier(tx: CommandTx, identifierId: string): Promi
 /**
  * What was onboarded through the unverified identifier becomes proven, and may become the default.
  * @param evidence recorded in the event, encrypted
- * @returns the payment methods that are proven from now on
  */
 export async function markVerified(
   tx: CommandTx,
   customerId: string,
   identifierId: string,
   evidence?: string,
-): Promise<string[]> {
+): Promise<void> {
   const wallet = await openWallet(tx, customerId);
   const sealed =
     evidence === undefined
@@ -144,7 +143,7 @@ export async function markVerified(
     type: 'DigitalIdentifierVerified',
     data: { identifier_id: identifierId, ...(sealed !== undefined && { evidence: sealed }) },
   });
-  return wallet.onIdentifierVerified(identifierId);
+  wallet.onIdentifierVerified(identifierId);
 }
 
 export function unlinkIdentifier(tx: CommandTx, customerId: string, identifierId: string): void {

@@ -313,18 +313,14 @@ export class Wallet {
     return true;
   }
 
-  /**
-   * An identifier has been verified, and its event has proven the methods added by it: updates the default.
-   * @returns these methods
-   */
-  onIdentifierVerified(identifierId: string): string[] {
-    const awaiting = this.#methods.filter((method) => method.awaits_identifier_id === identifierId);
-    for (const method of awaiting) {
+  /** An identifier has been verified, and its event has proven the methods added by it: updates the default. */
+  onIdentifierVerified(identifierId: string): void {
+    for (const method of this.#methods) {
+      if (method.awaits_identifier_id !== identifierId) continue;
       method.proven = true;
       method.awaits_identifier_id = null;
     }
     this.ensureDefault('identifier verified');
-    return awaiting.map((method) => method.payment_method_id);
   }
 
   #setProperty<P extends 'expiry_wanted' | 'expiry_wanted_at' | 'consent_wanted' | 'gateway_mismatch'>(

@@ -160,7 +160,7 @@ test.each(['street1', 'street2', 'city', 'state', 'zip_code', 'country', 'note']
     ]) {
       expect([refused.status, refused.body.type]).toEqual([422, 'urn:persona:error:card_number_refused']);
       expect(refused.body.errors[0].pointer).toBe(`#/${field}`);
-      expect(JSON.stringify(refused.body)).not.toContain('4242');
+      expect(JSON.stringify(refused.body)).not.toMatch(/4242[ -]?4242/);
     }
   },
 );

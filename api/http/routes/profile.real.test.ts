@@ -8,7 +8,6 @@ import {
   cardMethod,
   matchesExactly,
   newCustomerRequest,
-  now,
   onboard,
   sendChange,
   sendRequest,
@@ -152,7 +151,7 @@ test('all problems of a change are reported together, and a card number is refus
     const card = await put(customer_id, { 'if-match': etag }, body);
     expect([card.status, card.body.type]).toEqual([422, 'urn:persona:error:card_number_refused']);
     expect(card.body.errors[0].pointer).toBe(pointer);
-    expect(JSON.stringify(card.body)).not.toContain('4242');
+    expect(JSON.stringify(card.body)).not.toMatch(/4242[ -]?4242/);
   }
   expect((await readProfile(customer_id)).headers.get('etag')).toBe(etag);
 });
@@ -260,36 +259,24 @@ test('an unknown identifier and another customer’s are 404', async () => {
   );
 });
 
-test('a card that was onboarded through the identifier is charged by an open recovery once it is verified', async () => {
+test('a card that was onboarded through the identifier is the customer’s own once it is verified, without consent', async () => {
   const ids = await unverifiedIdentifier();
   const { customer_id } = ids;
-  const path = `/api/v1/customers/${customer_id}`;
-  const failed = await sendRequest(api.first, `${path}/payment-methods`, cardMethod(), {
-    'idempotency-key': randomUUID(),
+  const request = newCustomerRequest({
+    digital_identifiers: [email(ids.value)],
+    payment_method_details: cardMethod(),
   });
-  const met = await sendRequest(
-    api.first,
-    '/api/v1/customers',
-    newCustomerRequest({
-      digital_identifiers: [email(ids.value)],
-      payment_method_details: cardMethod(),
-    }),
-  );
+  const met = await sendRequest(api.first, '/api/v1/customers', request);
   expect(met.body).toMatchObject({ customer_id, match: { proven: false }, payment_method_status: 'active' });
-
-  const payment_id = `pay-${randomUUID()}`;
-  await sendRequest(api.first, '/internal/v1/payment-failures', {
-    ...{ event_id: randomUUID(), payment_id, customer_id, amount: 1250, currency: 'EUR', kind: 'recurring' },
-    payment_method_id: failed.body.payment_method_id,
-    occurred_at: now(),
-    decline_code: 'insufficient_funds',
-  });
-  const recovery = async () => (await sendRequest(api.second, `${path}/recoveries/${payment_id}`)).body;
-  await expect.poll(async () => (await recovery()).state, { timeout: 60_000 }).toBe('waiting');
-  expect((await recovery()).attempts).toEqual([]);
+  const wallet = async () =>
+    (await sendRequest(api.second, `/api/v1/customers/${customer_id}/payment-methods`)).body.items;
+  expect(await wallet()).toEqual([]);
   expect((await verify(ids, { evidence: 'code sent and returned' })).status).toBe(200);
-  await expect.poll(async () => (await recovery()).outcome, { timeout: 60_000 }).toBe('recovered');
-  expect((await recovery()).attempts).toContainEqual(
-    expect.objectContaining({ payment_method_id: met.body.payment_method_id, state: 'approved' }),
-  );
+  expect(await wallet()).toMatchObject([
+    {
+      payment_method_id: met.body.payment_method_id,
+      is_default: true,
+      off_session_consent: false,
+    },
+  ]);
 });

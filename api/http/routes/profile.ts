@@ -70,13 +70,7 @@ const verify = createRoute({
   responses: {
     200: jsonResponse(profile, 'The profile, with the identifier verified', etag),
     ...errorResponses(
-      [
-        'idempotency_key_required',
-        'idempotency_key_reused',
-        'customer_not_found',
-        'identifier_not_found',
-        'temporal_unavailable',
-      ],
+      ['idempotency_key_required', 'idempotency_key_reused', 'customer_not_found', 'identifier_not_found'],
       { body: true },
     ),
   },
