@@ -129,9 +129,13 @@ test('open recoveries of the customer are signalled, and a repeat signals them a
   const key = randomUUID();
   await mark(ofMethod(customer), key);
   await mark(ofMethod(customer), key);
-  const { events } = await underTest.temporal.workflow
-    .getHandle(recoveryWorkflowId(payment_id))
-    .fetchHistory();
-  const signals = (events ?? []).map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
-  expect(signals.filter((name) => name === 'paymentMethodUpdated')).toHaveLength(2);
+  const handle = underTest.temporal.workflow.getHandle(recoveryWorkflowId(payment_id));
+  // While a workflow task runs, Temporal keeps a signal back and adds it to the history afterwards.
+  const signals = async () => {
+    const { events } = await handle.fetchHistory();
+    return events?.filter(
+      (event) => event.workflowExecutionSignaledEventAttributes?.signalName === 'paymentMethodUpdated',
+    );
+  };
+  await expect.poll(signals, { timeout: 60_000 }).toHaveLength(2);
 });
