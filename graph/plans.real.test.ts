@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Plan } from 'neo4j-driver';
 import { beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { createKeyRing } from '../security/key-ring.ts';
 import { type CypherText, cypherTexts, normaliseCypher } from '../test/cypher-texts.ts';
 import { runEveryStatement } from '../test/every-statement.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
@@ -16,10 +18,15 @@ import {
   getAllDefaultPaymentMethods,
   getCustomerContext,
   getCustomerContexts,
+  getBlindKeyUsage,
+  getDataKeyUsage,
   getExpiringPaymentMethods,
   getFraudReviews,
+  rotateBlindIndex,
+  rotateDataKeys,
   type Usage,
   type UsageCursor,
+  withRollback,
 } from './index.ts';
 import type { Graph } from './kernel/graph.ts';
 import {
@@ -138,6 +145,9 @@ async function expectSeeks(statements: ReadonlyMap<string, unknown>): Promise<vo
 }
 
 const trusted = { ...policy.trust, now: Date.now() };
+const NEW_RAW_KEY = { id: 'new', key: Buffer.alloc(32, 1) };
+const NEW_KEY = createKeyRing([NEW_RAW_KEY]).first;
+const ROTATE = { dryRun: false, onProgress: () => {} };
 
 /** Queries over all customers: each walks one index in its order, so that it reads only its page and never sorts. */
 const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
@@ -235,6 +245,27 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
         limit: 10,
       }),
   ],
+  [
+    'data keys to rotate',
+    'CustomerKey(customer_id)',
+    (graph) =>
+      withRollback(graph, async (rolledBack) => {
+        const keyRing = { ...rolledBack.keyRing, first: NEW_KEY };
+        await rotateDataKeys({ ...rolledBack, keyRing }, ROTATE);
+      }),
+  ],
+  [
+    'hashes to rotate',
+    'DigitalIdentifier(id)',
+    (graph) =>
+      withRollback(graph, async (rolledBack) => {
+        const blindIndex = createBlindIndex(createKeyRing([NEW_RAW_KEY]));
+        await rotateBlindIndex({ ...rolledBack, blindIndex }, ROTATE);
+      }),
+  ],
+  ['uses of PERSONA_KEYS', 'CustomerKey(customer_id)', getDataKeyUsage],
+  ['uses of PERSONA_BLIND_KEYS', 'DigitalIdentifier(id)', getBlindKeyUsage],
+  ['receipts by blind key', 'CommandReceipt(caller, key)', getBlindKeyUsage],
   [
     'receipts that expire',
     'CommandReceipt(kind, at)',

@@ -50,7 +50,7 @@ async function options(
   const caller: Caller = {
     caller: 'service',
     actor: 'service',
-  maySetLtvAndSegment: true,
+    maySetLtvAndSegment: true,
     correlationId: 'c',
     deadline: startedAt + waitMs,
     signal,

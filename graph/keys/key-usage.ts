@@ -52,7 +52,8 @@ interface ReceiptBatch {
 
 // In the order of the index on caller and key: the rest of one caller's receipts, or those of the callers after it.
 const countReceiptsCypher = (where: string) => `
-  MATCH (r:CommandReceipt) WHERE ${where}
+  MATCH (r:CommandReceipt) USING INDEX r:CommandReceipt(caller, key)
+  WHERE ${where}
   WITH r ORDER BY r.caller, r.key LIMIT $limit
   WITH collect({caller: r.caller, key: r.key, key_id: split(r.body_hash, ':')[0], at: r.at}) AS rows
   WITH rows, last(rows) AS end
