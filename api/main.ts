@@ -1,7 +1,10 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
+import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
+import { contextChanges } from '../domain/context-changes.ts';
 import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
+import { createContextMetrics, observeSharedContexts } from '../platform/context-metrics.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
@@ -9,6 +12,9 @@ import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
+import { createContextCipher } from '../security/context-cipher.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import { createContextCache } from '../services/context-cache.ts';
 import { createServices } from '../services/services.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
@@ -29,11 +35,33 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
+    const contextMetrics = createContextMetrics(metrics.registry);
+    const cache = createContextCache(policy.context);
+    const shared =
+      environment.redisUrl &&
+      openSharedContexts({
+        url: environment.redisUrl.reveal(),
+        maxStalenessMs: policy.context.maxStalenessMs,
+        cipher: createContextCipher(createKeyRing(environment.keys.reveal())),
+        ...observeSharedContexts(metrics.registry, logger),
+      });
+    if (shared) shutdown.add('redis', () => shared.close());
+    shared?.subscribe((changes) => {
+      contextMetrics.onInvalidated('bus', changes.length);
+      cache.invalidate(changes);
+    });
+
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         logContext: () => ({}),
+        onCommitted({ events }) {
+          const changes = contextChanges(events);
+          contextMetrics.onInvalidated('own', changes.length);
+          cache.invalidate(changes);
+          shared?.invalidate(changes);
+        },
       }),
     });
     shutdown.add('graph', () => graph.close());
@@ -55,8 +83,9 @@ async function main(): Promise<void> {
     );
 
     const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
-    const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
-      metrics.contextCache.inc({ result }),
+    const services = createServices(
+      { graph, temporal, policy, gatewayEvents },
+      { cache, shared, onRead: contextMetrics.onRead },
     );
     const codec =
       environment.codec &&

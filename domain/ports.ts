@@ -1,5 +1,6 @@
 /** The interfaces that adapters implement. The core and the activities reach external systems only through them. */
 
+import type { ContextChange } from './context-changes.ts';
 import type { DeclineCodes } from './decline/codes.ts';
 import type { Dispute } from './disputes.ts';
 import type { PaymentMethodType } from './payment-method.ts';
@@ -433,4 +434,31 @@ export interface SuspectedFraud {
   code?: string;
   /** RFC 3339. */
   occurred_at: string;
+}
+
+/**
+ * The customers' contexts that API processes share. It may lose everything at any time: none of its calls throws, waits
+ * longer than a few milliseconds, or has to have an effect.
+ */
+export interface SharedContexts {
+  /** @returns undefined if the cache does not respond in time */
+  find(customerId: string): Promise<SharedContext | undefined>;
+  /**
+   * Offers a context that was read from the graph after `lookup`. It is not kept if a change was reported, or a newer
+   * context kept, since then.
+   */
+  keep(customerId: string, lookup: SharedContext, read: { version: number; context: object }): void;
+  /** Discards the contexts, and tells every process that subscribes. */
+  invalidate(changes: readonly ContextChange[]): void;
+  subscribe(onInvalidated: (changes: readonly ContextChange[]) => void): void;
+  close(): Promise<void>;
+}
+
+export interface SharedContext {
+  /** When the cache was asked, by its own clock, in milliseconds. */
+  readonly at: number;
+  /** The customer's version, as far as the cache knows; 0: it does not. */
+  readonly version: number;
+  /** `ageMs`: the context has every write that was acknowledged this long before the lookup. */
+  readonly found?: { readonly context: object; readonly ageMs: number };
 }

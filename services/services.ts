@@ -3,7 +3,7 @@
 import { addPaymentMethod } from './add-payment-method.ts';
 import type { Caller } from './caller.ts';
 import { removePaymentMethod, updatePaymentMethod } from './change-payment-method.ts';
-import { createContextReader } from './context.ts';
+import { type ContextReading, createContextReader } from './context.ts';
 import { findConnectedCustomers, findCustomersByUsage } from './customer-search.ts';
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
 import { dependencyStates } from './dependency-states.ts';
@@ -25,11 +25,7 @@ import { handleStripeWebhook } from './stripe-webhook.ts';
 import { getTimeline } from './timeline.ts';
 import { getPaymentMethod, getPaymentMethods } from './wallet.ts';
 
-/** @param onContextRead receives the cache result of each context read */
-export function createServices(
-  dependencies: ServiceDependencies,
-  onContextRead: (result: 'hit' | 'miss' | 'bypass') => void,
-) {
+export function createServices(dependencies: ServiceDependencies, contextReading: ContextReading) {
   /** A use case that records who requests it. */
   const change =
     <Request, Result>(
@@ -43,7 +39,7 @@ export function createServices(
       useCase(dependencies, request);
   return {
     onboard: change(onboard),
-    getContext: createContextReader(dependencies, onContextRead),
+    getContext: createContextReader(dependencies, contextReading),
     updateDeviceTrust: change(updateDeviceTrust),
     reportPaymentFailure: change(reportPaymentFailure),
     reportPaymentSettled: change(reportPaymentSettled),
