@@ -64,14 +64,17 @@ async function serversForTests({ guard, log }: DevCommandContext): Promise<Recor
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'test-'));
   const start = (...servers: ServerName[]) => startStack({ servers, folder, guard, log });
-  const [{ env }, mock] = await Promise.all([
-    start('neo4j', 'temporal', 'test_server'),
-    // Only one test needs it, which fails without it and says so.
-    start('stripe_mock').catch((error: unknown) => {
+  // Few tests need it, which fail without it and say so.
+  const startOptional = (server: ServerName) =>
+    start(server).catch((error: unknown) => {
       if (!(error instanceof StackError)) throw error;
       log(error.message);
       return { env: {} };
-    }),
+    });
+  const [{ env }, ...optional] = await Promise.all([
+    start('neo4j', 'temporal', 'test_server'),
+    startOptional('redis'),
+    startOptional('stripe_mock'),
   ]);
-  return { ...mock.env, ...env };
+  return Object.assign({}, ...optional.map((server) => server.env), env);
 }

