@@ -199,7 +199,10 @@ test('the report of a run whose opening fails permanently is sent again by the s
     },
   });
   const gatewayEvents = { read: () => undefined };
-  const services = createServices({ graph, temporal: rig.client, policy, gatewayEvents }, contextReading(policy));
+  const services = createServices(
+    { graph, temporal: rig.client, policy, gatewayEvents },
+    contextReading(policy),
+  );
   const caller = { caller: 'service', actor: 'synapse', correlationId: randomUUID() };
   const callLimits = { deadline: Date.now() + MINUTE, signal: new AbortController().signal };
   const { workflow_id } = await services.reportPaymentFailure({ ...caller, ...callLimits }, failure);

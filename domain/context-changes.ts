@@ -1,12 +1,7 @@
 /** Which customers' contexts a command has changed, so that cached ones are discarded. */
 
-import type { EventType, RecordedEvent } from './events/event.ts';
-
-export interface ContextChange {
-  customer_id: string;
-  /** The customer's version after the change; absent: a device changed, which leaves the customer's version as it is. */
-  version?: number;
-}
+import type { RecordedEvent } from './events/event.ts';
+import type { ContextChange } from './ports.ts';
 
 /**
  * A device that more customers share than its event names (25) changes the contexts of the others as well: those age until
@@ -26,6 +21,6 @@ export function contextChanges(events: readonly RecordedEvent[]): ContextChange[
   ];
 }
 
-function isTrustUpdate(event: RecordedEvent<EventType>): event is RecordedEvent<'DeviceTrustScoreUpdated'> {
+function isTrustUpdate(event: RecordedEvent): event is RecordedEvent<'DeviceTrustScoreUpdated'> {
   return event.type === 'DeviceTrustScoreUpdated';
 }

@@ -1,6 +1,5 @@
 /** The interfaces that adapters implement. The core and the activities reach external systems only through them. */
 
-import type { ContextChange } from './context-changes.ts';
 import type { DeclineCodes } from './decline/codes.ts';
 import type { Dispute } from './disputes.ts';
 import type { PaymentMethodType } from './payment-method.ts';
@@ -452,6 +451,13 @@ export interface SharedContexts {
   invalidate(changes: readonly ContextChange[]): void;
   subscribe(onInvalidated: (changes: readonly ContextChange[]) => void): void;
   close(): Promise<void>;
+}
+
+/** A customer's context has changed. */
+export interface ContextChange {
+  customer_id: string;
+  /** The customer's version after the change; absent: a device changed, which leaves the customer's version as it is. */
+  version?: number;
 }
 
 export interface SharedContext {

@@ -5,8 +5,8 @@
  */
 
 import { LRUCache } from 'lru-cache';
-import type { ContextChange } from '../domain/context-changes.ts';
 import type { Policy } from '../domain/policy.ts';
+import type { ContextChange } from '../domain/ports.ts';
 import type { CustomerContextView } from './views.ts';
 
 export interface CachedContext {

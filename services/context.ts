@@ -90,7 +90,7 @@ export function createContextReader(
     const loaded = await inTimeOrUnavailable(caller, loadFresh(customer_id, requestedAt));
     if (loaded !== 'unavailable') return answerFrom(loaded, requestedAt);
     onRead('stale', ageMs);
-    return { ...outdated, stale: true } as const;
+    return { ...outdated, stale: true };
   };
 
   /** @throws PersonaError customer_not_found, version_not_visible (after the whole wait), graph_unavailable */

@@ -25,7 +25,7 @@ interface LifetimeValue {
 export type CustomerContextView = Omit<CustomerContext, 'ltv_minor'> &
   LifetimeValue & {
     /** Older than `context.maxStalenessMs`, because Neo4j did not respond. */
-    stale?: true;
+    stale?: boolean;
   };
 
 /** What is shown to services in addition to the profile. */

@@ -8,10 +8,10 @@ const NOW = `
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
-/** KEYS: the customer's key. @returns now, version, at, context */
+/** KEYS: the customer's key. @returns now, version, context */
 export const LOOK_UP = `${NOW}
-  local found = redis.call('HMGET', KEYS[1], 'version', 'at', 'context')
-  return {tostring(now), found[1], found[2], found[3]}`;
+  local found = redis.call('HMGET', KEYS[1], 'version', 'context')
+  return {tostring(now), found[1], found[2]}`;
 
 /**
  * KEYS: the customer's key. ARGV: when the reading was begun, the time in milliseconds that the context may be kept from

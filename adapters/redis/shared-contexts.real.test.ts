@@ -3,8 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
-import type { ContextChange } from '../../domain/context-changes.ts';
-import type { SharedContext, SharedContexts } from '../../domain/ports.ts';
+import type { ContextChange, SharedContext, SharedContexts } from '../../domain/ports.ts';
 import { startTestRedis, type TestRedis } from '../../test/redis-fixture.ts';
 import { openSharedContexts } from './shared-contexts.ts';
 

@@ -9,8 +9,7 @@ import {
   handleAll,
 } from 'cockatiel';
 import { Redis } from 'ioredis';
-import type { ContextChange } from '../../domain/context-changes.ts';
-import type { SharedContext, SharedContexts } from '../../domain/ports.ts';
+import type { ContextChange, SharedContext, SharedContexts } from '../../domain/ports.ts';
 import { INVALIDATE, KEEP, LOOK_UP } from './scripts.ts';
 
 /** The form of the stored contexts: builds with different forms do not read each other's. */
@@ -46,10 +45,15 @@ export interface SharedContextsOptions {
   onConnection(error: Error | undefined): void;
 }
 
+/** What is sealed: the time, too, so that nobody who can write to Redis can make an old context look young. */
+interface KeptContext {
+  /** When its reading was begun, by Redis's clock. */
+  at: number;
+  context: object;
+}
+
 interface Scripts {
-  lookUpContext(
-    key: string,
-  ): Promise<[now: string, version: string | null, at: string | null, context: string | null]>;
+  lookUpContext(key: string): Promise<[now: string, version: string | null, context: string | null]>;
   keepContext(
     key: string,
     begun: number,
@@ -93,13 +97,14 @@ export function openSharedContexts(options: SharedContextsOptions): SharedContex
     async find(customerId) {
       const row = await attempt('find', () => scripts.lookUpContext(PREFIX + customerId));
       if (row === undefined) return undefined;
-      const [now, version, at, sealed] = row;
+      const [now, version, sealed] = row;
       const lookup: SharedContext = { at: Number(now), version: Number(version ?? 0) };
-      const context = sealed === null ? undefined : openContext(cipher, customerId, sealed);
-      return context ? { ...lookup, found: { context, ageMs: Number(now) - Number(at) } } : lookup;
+      const kept = sealed === null ? undefined : openContext(cipher, customerId, sealed);
+      return kept ? { ...lookup, found: { context: kept.context, ageMs: Number(now) - kept.at } } : lookup;
     },
     keep(customerId, lookup, { version, context }) {
-      const sealed = cipher.seal(customerId, JSON.stringify(context));
+      const kept: KeptContext = { at: lookup.at, context };
+      const sealed = cipher.seal(customerId, JSON.stringify(kept));
       void attempt('keep', () =>
         scripts.keepContext(PREFIX + customerId, lookup.at, maxStalenessMs, version, sealed),
       );
@@ -183,9 +188,9 @@ function openContext(
   cipher: SharedContextsOptions['cipher'],
   customerId: string,
   sealed: string,
-): object | undefined {
+): KeptContext | undefined {
   try {
-    return JSON.parse(cipher.open(customerId, sealed)) as object;
+    return JSON.parse(cipher.open(customerId, sealed)) as KeptContext;
   } catch {
     return undefined;
   }
