@@ -73,14 +73,18 @@ export class ContextHammer {
       const version = await this.#options.write(customerId, segment);
       this.#segments.set(`${customerId} ${version}`, segment);
       done.push({ version, at: performance.now() });
+      // What a cache or a running read still has now is outdated.
+      await Promise.all(this.#options.read.map((_, api) => this.#readOnce(api, customerId, 'strong')));
       await setTimeout(Math.random() * MAX_PAUSE_MS, undefined, { signal: stop }).catch(() => {});
     }
   }
 
-  async #readOnce(api: number): Promise<void> {
-    const { customers, read, maxStalenessMs } = this.#options;
-    const customer_id = pick(customers);
-    const consistency = pick(['eventual', 'eventual', 'strong'] as const);
+  async #readOnce(
+    api: number,
+    customer_id = pick(this.#options.customers),
+    consistency = pick(['eventual', 'eventual', 'strong'] as const),
+  ): Promise<void> {
+    const { read, maxStalenessMs } = this.#options;
     const requestedAt = performance.now();
     const min_version = Math.random() < 0.3 ? this.#versionAt(customer_id, requestedAt) : 0;
     const bound = consistency === 'strong' ? requestedAt : requestedAt - maxStalenessMs;
