@@ -9,6 +9,7 @@ import type { PaymentGateway } from '../domain/ports.ts';
 import { REPORT_SIGNALS, type Report, TaskQueue } from '../domain/workflow-contracts.ts';
 import { clearReports, storeReport } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { contextReading } from '../test/context-fixture.ts';
 import { createServices } from '../services/services.ts';
 import { sendReport } from '../temporal/workflow-client.ts';
 import { fraudReport } from '../test/fraud-fixtures.ts';
@@ -198,7 +199,10 @@ test('the report of a run whose opening fails permanently is sent again by the s
     },
   });
   const gatewayEvents = { read: () => undefined };
-  const services = createServices({ graph, temporal: rig.client, policy, gatewayEvents }, () => {});
+  const services = createServices(
+    { graph, temporal: rig.client, policy, gatewayEvents },
+    contextReading(policy),
+  );
   const caller = {
     caller: 'service',
     actor: 'synapse',

@@ -1,7 +1,9 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
 import { createChimeraClient } from '../adapters/chimera/client.ts';
+import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
+import { contextChanges } from '../domain/context-changes.ts';
 import {
   admitKeys,
   isGraphAway,
@@ -10,6 +12,7 @@ import {
   openConfiguredGraph,
   READ_MS,
 } from '../graph/index.ts';
+import { createContextMetrics, observeSharedContexts } from '../platform/context-metrics.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
 import { decryptKmsKeys } from '../platform/kms-keys.ts';
@@ -20,6 +23,9 @@ import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
+import { createContextCipher } from '../security/context-cipher.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import { createContextCache } from '../services/context-cache.ts';
 import { createDependencyGuards } from '../services/dependency-guards.ts';
 import { createServices } from '../services/services.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
@@ -41,6 +47,22 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
+    const contextMetrics = createContextMetrics(metrics.registry);
+    const cache = createContextCache(policy.context);
+    const shared =
+      environment.redisUrl &&
+      openSharedContexts({
+        url: environment.redisUrl.reveal(),
+        maxStalenessMs: policy.context.maxStalenessMs,
+        cipher: createContextCipher(createKeyRing(environment.keys.reveal())),
+        ...observeSharedContexts(metrics.registry, logger),
+      });
+    if (shared) shutdown.add('redis', () => shared.close());
+    shared?.subscribe((changes) => {
+      contextMetrics.onInvalidated('bus', changes.length);
+      cache.invalidate(changes);
+    });
+
     const guards = createDependencyGuards(observeGuards(metrics.registry, logger));
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
@@ -48,6 +70,12 @@ async function main(): Promise<void> {
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         logContext: () => ({}),
+        onCommitted({ events }) {
+          const changes = contextChanges(events);
+          contextMetrics.onInvalidated('own', changes.length);
+          cache.invalidate(changes);
+          shared?.invalidate(changes);
+        },
       }),
     });
     shutdown.add('graph', () => graph.close());
@@ -61,8 +89,9 @@ async function main(): Promise<void> {
       : undefined;
     // After the servers: the reports that they have sent may finish.
     if (chimera) shutdown.add('chimera', () => chimera.close());
-    const services = createServices({ graph, temporal, policy, gatewayEvents, chimera }, (result) =>
-      metrics.contextCache.inc({ result }),
+    const services = createServices(
+      { graph, temporal, policy, gatewayEvents, chimera },
+      { cache, shared, onRead: contextMetrics.onRead },
     );
     const codec = environment.codec && (await serveCodec({ ...environment.codec, keys: codecKeys, logger }));
     if (codec) shutdown.add('codec', () => codec.close());

@@ -17,7 +17,8 @@ import { developmentKeys } from './stack/keys.ts';
 import { freePort } from './stack/ports.ts';
 import type { ManagedProcess } from './stack/managed-process.ts';
 import { type Log, elapsedSince } from './stack/progress.ts';
-import { type Stack, startStack } from './stack/stack.ts';
+import { StackError } from './stack/errors.ts';
+import { type Stack, type StackOptions, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
 
 /** Next to the port of Temporal's UI. */
@@ -68,8 +69,12 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   // Chosen first: Temporal's UI is configured with it before the API, which listens there, can start.
   const codecPort = options.codec && (await freePort(useDefaultPorts ? CODEC_PORT : undefined));
   const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
-  const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, codec, folder, guard, log, env });
-  const common = { ...env, ...stack.env };
+  const place = { folder, guard, log, env };
+  const [stack, redis] = await Promise.all([
+    startStack({ servers: ['neo4j', 'temporal'], ports, codec, ...place }),
+    useDefaultPorts ? startOptionalRedis(place) : {},
+  ]);
+  const common = { ...env, ...redis, ...stack.env };
   const start = (
     name: string,
     file: string,
@@ -143,6 +148,20 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     firstExit: () => firstExit(processes),
     logTails: () => logTails(programs),
   };
+}
+
+/** Without it every API process has only its own cache. @returns its address for Persona's programs */
+async function startOptionalRedis(
+  options: Pick<StackOptions, 'folder' | 'guard' | 'log'> & Pick<PersonaOptions, 'env'>,
+): Promise<Record<string, string>> {
+  try {
+    const { urls } = await startStack({ ...options, servers: ['redis'], ports: { redis: 6379 } });
+    return urls.redis === undefined ? {} : { REDIS_URL: urls.redis };
+  } catch (error) {
+    if (!(error instanceof StackError)) throw error;
+    options.log(error.message);
+    return {};
+  }
 }
 
 function createRunFolder(): string {

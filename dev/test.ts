@@ -64,17 +64,18 @@ async function serversForTests({ guard, log }: DevCommandContext): Promise<Recor
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'test-'));
   const start = (...servers: ServerName[]) => startStack({ servers, folder, guard, log });
-  // Only one test needs it, which fails without it and says so.
-  const startForOneTest = (server: ServerName) =>
+  // Few tests need it, which fail without it and say so.
+  const startOptional = (server: ServerName) =>
     start(server).catch((error: unknown) => {
       if (!(error instanceof StackError)) throw error;
       log(error.message);
       return { env: {} };
     });
-  const [{ env }, mock, moto] = await Promise.all([
+  const [{ env }, ...optional] = await Promise.all([
     start('neo4j', 'temporal', 'test_server'),
-    startForOneTest('stripe_mock'),
-    startForOneTest('moto'),
+    startOptional('redis'),
+    startOptional('stripe_mock'),
+    startOptional('moto'),
   ]);
-  return { ...mock.env, ...moto.env, ...env };
+  return Object.assign({}, ...optional.map((server) => server.env), env);
 }

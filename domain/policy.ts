@@ -11,7 +11,13 @@ export interface Policy {
     /** The half-life of a device's observation; absent: no decay. */
     halfLife?: number;
   };
-  context: { vipLtvMinor: number; maxStalenessMs: number; deviceWindow: number };
+  context: {
+    vipLtvMinor: number;
+    maxStalenessMs: number;
+    /** The same while Neo4j does not respond; such a context is marked stale. */
+    maxOutageStalenessMs: number;
+    deviceWindow: number;
+  };
   onboarding: {
     deviceMatch: 'suggest' | 'attach';
     limits: { email: number; phone: number; device: number };

@@ -443,3 +443,37 @@ export interface SuspectedFraud {
   /** RFC 3339. */
   occurred_at: string;
 }
+
+/**
+ * The customers' contexts that API processes share. It may lose everything at any time: none of its calls throws, waits
+ * longer than a few milliseconds, or has to have an effect.
+ */
+export interface SharedContexts {
+  /** @returns undefined if the cache does not respond in time */
+  find(customerId: string): Promise<SharedContext | undefined>;
+  /**
+   * Offers a context that was read from the graph after `lookup`. It is not kept if a change was reported, or a newer
+   * context kept, since then.
+   */
+  keep(customerId: string, lookup: SharedContext, read: { version: number; context: object }): void;
+  /** Discards the contexts, and tells every process that subscribes. */
+  invalidate(changes: readonly ContextChange[]): void;
+  subscribe(onInvalidated: (changes: readonly ContextChange[]) => void): void;
+  close(): Promise<void>;
+}
+
+/** A customer's context has changed. */
+export interface ContextChange {
+  customer_id: string;
+  /** The customer's version after the change; absent: a device changed, which leaves the customer's version as it is. */
+  version?: number;
+}
+
+export interface SharedContext {
+  /** When the cache was asked, by its own clock, in milliseconds. */
+  readonly at: number;
+  /** The customer's version, as far as the cache knows; 0: it does not. */
+  readonly version: number;
+  /** `ageMs`: the context has every write that was acknowledged this long before the lookup. */
+  readonly found?: { readonly context: object; readonly ageMs: number };
+}

@@ -18,6 +18,8 @@ export interface CommonEnvironment {
     apiKey?: Secret<string>;
     tls?: boolean | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
   };
+  /** Absent: API processes share no contexts. */
+  redisUrl?: Secret<string>;
   /** The first key of each ring is used for writing. */
   keys: Secret<readonly RawRingKey[]>;
   blindKeys: Secret<readonly RawRingKey[]>;
@@ -222,6 +224,7 @@ function common(values: z.output<typeof commonSchema>): CommonEnvironment {
     policyFile: values.PERSONA_POLICY_FILE,
     neo4j: neo4jOf(values),
     temporal: temporalOf(values),
+    ...(values.REDIS_URL && { redisUrl: values.REDIS_URL }),
     keys: values.PERSONA_KEYS,
     blindKeys: values.PERSONA_BLIND_KEYS,
     codecKeys: values.TEMPORAL_CODEC_KEYS,

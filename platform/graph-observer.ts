@@ -11,11 +11,20 @@ import { logCommand, type LogContext } from './command-log.ts';
  *
  * @param options.connections the process's maximum number of connections; further concurrent operations wait
  * @param options.logContext the context of a command, for its log line
+ * @param options.onCommitted receives each command before its caller gets the result
  */
 export function observeGraph(
   registry: Registry,
   logger: Logger,
-  { connections, logContext }: { connections: number; logContext: () => LogContext },
+  {
+    connections,
+    logContext,
+    onCommitted,
+  }: {
+    connections: number;
+    logContext: () => LogContext;
+    onCommitted: (command: CommittedCommand) => void;
+  },
 ) {
   const registers = [registry];
   const duration = new Histogram({
@@ -62,6 +71,7 @@ export function observeGraph(
     },
     retried: (command: string) => retried.inc({ command }),
     committed(command: CommittedCommand) {
+      onCommitted(command);
       count(command);
       if (omittedForeignToken(command)) foreignTokens.inc({ command: command.name });
       logCommand(logger, command, logContext());

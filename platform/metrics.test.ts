@@ -31,13 +31,15 @@ test('the probes report whether the process is alive, and whether it is ready', 
 
 test('/metrics exposes the counters', async () => {
   const metrics = createMetrics();
-  metrics.contextCache.inc({ result: 'hit' }, 3);
+  metrics.requestDuration.observe({ face: 'http', operation: 'GET /', code: '200' }, 0.2);
   const server = await serveMetrics(LOOPBACK, { metrics: () => metrics.registry.metrics(), readiness });
   onTestFinished(() => server.close());
 
   const answer = await fetch(server.url);
   expect(answer.headers.get('content-type')).toContain('version=0.0.4');
-  expect(await answer.text()).toContain('persona_context_cache_total{result="hit"} 3');
+  expect(await answer.text()).toContain(
+    'persona_request_duration_seconds_sum{face="http",operation="GET /",code="200"} 0.2',
+  );
   expect((await fetch(new URL('/other', server.url))).status).toBe(404);
 });
 

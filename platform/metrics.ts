@@ -9,8 +9,6 @@ export interface Metrics {
   readonly registry: Registry;
   /** Seconds; `face` is `http` or `grpc`, `operation` a route or rpc, `code` the status. */
   readonly requestDuration: Histogram<'face' | 'operation' | 'code'>;
-  /** `result`: `hit`, `miss` or `bypass` (a strong read). */
-  readonly contextCache: Counter<'result'>;
   /** Requests that were refused without being processed. */
   readonly requestsRefused: Counter<'reason'>;
   readonly requestsInProgress: Gauge;
@@ -27,12 +25,6 @@ export function createMetrics(): Metrics {
       help: 'Duration of requests, by route or RPC and status',
       labelNames: ['face', 'operation', 'code'],
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers: [registry],
-    }),
-    contextCache: new Counter({
-      name: 'persona_context_cache_total',
-      help: 'Reads of customer contexts, by cache result',
-      labelNames: ['result'],
       registers: [registry],
     }),
     requestsRefused: new Counter({

@@ -17,7 +17,7 @@ test('the defaults match docs/reference/policy.md', () => {
   expect(readPolicy()).toMatchObject({
     reportingCurrency: 'USD',
     trust: { initial: 0.5, threshold: 0.7 },
-    context: { vipLtvMinor: 100_000, maxStalenessMs: 2_000, deviceWindow: 200 },
+    context: { vipLtvMinor: 100_000, maxStalenessMs: 2_000, maxOutageStalenessMs: 60_000, deviceWindow: 200 },
     onboarding: { deviceMatch: 'suggest', limits: { email: 1, phone: 1, device: 25 }, verifyWait: 2_000 },
     recovery: {
       window: 14 * DAY,

@@ -42,6 +42,10 @@ export const policySchema = z.strictObject({
       .int()
       .min(0)
       .describe('Maximum age of an eventual context, in milliseconds; 0: never cached'),
+    maxOutageStalenessMs: z
+      .int()
+      .min(0)
+      .describe('The same, marked `stale`, while Neo4j does not respond; 0: no stale context is returned'),
     deviceWindow: count.describe("Number of a customer's most recent devices that a context considers"),
   }),
   onboarding: z.strictObject({

@@ -102,6 +102,14 @@ export const commonVariables = {
     .describe('File with the client certificate for mutual TLS (PEM)'),
   TEMPORAL_TLS_CLIENT_KEY_PATH: fileContent.optional().describe("File with that certificate's key (PEM)"),
 
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, hostname: /./, error: 'must be a redis:// or rediss:// address' })
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe(
+      'Redis that API processes share customers’ contexts in, such as redis://127.0.0.1:6379; absent: each has its own cache',
+    ),
+
   PERSONA_KEYS: keyRing.describe(
     'Keys that wrap customers’ and devices’ data keys: id:base64,… (32 bytes each); the first one is used for writing',
   ),

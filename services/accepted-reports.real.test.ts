@@ -19,6 +19,7 @@ import { unaryCall } from '../test/api-fixture.ts';
 import { testHeader } from '../test/test-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../test/wallet-fixtures.ts';
 import { signature, startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
+import { contextReading } from '../test/context-fixture.ts';
 import { type Services, createServices } from './services.ts';
 
 const policy = readPolicy();
@@ -58,7 +59,10 @@ afterAll(async () => {
 type TestApi = Awaited<ReturnType<typeof openTestApi>>;
 async function openTestApi(graph: Graph, temporal: Client) {
   const gatewayEvents = createStripeEvents('whsec_test');
-  const services: Services = createServices({ graph, temporal, policy, gatewayEvents }, () => {});
+  const services: Services = createServices(
+    { graph, temporal, policy, gatewayEvents },
+    contextReading(policy),
+  );
   const app = createApp(services, silentObservers(), testAppOptions);
   const grpc: GrpcServer = await serveGrpc(
     { host: '127.0.0.1', port: 0 },

@@ -15,7 +15,7 @@ import {
   setDefaultPaymentMethod,
   updatePaymentMethod,
 } from './change-payment-method.ts';
-import { createContextReader } from './context.ts';
+import { type ContextReading, createContextReader } from './context.ts';
 import { findConnectedCustomers, findCustomersByUsage } from './customer-search.ts';
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
 import { dependencyStates } from './dependency-states.ts';
@@ -40,11 +40,7 @@ import { handleStripeWebhook } from './stripe-webhook.ts';
 import { getTimeline } from './timeline.ts';
 import { getPaymentMethod, getPaymentMethods } from './wallet.ts';
 
-/** @param onContextRead receives the cache result of each context read */
-export function createServices(
-  dependencies: ServiceDependencies,
-  onContextRead: (result: 'hit' | 'miss' | 'bypass') => void,
-) {
+export function createServices(dependencies: ServiceDependencies, contextReading: ContextReading) {
   /** A use case that records who requests it, or heeds their deadline. */
   const change =
     <Request, Result>(
@@ -58,7 +54,7 @@ export function createServices(
       useCase(dependencies, request);
   return {
     onboard: change(onboard),
-    ...createContextReader(dependencies, onContextRead),
+    ...createContextReader(dependencies, contextReading),
     updateDeviceTrust: change(updateDeviceTrust),
     reportPaymentFailure: change(reportPaymentFailure),
     reportPaymentSettled: change(reportPaymentSettled),

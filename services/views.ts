@@ -25,7 +25,11 @@ interface LifetimeValue {
   ltv_currency: string;
 }
 
-export type CustomerContextView = Omit<CustomerContext, 'ltv_minor'> & LifetimeValue;
+export type CustomerContextView = Omit<CustomerContext, 'ltv_minor'> &
+  LifetimeValue & {
+    /** Older than `context.maxStalenessMs`, because Neo4j did not respond. */
+    stale?: boolean;
+  };
 
 /** What is shown to services in addition to the profile. */
 export type CustomerView = CustomerProfile & Pick<Customer, 'acquisition_date'> & LifetimeValue;

@@ -115,7 +115,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
 }
 
 /** Runs `api/main.ts` on free ports and waits until it reports that it is ready. */
-async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
+export async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
   const child = spawnApi({
     PERSONA_INSECURE: '1',
     STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,

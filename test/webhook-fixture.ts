@@ -11,6 +11,7 @@ import { attemptKey } from '../domain/workflow-contracts.ts';
 import { addPaymentMethod, getDevices, type Graph, onboard, recordVerification } from '../graph/index.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { contextReading } from './context-fixture.ts';
 import { createServices } from '../services/services.ts';
 import { verifyAndClose, onboardingRequest, openTestGraph, randomToken, testHeader } from './test-graph.ts';
 import { openNamespace } from './rig/server.ts';
@@ -54,7 +55,7 @@ export async function startWebhooks() {
   const gatewayEvents = createStripeEvents(SECRET);
   const createAppFor = (client: Client) =>
     createApp(
-      createServices({ graph, temporal: client, policy, gatewayEvents }, () => {}),
+      createServices({ graph, temporal: client, policy, gatewayEvents }, contextReading(policy)),
       silentObservers(),
       testAppOptions,
     );

@@ -1,10 +1,12 @@
 /** The worker process: one Temporal worker per task queue. Composition root. */
 
 import { createChimeraClient } from '../adapters/chimera/client.ts';
+import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
+import { contextChanges } from '../domain/context-changes.ts';
 import { TaskQueue } from '../domain/workflow-contracts.ts';
 import {
   admitKeys,
@@ -14,6 +16,7 @@ import {
   openConfiguredGraph,
   READ_MS,
 } from '../graph/index.ts';
+import { observeSharedContexts } from '../platform/context-metrics.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { decryptKmsKeys } from '../platform/kms-keys.ts';
 import { exitWithError } from '../platform/exit.ts';
@@ -26,6 +29,8 @@ import { readPolicy } from '../platform/policy.ts';
 import { type Phase, type Readiness, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
+import { createContextCipher } from '../security/context-cipher.ts';
+import { createKeyRing } from '../security/key-ring.ts';
 import { dependencyStates } from '../services/dependency-states.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
@@ -63,11 +68,22 @@ async function main(): Promise<void> {
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
     const metrics = createMetrics();
+    const shared =
+      environment.redisUrl &&
+      openSharedContexts({
+        url: environment.redisUrl.reveal(),
+        maxStalenessMs: policy.context.maxStalenessMs,
+        cipher: createContextCipher(createKeyRing(environment.keys.reveal())),
+        ...observeSharedContexts(metrics.registry, logger),
+      });
+    if (shared) shutdown.add('redis', () => shared.close());
+
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         logContext: activityFields,
+        onCommitted: ({ events }) => shared?.invalidate(contextChanges(events)),
       }),
     });
     shutdown.add('graph', () => graph.close());

@@ -82,6 +82,7 @@ test('a context keeps its field names, times and 64-bit integers', async () => {
       verified_shipping_address_count: 1,
       version: 9,
       as_of: '2026-04-18T10:00:01.000Z',
+      stale: true,
     };
   };
   const context = await callUnary((done) =>
@@ -110,6 +111,7 @@ test('a context keeps its field names, times and 64-bit integers', async () => {
     verified_shipping_address_count: 1,
     version: 9n,
     as_of: new Date('2026-04-18T10:00:01Z'),
+    stale: true,
   });
 });
 

@@ -70,7 +70,8 @@ async function fetchContext(settings: Settings, customer_id: string): Promise<Ge
 function toView(
   response: GetCustomerContextResponse,
 ): Omit<CustomerContextView, 'status'> & { status: string } {
-  const { default_payment_method_id, ...rest } = response;
+  // A strong read is never stale.
+  const { default_payment_method_id, stale: _stale, ...rest } = response;
   return {
     ...rest,
     version: Number(response.version),

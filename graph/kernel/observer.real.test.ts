@@ -87,6 +87,7 @@ test('a payment method whose token belongs to another customer is counted, for e
   const observer = observeGraph(registry, pino({ level: 'silent' }), {
     connections: 10,
     logContext: () => ({}),
+    onCommitted: () => {},
   });
   const graph = await openTestGraph({ observer });
   onTestFinished(() => verifyAndClose(graph));

@@ -61,7 +61,11 @@ export interface GetCustomerContextResponse {
   verified_shipping_address_count: number;
   /** The customer's newest event; +1 per event. */
   version: bigint;
-  as_of?: Date | undefined;
+  as_of?:
+    | Date
+    | undefined;
+  /** An eventual read that is older than the policy's `context.maxStalenessMs`, because Neo4j did not respond. */
+  stale: boolean;
 }
 
 export interface BatchGetCustomerContextRequest {
@@ -377,6 +381,7 @@ function createBaseGetCustomerContextResponse(): GetCustomerContextResponse {
     verified_shipping_address_count: 0,
     version: 0n,
     as_of: undefined,
+    stale: false,
   };
 }
 
@@ -420,6 +425,9 @@ export const GetCustomerContextResponse: MessageFns<GetCustomerContextResponse> 
     }
     if (message.as_of !== undefined) {
       Timestamp.encode(toTimestamp(message.as_of), writer.uint32(98).fork()).join();
+    }
+    if (message.stale !== false) {
+      writer.uint32(104).bool(message.stale);
     }
     return writer;
   },
@@ -533,6 +541,14 @@ export const GetCustomerContextResponse: MessageFns<GetCustomerContextResponse> 
             message.as_of = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.stale = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -562,6 +578,7 @@ export const GetCustomerContextResponse: MessageFns<GetCustomerContextResponse> 
     message.verified_shipping_address_count = object.verified_shipping_address_count ?? 0;
     message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
     message.as_of = object.as_of ?? undefined;
+    message.stale = object.stale ?? false;
     return message;
   },
 };

@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createContextCipher } from './context-cipher.ts';
+import { createKeyRing } from './key-ring.ts';
+
+const key = (id: string) => ({ id, key: randomBytes(32) });
+const [old, current] = [key('k1'), key('k2')];
+const cipher = createContextCipher(createKeyRing([current, old]));
+
+test('a context is opened as it was sealed, also under an older key of the ring', () => {
+  for (const written of [cipher, createContextCipher(createKeyRing([old]))]) {
+    const sealed = written.seal('customer-1', '{"ltv":"1.50"}');
+    expect(sealed).not.toContain('ltv');
+    expect(cipher.open('customer-1', sealed)).toBe('{"ltv":"1.50"}');
+  }
+});
+
+test('a context of another customer, of an unknown key or with a changed byte is not opened', () => {
+  const sealed = cipher.seal('customer-1', 'text');
+  expect(() => cipher.open('customer-2', sealed)).toThrow();
+  expect(() => cipher.open('customer-1', sealed.replace('k2:', 'k3:'))).toThrow('unknown key');
+  expect(() => cipher.open('customer-1', sealed.replace('k2:', 'k1:'))).toThrow();
+  const last = sealed.at(-2) === 'A' ? 'B' : 'A';
+  expect(() => cipher.open('customer-1', `${sealed.slice(0, -2)}${last}${sealed.slice(-1)}`)).toThrow();
+});
