@@ -7,8 +7,11 @@ import { PersonaError } from '../domain/errors.ts';
 import type { CountedCaller } from './counted-caller.ts';
 
 const MAX_IN_PROGRESS = 1_000;
-/** Requests in progress of one customer, of one service, and of all callers without authentication together. */
-const SHARES = { customer: 20, service: 500, unauthenticated: 250 } as const;
+/**
+ * Requests in progress of one customer, of one service, of webhooks from one address, whose signature is not checked
+ * yet, and of all callers without authentication together.
+ */
+const SHARES = { customer: 20, service: 500, webhook: 250, unauthenticated: 250 } as const;
 /** The event loop takes longer than this for a turn: every request waits for as long, several times. */
 const MAX_EVENT_LOOP_DELAY_MS = 250;
 /** With fewer, the delay has another cause, which refusing requests would not remove. */
@@ -22,9 +25,9 @@ interface LoadObserver {
   refused(reason: LoadRefusal): void;
 }
 
-/** The share that a caller belongs to. A webhook counts as unauthenticated: its signature is checked later. */
+/** The share that a caller belongs to. */
 function shareOf({ kind, name }: CountedCaller): { key: string; limit: number } {
-  if (kind === 'customer' || kind === 'service') return { key: `${kind}:${name}`, limit: SHARES[kind] };
+  if (kind !== 'unauthenticated') return { key: `${kind}:${name}`, limit: SHARES[kind] };
   return { key: 'unauthenticated', limit: SHARES.unauthenticated };
 }
 

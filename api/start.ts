@@ -50,7 +50,11 @@ export async function startServers(
     isStarted: () => isStarted,
     eventLoopDelayMs: eventLoop.delayMs,
   });
-  const authentication = environment.auth ? createAuthentication(environment.auth) : insecureAuthentication;
+  const authentication = environment.auth
+    ? createAuthentication(environment.auth, (err) =>
+        observers.logger.warn({ err }, "the issuer's keys cannot be read"),
+      )
+    : insecureAuthentication;
   shutdown.add('authentication', () => authentication.close());
   const watch = (files: TlsFiles | undefined): TlsWatch | undefined => {
     if (files === undefined) return undefined;

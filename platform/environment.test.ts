@@ -139,6 +139,11 @@ test.each([
     { ...authenticated, HTTP_HOST: '0.0.0.0' },
     'HTTP_TLS_CERT: is missing',
   ],
+  [
+    'with keys of the issuer over plain text',
+    { ...authenticated, AUTH_JWKS_URL: 'http://login.shop.example/keys' },
+    'AUTH_JWKS_URL: must be an https address',
+  ],
   ['with half a certificate', { ...authenticated, HTTP_TLS_CERT: 'rest.pem' }, 'HTTP_TLS_KEY: is missing'],
   ['with another value of PERSONA_INSECURE', { PERSONA_INSECURE: 'yes' }, 'PERSONA_INSECURE: must be 1'],
   ['in production', { NODE_ENV: 'production' }, 'PERSONA_INSECURE: is refused with NODE_ENV=production'],

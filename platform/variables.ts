@@ -33,6 +33,7 @@ const perMinute = z
 /** `billing@shop.example`, or with a name before it: `Shop <billing@shop.example>`. */
 const SENDER = /^([^<>@\p{Cc}]*<[^\s<>@]+@[A-Za-z0-9.-]+>|[^\s<>@]+@[A-Za-z0-9.-]+)$/u;
 const webAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
+const LOOPBACK_URL = /^http:\/\/(127(\.\d{1,3}){3}|\[::1\]|localhost)(:\d+)?(\/|$)/;
 const fileContent = z.string().transform((path, context) => {
   try {
     return readFileSync(path);
@@ -126,8 +127,14 @@ export const apiVariables = {
     .string()
     .optional()
     .describe('`1`: plain text and no authentication, on loopback addresses only; replaces the next eight'),
-  AUTH_ISSUER: z.string().optional().describe("Issuer of the access tokens: their 'iss'"),
-  AUTH_JWKS_URL: webAddress.optional().describe("URL of the issuer's keys (JWKS)"),
+  AUTH_ISSUER: webAddress.optional().describe("Issuer of the access tokens: their 'iss'"),
+  AUTH_JWKS_URL: webAddress
+    .refine(
+      (url) => url.startsWith('https:') || LOOPBACK_URL.test(url),
+      'must be an https address: whoever changes the keys on their way could sign tokens',
+    )
+    .optional()
+    .describe("URL of the issuer's keys (JWKS)"),
   AUTH_AUDIENCE: z.string().optional().describe("Audience of tokens for Persona: their 'aud'"),
   HTTP_TLS_CERT: z
     .string()

@@ -2,8 +2,14 @@
 
 import { PersonaError } from '../domain/errors.ts';
 
+/**
+ * The scope of ids that events and transactions have of their own: an agent may repeat over REST with a token what it
+ * sent over gRPC with its certificate.
+ */
+export const BUSINESS_EVENTS = 'service';
+
 export interface Caller {
-  /** Whose idempotency keys these are: `service:{name}`, or `customer:{customer_id}`. */
+  /** Whose idempotency keys these are: `agent:{role}`, `service:{name}`, or `customer:{customer_id}`. */
   readonly caller: string;
   /** Who acts, as recorded in the event log. */
   readonly actor: string;

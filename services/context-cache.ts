@@ -1,5 +1,5 @@
 /**
- * The contexts that one process has read (docs/decisions/28-context-cache.md). An entry is served while it is younger than
+ * The contexts that one process has read (docs/decisions/29-context-cache.md). An entry is served while it is younger than
  * `context.maxStalenessMs`, and discarded when a change is reported; it remains a little longer for the case that Neo4j
  * does not respond. A read that started before a change never puts the older context back.
  */

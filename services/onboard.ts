@@ -4,7 +4,7 @@ import type { OnboardingRequest, OnboardingResult } from '../domain/onboarding/t
 import { validateOnboarding } from '../domain/onboarding/validate.ts';
 import { isSameRequest } from '../graph/index.ts';
 import { onboardCustomer } from '../temporal/workflow-client.ts';
-import type { Caller } from './caller.ts';
+import { BUSINESS_EVENTS, type Caller } from './caller.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function onboard(
   const { request, warnings } = withoutRefusedMetadata(caller, checked.request);
   const { request_hash, ...result } = await onboardCustomer(
     temporal,
-    { caller: caller.caller, actor: caller.actor, correlation_id: caller.correlationId, request },
+    { caller: BUSINESS_EVENTS, actor: caller.actor, correlation_id: caller.correlationId, request },
     { deadline: new Date(caller.deadline) },
   );
   if (!isSameRequest(graph, request, request_hash))

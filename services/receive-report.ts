@@ -5,7 +5,7 @@ import { type Reader, runCommand } from '../graph/index.ts';
 import { acceptReport, CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { sendReport } from '../temporal/workflow-client.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import type { Caller } from './caller.ts';
+import { BUSINESS_EVENTS, type Caller } from './caller.ts';
 
 /**
  * Accepts an agent's report about a payment or a fraud case, if it is consistent with the graph, and signals its
@@ -20,7 +20,7 @@ import type { Caller } from './caller.ts';
  */
 export async function receiveReport(
   { graph, temporal, policy }: ServiceDependencies,
-  { caller, actor, correlationId }: Caller,
+  { actor, correlationId }: Caller,
   commandMeta: { command: string; scope: string; occurred: { field: string; at: string } },
   report: Report<'payment_failed' | 'payment_settled' | 'fraud_outcome'>,
   validateAgainstGraph: (reader: Reader) => Promise<void>,
@@ -31,7 +31,7 @@ export async function receiveReport(
   if (isBeyondRetention(occurred.at, Date.now(), policy)) throw staleEventError(occurred.field);
   const { message } = report;
   const idempotencyKey = `${scope}:${message.event_id}`;
-  const header = { caller, idempotencyKey, actor, correlationId, occurredAt: occurred.at };
+  const header = { caller: BUSINESS_EVENTS, idempotencyKey, actor, correlationId, occurredAt: occurred.at };
   await runCommand(graph, header, command, message, async (tx) => {
     await validateAgainstGraph(tx);
     await acceptReport(tx, report, message.customer_id);

@@ -1,4 +1,4 @@
-/** The contexts that API processes share, and the bus of their changes, in Redis (docs/decisions/28-context-cache.md). */
+/** The contexts that API processes share, and the bus of their changes, in Redis (docs/decisions/29-context-cache.md). */
 
 import {
   BrokenCircuitError,

@@ -13,8 +13,12 @@ export interface Authentication {
   close(): void;
 }
 
-export function createAuthentication(issuer: TokenIssuer): Authentication {
-  const tokens = createTokenVerifier(issuer);
+/** @param onUnavailable receives why the issuer's keys cannot be read */
+export function createAuthentication(
+  issuer: TokenIssuer,
+  onUnavailable: (error: unknown) => void,
+): Authentication {
+  const tokens = createTokenVerifier(issuer, onUnavailable);
   return {
     rest(authorization) {
       if (authorization === undefined) throw unauthenticated('an access token is required');

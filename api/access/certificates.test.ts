@@ -3,7 +3,7 @@ import { identityOfCertificate } from './certificates.ts';
 
 test('the role of an agent is in the SPIFFE id of its certificate', () => {
   expect(identityOfCertificate('DNS:cerebrum.internal, URI:spiffe://persona/agent/cerebrum')).toEqual({
-    name: 'service:cerebrum',
+    name: 'agent:cerebrum',
     grants: new Set(['cerebrum']),
   });
 });
@@ -18,6 +18,7 @@ test.each([
   'URI:spiffe://persona/agent/ops/more',
   'URI:spiffe://persona/agent/cerebrum, URI:spiffe://persona/agent/ops',
   'DNS:"a, URI:spiffe://persona/agent/ops"',
+  'DNS:"a, URI:spiffe://persona/agent/ops, b"',
 ])('a certificate with the names %s is refused', (names) => {
   expect(() => identityOfCertificate(names)).toThrow('the client certificate must have one URI');
 });

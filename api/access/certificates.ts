@@ -11,10 +11,12 @@ const AGENT = /^URI:spiffe:\/\/persona\/agent\/([a-z]+)$/;
  * @throws PersonaError unauthenticated
  */
 export function identityOfCertificate(subjectAltName: string | undefined): Identity {
-  const uris = (subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:'));
+  // Node quotes names that contain separators; such a name could contain another one.
+  const names = subjectAltName?.includes('"') ? [] : (subjectAltName ?? '').split(', ');
+  const uris = names.filter((name) => name.startsWith('URI:'));
   const [, role = ''] = AGENT.exec(uris[0] ?? '') ?? [];
   // SPIFFE allows exactly one URI: with two, the names would contradict each other.
   if (uris.length !== 1 || !isServiceRole(role))
     throw unauthenticated("the client certificate must have one URI, 'spiffe://persona/agent/<role>'");
-  return { name: `service:${role}`, grants: new Set([role]) };
+  return { name: `agent:${role}`, grants: new Set([role]) };
 }

@@ -7,7 +7,7 @@ import { type Grant, NARROW_SCOPES, PUBLIC, ROUTES, RPCS, SERVICE_ROLES } from '
 
 export interface Identity {
   /** Scopes idempotency keys, and is the actor of events. */
-  readonly name: 'service' | `service:${string}` | `customer:${string}`;
+  readonly name: 'service' | `service:${string}` | `agent:${string}` | `customer:${string}`;
   /** The customer who calls; absent for a service. */
   readonly customerId?: string;
   readonly grants: ReadonlySet<Grant>;

@@ -56,11 +56,14 @@ async function startServers() {
     },
   });
   const address = { host: '127.0.0.1', port: 0, tls };
-  const authentication = createAuthentication({
-    issuer: 'https://login.shop.example',
-    audience: 'persona',
-    jwksUrl: 'http://127.0.0.1:9/',
-  });
+  const authentication = createAuthentication(
+    {
+      issuer: 'https://login.shop.example',
+      audience: 'persona',
+      jwksUrl: 'http://127.0.0.1:9/',
+    },
+    () => {},
+  );
   const access = { ...openAccess, authentication };
   const grpc = await serveGrpc(address, services, silentObservers(), access);
   const http = await serveHttp(
@@ -105,7 +108,7 @@ function healthOver(http: string, ca: string): Promise<number | string> {
 test('an agent is known by its certificate, and may call what its role may', async () => {
   const { grpc, callers } = await startServers();
   expect(await callWith(grpc, agentOf(first, first.agents.synapse))).toBe(status.OK);
-  expect(callers.map(({ caller }) => caller)).toEqual(['service:synapse']);
+  expect(callers.map(({ caller }) => caller)).toEqual(['agent:synapse']);
   expect(await callWith(grpc, agentOf(first, first.agents.oracle))).toBe(status.PERMISSION_DENIED);
   expect(callers).toHaveLength(1);
 });
@@ -119,7 +122,7 @@ test.each<[what: string, channel: () => ChannelCredentials]>([
   expect(callers).toEqual([]);
 });
 
-test('a certificate of another authority ends the handshake', async () => {
+test('a certificate of another authority with the same name ends the handshake', async () => {
   const { grpc, callers } = await startServers();
   expect(await callWith(grpc, agentOf(first, second.agents.synapse))).toBe(status.UNAVAILABLE);
   expect(callers).toEqual([]);

@@ -29,6 +29,7 @@ let keyServer: Server;
 let jwksUrl: string;
 /** What the key server publishes; undefined: it fails. */
 let published: Key[] | undefined;
+let requests: number;
 let key: Key;
 let verifier: TokenVerifier;
 
@@ -36,8 +37,13 @@ async function newKey(kid: string, algorithm = 'ES256'): Promise<Key> {
   return { kid, ...(await generateKeyPair(algorithm, { extractable: true })) };
 }
 
+let outages: unknown[];
+const newVerifier = () =>
+  createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, jwksUrl }, (error) => outages.push(error));
+
 beforeAll(async () => {
   keyServer = createServer((_, response) => {
+    requests += 1;
     if (published === undefined) return void response.writeHead(500).end();
     const keys = published.map(async ({ kid, publicKey }) => ({ ...(await exportJWK(publicKey)), kid }));
     void Promise.all(keys).then((jwks) => response.end(JSON.stringify({ keys: jwks })));
@@ -49,7 +55,9 @@ beforeAll(async () => {
 afterAll(() => void keyServer.close());
 beforeEach(() => {
   published = [key];
-  verifier = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, jwksUrl });
+  outages = [];
+  requests = 0;
+  verifier = newVerifier();
 });
 afterEach(() => verifier.close());
 
@@ -139,6 +147,16 @@ test.each<[what: string, claims: () => JWTPayload, message: string]>([
   expect(await refusal(await sign(claims()))).toEqual(['unauthenticated', message]);
 });
 
+test('a logout token is no access token', async () => {
+  const token = await new SignJWT(valid())
+    .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'logout+jwt' })
+    .sign(key.privateKey);
+  expect(await refusal(token)).toEqual([
+    'unauthenticated',
+    "a token of type 'logout+jwt' is no access token",
+  ]);
+});
+
 test('a few seconds of difference between the clocks are accepted', async () => {
   await expect(verifier.verify(await sign({ ...valid(), nbf: seconds(3) }))).resolves.toBeDefined();
 });
@@ -181,10 +199,18 @@ test('while the issuer is unavailable, known keys are used, and without any the 
   published = undefined;
   await expect(verifier.verify(token)).resolves.toBeDefined();
   verifier.close();
-  verifier = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, jwksUrl });
-  expect(await refusal(token)).toEqual(['issuer_unavailable', "the issuer's keys cannot be read"]);
+  verifier = newVerifier();
+  const unavailable = ['issuer_unavailable', "the issuer's keys cannot be read"];
+  expect(await refusal(token)).toEqual(unavailable);
+  const asked = requests;
+  for (let n = 0; n < 20; n += 1) expect(await refusal(token)).toEqual(unavailable);
+  expect([requests, outages.length]).toEqual([asked, 1]);
   published = [key];
-  await expect(verifier.verify(token)).resolves.toBeDefined();
+  await expect
+    .poll(() => verifier.verify(token).catch((error) => error))
+    .toMatchObject({
+      name: 'service:checkout-1',
+    });
 });
 
 test.each(['Basic YTpi', 'Bearer', 'bearer a b', 'Bearer a\u0000'])('%j is no bearer token', (header) => {

@@ -1,6 +1,13 @@
 /** Access tokens: JWTs of one issuer, checked against its published keys. */
 
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import { PersonaError } from '../../domain/errors.ts';
 import { type Grant, isServiceRole, NARROW_SCOPES } from './grants.ts';
 import { customerIdentity, type Identity } from './identity.ts';
@@ -15,12 +22,14 @@ export interface TokenIssuer {
 
 /** Public key algorithms only: with HMAC, anyone who has the published key could sign. */
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
+/** RFC 9068, and what many issuers put instead. Others are, for example, logout tokens. */
+const TOKEN_TYPES = ['at+jwt', 'application/at+jwt', 'jwt'];
 /** Larger tokens are refused before they are parsed; issuers' tokens have about 1 kB. */
 const MAX_TOKEN_LENGTH = 8_192;
 /** Between the clocks of the issuer and this host. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 const JWKS_TIMEOUT_MS = 5_000;
-/** Tokens with an unknown key id make the keys be read again, but no more often. */
+/** Tokens with an unknown key make the keys be read again, but no more often, whether that succeeded or not. */
 const JWKS_COOLDOWN_MS = 5_000;
 /** How often the keys are read again, so that a key that the issuer has withdrawn is no longer accepted. */
 const JWKS_REFRESH_MS = 5 * 60_000;
@@ -36,15 +45,38 @@ export interface TokenVerifier {
   close(): void;
 }
 
-export function createTokenVerifier({ issuer, audience, jwksUrl }: TokenIssuer): TokenVerifier {
+/** @param onUnavailable receives why the issuer's keys cannot be read */
+export function createTokenVerifier(
+  { issuer, audience, jwksUrl }: TokenIssuer,
+  onUnavailable: (error: unknown) => void,
+): TokenVerifier {
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     timeoutDuration: JWKS_TIMEOUT_MS,
     cooldownDuration: JWKS_COOLDOWN_MS,
     cacheMaxAge: JWKS_MAX_AGE_MS,
   });
-  // A failure is noticed by the next token whose key is not known; until then the known keys are as good.
-  const refresh = setInterval(() => void keys.reload().catch(() => {}), JWKS_REFRESH_MS);
+  const refresh = setInterval(() => void keys.reload().catch(onUnavailable), JWKS_REFRESH_MS);
   refresh.unref();
+  let retryAt = -Infinity;
+  const findKey: JWTVerifyGetKey = async (header, token) => {
+    const mayRead = performance.now() >= retryAt;
+    try {
+      // After a failure the keys that are known: requests must not wait for the issuer one after the other.
+      return await (mayRead
+        ? keys(header, token)
+        : createLocalJWKSet(keys.jwks() ?? { keys: [] })(header, token));
+    } catch (error) {
+      if (mayRead && isAboutToken(error)) throw error;
+      if (mayRead) {
+        retryAt = performance.now() + JWKS_COOLDOWN_MS;
+        onUnavailable(error);
+      }
+      throw new PersonaError('issuer_unavailable', "the issuer's keys cannot be read", {
+        cause: error,
+        retryAfterMs: JWKS_COOLDOWN_MS,
+      });
+    }
+  };
   return {
     async verify(token) {
       if (token.length > MAX_TOKEN_LENGTH)
@@ -56,9 +88,12 @@ export function createTokenVerifier({ issuer, audience, jwksUrl }: TokenIssuer):
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         requiredClaims: ['exp', 'sub'],
       };
-      const verified = await jwtVerify(token, keys, options).catch((error: unknown) => {
+      const verified = await jwtVerify(token, findKey, options).catch((error: unknown) => {
         throw refusalOf(error);
       });
+      const { typ } = verified.protectedHeader;
+      if (typ !== undefined && !TOKEN_TYPES.includes(typ.toLowerCase()))
+        throw unauthenticated(`a token of type '${typ.slice(0, 32)}' is no access token`);
       return identityOf(verified.payload);
     },
     close: () => clearInterval(refresh),
@@ -96,7 +131,13 @@ function grantsOf(scope: string): Grant[] {
   return isServiceRole(role) ? [role] : [];
 }
 
+/** Whether the token is the reason, not the issuer. */
+function isAboutToken(error: unknown): boolean {
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
+}
+
 function refusalOf(error: unknown): PersonaError {
+  if (error instanceof PersonaError) return error;
   if (error instanceof errors.JWTExpired) return unauthenticated('the access token has expired');
   if (error instanceof errors.JWTClaimValidationFailed)
     return unauthenticated(`the access token's '${error.claim}' is missing or not accepted`);
@@ -108,11 +149,5 @@ function refusalOf(error: unknown): PersonaError {
     error instanceof errors.JWKSMultipleMatchingKeys
   )
     return unauthenticated("the access token's signature cannot be verified");
-  if (
-    error instanceof errors.JWTInvalid ||
-    error instanceof errors.JWSInvalid ||
-    error instanceof errors.JOSENotSupported
-  )
-    return unauthenticated('the access token is malformed');
-  return new PersonaError('issuer_unavailable', "the issuer's keys cannot be read", { cause: error });
+  return unauthenticated('the access token is malformed');
 }

@@ -9,14 +9,20 @@ import { IdentityGraphServiceClient } from '../../proto/gen/persona/v1/identity_
 import { PersonaAgentClient } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Services } from '../../services/services.ts';
 import { createAdmission } from '../admission.ts';
-import { fakeServices, openAccess, silentObservers, testAppOptions } from '../fakes.ts';
+import { type Authentication, insecureAuthentication } from '../access/authenticate.ts';
+import { fakeServices, silentObservers, testAppOptions } from '../fakes.ts';
 import { createApp } from '../http/app.ts';
 import { serveGrpc } from './server.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 
 /** One process with both interfaces. */
-async function startProcess(stubs: Partial<Services>, service = 0, isStarted = () => true) {
+async function startProcess(
+  stubs: Partial<Services>,
+  service = 0,
+  isStarted = () => true,
+  authentication: Authentication = insecureAuthentication,
+) {
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
   const observers = { ...silentObservers((line) => lines.push(JSON.parse(line))), metrics };
@@ -24,7 +30,7 @@ async function startProcess(stubs: Partial<Services>, service = 0, isStarted = (
   const admission = createAdmission(metrics, { rateLimits, isStarted, eventLoopDelayMs: () => 0 });
   const services = fakeServices(stubs);
   const server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, observers, {
-    ...openAccess,
+    authentication,
     admission,
   });
   const agent = new PersonaAgentClient(server.address, credentials.createInsecure());
@@ -136,4 +142,26 @@ test('a process that has not started refuses requests, and answers probes', asyn
   expect((await app.request('/healthz')).status).toBe(200);
   isStarted = true;
   expect(await getRecovery(agent)).toMatchObject({ payment_id: 'p' });
+});
+
+test('a stream whose deadline passes while its token is checked takes no place', async () => {
+  const checked = Promise.withResolvers<void>();
+  const identity = insecureAuthentication.rpc(undefined, undefined);
+  const slow: Authentication = {
+    ...insecureAuthentication,
+    rpc: () => checked.promise.then(() => identity),
+  };
+  let calls = 0;
+  const getTimeline = () => {
+    calls += 1;
+    return new Promise<never>(() => {});
+  };
+  const { graph, inProgress } = await startProcess({ getTimeline }, 0, () => true, slow);
+  const stream = graph.getTimeline({ customer_id: CUSTOMER } as never, new Metadata(), {
+    deadline: Date.now() + 50,
+  });
+  await new Promise((resolve) => stream.once('error', resolve));
+  checked.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([calls, (await inProgress()) ?? 0]).toEqual([0, 0]);
 });

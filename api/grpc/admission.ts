@@ -33,6 +33,8 @@ export function admitCalls<Implementation extends UntypedServiceImplementation>(
     const operation = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
     function process(call: Call, callback: sendUnaryData<unknown> | undefined, identity: Identity): void {
+      // It ended while its token was checked: nothing would release its place.
+      if (call.cancelled) return;
       const { refusal, release } = admission(countedCallerOf(identity));
       const problem = refusal ?? refusalOf(() => authoriseRpc(identity, operation));
       if (problem !== undefined) {

@@ -19,6 +19,8 @@ const STANDARD_SERVICES = [
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
 ];
+/** Of one connection: health can be watched without authentication. As many as the process admits calls. */
+const MAX_STREAMS = 1_000;
 /** The same limit as for REST bodies. */
 const MAX_MESSAGE_BYTES = 64 * 1_024;
 /** Clients reconnect at this interval and so discover new replicas; a call in progress may finish. */
@@ -52,6 +54,7 @@ export async function serveGrpc(
 ): Promise<GrpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_concurrent_streams': MAX_STREAMS,
     'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
     'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
     // Its statistics of streams and messages are not exposed anywhere.

@@ -13,7 +13,6 @@ import {
   isPublicRoute,
 } from '../access/identity.ts';
 import type { Admission, Admitted } from '../admission.ts';
-import { STRIPE } from '../counted-caller.ts';
 import type { HttpEnv } from './env.ts';
 import { problemResponse } from './problem.ts';
 
@@ -41,7 +40,9 @@ export function admitRequests(admission: Admission, authentication: Authenticati
       if (c.res.status === 401) c.header('www-authenticate', 'Bearer');
       return;
     }
-    const admitted = admission(isWebhook ? STRIPE : countedCallerOf(identity));
+    const admitted = admission(
+      isWebhook ? { kind: 'webhook', name: addressOf(c) } : countedCallerOf(identity),
+    );
     try {
       const refusal = admitted.refusal ?? refusalOf(() => authoriseRoute(identity, route, customerId));
       if (refusal === undefined) {

@@ -37,6 +37,14 @@ export async function startIssuerSimulator({
   let keys = [await newKey()];
   const app = new Hono<HttpEnv>();
 
+  // Any page in a developer's browser could get a token otherwise, or under another name of this address.
+  app.use(async (c, next) => {
+    const { hostname } = new URL(`http://${c.req.header('host') ?? ''}`);
+    if (c.req.header('origin') !== undefined || !['127.0.0.1', 'localhost'].includes(hostname))
+      return c.json({ error: 'access_denied', error_description: 'for programs on this machine only' }, 403);
+    return next();
+  });
+
   app.get('/jwks.json', (c) => c.json({ keys: keys.map(({ publicKey }) => publicKey) }));
   app.get('/.well-known/openid-configuration', (c) =>
     c.json({ issuer: url, jwks_uri: `${url}/jwks.json`, token_endpoint: `${url}/token` }),
