@@ -71,10 +71,12 @@ async function serversForTests({ guard, log }: DevCommandContext): Promise<Recor
       log(error.message);
       return { env: {} };
     });
-  const [{ env }, mock, moto] = await Promise.all([
+  const [{ env }, ...others] = await Promise.all([
     start('neo4j', 'temporal', 'test_server'),
     startForOneTest('stripe_mock'),
     startForOneTest('moto'),
+    startForOneTest('oasdiff'),
+    startForOneTest('schemathesis'),
   ]);
-  return { ...mock.env, ...moto.env, ...env };
+  return Object.assign({}, ...others.map((other) => other.env), env);
 }

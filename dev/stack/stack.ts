@@ -1,3 +1,4 @@
+import { findOasdiff, findSchemathesis } from './contract-tools.ts';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
@@ -16,6 +17,8 @@ const STARTERS = {
   test_server: findTestServer,
   stripe_mock: startStripeMock,
   moto: startMoto,
+  oasdiff: findOasdiff,
+  schemathesis: findSchemathesis,
 } as const;
 export type ServerName = keyof typeof STARTERS;
 

@@ -32,7 +32,10 @@ test.each([
       headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
       body: JSON.stringify({ evidence }),
     });
-    expect([response.status, callers]).toEqual([status, status === 500 ? [`customer:${CUSTOMER}`, `customer:${CUSTOMER}`] : []]);
+    expect([response.status, callers]).toEqual([
+      status,
+      status === 500 ? [`customer:${CUSTOMER}`, `customer:${CUSTOMER}`] : [],
+    ]);
     expect(await response.text()).not.toContain(MARK);
     expect(lines.join('\n')).toContain('/identifiers/:identifier_id/verify');
     if (status === 500) expect(lines.join('\n')).toContain(CUSTOMER);
