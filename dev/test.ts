@@ -76,6 +76,8 @@ async function serversForTests({ guard, log }: DevCommandContext): Promise<Recor
     startOptional('redis'),
     startOptional('stripe_mock'),
     startOptional('moto'),
+    startOptional('oasdiff'),
+    startOptional('schemathesis'),
   ]);
   return Object.assign({}, ...optional.map((server) => server.env), env);
 }

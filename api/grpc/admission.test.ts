@@ -2,6 +2,7 @@
 
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { expect, onTestFinished, test } from 'vitest';
+import { EventEmitter } from 'node:events';
 import { createMetrics } from '../../platform/metrics.ts';
 import { ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
@@ -10,8 +11,10 @@ import { PersonaAgentClient } from '../../proto/gen/persona/v1/persona_agent.ts'
 import type { Services } from '../../services/services.ts';
 import { createAdmission } from '../admission.ts';
 import { type Authentication, insecureAuthentication } from '../access/authenticate.ts';
-import { fakeServices, silentObservers, testAppOptions } from '../fakes.ts';
+import { fakeServices, openAccess, silentObservers, testAppOptions } from '../fakes.ts';
 import { createApp } from '../http/app.ts';
+import { ALL_GRANTS, type Identity } from '../access/identity.ts';
+import { admitCalls } from './admission.ts';
 import { serveGrpc } from './server.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -21,7 +24,6 @@ async function startProcess(
   stubs: Partial<Services>,
   service = 0,
   isStarted = () => true,
-  authentication: Authentication = insecureAuthentication,
 ) {
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
@@ -30,7 +32,7 @@ async function startProcess(
   const admission = createAdmission(metrics, { rateLimits, isStarted, eventLoopDelayMs: () => 0 });
   const services = fakeServices(stubs);
   const server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, observers, {
-    authentication,
+    ...openAccess,
     admission,
   });
   const agent = new PersonaAgentClient(server.address, credentials.createInsecure());
@@ -144,24 +146,27 @@ test('a process that has not started refuses requests, and answers probes', asyn
   expect(await getRecovery(agent)).toMatchObject({ payment_id: 'p' });
 });
 
-test('a stream whose deadline passes while its token is checked takes no place', async () => {
-  const checked = Promise.withResolvers<void>();
-  const identity = insecureAuthentication.rpc(undefined, undefined);
-  const slow: Authentication = {
-    ...insecureAuthentication,
-    rpc: () => checked.promise.then(() => identity),
-  };
+test('a call that ends while its token is checked takes no place', async () => {
+  const checked = Promise.withResolvers<Identity>();
+  const slow: Authentication = { ...insecureAuthentication, rpc: () => checked.promise };
+  const metrics = createMetrics();
+  const rateLimits = { customer: 0, service: 0, webhook: 0, unauthenticated: 0 };
+  const admission = createAdmission(metrics, { rateLimits, isStarted: () => true, eventLoopDelayMs: () => 0 });
   let calls = 0;
-  const getTimeline = () => {
-    calls += 1;
-    return new Promise<never>(() => {});
-  };
-  const { graph, inProgress } = await startProcess({ getTimeline }, 0, () => true, slow);
-  const stream = graph.getTimeline({ customer_id: CUSTOMER } as never, new Metadata(), {
-    deadline: Date.now() + 50,
+  const handlers = { getTimeline: () => void (calls += 1) };
+  const { getTimeline } = admitCalls(handlers, silentObservers(), { admission, authentication: slow });
+  const call = Object.assign(new EventEmitter(), {
+    metadata: new Metadata(),
+    request: {},
+    cancelled: false,
+    getAuthContext: () => ({}),
+    getPeer: () => '127.0.0.1:50000',
   });
-  await new Promise((resolve) => stream.once('error', resolve));
-  checked.resolve();
-  await new Promise((resolve) => setImmediate(resolve));
-  expect([calls, (await inProgress()) ?? 0]).toEqual([0, 0]);
+  (getTimeline as (call: object) => void)(call);
+  call.cancelled = true;
+  call.emit('cancelled');
+  checked.resolve({ name: 'service', grants: ALL_GRANTS });
+  await checked.promise;
+  await Promise.resolve();
+  expect([calls, (await metrics.requestsInProgress.get()).values[0]?.value]).toEqual([0, 0]);
 });

@@ -430,6 +430,29 @@ test('the OpenAPI document describes every route, and its page loads only local 
   }
 });
 
+test('the OpenAPI document says which routes need a token, and what callers are refused with', async () => {
+  const document = (await (await appOf({}).request('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, { security: object[]; responses: Record<string, unknown> }>>;
+    components: { securitySchemes: object };
+  };
+  expect(Object.keys(document.components.securitySchemes)).toEqual(['access_token']);
+  const operations = Object.entries(document.paths).flatMap(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, operation]) => ({
+      name: `${verb.toUpperCase()} ${path}`,
+      ...operation,
+    })),
+  );
+  const isPublic = ({ name }: { name: string }) =>
+    ['GET /healthz', 'GET /readyz', 'POST /webhooks/stripe'].includes(name);
+  expect(operations.filter(isPublic).length).toBe(3);
+  for (const operation of operations) {
+    expect(operation.security, operation.name).toEqual(isPublic(operation) ? [] : [{ access_token: [] }]);
+    const needed = isPublic(operation) ? ['408'] : ['401', '403', '404', '405', '408', '429', '503', '504'];
+    expect(Object.keys(operation.responses), operation.name).toEqual(expect.arrayContaining(needed));
+    if (isPublic(operation)) expect(operation.responses, operation.name).not.toHaveProperty('401');
+  }
+});
+
 test('a timeline is returned page by page, as read by the services', async () => {
   const entry = { seq: 7, type: 'LtvAdjusted', occurred_at: '2026-04-18T10:00:00.000Z', text: 'T.' };
   const received: unknown[] = [];

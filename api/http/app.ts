@@ -16,6 +16,7 @@ import type { Authentication } from '../access/authenticate.ts';
 import type { Admission } from '../admission.ts';
 import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';
 import { admitRequests } from './admission.ts';
+import { describeEveryRoute } from './document.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
 import { addressRoutes } from './routes/addresses.ts';
@@ -116,6 +117,7 @@ export function createApp(
   fraudRoutes(app, services);
   webhookRoutes(app, services);
   operationRoutes(app, services, phase);
+  describeEveryRoute(app.openAPIRegistry);
   return app;
 }
 

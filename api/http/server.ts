@@ -6,7 +6,7 @@ import type { TlsMaterial, TlsWatch } from '../../platform/tls-files.ts';
 import { MAX_WAIT_MS } from '../requests.ts';
 
 /** A request must have arrived by then, headers and body: a connection that sends slowly occupies a place. */
-const ARRIVAL_MS = 10_000;
+export const ARRIVAL_MS = 10_000;
 /** How often that is checked. */
 const ARRIVAL_CHECK_MS = 1_000;
 /** Callers keep idle connections and send their next request, whose response says that the connection ends. */

@@ -11,6 +11,12 @@ import { versions } from './versions.ts';
 /** The environment that installers are searched in, and the guard that ends them if this process ends first. */
 type InstallContext = Pick<ServerOptions, 'env' | 'guard'>;
 
+/** What needs a prerequisite, and its service in docker-compose.yml if it is a server. */
+interface Need {
+  forWhat: string;
+  service?: string;
+}
+
 const windows = process.platform === 'win32';
 
 /**
@@ -48,7 +54,7 @@ function programIn(bin: string, file: string): string {
 export async function installPythonPackage(
   pin: { package: string; version: string },
   folder: string,
-  what: { forWhat: string; service: string },
+  what: Need,
   { env, guard }: InstallContext,
 ): Promise<void> {
   await withPip(folder, what, { env, guard }, (_, pip) =>
@@ -57,10 +63,7 @@ export async function installPythonPackage(
 }
 
 /** The Python that programs are installed with and run on. @throws StackError: there is none */
-export function findPython(
-  { PATH }: InstallContext['env'],
-  { forWhat, service }: { forWhat: string; service: string },
-): string {
+export function findPython({ PATH }: InstallContext['env'], { forWhat, service }: Need): string {
   const python = findOnPath('python3', PATH) ?? findOnPath('python', PATH);
   if (python !== undefined) return python;
   throw missingPrerequisite('python3', forWhat, 'install Python 3 with its venv module', service);
@@ -69,7 +72,7 @@ export function findPython(
 /** Runs pip in a temporary virtual environment: a Python of the system may have none, or refuse to install. */
 async function withPip(
   folder: string,
-  what: { forWhat: string; service: string },
+  what: Need,
   { env, guard }: InstallContext,
   work: (bin: string, pip: (args: readonly string[]) => Promise<void>) => Promise<void>,
 ): Promise<void> {
@@ -100,15 +103,20 @@ async function withPip(
   rmSync(venv, { recursive: true, force: true });
 }
 
-/** Builds the program of a Go module into `folder`, named after the last part of the module's path. */
+/**
+ * Builds the program of a Go module into `folder`, named after the last part of the module's path.
+ *
+ * @param need.go the oldest Go that can build it
+ */
 export async function buildGoProgram(
   pin: { module: string; version: string },
   folder: string,
+  need: Need & { go: string },
   { env, guard }: InstallContext,
 ): Promise<void> {
   const go = findOnPath('go', env.PATH);
   if (go === undefined)
-    throw missingPrerequisite('Go', 'stripe-mock', 'install Go 1.22 or newer', 'stripe-mock');
+    throw missingPrerequisite('Go', need.forWhat, `install Go ${need.go} or newer`, need.service);
   await withRetry(() => runTool(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }));
 }
 

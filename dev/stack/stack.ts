@@ -1,3 +1,4 @@
+import { findOasdiff, findSchemathesis } from './contract-tools.ts';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
@@ -18,6 +19,8 @@ const STARTERS = {
   redis: startRedis,
   stripe_mock: startStripeMock,
   moto: startMoto,
+  oasdiff: findOasdiff,
+  schemathesis: findSchemathesis,
 } as const;
 export type ServerName = keyof typeof STARTERS;
 

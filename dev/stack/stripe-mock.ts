@@ -11,6 +11,7 @@ import { findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
 const PROGRAM = 'stripe-mock';
+const NEED = { forWhat: PROGRAM, service: PROGRAM, go: '1.22' };
 const START_LIMIT_MS = 60_000;
 
 /** Starts stripe-mock, which validates requests against the specification of Stripe's API, or uses `STRIPE_MOCK_URL`. */
@@ -59,7 +60,7 @@ async function findProgram({ log, ...host }: ServerOptions): Promise<string> {
   const { version } = versions.stripe_mock;
   const what = `building stripe-mock ${version} (go install, once)`;
   const folder = await ensureCached(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
-    buildGoProgram(versions.stripe_mock, to, host),
+    buildGoProgram(versions.stripe_mock, to, NEED, host),
   );
   return join(folder, process.platform === 'win32' ? `${PROGRAM}.exe` : PROGRAM);
 }

@@ -146,7 +146,9 @@ test('a wrong example is reported', async () => {
 });
 
 test('every example is in the sequence', () => {
-  const files = globSync('*/*.json', { cwd: CONTRACTS }).map((file) => file.replaceAll('\\', '/'));
+  const files = globSync('{rest,grpc,temporal}/*.json', { cwd: CONTRACTS }).map((file) =>
+    file.replaceAll('\\', '/'),
+  );
   const covered = EXAMPLE_SEQUENCE.filter((name) => !name.includes('@'));
   expect(files.map((file) => file.slice(0, -'.json'.length)).sort()).toEqual(covered.toSorted());
 });

@@ -81,6 +81,7 @@ const CHANGE_ERRORS = [
   'customer_not_found',
   'customer_suspended',
   'address_not_found',
+  'payload_too_large',
   'invalid_argument',
 ] as const;
 

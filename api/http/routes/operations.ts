@@ -6,14 +6,17 @@ import { isReady, type Phase, readinessOf } from '../../../platform/readiness.ts
 import { REQUIRED_DEPENDENCIES } from '../../../services/dependency-states.ts';
 import type { Services } from '../../../services/services.ts';
 import type { HttpEnv } from '../env.ts';
-import { jsonResponse } from '../schemas/common.ts';
+import { errorResponses, jsonResponse } from '../schemas/common.ts';
 
 const health = createRoute({
   method: 'get',
   path: '/healthz',
   tags: ['operations'],
   summary: 'Liveness of the process',
-  responses: { 200: jsonResponse(z.object({ status: z.literal('ok') }), 'The process is alive') },
+  responses: {
+    200: jsonResponse(z.object({ status: z.literal('ok') }), 'The process is alive'),
+    ...errorResponses([], { access: 'open' }),
+  },
 });
 
 const readiness = z
@@ -39,6 +42,7 @@ const ready = createRoute({
       'Ready; `degraded`: except for requests that need a dependency that is `down`',
     ),
     503: jsonResponse(readiness, 'Not ready'),
+    ...errorResponses(['invalid_argument'], { access: 'open' }),
   },
 });
 

@@ -93,6 +93,7 @@ const CHANGE_ERRORS = [
   'customer_not_found',
   'customer_suspended',
   'payment_method_not_found',
+  'payload_too_large',
   'invalid_argument',
 ] as const;
 

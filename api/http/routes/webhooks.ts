@@ -22,12 +22,10 @@ const stripe = createRoute({
       z.object({ result: z.enum(['accepted', 'known', 'ignored']) }).openapi('WebhookTaken'),
       'Forwarded, already known, or not related to Persona',
     ),
-    ...errorResponses([
-      'signature_refused',
-      'malformed_request',
-      'payload_too_large',
-      'temporal_unavailable',
-    ]),
+    ...errorResponses(
+      ['signature_refused', 'malformed_request', 'payload_too_large', 'temporal_unavailable'],
+      { access: 'signature' },
+    ),
   },
 });
 

@@ -17,13 +17,23 @@ const problemSchema = z
   .openapi('Problem');
 
 /** The errors that any route may return. */
-const COMMON_ERRORS: readonly ErrorType[] = [
-  'method_not_allowed',
-  'rate_limited',
-  'internal',
-  'graph_unavailable',
-  'deadline_exceeded',
-];
+const COMMON_ERRORS: readonly ErrorType[] = ['method_not_allowed', 'internal', 'deadline_exceeded'];
+/** Of a route that limits count, and that reads the graph. */
+const COUNTED_ERRORS: readonly ErrorType[] = ['rate_limited', 'overloaded', 'graph_unavailable'];
+/** How a caller proves who calls; `open`: not at all, and limits do not count the request either. */
+type Access = 'token' | 'signature' | 'open';
+const ACCESS_ERRORS: Readonly<Record<Access, readonly ErrorType[]>> = {
+  token: [
+    ...COUNTED_ERRORS,
+    'unauthenticated',
+    'issuer_unavailable',
+    // A service may not call the route; a customer who may not gets the same answer as for an unknown id.
+    'permission_denied',
+    'not_found',
+  ],
+  signature: COUNTED_ERRORS,
+  open: [],
+};
 const BODY_ERRORS: readonly ErrorType[] = [
   'malformed_request',
   'payload_too_large',
@@ -31,9 +41,12 @@ const BODY_ERRORS: readonly ErrorType[] = [
   'invalid_argument',
 ];
 
-/** The documented error responses of a route: its own, and those of every route. */
-export function errorResponses(routeErrors: readonly ErrorType[], options: { body?: boolean } = {}) {
-  const types = [...routeErrors, ...(options.body ? BODY_ERRORS : []), ...COMMON_ERRORS];
+/** The documented error responses of a route: its own, and those of every route with the same access. */
+export function errorResponses(
+  routeErrors: readonly ErrorType[],
+  { access = 'token', body = false }: { access?: Access; body?: boolean } = {},
+) {
+  const types = [...routeErrors, ...(body ? BODY_ERRORS : []), ...ACCESS_ERRORS[access], ...COMMON_ERRORS];
   const statuses = [...new Set(types.map((type) => ERRORS[type].http))].sort();
   return Object.fromEntries(
     statuses.map((status) => [

@@ -1,0 +1,8 @@
+/** `node test/contracts/release.ts`, at a release: today's contracts become those that later changes are compared with. */
+
+import { writeFileSync } from 'node:fs';
+import { buf } from '../../proto/generate.ts';
+import { currentOpenApi, RELEASED_OPENAPI, RELEASED_PROTO } from './released.ts';
+
+writeFileSync(RELEASED_OPENAPI, await currentOpenApi());
+buf('build', '--exclude-source-info', '--output', RELEASED_PROTO);
