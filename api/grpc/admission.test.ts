@@ -20,11 +20,7 @@ import { serveGrpc } from './server.ts';
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 
 /** One process with both interfaces. */
-async function startProcess(
-  stubs: Partial<Services>,
-  service = 0,
-  isStarted = () => true,
-) {
+async function startProcess(stubs: Partial<Services>, service = 0, isStarted = () => true) {
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
   const observers = { ...silentObservers((line) => lines.push(JSON.parse(line))), metrics };
@@ -151,7 +147,11 @@ test('a call that ends while its token is checked takes no place', async () => {
   const slow: Authentication = { ...insecureAuthentication, rpc: () => checked.promise };
   const metrics = createMetrics();
   const rateLimits = { customer: 0, service: 0, webhook: 0, unauthenticated: 0 };
-  const admission = createAdmission(metrics, { rateLimits, isStarted: () => true, eventLoopDelayMs: () => 0 });
+  const admission = createAdmission(metrics, {
+    rateLimits,
+    isStarted: () => true,
+    eventLoopDelayMs: () => 0,
+  });
   let calls = 0;
   const handlers = { getTimeline: () => void (calls += 1) };
   const { getTimeline } = admitCalls(handlers, silentObservers(), { admission, authentication: slow });
