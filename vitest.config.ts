@@ -103,7 +103,11 @@ export default defineConfig({
         test: {
           // `npm run test:long`, at most an hour: each of these tests has a short version in another tier.
           name: 'long',
-          include: ['test/faults/long.test.ts', 'graph/invariants/invariants.real.test.ts'],
+          include: [
+            'test/faults/long.test.ts',
+            'graph/invariants/invariants.real.test.ts',
+            'test/contracts/fuzz.real.test.ts',
+          ],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 10 * MINUTE_MS,

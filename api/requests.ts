@@ -12,7 +12,7 @@ export const MAX_WAIT_MS = 30_000;
 /** Ids chosen by callers go into logs and headers, so their format is restricted. */
 const PLAIN_ID = /^[\w.=:-]{1,128}$/;
 /** Stricter than RFC 9110: a key is an id. */
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const TRACE_PARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 const LOG_FIELDS = [

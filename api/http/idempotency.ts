@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import { PersonaError } from '../../domain/errors.ts';
-import { readIdempotencyKey } from '../requests.ts';
+import { IDEMPOTENCY_KEY, readIdempotencyKey } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 
 const NAME = 'Idempotency-Key';
@@ -21,6 +21,7 @@ export const requireIdempotencyKey = createMiddleware<HttpEnv>(async (c, next) =
 export const idempotencyHeaders = z.object({
   'idempotency-key': z.string().openapi({
     description: 'A repeat with the same key gets the first response',
+    pattern: IDEMPOTENCY_KEY.source,
     param: { name: 'idempotency-key', in: 'header', required: true },
   }),
 });

@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import { PersonaError } from '../../domain/errors.ts';
-import { readIdempotencyKey } from '../requests.ts';
+import { IDEMPOTENCY_KEY, readIdempotencyKey } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 
 const NAME = 'If-Match';
@@ -27,6 +27,7 @@ export const requireIfMatch = createMiddleware<HttpEnv>(async (c, next) => {
 export const ifMatchHeaders = z.object({
   'if-match': z.string().openapi({
     description: 'The ETag that was read; `*`: any version',
+    pattern: String.raw`^(\*|"\d{1,15}")$`,
     example: '"7"',
     param: { name: 'if-match', in: 'header', required: true },
   }),
@@ -35,6 +36,7 @@ export const ifMatchHeaders = z.object({
     .optional()
     .openapi({
       description: 'Absent: the same change of the same version is the same request',
+      pattern: IDEMPOTENCY_KEY.source,
       param: { name: 'idempotency-key', in: 'header' },
     }),
 });

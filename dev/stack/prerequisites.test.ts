@@ -40,10 +40,10 @@ test('an unsupported Java version is reported as missing, in one line with both 
   );
 });
 
-test('all missing prerequisites are reported together, each in one line with both remedies', async () => {
+test('all missing prerequisites are reported together, each in one line with its remedies', async () => {
   const env = { PATH: '', PERSONA_CACHE_DIR: join(folder, 'cache'), JAVA_HOME: fakeJava('17.0.1') };
   const starting = startStack({
-    servers: ['neo4j', 'temporal', 'stripe_mock'],
+    servers: ['neo4j', 'temporal', 'stripe_mock', 'oasdiff', 'schemathesis'],
     folder: join(folder, 'data'),
     guard,
     log: () => {},
@@ -63,6 +63,8 @@ test('all missing prerequisites are reported together, each in one line with bot
     expect.stringMatching(
       /^Go is missing, which stripe-mock requires: install Go .*docker compose up -d stripe-mock/,
     ),
+    'Go is missing, which oasdiff requires: install Go 1.26 or newer',
+    'python3 is missing, which schemathesis requires: install Python 3 with its venv module',
   ]);
 });
 

@@ -5,10 +5,12 @@ import { withDomainRules, optional, time, uuid } from './domain-rules.ts';
 export const fraudOutcomeShape = z.looseObject({
   event_id: z
     .string()
+    .min(1)
     .max(128)
     .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   case_id: z
     .string()
+    .min(1)
     .max(128)
     .openapi({ description: 'Shared by the outcomes of one case', example: 'case-2026-0417' }),
   outcome: z.enum(FRAUD_OUTCOMES),
@@ -18,7 +20,7 @@ export const fraudOutcomeShape = z.looseObject({
     description: "The device's new score; absent: 0 for `confirmed_fraud`, otherwise unchanged",
   }),
   payment_method_id: optional(uuid),
-  reason: z.string().max(1000).openapi({ description: 'One line; recorded in the event log' }),
+  reason: z.string().min(1).max(1000).openapi({ description: 'One line; recorded in the event log' }),
   occurred_at: time,
 });
 export const fraudOutcome = withDomainRules(fraudOutcomeShape, validateFraudOutcome).openapi('FraudOutcome');

@@ -62,7 +62,7 @@ const digitalIdentifier = z.looseObject({
 });
 
 export const onboardingShape = z.looseObject({
-  transaction_id: z.string().max(128).openapi({
+  transaction_id: z.string().min(1).max(128).openapi({
     description: 'Also the idempotency key: a repeated transaction has no further effect',
     example: 'checkout-2026-000017',
   }),

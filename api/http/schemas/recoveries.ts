@@ -21,6 +21,7 @@ const code = optional(z.string().max(64));
 export const paymentFailedShape = z.looseObject({
   event_id: z
     .string()
+    .min(1)
     .max(128)
     .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   payment_id: paymentId,
@@ -50,6 +51,7 @@ export const paymentFailed = withDomainRules(paymentFailedShape, validatePayment
 export const paymentSettledShape = z.looseObject({
   event_id: z
     .string()
+    .min(1)
     .max(128)
     .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   payment_id: paymentId,

@@ -10,7 +10,7 @@ export const newPaymentMethodShape = z.looseObject({
   type: z.enum(PAYMENT_METHOD_TYPES),
   token: z
     .string()
-    .max(255)
+    .regex(/^[\x21-\x7e]{1,255}$/)
     .openapi({ description: "The processor's token; never a card number", example: 'pm_card_visa' }),
   device_id: optional(uuid).openapi({ description: 'The device that it was added on' }),
   off_session_consent: optional(z.boolean()).openapi({
