@@ -143,9 +143,11 @@ test('a key missing from the ring delays a report, and the report of a destroyed
   const { customer_id } = other;
   await acceptReport(report, customer_id);
   const key = 'MATCH (k:CustomerKey {customer_id: $customer_id})';
-  await runCypher(graph, `${key} SET k.key_id = 'missing'`, { customer_id });
+  await runCypher(graph, `${key} SET k.key_id = 'missing', k.wrapped = 'AAAA' + k.wrapped`, { customer_id });
   expect((await swept(2 * MINUTE)).sent).toEqual([]);
-  await runCypher(graph, `${key} SET k.key_id = 'test'`, { customer_id });
+  await runCypher(graph, `${key} SET k.key_id = 'test', k.wrapped = substring(k.wrapped, 4)`, {
+    customer_id,
+  });
   expect((await swept(20 * MINUTE)).sent).toEqual([report]);
 
   excludeFromVerification(graph, customer_id);

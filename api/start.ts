@@ -4,6 +4,7 @@ import type { Policy } from '../domain/policy.ts';
 import { REQUIRED_DEPENDENCIES } from '../services/dependency-states.ts';
 import type { Services } from '../services/services.ts';
 import { watchEventLoop } from '../platform/event-loop-delay.ts';
+import { observeAccess } from '../platform/access-metrics.ts';
 import { serveMetrics } from '../platform/metrics.ts';
 import { type TlsFiles, type TlsWatch, watchTlsFiles } from '../platform/tls-files.ts';
 import { type Phase, readinessOf } from '../platform/readiness.ts';
@@ -50,25 +51,23 @@ export async function startServers(
     isStarted: () => isStarted,
     eventLoopDelayMs: eventLoop.delayMs,
   });
+  const observer = observeAccess(registry, observers.logger);
   const authentication = environment.auth
-    ? createAuthentication(environment.auth, (err) =>
-        observers.logger.warn({ err }, "the issuer's keys cannot be read"),
-      )
+    ? createAuthentication(environment.auth, observer.onIssuerUnavailable)
     : insecureAuthentication;
   shutdown.add('authentication', () => authentication.close());
-  const watch = (files: TlsFiles | undefined): TlsWatch | undefined => {
+  const watch = (face: 'http' | 'grpc', files: TlsFiles | undefined): TlsWatch | undefined => {
     if (files === undefined) return undefined;
-    const tls = watchTlsFiles(files, (err) =>
-      observers.logger.error({ err }, 'replaced certificates are not used'),
-    );
+    const tls = watchTlsFiles(files, observer.onInvalidCertificate);
     shutdown.add('certificates', () => tls.close());
+    observer.watchExpiry(face, tls);
     return tls;
   };
   const access = { admission, authentication };
   const app = createApp(services, observers, { ...environment, ...access, phase: () => phase });
-  const http = await serveHttp({ ...environment.http, tls: watch(environment.http.tls) }, app);
+  const http = await serveHttp({ ...environment.http, tls: watch('http', environment.http.tls) }, app);
   shutdown.add('http', () => http.close());
-  const grpcAddress = { ...environment.grpc, tls: watch(environment.grpc.tls) };
+  const grpcAddress = { ...environment.grpc, tls: watch('grpc', environment.grpc.tls) };
   const grpc = await serveGrpc(grpcAddress, services, observers, access);
   // Together: while one of them finished its requests, the other would accept more.
   shutdown.add('servers', async () => {

@@ -19,6 +19,8 @@ export interface TlsMaterial {
 
 export interface TlsWatch {
   current(): TlsMaterial;
+  /** When the current certificate expires, epoch milliseconds. */
+  expiresAt(): number;
   /** @param listener receives each replacement */
   onChange(listener: (material: TlsMaterial) => void): void;
   close(): void;
@@ -51,6 +53,7 @@ export function watchTlsFiles(
   timer.unref();
   return {
     current: () => current,
+    expiresAt: () => Date.parse(new X509Certificate(current.cert).validTo),
     onChange: (listener) => void listeners.push(listener),
     close: () => clearInterval(timer),
   };

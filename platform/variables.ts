@@ -166,7 +166,9 @@ export const apiVariables = {
     .default(6_000)
     .describe('Requests per minute that one customer may send to one API process; 0: no limit'),
   RATE_LIMIT_SERVICE: perMinute.default(1_200_000).describe('The same for a service; 0: no limit'),
-  RATE_LIMIT_WEBHOOK: perMinute.default(60_000).describe("The same for webhooks from one address; 0: no limit"),
+  RATE_LIMIT_WEBHOOK: perMinute
+    .default(60_000)
+    .describe('The same for webhooks from one address; 0: no limit'),
   RATE_LIMIT_UNAUTHENTICATED: perMinute
     .default(600)
     .describe('The same for failed authentications from one address; 0: no limit'),

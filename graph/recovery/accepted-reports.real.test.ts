@@ -134,14 +134,14 @@ test('a command that fails leaves the report', async () => {
   const message = failureOf(wallet);
   await store({ kind: 'payment_failed', message }, wallet);
   const { customer_id } = wallet;
-  await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) SET k.key_id = "gone"', {
-    customer_id,
-  });
+  const key = 'MATCH (k:CustomerKey {customer_id: $customer_id})';
+  // As if wrapped by a key that this ring lacks.
+  const lost = `${key} SET k.key_id = 'gone', k.wrapped = 'AAAA' + k.wrapped`;
+  await runCypher(graph, lost, { customer_id });
   await expect(open(message)).rejects.toMatchObject({ type: 'key_unavailable' });
   expect(await storedKinds(message.payment_id)).toEqual(['payment_failed']);
-  await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) SET k.key_id = "test"', {
-    customer_id,
-  });
+  const found = `${key} SET k.key_id = 'test', k.wrapped = substring(k.wrapped, 4)`;
+  await runCypher(graph, found, { customer_id });
   expect(await open(message)).toMatchObject({ result: 'opened' });
   expect(await storedKinds(message.payment_id)).toEqual([]);
 });
