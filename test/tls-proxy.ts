@@ -7,7 +7,7 @@ import type { CertificateFiles } from '../dev/access/certificates.ts';
 
 export interface TlsProxy {
   port: number;
-  /** Handshakes that have completed. */
+  /** Connections on which a client has sent something: it has accepted the certificate. */
   connections(): number;
   close(): Promise<void>;
 }
@@ -20,8 +20,10 @@ export async function startTlsProxy(target: string, { cert, key }: CertificateFi
   // Temporal's clients speak HTTP/2, and ask for it.
   const options = { cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['h2'] };
   const server = createServer(options, (client) => {
-    connections += 1;
     open.add(client);
+    client.once('data', () => {
+      connections += 1;
+    });
     const upstream = connect(Number(port), host);
     client.pipe(upstream).pipe(client);
     const end = () => {

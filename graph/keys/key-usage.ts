@@ -17,21 +17,17 @@ export type KeyUsage = ReadonlyMap<string, KeyUses>;
 /** Nodes per statement: each takes some tens of milliseconds, so commands are not delayed. */
 const BATCH = 10_000;
 
-interface Batch {
-  counts: Count[];
-  /** The last node's id; null: there was none. */
-  last: string | null;
+/** The rows of a batch: one for each key. */
+interface NodeCount extends Count {
+  last: string;
 }
 
+// Without a list of the nodes: it would be held once for each key, which exceeds the memory of a transaction.
 const countCypher = (label: string, id: string, key: string) => `
   MATCH (n:${label}) WHERE n.${id} > $after
   WITH n ORDER BY n.${id} LIMIT $limit
-  WITH collect({id: n.${id}, key_id: ${key}}) AS rows
-  RETURN last(rows).id AS last, COLLECT {
-    UNWIND rows AS row
-    WITH row.key_id AS key_id, count(*) AS count WHERE key_id IS NOT NULL
-    RETURN {key_id: key_id, count: count}
-  } AS counts`;
+  WITH ${key} AS key_id, count(*) AS count, max(n.${id}) AS last
+  RETURN key_id, count, last`;
 const keyOfHash = (property: string) => `split(n.${property}, ':')[0]`;
 
 const DATA_KEYS = [
@@ -43,11 +39,10 @@ const HASHES = HASHED_LABELS.map(({ label, property }) => ({
   cypher: countCypher(label, 'id', keyOfHash(property)),
 }));
 
-interface ReceiptBatch {
-  counts: Count[];
-  /** The last receipt's identity; null: there was none. */
-  caller: string | null;
-  key: string | null;
+/** The rows of a batch: one for each key and caller. */
+interface ReceiptCount extends Count {
+  caller: string;
+  last: string;
 }
 
 // In the order of the index on caller and key: the rest of one caller's receipts, or those of the callers after it.
@@ -55,13 +50,9 @@ const countReceiptsCypher = (where: string) => `
   MATCH (r:CommandReceipt) USING INDEX r:CommandReceipt(caller, key)
   WHERE ${where}
   WITH r ORDER BY r.caller, r.key LIMIT $limit
-  WITH collect({caller: r.caller, key: r.key, key_id: split(r.body_hash, ':')[0], at: r.at}) AS rows
-  WITH rows, last(rows) AS end
-  RETURN end.caller AS caller, end.key AS key, COLLECT {
-    UNWIND rows AS row
-    WITH row.key_id AS key_id, count(*) AS count, max(row.at) AS newest WHERE key_id IS NOT NULL
-    RETURN {key_id: key_id, count: count, newest: newest}
-  } AS counts`;
+  WITH r.caller AS caller, split(r.body_hash, ':')[0] AS key_id, count(*) AS count, max(r.key) AS last,
+    max(r.at) AS newest
+  RETURN caller, key_id, count, last, newest`;
 const SAME_CALLER = countReceiptsCypher('r.caller = $caller AND r.key > $key');
 const NEXT_CALLERS = countReceiptsCypher("r.caller > $caller AND r.key > ''");
 
@@ -87,13 +78,15 @@ export async function getBlindKeyUsage(graph: Reader): Promise<KeyUsage> {
 }
 
 interface Count {
-  key_id: string;
+  /** Null: nothing of these nodes is under a key. */
+  key_id: string | null;
   count: number;
   newest?: string;
 }
 
 function add(usage: Map<string, KeyUses>, name: string): (row: Count) => void {
   return ({ key_id, count, newest = '' }) => {
+    if (key_id === null) return;
     const { nodes = {}, newest_receipt = '' } = usage.get(key_id) ?? {};
     const latest = newest > newest_receipt ? newest : newest_receipt;
     usage.set(key_id, {
@@ -104,20 +97,31 @@ function add(usage: Map<string, KeyUses>, name: string): (row: Count) => void {
 }
 
 async function countNodes(graph: Reader, cypher: string, count: (row: Count) => void): Promise<void> {
-  for (let after: string | null = ''; after !== null; ) {
-    const [batch]: Batch[] = await graph.read<Batch>(cypher, { after, limit: BATCH });
-    batch?.counts.forEach(count);
-    after = batch?.last ?? null;
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const batch: NodeCount[] = await graph.read<NodeCount>(cypher, { after, limit: BATCH });
+    batch.forEach(count);
+    after = batch
+      .map(({ last }) => last)
+      .sort(byCodePoint)
+      .at(-1);
   }
 }
 
 async function countReceipts(graph: Reader, count: (row: Count) => void): Promise<void> {
   for (let caller = '', key = ''; ; ) {
     const page = { caller, key, limit: BATCH };
-    const [rest] = await graph.read<ReceiptBatch>(SAME_CALLER, page);
-    const [batch] = rest?.key == null ? await graph.read<ReceiptBatch>(NEXT_CALLERS, page) : [rest];
-    if (batch?.caller == null || batch.key === null) return;
-    batch.counts.forEach(count);
-    ({ caller, key } = { caller: batch.caller, key: batch.key });
+    const rest = await graph.read<ReceiptCount>(SAME_CALLER, page);
+    const batch = rest.length === 0 ? await graph.read<ReceiptCount>(NEXT_CALLERS, page) : rest;
+    const end = batch
+      .toSorted((a, b) => byCodePoint(a.caller, b.caller) || byCodePoint(a.last, b.last))
+      .at(-1);
+    if (end === undefined) return;
+    batch.forEach(count);
+    ({ caller, last: key } = end);
   }
+}
+
+/** As Neo4j compares texts. */
+function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
