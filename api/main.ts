@@ -93,10 +93,12 @@ async function main(): Promise<void> {
       { graph, temporal, policy, gatewayEvents, chimera },
       { cache, shared, onRead: contextMetrics.onRead },
     );
-    const codec = environment.codec && (await serveCodec({ ...environment.codec, keys: codecKeys, logger }));
-    if (codec) shutdown.add('codec', () => codec.close());
     const observers = createObservers(logger, metrics);
     const servers = await startServers({ ...environment, policy }, services, observers, shutdown);
+    const authorise = servers.authoriseDecoding;
+    const codec =
+      environment.codec && (await serveCodec({ ...environment.codec, keys: codecKeys, authorise, logger }));
+    if (codec) shutdown.add('codec', () => codec.close());
 
     const prepareGraph = async () => {
       await graph.verifyConnectivity();
@@ -117,9 +119,9 @@ async function main(): Promise<void> {
     );
     if (signal.aborted) return;
     servers.setReady();
-    const ready = { ...servers.addresses, ...(codec && { codec: codec.url }) };
     if (environment.auth === undefined)
       logger.warn('PERSONA_INSECURE=1: plain text and no authentication; for this machine only');
+    const ready = { ...servers.addresses, ...(codec && { codec: codec.url }) };
     console.log(JSON.stringify({ ready }));
   } catch (error) {
     // The shutdown has ended what the startup waited for, and exits by itself.

@@ -11,6 +11,7 @@ import { type Phase, readinessOf } from '../platform/readiness.ts';
 import type { ApiEnvironment } from '../platform/environment.ts';
 import type { Shutdown } from '../platform/shutdown.ts';
 import { createAuthentication, insecureAuthentication } from './access/authenticate.ts';
+import { authoriseDecoding } from './access/identity.ts';
 import { createAdmission } from './admission.ts';
 import { serveGrpc } from './grpc/server.ts';
 import { createApp } from './http/app.ts';
@@ -24,6 +25,13 @@ export interface ApiAddresses {
   metrics: string;
 }
 
+export interface ApiServers {
+  addresses: ApiAddresses;
+  /** For the codec server: by a request's `authorization`. @throws PersonaError if the caller may not read payloads */
+  authoriseDecoding(authorization: string | undefined): Promise<void>;
+  setReady(): void;
+}
+
 /**
  * The servers listen at once and answer probes, but refuse requests until `setReady`.
  *
@@ -34,7 +42,7 @@ export async function startServers(
   services: Services,
   observers: Observers,
   shutdown: Pick<Shutdown, 'add'>,
-): Promise<{ addresses: ApiAddresses; setReady(): void }> {
+): Promise<ApiServers> {
   const { registry } = observers.metrics;
   let phase: Phase = 'starting';
   let isStarted = false;
@@ -80,6 +88,8 @@ export async function startServers(
   });
   return {
     addresses: { http: http.url, grpc: grpc.address, metrics: metrics.url },
+    authoriseDecoding: async (authorization) =>
+      authoriseDecoding(await authentication.rest(authorization, undefined)),
     setReady() {
       phase = 'running';
       isStarted = true;

@@ -10,19 +10,17 @@ import {
   writeRunSecrets,
 } from '../platform/run-file.ts';
 import { type DevelopmentAccess, startDevelopmentAccess } from './access/access.ts';
+import { chooseCodecPorts, codecVariables } from './access/codec.ts';
 import { isAlive } from './lock.mjs';
 import { type Program, type ProgramOptions, startProgram } from './programs.ts';
 import type { Guard } from './stack/guard.ts';
 import { developmentKeys } from './stack/keys.ts';
-import { freePort } from './stack/ports.ts';
 import type { ManagedProcess } from './stack/managed-process.ts';
 import { type Log, elapsedSince } from './stack/progress.ts';
 import { StackError } from './stack/errors.ts';
 import { type Stack, type StackOptions, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
 
-/** Next to the port of Temporal's UI. */
-const CODEC_PORT = 8_234;
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
 export interface PersonaOptions {
@@ -66,12 +64,16 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   const { guard, log, useDefaultPorts = false, env = process.env, runFile = runFilePath(env) } = options;
   const folder = createRunFolder();
   const ports = useDefaultPorts ? { neo4j: 7687, temporal: 7233 } : {};
-  // Chosen first: Temporal's UI is configured with it before the API, which listens there, can start.
-  const codecPort = options.codec && (await freePort(useDefaultPorts ? CODEC_PORT : undefined));
-  const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
+  const isInsecure = env.PERSONA_INSECURE === '1';
+  const codecPorts = options.codec ? await chooseCodecPorts(useDefaultPorts, isInsecure) : undefined;
   const place = { folder, guard, log, env };
   const [stack, redis] = await Promise.all([
-    startStack({ servers: ['neo4j', 'temporal'], ports, codec, ...place }),
+    startStack({
+      servers: ['neo4j', 'temporal'],
+      ports,
+      codec: codecPorts && `http://127.0.0.1:${codecPorts.ui}`,
+      ...place,
+    }),
     useDefaultPorts ? startOptionalRedis(place) : {},
   ]);
   const common = { ...env, ...redis, ...stack.env };
@@ -84,7 +86,8 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
 
   const startedAt = Date.now();
   log('starting simulators, API and worker…');
-  const access = env.PERSONA_INSECURE === '1' ? undefined : await startDevelopmentAccess(folder, start);
+  const codec = codecPorts && codecVariables(codecPorts, stack.urls.temporal_ui ?? '');
+  const access = isInsecure ? undefined : await startDevelopmentAccess(folder, start, codec?.proxy ?? {});
   const accessVariables = access?.variables ?? { PERSONA_INSECURE: '1' };
   const chimeraStart = start('chimera', 'dev/simulators/chimera/main.ts', {
     SIM_PORT: 50_061,
@@ -98,7 +101,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
       {
         ...accessVariables,
         CHIMERA_ADDRESS: readyAddress(await chimeraStart, 'grpc'),
-        ...(codecPort && index === 0 && codecEnvironment(stack.urls.temporal_ui ?? '', codecPort)),
+        ...(index === 0 && codec?.api),
       },
     );
   const [inbox, chimera, ...apis] = await Promise.all([
@@ -170,11 +173,6 @@ function createRunFolder(): string {
   return mkdtempSync(join(parent, 'copy-'));
 }
 
-/** The first API decrypts payloads for pages of this UI, under either name of this machine. */
-function codecEnvironment(ui: string, port: number): Record<string, string> {
-  return { CODEC_PORT: String(port), CODEC_ORIGINS: [ui, ui.replace('127.0.0.1', 'localhost')].join() };
-}
-
 /** The gateway's webhooks are posted to the first API. */
 function webhookEnvironment(stack: Stack, [api]: Program[]): Record<string, string> {
   return {
@@ -211,7 +209,7 @@ function buildRunFile(
     return readyAddress(program, key);
   };
   const smtp = programs.get('inbox')?.ready.smtp;
-  const codec = programs.get('api')?.ready.codec;
+  const codec = (programs.get('issuer') ?? programs.get('api'))?.ready.codec;
   const measured = [...programs.values()].flatMap(({ name, ready }) =>
     ready.metrics ? [[name, ready.metrics]] : [],
   );

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
 import { createPayloadCodec } from './codec.ts';
 import { createCodecApp, serveCodec } from './codec-server.ts';
 
@@ -9,7 +10,17 @@ const UI = 'http://127.0.0.1:8233';
 const SECRET = 'ada@shop.example';
 const keys = [{ id: 'k1', key: randomBytes(32) }];
 const lines: string[] = [];
-const options = { origins: [UI], keys, logger: pino({}, { write: (line) => void lines.push(line) }) };
+const OPERATOR = 'Bearer operator';
+async function authorise(authorization: string | undefined): Promise<void> {
+  if (authorization === undefined) throw new PersonaError('unauthenticated', 'an access token is required');
+  if (authorization !== OPERATOR) throw new PersonaError('permission_denied', 'oracle may not call');
+}
+const options = {
+  origins: [UI],
+  keys,
+  authorise,
+  logger: pino({}, { write: (line) => void lines.push(line) }),
+};
 const app = createCodecApp(options);
 
 const base64 = (value?: Uint8Array | null) => Buffer.from(value ?? []).toString('base64');
@@ -28,7 +39,7 @@ const decode = (body: unknown, headers: Record<string, string> = {}) =>
   app.request('/decode', {
     method: 'POST',
     body: typeof body === 'string' ? body : JSON.stringify(body),
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: { 'content-type': 'application/json', authorization: OPERATOR, ...headers },
   });
 
 interface Answer {
@@ -80,6 +91,20 @@ test('preflight and decode requests of any origin except the UI are refused', as
   }
 });
 
+test.each([
+  [undefined, 401],
+  ['Bearer oracle', 403],
+] as const)('with the authorization %s nothing is decoded: %s', async (authorization, status) => {
+  const body = JSON.stringify({ payloads: [await sealed({ email: SECRET })] });
+  const headers = { origin: UI, ...(authorization !== undefined && { authorization }) };
+  const refused = await app.request('/decode', { method: 'POST', body, headers });
+  expect(refused.status).toBe(status);
+  expect(refused.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null);
+  // The UI's page may read why.
+  expect(refused.headers.get('access-control-allow-origin')).toBe(UI);
+  expect(await refused.text()).not.toContain(SECRET);
+});
+
 test.each(['{', '[]', '{}', '{"payloads": [1]}', '{"payloads": [{"metadata": {"a": 1}}]}'])(
   'a body of %s is refused',
   async (body) => {
@@ -88,7 +113,9 @@ test.each(['{', '[]', '{}', '{"payloads": [1]}', '{"payloads": [{"metadata": {"a
 );
 
 test('there is no encode endpoint', async () => {
-  expect((await app.request('/encode', { method: 'POST', body: '{"payloads": []}' })).status).toBe(404);
+  const headers = { authorization: OPERATOR };
+  const answer = await app.request('/encode', { method: 'POST', body: '{"payloads": []}', headers });
+  expect(answer.status).toBe(404);
 });
 
 test('the server listens on loopback', async () => {
@@ -96,6 +123,10 @@ test('the server listens on loopback', async () => {
   onTestFinished(() => server.close());
   expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   const body = JSON.stringify({ payloads: [await sealed({ a: 1 })] });
-  const answer = await fetch(`${server.url}/decode`, { method: 'POST', body });
+  const answer = await fetch(`${server.url}/decode`, {
+    method: 'POST',
+    body,
+    headers: { authorization: OPERATOR },
+  });
   expect(JSON.parse(plain(((await answer.json()) as Answer).payloads[0]?.data))).toEqual({ a: 1 });
 });

@@ -1,7 +1,7 @@
 /**
  * Decrypts payloads for Temporal's UI and command line (the decoding half of Temporal's remote codec protocol), so that
- * operators can read inputs, summaries and failures. Because it returns plain text, it listens on loopback only and
- * refuses every browser origin except the UI's.
+ * operators can read inputs, summaries and failures. Because it returns plain text, it listens on loopback only, refuses
+ * every browser origin except the UI's, and asks for an operator's access token.
  */
 
 import type { Server } from 'node:http';
@@ -11,6 +11,8 @@ import type { Payload } from '@temporalio/common';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { ERRORS, PersonaError } from '../domain/errors.ts';
 import type { Logger } from '../platform/logs.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
 import { createPayloadCodec } from './codec.ts';
@@ -30,6 +32,8 @@ export interface CodecServerOptions {
   /** The UI's origins, such as `http://127.0.0.1:8233`; other browser origins are refused. */
   origins: readonly string[];
   keys: readonly PayloadKey[];
+  /** @param authorization the request's header @throws PersonaError if the caller may not read payloads */
+  authorise(authorization: string | undefined): Promise<void>;
   logger: Logger;
 }
 
@@ -53,7 +57,7 @@ export async function serveCodec(
 }
 
 /** The server's routes, without a socket. */
-export function createCodecApp({ origins, keys, logger }: Omit<CodecServerOptions, 'port'>): Hono {
+export function createCodecApp({ origins, keys, authorise, logger }: Omit<CodecServerOptions, 'port'>): Hono {
   const codec = createPayloadCodec(keys);
   const app = new Hono();
   app.use(async (c, next) => {
@@ -74,6 +78,16 @@ export function createCodecApp({ origins, keys, logger }: Omit<CodecServerOption
       maxAge: 600,
     }),
   );
+  app.use(async (c, next) => {
+    await authorise(c.req.header('authorization'));
+    await next();
+  });
+  app.onError((error, c) => {
+    if (!(error instanceof PersonaError)) throw error;
+    logger.warn({ type: error.type, reason: error.message }, 'decode request refused');
+    if (error.type === 'unauthenticated') c.header('www-authenticate', 'Bearer');
+    return c.json({ message: error.message }, ERRORS[error.type].http as ContentfulStatusCode);
+  });
   app.post('/decode', bodyLimit({ maxSize: MAX_BODY_BYTES }), async (c) => {
     const sealed = readPayloads(await c.req.json().catch(() => undefined));
     if (sealed === undefined) return c.json({ message: 'the body must be {"payloads": […]}' }, 400);

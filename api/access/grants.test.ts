@@ -10,7 +10,7 @@ import { type GrpcServer, serveGrpc } from '../grpc/server.ts';
 import { createApp } from '../http/app.ts';
 import type { Authentication } from './authenticate.ts';
 import { type Grant, NARROW_SCOPES, ROUTES, RPCS, SERVICE_ROLES } from './grants.ts';
-import { customerIdentity, type Identity } from './identity.ts';
+import { ALL_GRANTS, authoriseDecoding, customerIdentity, type Identity } from './identity.ts';
 
 const ADA = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 const BEN = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e12';
@@ -195,4 +195,18 @@ test.each(rpcs)('%s', async (path) => {
     const isAllowed = (await call(path, grant)) !== status.PERMISSION_DENIED;
     expect([grant, isAllowed]).toEqual([grant, isExpected]);
   }
+});
+
+test('only operations reads what Temporal’s payloads contain', () => {
+  const mayDecode = (identity: Identity): boolean => {
+    try {
+      authoriseDecoding(identity);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const allowed = GRANTS.filter((grant) => mayDecode({ name: 'service', grants: new Set([grant]) }));
+  expect(allowed).toEqual(['ops']);
+  expect(mayDecode(customerIdentity(ADA, ALL_GRANTS))).toBe(false);
 });

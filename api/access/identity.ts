@@ -59,6 +59,12 @@ export function authoriseRpc(identity: Identity, rpc: string): void {
   if (!RPCS[rpc]?.some((grant) => identity.grants.has(grant))) throw denied(identity, rpc);
 }
 
+/** Reading what Temporal's payloads contain, of any customer. @throws PersonaError permission_denied */
+export function authoriseDecoding(identity: Identity): void {
+  if (identity.customerId !== undefined || !identity.grants.has('ops'))
+    throw denied(identity, 'the codec server');
+}
+
 function denied({ name }: Identity, what: string): PersonaError {
   return new PersonaError('permission_denied', `${name} may not call ${what}`);
 }

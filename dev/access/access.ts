@@ -23,11 +23,23 @@ type Start = (
   variables: Record<string, string>,
 ) => Promise<Program>;
 
-/** @param folder of the copy, which is deleted at its end */
-export async function startDevelopmentAccess(folder: string, start: Start): Promise<DevelopmentAccess> {
+/**
+ * @param folder of the copy, which is deleted at its end
+ * @param codecProxy of the proxy that authenticates Temporal's UI
+ */
+export async function startDevelopmentAccess(
+  folder: string,
+  start: Start,
+  codecProxy: Record<string, string>,
+): Promise<DevelopmentAccess> {
   const [{ ca, server, agents }, issuer] = await Promise.all([
     writeCertificates(join(folder, 'certificates')),
-    start('issuer', 'dev/simulators/issuer/main.ts', { SIM_PORT: ISSUER_PORT }, { AUTH_AUDIENCE: AUDIENCE }),
+    start(
+      'issuer',
+      'dev/simulators/issuer/main.ts',
+      { SIM_PORT: ISSUER_PORT },
+      { AUTH_AUDIENCE: AUDIENCE, ...codecProxy },
+    ),
   ]);
   const { url, token_url } = issuer.ready as { url: string; token_url: string };
   return {

@@ -81,7 +81,7 @@ test(
     }
     expect(Object.keys(run.metrics)).toEqual(['api', 'worker']);
     for (const url of Object.values(run.metrics)) expect(await (await fetch(url)).text()).toMatch(/^# HELP/m);
-    // Temporal's UI is configured with the codec endpoint, which accepts its origin.
+    // Temporal's UI is configured with an endpoint that accepts its origin, and the codec server its token.
     const settings = (await (await fetch(`${run.temporal_ui}/api/v1/settings`)).json()) as {
       Codec?: { Endpoint?: string };
     };
