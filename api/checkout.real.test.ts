@@ -9,8 +9,9 @@ import type {
   GetPaymentOptionsResponse,
   GetVerifiedAddressesResponse,
 } from '../proto/gen/persona/v1/persona_agent.ts';
+import { addPaymentMethod } from '../services/add-payment-method.ts';
 import { type ApiProcess, type ApiUnderTest, openApiUnderTest, unaryCall } from '../test/api-fixture.ts';
-import { randomEmail, testHeader } from '../test/test-graph.ts';
+import { randomEmail, randomToken, testHeader } from '../test/test-graph.ts';
 import { addMethod, cardMethod, matchesExactly, onboard, rpcError, sendRequest } from './api-fixtures.ts';
 import { paymentOptions } from './http/schemas/checkout.ts';
 
@@ -60,6 +61,21 @@ const customerAtTrustedDevice = () =>
   });
 
 const active = { status: 'active' };
+
+test.each(['customer', 'service'] as const)('a method is added by the %s whose token says so', async (by) => {
+  const { customer_id } = await onboard(api);
+  const name = by === 'customer' ? `customer:${customer_id}` : 'service:checkout';
+  const { payment_method_id } = await addPaymentMethod(
+    underTest,
+    {
+      ...{ caller: name, actor: name, correlationId: randomUUID(), idempotencyKey: randomUUID() },
+      ...{ maySetLtvAndSegment: false, deadline: Date.now() + 60_000, signal: new AbortController().signal },
+    },
+    { customer_id, type: 'card', token: randomToken(), off_session_consent: true },
+  );
+  const [method] = await readWallet(underTest.graph, customer_id);
+  expect(method).toMatchObject({ payment_method_id, added_by: by, consent_source: by, proven: true });
+});
 
 test('options on a trusted device: active, proven methods, the default first; Chimera is notified', async () => {
   const { customer_id, device_id, payment_method_id } = await customerAtTrustedDevice();

@@ -14,14 +14,15 @@ export interface NewPaymentMethod {
 }
 
 /**
- * Adds a method to the calling customer's wallet: verified, or still `unverified` after a short wait (docs/reference/workflows.md,
- * 'Changes of the wallet'). The caller's idempotency key identifies repeats.
+ * Adds a method to a customer's wallet: verified, or still `unverified` after a short wait (docs/reference/workflows.md,
+ * 'Changes of the wallet'). The caller's idempotency key identifies repeats. What the checkout adds was added by a service:
+ * unlike a card that its signed-in customer added, it is charged off session only with a trusted device.
  *
  * @throws PersonaError customer_not_found, customer_suspended, idempotency_key_reused, device_not_found,
  *   token_belongs_to_other_customer, payment_method_declined, temporal_unavailable, deadline_exceeded
  */
 export async function addPaymentMethod(
-  { graph, temporal }: ServiceDependencies,
+  { graph, temporal }: Pick<ServiceDependencies, 'graph' | 'temporal'>,
   caller: Caller,
   { customer_id, ...method }: NewPaymentMethod,
 ): Promise<PaymentMethodView> {
@@ -33,7 +34,7 @@ export async function addPaymentMethod(
   if (status === 'suspended')
     throw new PersonaError('customer_suspended', `customer ${customer_id} is suspended`);
 
-  const added_by = 'customer';
+  const added_by = caller.actor === `customer:${customer_id}` ? 'customer' : 'service';
   const { payment_method_id, request_hash } = await startAddPaymentMethod(
     temporal,
     {
