@@ -2,9 +2,18 @@
 
 import { globSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api-fixture.ts';
-import { CONTRACTS, type Example, type RestExample, readExample, startExampleRun } from './example.ts';
+import {
+  CONTRACTS,
+  type Example,
+  type RestExample,
+  type RpcExample,
+  readExample,
+  startExampleRun,
+} from './example.ts';
 import { allRpcs, queryWorkflow, callRest, callRpc, handlersOf, sendSignal, sendUpdate } from './exchange.ts';
+import { ATTACKS, attackedRoutes, attackedRpcs, INJECTED } from './injection.ts';
 
 /** In order of execution: later examples refer to what earlier ones created. */
 const EXAMPLE_SEQUENCE = [
@@ -127,13 +136,93 @@ function isReadOnly(example: Example): boolean {
   return 'query' in example || ('rpc' in example && /\/(BatchGet|Get|Find)/.test(example.rpc));
 }
 
+/** From here on examples show the customer's newest events, among which notices in the background would come. */
+const FIRST_WITH_NEWEST_EVENTS = 'grpc/update-node-property';
+const LAST_NOTICE = { payment_id: 'plan-example-10-doubt', template: 'recovered' };
+
+async function noticesAreSent(): Promise<void> {
+  const last = () =>
+    underTest.graph.read(
+      'MATCH (n:Notice {payment_id: $payment_id, template: $template}) RETURN n.state AS state',
+      run.send(LAST_NOTICE),
+    );
+  await expect.poll(last, SOON).toEqual([{ state: 'sent' }]);
+  const others = () =>
+    underTest.temporal.workflow.count("WorkflowType = 'sendNotice' AND ExecutionStatus = 'Running'");
+  await expect.poll(others, SOON).toMatchObject({ count: 0 });
+}
+
 test.each(EXAMPLE_SEQUENCE)('%s gets the response of its example', async (name) => {
+  if (name === FIRST_WITH_NEWEST_EVENTS) await noticesAreSent();
   const example = readExample(name);
   const missing = run.unknownIds(example);
   expect(missing, 'ids that no earlier example returned').toEqual([]);
   const ask = async () => run.differences(expectedAnswer(example), await exchange(run.send(example)));
   if (isReadOnly(example)) await expect.poll(ask, SOON).toEqual([]);
   else expect(await ask()).toEqual([]);
+});
+
+const ATTACKERS = 8;
+const NOT_SENT = 'not sent';
+/** Done, or refused for a reason that the caller can mend. */
+const HARMLESS = [
+  NOT_SENT,
+  ...[200, 201, 202, 204, 400, 404, 409, 412, 422].map((code) => `REST ${code}`),
+  ...[status.OK, status.INVALID_ARGUMENT, status.NOT_FOUND, status.FAILED_PRECONDITION, status.ABORTED].map(
+    (code) => `gRPC ${code}`,
+  ),
+];
+
+async function statusOfRoute(example: RestExample): Promise<string> {
+  const answer = { ...example.answer, headers: { [INJECTED]: '' } };
+  const response = (await callRest(api, { ...example, answer })) as RestExample['answer'];
+  return response.headers?.[INJECTED] === null ? `REST ${response.status}` : 'a header was injected';
+}
+
+async function statusOfRpc(example: RpcExample): Promise<string> {
+  try {
+    await callRpc(api, example);
+    return `gRPC ${status.OK}`;
+  } catch (error) {
+    const { code, details } = error as ServiceError;
+    // No text in the proto file: the client cannot encode it.
+    if (details.startsWith('Request message serialization failure')) return NOT_SENT;
+    return `gRPC ${code}`;
+  }
+}
+
+async function inParallel<T>(count: number, work: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const waiting = work.values();
+  const results: T[] = [];
+  const worker = async () => {
+    for (const one of waiting) results.push(await one());
+  };
+  await Promise.all(Array.from({ length: count }, worker));
+  return results;
+}
+
+test('text of an attacker in any place of a request is data', async () => {
+  const examples = EXAMPLE_SEQUENCE.map((name) => run.send(readExample(name)));
+  const requests = ATTACKS.flatMap((attack) =>
+    examples.flatMap((example) => {
+      if ('route' in example)
+        return attackedRoutes(example, attack).map((variant) => () => statusOfRoute(variant));
+      return 'rpc' in example
+        ? attackedRpcs(example, attack).map((variant) => () => statusOfRpc(variant))
+        : [];
+    }),
+  );
+  const statuses = await inParallel(ATTACKERS, requests);
+  // What the attacker sends is refused or stored as it is; above all it is no fault of Persona's.
+  expect(statuses.filter((code) => !HARMLESS.includes(code))).toEqual([]);
+  expect([...new Set(statuses)]).toEqual(
+    expect.arrayContaining(['REST 422', 'REST 201', 'gRPC 0', 'gRPC 3']),
+  );
+  const changed = await underTest.graph.read(
+    `MATCH (n) WHERE n.${INJECTED} IS NOT NULL RETURN count(n) AS nodes`,
+    {},
+  );
+  expect(changed).toEqual([{ nodes: 0 }]);
 });
 
 test('a wrong example is reported', async () => {
