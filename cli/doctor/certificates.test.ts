@@ -1,6 +1,8 @@
+import { webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PemConverter, X509CertificateGenerator } from '@peculiar/x509';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type DevelopmentCertificates, writeCertificates } from '../../dev/access/certificates.ts';
 import type { Settings } from '../settings.ts';
@@ -79,11 +81,26 @@ test('a key of another certificate, and files that are no certificate, are wrong
   });
 });
 
-test("a server's certificate without names for a host is wrong", () => {
+test("a server's certificate without names for a host is wrong", async () => {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=persona.example',
+    notAfter: new Date(Date.now() + 365 * DAY_MS),
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  const [cert, key] = [join(folder, 'no-names.pem'), join(folder, 'no-names.key')];
+  writeFileSync(cert, certificate.toString('pem'));
+  const exported = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  writeFileSync(key, PemConverter.encode(exported, 'PRIVATE KEY'));
   const withoutNames = checkCertificates({
-    variables: { ...variables, GRPC_TLS_CERT: made.ca },
-  } as unknown as Settings).grpc_certificate;
-  expect(withoutNames?.state).toBe('wrong');
+    variables: { HTTP_TLS_CERT: cert, HTTP_TLS_KEY: key },
+  } as unknown as Settings).rest_certificate;
+  expect(withoutNames).toMatchObject({
+    state: 'wrong',
+    detail: expect.stringContaining(`${cert} has no subject alternative names`),
+  });
 });
 
 test.each([

@@ -10,6 +10,7 @@ const check = (variables: Record<string, string>) => checkNotifier({ variables }
 async function startMailServer(): Promise<string> {
   const server = new SMTPServer({
     allowInsecureAuth: true,
+    disabledCommands: ['STARTTLS'],
     onAuth: ({ username, password }, _, done) =>
       username === 'persona' && password === 'right'
         ? done(null, { user: username })

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { reasonOf } from '../rest.ts';
 import type { Settings } from '../settings.ts';
@@ -26,17 +25,16 @@ export async function checkRedis({ variables }: Settings): Promise<CheckResult> 
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  // The reason of a failed connection, which `connect` does not give.
-  const failure = once(client, 'error').then(
-    ([error]) => error as unknown,
-    () => undefined,
-  );
+  // `connect` only says that the connection is closed.
+  let failure: unknown;
+  client.on('error', (error) => {
+    failure ??= error;
+  });
   try {
     await client.connect();
     return versionResult(address, await client.info('server'));
-  } catch (thrown) {
-    const error = client.status === 'end' ? await failure : thrown;
-    const reason = reasonOf(error);
+  } catch (error) {
+    const reason = reasonOf(failure ?? error);
     return LOGIN_REPLY.test(reason)
       ? wrong(`${address} refuses the login: ${reason}`, 'Correct user and password in REDIS_URL')
       : unreachable(

@@ -15,7 +15,7 @@ async function createNamespace(days: number): Promise<string> {
   try {
     await client.workflowService.registerNamespace({
       namespace: name,
-      workflowExecutionRetentionPeriod: { seconds: BigInt(days * DAY_SECONDS) as never },
+      workflowExecutionRetentionPeriod: { seconds: (days * DAY_SECONDS) as never },
     });
   } finally {
     await client.connection.close();
