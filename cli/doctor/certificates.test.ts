@@ -1,3 +1,5 @@
+// Required by @peculiar/x509.
+import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
