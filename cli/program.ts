@@ -38,13 +38,16 @@ export interface CliIo {
 }
 
 type CommandRun = (settings: Settings) => Promise<CommandResult> | CommandResult;
+/** `as configured`: the command decrypts the keys from AWS KMS itself, and reports it if that fails. */
+type KeyUse = 'decrypted' | 'as configured';
+type Select = (run: CommandRun, keys?: KeyUse) => void;
 
 /** Runs one command line. @param args without the program's own name @returns the exit code */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   const { env, err } = io;
-  let selected: CommandRun | undefined;
-  const program = commands(io, (run) => {
-    selected = run;
+  let selected: { run: CommandRun; keys: KeyUse } | undefined;
+  const program = commands(io, (run, keys = 'decrypted') => {
+    selected = { run, keys };
   });
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -57,11 +60,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   const json = args.includes('--json');
   const print = (document: unknown, text: string) => io.out(json ? JSON.stringify(document, null, 2) : text);
   try {
-    const {
-      document,
-      text,
-      exitCode = ExitCode.success,
-    } = await selected(readSettings(await decryptKmsKeys(env)));
+    const { run, keys } = selected;
+    const settings = readSettings(keys === 'decrypted' ? await decryptKmsKeys(env) : env);
+    const { document, text, exitCode = ExitCode.success } = await run(settings);
     print(document, text);
     return exitCode;
   } catch (error) {
@@ -73,7 +74,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-function commands(io: CliIo, select: (run: CommandRun) => void): Command {
+function commands(io: CliIo, select: Select): Command {
   const { out, err, stdin } = io;
   const program = new Command('persona')
     .description(
@@ -92,10 +93,10 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
 
   program.commandsGroup('Health:');
   command('doctor', 'check everything that Persona depends on, and report how to fix problems').action(() =>
-    select(doctor),
+    select(doctor, 'as configured'),
   );
   command('config', 'show the effective environment, with secrets masked, and the policy').action(() =>
-    select(showConfig),
+    select(showConfig, 'as configured'),
   );
   command('schedules', 'list the schedules with their last and next start').action(() =>
     select(showSchedules),
@@ -221,11 +222,7 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
 }
 
 /** One recovery, or all those under review by one rule. */
-function configureRetry(
-  command: Command,
-  printStatus: RetryAllOptions['printStatus'],
-  select: (run: CommandRun) => void,
-): void {
+function configureRetry(command: Command, printStatus: RetryAllOptions['printStatus'], select: Select): void {
   withReason(command)
     .argument('[PAYMENT_ID]', 'the payment that is being recovered', paymentId)
     .option('--all', 'every recovery under review by one rule')
@@ -256,11 +253,7 @@ function configureRetry(
 }
 
 /** `keys`, `keys rotate [--blind]` and `keys retire RING ID`. */
-function configureKeys(
-  keys: Command,
-  printStatus: (line: string) => void,
-  select: (run: CommandRun) => void,
-): void {
+function configureKeys(keys: Command, printStatus: (line: string) => void, select: Select): void {
   keys.action(() => select(listKeys));
   const subcommand = (usage: string, summary: string) =>
     keys.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
@@ -278,7 +271,7 @@ function configureKeys(
 }
 
 /** `review [list]`, or `review CASE_ID DECISION`. */
-function configureReview(command: Command, select: (run: CommandRun) => void): void {
+function configureReview(command: Command, select: Select): void {
   withPage(withReason(command))
     .argument(
       '[CASE_ID]',

@@ -66,9 +66,10 @@ export function unreachable(
 
 /** Node's message is only `fetch failed`; the reason is in the cause. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ');
+  if (cause instanceof AggregateError) return reasonOf(cause);
   return cause instanceof Error ? cause.message : error.message;
 }
 

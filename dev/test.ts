@@ -78,6 +78,8 @@ async function serversForTests({ guard, log }: DevCommandContext): Promise<Recor
     startOptional('moto'),
     startOptional('oasdiff'),
     startOptional('schemathesis'),
+    startOptional('agent_python'),
+    startOptional('agent_go'),
   ]);
   return Object.assign({}, ...optional.map((server) => server.env), env);
 }

@@ -10,7 +10,7 @@ import {
   readTemporalEnvironment,
   readWorkerEnvironment,
 } from './environment.ts';
-import { apiVariables, commonVariables, workerVariables } from './variables.ts';
+import { apiVariables, commandVariables, commonVariables, workerVariables } from './variables.ts';
 
 const key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
 const common = {
@@ -254,10 +254,8 @@ test('.env.example names every variable, each with its default', () => {
   const text = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
   const lines = [...text.matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)];
   const documented = new Map(lines.map(([, name, value]) => [name, value]));
-  const variables = { ...commonVariables, ...apiVariables, ...workerVariables };
-  // Read by the development stack, before any of Persona's processes run.
-  const stackVariables = ['PERSONA_RUN_FILE', 'PERSONA_CACHE_DIR', 'PERSONA_TOKEN'];
-  expect([...documented.keys()].sort()).toEqual([...Object.keys(variables), ...stackVariables].sort());
+  const variables = { ...commonVariables, ...apiVariables, ...workerVariables, ...commandVariables };
+  expect([...documented.keys()].sort()).toEqual(Object.keys(variables).sort());
   for (const [name, schema] of Object.entries(variables)) {
     expect(schema.description, name).toBeTruthy();
     const fallback = schema.safeParse(undefined);

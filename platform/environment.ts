@@ -80,11 +80,15 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
 /** All problems of the environment. */
 export class EnvironmentError extends Error {
+  /** Each begins with the names of the variables that it concerns. */
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
     super(
       `Environment variables are missing or invalid (see .env.example):\n${problems.map((line) => `  ${line}`).join('\n')}`,
     );
     this.name = 'EnvironmentError';
+    this.problems = problems;
   }
 }
 

@@ -37,11 +37,11 @@ export function watchTlsFiles(
   onInvalid: (error: unknown) => void,
   intervalMs = CHECK_INTERVAL_MS,
 ): TlsWatch {
-  let current = readMaterial(files);
+  let current = readTlsFiles(files);
   const listeners: ((material: TlsMaterial) => void)[] = [];
   const timer = setInterval(() => {
     try {
-      const next = readMaterial(files);
+      const next = readTlsFiles(files);
       if (isSame(current, next)) return;
       current = next;
       for (const listener of listeners) listener(next);
@@ -59,7 +59,8 @@ export function watchTlsFiles(
   };
 }
 
-function readMaterial({ cert, key, ca }: TlsFiles): TlsMaterial {
+/** @throws Error naming the file that cannot be read or used, or the key that does not fit */
+export function readTlsFiles({ cert, key, ca }: TlsFiles): TlsMaterial {
   const material: TlsMaterial = {
     cert: readFileSync(cert),
     key: readFileSync(key),

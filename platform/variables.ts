@@ -209,3 +209,21 @@ export const workerVariables = {
     .describe('Sender of notices by e-mail, such as Shop <billing@shop.example>'),
   CHIMERA_ADDRESS: hostAndPort.describe("Chimera's gRPC address, such as 127.0.0.1:50061"),
 };
+
+/** Read by the `persona` command and the local stack alone. */
+export const commandVariables = {
+  PERSONA_TOKEN: secretText
+    .optional()
+    .describe('Access token of the `persona` command; absent: one of the running local instance'),
+  PERSONA_REPLAY_PASSWORD: secretText
+    .optional()
+    .describe("Password of the Neo4j that `persona replay` writes to; absent: this Neo4j's"),
+  PERSONA_RUN_FILE: z
+    .string()
+    .optional()
+    .describe('File that the local stack writes its addresses to; absent: .persona/run.json'),
+  PERSONA_CACHE_DIR: z
+    .string()
+    .optional()
+    .describe("Folder of downloaded servers; absent: a folder in the user's cache"),
+};

@@ -56,6 +56,17 @@ export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
   };
 }
 
+/** Connects to the mail server of `NOTIFY_SMTP_URL` and logs in. @throws Error of nodemailer, whose `code` is its kind */
+export async function verifyMailServer(url: string): Promise<void> {
+  const timeouts = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS };
+  const transport = createTransport({ url, ...timeouts });
+  try {
+    await transport.verify();
+  } finally {
+    transport.close();
+  }
+}
+
 /** Stable per notification, whichever process sends it and when. */
 export function messageId(notificationId: string, from: string): string {
   const domain = from.slice(from.lastIndexOf('@') + 1).replace('>', '');

@@ -1,11 +1,18 @@
 import type { z } from 'zod';
 import type { Policy } from '../../domain/policy.ts';
+import { EnvironmentError } from '../../platform/environment.ts';
+import { decryptKmsKeys } from '../../platform/kms-keys.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { Secret } from '../../platform/secret.ts';
-import { apiVariables, commonVariables, workerVariables } from '../../platform/variables.ts';
+import {
+  apiVariables,
+  commandVariables,
+  commonVariables,
+  workerVariables,
+} from '../../platform/variables.ts';
 import type { CommandResult } from '../command-result.ts';
 import { ExitCode } from '../failure.ts';
-import type { Settings } from '../settings.ts';
+import type { Settings, Variables } from '../settings.ts';
 import { table } from '../tables.ts';
 
 /** Where a value comes from. */
@@ -19,12 +26,30 @@ interface EffectiveVariable {
   problem?: string;
 }
 
-const VARIABLES: Record<string, z.ZodType> = { ...commonVariables, ...apiVariables, ...workerVariables };
+/** User and password of an address. */
+const URL_CREDENTIALS = /\/\/[^/\s]*@/;
 
-/** The effective environment and policy. @throws PolicyError */
-export function showConfig(settings: Settings): CommandResult {
+const VARIABLES: Record<string, z.ZodType> = {
+  ...commonVariables,
+  ...apiVariables,
+  ...workerVariables,
+  ...commandVariables,
+};
+
+/**
+ * The effective environment and policy.
+ * @param settings with keys as configured: those that AWS KMS has encrypted are decrypted
+ * @throws PolicyError
+ */
+export async function showConfig(settings: Settings): Promise<CommandResult> {
+  const { variables, problems } = await decryptKeys(settings.variables);
+  const decrypted = { ...settings, variables };
   const environment = Object.fromEntries(
-    Object.entries(VARIABLES).map(([name, schema]) => [name, effectiveVariable(name, schema, settings)]),
+    Object.entries(VARIABLES).map(([name, schema]) => {
+      const effective = effectiveVariable(name, schema, decrypted);
+      const problem = problems.find((text) => text.startsWith(`${name}: `))?.slice(name.length + 2);
+      return [name, problem === undefined ? effective : { ...effective, problem }];
+    }),
   );
   const policy = readPolicy(settings.variables.PERSONA_POLICY_FILE);
   const rows = Object.entries(environment).map(([name, { value, source, problem }]) => [
@@ -44,6 +69,17 @@ export function showConfig(settings: Settings): CommandResult {
   };
 }
 
+async function decryptKeys(
+  variables: Variables,
+): Promise<{ variables: Variables; problems: readonly string[] }> {
+  try {
+    return { variables: await decryptKmsKeys(variables), problems: [] };
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    return { variables, problems: error.problems };
+  }
+}
+
 function effectiveVariable(name: string, schema: z.ZodType, settings: Settings): EffectiveVariable {
   const rawValue = settings.variables[name];
   const parsed = schema.safeParse(rawValue);
@@ -57,7 +93,9 @@ function effectiveVariable(name: string, schema: z.ZodType, settings: Settings):
   // An invalid value may still be a secret.
   if (!parsed.success)
     return { value: '[not shown]', source, problem: parsed.error.issues[0]?.message ?? 'is not valid' };
-  return { value: parsed.data instanceof Secret ? String(parsed.data) : rawValue, source };
+  const value =
+    parsed.data instanceof Secret ? String(parsed.data) : rawValue.replace(URL_CREDENTIALS, '//[masked]@');
+  return { value, source };
 }
 
 const displayText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -1,32 +1,51 @@
 import { readPolicy } from '../../platform/policy.ts';
 import type { CommandResult } from '../command-result.ts';
 import { runCheck, type CheckResult, ok, wrong } from '../doctor/check.ts';
+import { checkCertificates } from '../doctor/certificates.ts';
 import { checkGraph } from '../doctor/graph.ts';
-import {
-  checkChimera,
-  checkGateway,
-  checkGrpc,
-  checkNotifier,
-  checkProcesses,
-  checkRest,
-} from '../doctor/servers.ts';
+import { checkIssuer } from '../doctor/issuer.ts';
+import { checkKms } from '../doctor/kms.ts';
+import { checkNotifier } from '../doctor/notifier.ts';
+import { checkRedis } from '../doctor/redis.ts';
+import { checkChimera, checkGateway, checkGrpc, checkProcesses, checkRest } from '../doctor/servers.ts';
 import { checkTemporal } from '../doctor/temporal.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
 const REQUIRED_NODE_MAJOR = 24;
+const NOT_CHECKED = wrong('not checked: keys cannot be decrypted', "First correct what 'kms' reports");
 const STATE_LABELS: Readonly<Record<CheckResult['state'], string>> = {
   ok: 'ok',
   wrong: 'WRONG',
   unreachable: 'UNREACHABLE',
 };
 
-/** Checks everything that Persona depends on, and reports what is wrong and how to fix it. */
+/**
+ * Checks everything that Persona depends on, concurrently, and reports what is wrong and how to fix it.
+ * @param settings with keys as configured: those that AWS KMS has encrypted are checked, too
+ */
 export async function doctor(settings: Settings): Promise<CommandResult> {
-  const [processes, graph, temporal, rest, grpc, gateway, notifier, chimera, policy] = await Promise.all([
+  const kms = checkKms(settings);
+  const [
+    encrypted,
+    processes,
+    graph,
+    temporal,
+    redis,
+    issuer,
+    rest,
+    grpc,
+    gateway,
+    notifier,
+    chimera,
+    policy,
+  ] = await Promise.all([
+    kms.then(({ result }) => result && { kms: result }),
     checkProcesses(settings),
-    checkGraph(settings),
-    checkTemporal(settings),
+    kms.then((keys) => (keys.settings ? checkGraph(keys.settings) : { neo4j: NOT_CHECKED })),
+    kms.then((keys) => (keys.settings ? checkTemporal(keys.settings) : { temporal: NOT_CHECKED })),
+    runCheck(() => checkRedis(settings)),
+    runCheck(() => checkIssuer(settings)),
     runCheck(() => checkRest(settings)),
     runCheck(() => checkGrpc(settings)),
     runCheck(
@@ -41,8 +60,12 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     node: checkNode(),
     addresses: checkAddresses(settings),
     policy,
+    ...encrypted,
     ...graph,
     ...temporal,
+    redis,
+    issuer,
+    ...checkCertificates(settings),
     rest,
     grpc,
     ...processes,

@@ -18,15 +18,28 @@ export const unreachable = (detail: string, remedy?: string): CheckResult => ({
   ...(remedy !== undefined && { remedy }),
 });
 
-/** Turns an error thrown by a check into its result. @param remedy for errors that name no remedy themselves */
+/** For checks whose client has no limit of its own, or a longer one. */
+const LIMIT_MS = 30_000;
+
+/**
+ * Turns an error thrown by a check into its result, and a check without an answer into `unreachable`.
+ * @param remedy for errors that name no remedy themselves
+ */
 export async function runCheck(check: () => Promise<CheckResult>, remedy?: string): Promise<CheckResult> {
+  const limit = Promise.withResolvers<CheckResult>();
+  const timer = setTimeout(
+    () => limit.resolve(unreachable(`no answer within ${LIMIT_MS / 1_000} seconds`, remedy)),
+    LIMIT_MS,
+  );
   try {
-    return await check();
+    return await Promise.race([check(), limit.promise]);
   } catch (error) {
     if (error instanceof EnvironmentError || error instanceof PolicyError)
       return wrong(error.message, "Correct the settings named, or use 'npm start', which sets all of them");
     const failure = toFailure(error) ?? new CliFailure(ExitCode.failed, String(error));
     const state = failure.exitCode === ExitCode.unreachable ? 'unreachable' : 'wrong';
     return { state, detail: failure.problem?.detail ?? failure.message, ...(remedy && { remedy }) };
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -5,9 +5,16 @@ import {
   checkKeys as checkRingKeys,
   findKeyProblems,
 } from '../../graph/index.ts';
-import { type GraphEnvironment, readGraphEnvironment } from '../../platform/environment.ts';
-import type { Settings } from '../settings.ts';
+import {
+  type CommonEnvironment,
+  type GraphEnvironment,
+  readCodecKeys,
+  readGraphEnvironment,
+} from '../../platform/environment.ts';
+import type { Settings, Variables } from '../settings.ts';
 import { runCheck, type CheckResult, ok, wrong } from './check.ts';
+
+const TLS_ADDRESS = /^(bolt|neo4j)\+s(sc)?:/;
 
 /** Checks Neo4j, its migrations, and the keys that decrypt its data. */
 export async function checkGraph({ variables }: Settings): Promise<Record<string, CheckResult>> {
@@ -22,12 +29,13 @@ export async function checkGraph({ variables }: Settings): Promise<Record<string
   try {
     const neo4j = await runCheck(async () => {
       await graph.verifyConnectivity();
-      return ok(`reachable at ${variables.NEO4J_URI}`);
+      const by = TLS_ADDRESS.test(variables.NEO4J_URI ?? '') ? 'with TLS' : 'without TLS';
+      return ok(`reachable at ${variables.NEO4J_URI} ${by}`);
     });
     if (neo4j.state !== 'ok') return { neo4j };
     const [migrations, keys] = await Promise.all([
       runCheck(() => checkMigrations(graph)),
-      runCheck(() => checkKeys(graph, environment)),
+      runCheck(() => checkKeys(graph, { ...environment, ...codecKeysOf(variables) })),
     ]);
     return { neo4j, migrations, keys };
   } finally {
@@ -45,13 +53,25 @@ async function checkMigrations(graph: Graph): Promise<CheckResult> {
       );
 }
 
-async function checkKeys(graph: Graph, environment: GraphEnvironment): Promise<CheckResult> {
+/** Without them, or with malformed ones, the check of the codec's keys says so. */
+function codecKeysOf(variables: Variables): { codecKeys?: CommonEnvironment['codecKeys'] } {
+  try {
+    return { codecKeys: readCodecKeys(variables) };
+  } catch {
+    return {};
+  }
+}
+
+async function checkKeys(
+  graph: Graph,
+  environment: GraphEnvironment & { codecKeys?: CommonEnvironment['codecKeys'] },
+): Promise<CheckResult> {
   const refused = await checkRingKeys(graph, environment);
   const problems = refused.length > 0 ? refused : await findKeyProblems(graph);
   return problems.length === 0
     ? ok("match the graph's data")
     : wrong(
         problems.join('; '),
-        'Set PERSONA_KEYS and PERSONA_BLIND_KEYS to the key rings that the graph was written with; older keys follow the first',
+        'Set PERSONA_KEYS, PERSONA_BLIND_KEYS and TEMPORAL_CODEC_KEYS to the key rings that the graph was written with; older keys follow the first',
       );
 }

@@ -1,14 +1,12 @@
-/** Checks Persona's own API and workers, and the external servers. */
+/** Checks Persona's own API and workers, the gateway and Chimera. */
 
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import { Stripe } from 'stripe';
 import { gatewayFault, stripeClient, type StripeOptions } from '../../adapters/stripe/client.ts';
 import type { Readiness } from '../../platform/readiness.ts';
 import { trustAuthority } from '../../platform/run-access.ts';
 import { type GrpcAccess, grpcAccess } from '../access.ts';
-import { callRest, reasonOf } from '../rest.ts';
+import { callRest } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 import { type CheckResult, ok, unreachable, wrong } from './check.ts';
 
@@ -124,27 +122,6 @@ async function isPermitted(probe: () => Promise<unknown>, options: StripeOptions
     if (!isMissing) throw gatewayFault(error, options);
   }
   return true;
-}
-
-/** Only connects, because posting a notice would send one. */
-export async function checkNotifier({ variables }: Settings): Promise<CheckResult> {
-  const address = variables.NOTIFY_WEBHOOK_URL ?? variables.NOTIFY_SMTP_URL;
-  if (address === undefined)
-    return wrong('NOTIFY_WEBHOOK_URL is not set', 'Set it to the address that notices are posted to');
-  const { protocol, hostname, port, host } = new URL(address);
-  const defaultPort = { 'https:': 443, 'smtp:': 587, 'smtps:': 465 }[protocol] ?? 80;
-  const socket = connect({ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || defaultPort) });
-  try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    return ok(`${host} accepts connections`);
-  } catch (error) {
-    return unreachable(
-      `${host} does not accept connections: ${reasonOf(error)}`,
-      'Check NOTIFY_WEBHOOK_URL or NOTIFY_SMTP_URL. Notices are retried for three days',
-    );
-  } finally {
-    socket.destroy();
-  }
 }
 
 async function answersGrpc(

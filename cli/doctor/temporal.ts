@@ -6,7 +6,10 @@ import { missingSearchAttributes } from '../../temporal/search-attributes.ts';
 import type { Settings } from '../settings.ts';
 import { runCheck, type CheckResult, ok, wrong } from './check.ts';
 
-/** Checks Temporal, its search attributes, the keys of its payloads, and whether workers poll every queue. */
+const MAX_RETENTION_DAYS = 30;
+const DAY_SECONDS = 86_400;
+
+/** Checks Temporal, its search attributes and retention, the keys of its payloads, and whether workers poll every queue. */
 export async function checkTemporal({ variables }: Settings): Promise<Record<string, CheckResult>> {
   const codec_keys = await runCheck(async () => {
     const [first, ...older] = readCodecKeys(variables).reveal();
@@ -16,16 +19,18 @@ export async function checkTemporal({ variables }: Settings): Promise<Record<str
   const temporal = await runCheck(async () => {
     const settings = readTemporalEnvironment(variables);
     client = await connectTemporal({ ...settings, apiKey: settings.apiKey?.reveal(), codecKeys: 'none' });
-    return ok(`reachable at ${settings.address}, namespace '${settings.namespace}'`);
+    const by = settings.tls || settings.apiKey ? 'with TLS' : 'without TLS';
+    return ok(`reachable at ${settings.address} ${by}, namespace '${settings.namespace}'`);
   });
   if (client === undefined) return { temporal, codec_keys };
   const connected = client;
   try {
-    const [search_attributes, workers] = await Promise.all([
+    const [search_attributes, retention, workers] = await Promise.all([
       runCheck(() => checkSearchAttributes(connected)),
+      runCheck(() => checkRetention(connected)),
       runCheck(() => checkWorkers(connected)),
     ]);
-    return { temporal, search_attributes, codec_keys, workers };
+    return { temporal, search_attributes, retention, codec_keys, workers };
   } finally {
     await connected.connection.close();
   }
@@ -40,6 +45,20 @@ async function checkSearchAttributes(client: Client): Promise<CheckResult> {
     : wrong(
         `not registered as Keyword: ${missing.join(', ')}`,
         `temporal operator search-attribute create --namespace ${namespace} ${flags}`,
+      );
+}
+
+/** Histories hold personal data, encrypted: they must not outlive an erasure for long (docs/connecting.md). */
+async function checkRetention(client: Client): Promise<CheckResult> {
+  const { namespace } = client.options;
+  const { config } = await client.workflowService.describeNamespace({ namespace });
+  const days = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / DAY_SECONDS;
+  const detail = `histories are kept for ${Math.round(days * 10) / 10} days after the end of a workflow`;
+  return days <= MAX_RETENTION_DAYS
+    ? ok(detail)
+    : wrong(
+        `${detail}, more than ${MAX_RETENTION_DAYS}`,
+        `temporal operator namespace update --namespace ${namespace} --retention ${MAX_RETENTION_DAYS}d`,
       );
 }
 

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { cacheFolder, ensureCached } from './cache.ts';
-import { buildGoProgram, installPythonPackage } from './packages.ts';
+import { buildGoProgram, installPythonPackages } from './packages.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
 import { versions } from './versions.ts';
 
@@ -28,7 +28,7 @@ export async function findSchemathesis({ log, ...host }: Options): Promise<Runni
   const { version } = versions.schemathesis;
   const what = `downloading schemathesis ${version} (pip, 30 MB, once)`;
   const folder = await ensureCached(cacheFolder(host.env), `schemathesis-${version}`, what, log, (to) =>
-    installPythonPackage(versions.schemathesis, to, { forWhat: 'schemathesis' }, host),
+    installPythonPackages([versions.schemathesis], to, { forWhat: 'schemathesis' }, host),
   );
   return { env: { PERSONA_SCHEMATHESIS_PATH: folder }, urls: {} };
 }

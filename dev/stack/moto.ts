@@ -2,7 +2,7 @@ import { delimiter, join } from 'node:path';
 import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
-import { findPython, installPythonPackage } from './packages.ts';
+import { findPython, installPythonPackages } from './packages.ts';
 import { freePort } from './ports.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
@@ -48,7 +48,7 @@ function install({ log, ...host }: ServerOptions): Promise<string> {
   const { version } = versions.moto;
   const what = `downloading moto ${version}, a simulator of AWS KMS (pip, 70 MB, once)`;
   return ensureCached(cacheFolder(host.env), `moto-${version}`, what, log, (to) =>
-    installPythonPackage(versions.moto, to, WHAT, host),
+    installPythonPackages([versions.moto], to, WHAT, host),
   );
 }
 

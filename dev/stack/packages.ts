@@ -50,15 +50,15 @@ function programIn(bin: string, file: string): string {
   return join(venv, found);
 }
 
-/** Installs a Python package with its dependencies into `folder`, which then belongs on `PYTHONPATH`. */
-export async function installPythonPackage(
-  pin: { package: string; version: string },
+/** Installs Python packages with their dependencies into `folder`, which then belongs on `PYTHONPATH`. */
+export async function installPythonPackages(
+  pins: readonly { package: string; version: string }[],
   folder: string,
   what: Need,
   { env, guard }: InstallContext,
 ): Promise<void> {
   await withPip(folder, what, { env, guard }, (_, pip) =>
-    pip(['--target', folder, `${pin.package}==${pin.version}`]),
+    pip(['--target', folder, ...pins.map((pin) => `${pin.package}==${pin.version}`)]),
   );
 }
 
@@ -114,10 +114,39 @@ export async function buildGoProgram(
   need: Need & { go: string },
   { env, guard }: InstallContext,
 ): Promise<void> {
-  const go = findOnPath('go', env.PATH);
-  if (go === undefined)
-    throw missingPrerequisite('Go', need.forWhat, `install Go ${need.go} or newer`, need.service);
+  const go = findGo(env, need);
   await withRetry(() => runTool(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }));
+}
+
+/** @param need.go the oldest Go that suffices @throws StackError: there is none */
+export function findGo({ PATH }: InstallContext['env'], need: Need & { go: string }): string {
+  const go = findOnPath('go', PATH);
+  if (go !== undefined) return go;
+  throw missingPrerequisite('Go', need.forWhat, `install Go ${need.go} or newer`, need.service);
+}
+
+/**
+ * Writes a `go.mod` and `go.sum` into `folder` that require these modules, and downloads what their packages need into
+ * `folder/modules`, which a build then uses as `GOMODCACHE`.
+ *
+ * @param module name of the new module
+ */
+export async function downloadGoModules(
+  module: string,
+  pins: readonly { module: string; version: string }[],
+  folder: string,
+  need: Need & { go: string },
+  { env, guard }: InstallContext,
+): Promise<void> {
+  const go = findGo(env, need);
+  const variables = {
+    GOMODCACHE: join(folder, 'modules'),
+    // Otherwise its folders are read-only and cannot be deleted.
+    GOFLAGS: [env.GOFLAGS, '-modcacherw'].filter(Boolean).join(' '),
+  };
+  await runTool(go, ['-C', folder, 'mod', 'init', module], guard, variables);
+  const versions = pins.map((pin) => `${pin.module}@v${pin.version}`);
+  await withRetry(() => runTool(go, ['-C', folder, 'get', ...versions], guard, variables));
 }
 
 /** Copies artifacts (`group:name`) of one version, with their runtime dependencies, into `folder`. */

@@ -43,7 +43,7 @@ test('an unsupported Java version is reported as missing, in one line with both 
 test('all missing prerequisites are reported together, each in one line with its remedies', async () => {
   const env = { PATH: '', PERSONA_CACHE_DIR: join(folder, 'cache'), JAVA_HOME: fakeJava('17.0.1') };
   const starting = startStack({
-    servers: ['neo4j', 'temporal', 'stripe_mock', 'oasdiff', 'schemathesis'],
+    servers: ['neo4j', 'temporal', 'stripe_mock', 'oasdiff', 'schemathesis', 'agent_python', 'agent_go'],
     folder: join(folder, 'data'),
     guard,
     log: () => {},
@@ -65,6 +65,8 @@ test('all missing prerequisites are reported together, each in one line with its
     ),
     'Go is missing, which oasdiff requires: install Go 1.26 or newer',
     'python3 is missing, which schemathesis requires: install Python 3 with its venv module',
+    'python3 is missing, which the test of docs/connecting.md requires: install Python 3 with its venv module',
+    'Go is missing, which the test of docs/connecting.md requires: install Go 1.26 or newer',
   ]);
 });
 

@@ -1,3 +1,4 @@
+import { findAgentGo, findAgentPython } from './agent-libraries.ts';
 import { findOasdiff, findSchemathesis } from './contract-tools.ts';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
@@ -21,6 +22,8 @@ const STARTERS = {
   moto: startMoto,
   oasdiff: findOasdiff,
   schemathesis: findSchemathesis,
+  agent_python: findAgentPython,
+  agent_go: findAgentGo,
 } as const;
 export type ServerName = keyof typeof STARTERS;
 

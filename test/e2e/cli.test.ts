@@ -173,7 +173,11 @@ test('doctor reports a healthy system, and names an unreachable server and wrong
       'keys',
       'temporal',
       'search_attributes',
+      'retention',
       'workers',
+      'redis',
+      'issuer',
+      'ops_certificate',
     ]),
   );
   const closedAddress = `127.0.0.1:${await freePort()}`;
