@@ -3,6 +3,7 @@
 import { signalWithStartRecovery } from '../temporal/workflow-client.ts';
 import { addPayers, failureOf, type Payer } from './customers.ts';
 import { readTrace } from './executions.ts';
+import { createProcessorMeter } from './processor-time.ts';
 import type { Findings } from './result.ts';
 import { toComparison, runCalls, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
@@ -52,9 +53,14 @@ export const recoveryBenchmark = {
     };
     // Neo4j's JVM is warm after some hundreds of recoveries; until then it takes three times as long.
     await runCalls(WARM_UP, IN_FLIGHT, recover);
+    const processors = createProcessorMeter({
+      ...addresses.pids,
+      'bare worker': worker.pid,
+      'this benchmark': process.pid,
+    });
     const many = await sideBySide(
-      () => runCalls(PAYERS, IN_FLIGHT, recover),
-      () => runCalls(PAYERS, IN_FLIGHT, runBare),
+      () => processors.measure('persona', PAYERS, () => runCalls(PAYERS, IN_FLIGHT, recover)),
+      () => processors.measure('bare', PAYERS, () => runCalls(PAYERS, IN_FLIGHT, runBare)),
     );
     const single = await sideBySide(
       () => runCalls(ONE_BY_ONE, 1, recover),
@@ -75,6 +81,7 @@ export const recoveryBenchmark = {
         { what: 'activities', value: activities, atMost: LIMITS.activities },
         { what: 'history events', value: events, atMost: LIMITS.events },
       ],
+      tables: [processors.table('processor time of one recovery (ms)')],
     };
   },
 };
