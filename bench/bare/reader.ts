@@ -16,10 +16,17 @@ export function openReader(): Reader {
       const session = driver.session({ database: NEO4J_DATABASE, defaultAccessMode: neo4j.session.READ });
       try {
         const { records } = await session.run(cypher, parameters);
-        return records.map((record) => record.toObject() as T);
+        return records.map((record) => withTimes(record.toObject()) as T);
       } finally {
         await session.close();
       }
     },
   };
+}
+
+/** Times as RFC 3339, as Persona's queries expect them. */
+function withTimes(row: Record<string, unknown>): Record<string, unknown> {
+  for (const [name, value] of Object.entries(row))
+    if (neo4j.isDateTime(value)) row[name] = value.toStandardDate().toISOString();
+  return row;
 }
