@@ -9,8 +9,8 @@ import { Consistency } from '../proto/gen/persona/v1/types.ts';
 import { addCustomers } from './customers.ts';
 import { type GrpcCaller, openGrpcCaller } from './grpc-caller.ts';
 import { certificateProof, type Proof, tokenProof } from './proof.ts';
-import type { Comparison, FigureTable, Findings, RatioGrid } from './result.ts';
-import { loadServer, READ_GOALS, serverFigures, type ServerTurns, turnDuration } from './server-load.ts';
+import type { FigureTable, Findings } from './result.ts';
+import { loadServer, serverFigures, serverGrid, type ServerTurns, turnDuration } from './server-load.ts';
 import { sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
@@ -27,7 +27,7 @@ const CONSISTENCY = {
 type Kind = keyof typeof CONSISTENCY;
 const KINDS: readonly Kind[] = ['STRONG', 'cached'];
 const REPETITIONS = 5;
-const TURN_MS = turnDuration(600);
+const TURN_MS = turnDuration(500);
 const WARM_UP_TURNS = 5;
 const ROLE = 'cerebrum';
 
@@ -65,8 +65,12 @@ export const contextBenchmark = {
       measured.push(...(await measureMode(system, mode, customers)));
     }
     return {
-      comparisons: measured.filter(({ kind, inFlight }) => inFlight === MAIN[kind]).flatMap(mainFigures),
-      grids: [gridOf(measured)],
+      comparisons: measured
+        .filter(({ kind, inFlight }) => inFlight === MAIN[kind])
+        .flatMap(({ mode, kind, inFlight, turns }) =>
+          serverFigures(`${kind}, ${mode}, ${inFlight} in flight`, turns),
+        ),
+      grids: [serverGrid(columns, byRow(measured))],
       tables: [serverTable(measured)],
     };
   },
@@ -127,36 +131,12 @@ async function measureMode(
   }
 }
 
-function mainFigures({ mode, kind, turns }: Measured): Comparison[] {
-  const { throughput, p99, processor } = serverFigures(turns);
-  const named = (figure: Comparison) => ({ ...figure, what: `${kind}, ${mode}, ${figure.what}` });
-  return [
-    { ...named(throughput), goal: READ_GOALS.throughput },
-    { ...named(p99), goal: READ_GOALS.p99 },
-    named(processor),
-  ];
-}
-
 function byRow(measured: readonly Measured[]): { what: string; cells: Measured[] }[] {
   const rows = Object.groupBy(measured, ({ kind, mode }) => `${kind}, ${mode}`);
   return Object.entries(rows).map(([what, cells = []]) => ({ what, cells }));
 }
 
 const columns = IN_FLIGHT.map((inFlight) => `${inFlight} in flight`);
-
-function gridOf(measured: readonly Measured[]): RatioGrid {
-  const figures = ['throughput', 'p99', 'processor'] as const;
-  const titles = { throughput: 'throughput', p99: 'p99', processor: 'CPU time' };
-  return {
-    head: ['ratio of', ...columns],
-    rows: byRow(measured).flatMap(({ what, cells }) =>
-      figures.map((figure) => ({
-        what: `${what}: ${titles[figure]}`,
-        cells: cells.map(({ turns }) => serverFigures(turns)[figure]),
-      })),
-    ),
-  };
-}
 
 /** What limits the figures above: a caller that is busy itself, and calls that Persona refuses. */
 function serverTable(measured: readonly Measured[]): FigureTable {

@@ -4,8 +4,8 @@ import type { DevelopmentAccess } from '../dev/access/access.ts';
 import { addCustomers } from './customers.ts';
 import { type Proof, tokenProof } from './proof.ts';
 import { openRestCaller, type RestCaller } from './rest-caller.ts';
-import type { Comparison, Findings, RatioGrid } from './result.ts';
-import { loadServer, READ_GOALS, serverFigures, type ServerTurns, turnDuration } from './server-load.ts';
+import type { Findings } from './result.ts';
+import { loadServer, serverFigures, serverGrid, type ServerTurns, turnDuration } from './server-load.ts';
 import { sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
@@ -48,9 +48,20 @@ export const restBenchmark = {
       log(`rest, ${mode.name}…`);
       measured.push(...(await measureMode(system, mode, customers)));
     }
+    const rows = Object.entries(Object.groupBy(measured, ({ mode }) => mode)).map(([what, cells = []]) => ({
+      what,
+      cells,
+    }));
     return {
-      comparisons: measured.filter(({ inFlight }) => inFlight === MAIN).flatMap(mainFigures),
-      grids: [gridOf(measured)],
+      comparisons: measured
+        .filter(({ inFlight }) => inFlight === MAIN)
+        .flatMap(({ mode, inFlight, turns }) => serverFigures(`${mode}, ${inFlight} in flight`, turns)),
+      grids: [
+        serverGrid(
+          IN_FLIGHT.map((inFlight) => `${inFlight} in flight`),
+          rows,
+        ),
+      ],
     };
   },
 };
@@ -102,31 +113,4 @@ async function measureMode(
   } finally {
     await Promise.all([api.stop(), bareServer.stop()]);
   }
-}
-
-function mainFigures({ mode, inFlight, turns }: Measured): Comparison[] {
-  const { throughput, p99, processor } = serverFigures(turns);
-  const named = (figure: Comparison) => ({
-    ...figure,
-    what: `${mode}, ${inFlight} in flight, ${figure.what}`,
-  });
-  return [
-    { ...named(throughput), goal: READ_GOALS.throughput },
-    { ...named(p99), goal: READ_GOALS.p99 },
-    named(processor),
-  ];
-}
-
-function gridOf(measured: readonly Measured[]): RatioGrid {
-  const titles = { throughput: 'throughput', p99: 'p99', processor: 'CPU time' } as const;
-  const figures = Object.keys(titles) as (keyof typeof titles)[];
-  return {
-    head: ['ratio of', ...IN_FLIGHT.map((inFlight) => `${inFlight} in flight`)],
-    rows: Object.entries(Object.groupBy(measured, ({ mode }) => mode)).flatMap(([mode, cells = []]) =>
-      figures.map((figure) => ({
-        what: `${mode}: ${titles[figure]}`,
-        cells: cells.map(({ turns }) => serverFigures(turns)[figure]),
-      })),
-    ),
-  };
 }

@@ -3,7 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { cpuTime } from './cpu-time.ts';
 import { GrpcRefusal } from './grpc-caller.ts';
-import type { Comparison } from './result.ts';
+import type { Comparison, RatioGrid } from './result.ts';
 import { type Load, REFUSED, runCallsFor, toComparison } from './side-by-side.ts';
 
 export interface ServerLoad extends Load {
@@ -54,13 +54,41 @@ export async function loadServer(
 export type ServerTurns = Record<'persona' | 'bare', ServerLoad[]>;
 
 /** The goals for reads (docs/decisions/27-benchmarks.md). */
-export const READ_GOALS = { throughput: { atLeast: 0.85 }, p99: { atMost: 1.25 } } as const;
+const GOALS = { throughput: { atLeast: 0.85 }, p99: { atMost: 1.25 } } as const;
+const TITLES = { throughput: 'throughput', p99: 'p99', processor: 'CPU time' } as const;
+const FIGURES = ['throughput', 'p99', 'processor'] as const;
 
-/** The figures of both sides: throughput, p99, and CPU time where the system reports it. */
-export function serverFigures(turns: ServerTurns): Record<'throughput' | 'p99' | 'processor', Comparison> {
+function figuresOf(turns: ServerTurns): Record<(typeof FIGURES)[number], Comparison> {
   return {
     throughput: toComparison('throughput', 'calls/s', 'perSecond', turns),
     p99: toComparison('p99', 'ms', 'p99', turns),
     processor: toComparison('CPU time of the server process', 'µs/call', 'processor', turns),
+  };
+}
+
+/** Throughput and p99, with their goals, and CPU time. @param what was called, for the rows' titles */
+export function serverFigures(what: string, turns: ServerTurns, { goals = true } = {}): Comparison[] {
+  const { throughput, p99, processor } = figuresOf(turns);
+  const named = (figure: Comparison) => ({ ...figure, what: `${what}, ${figure.what}` });
+  return [
+    { ...named(throughput), ...(goals && { goal: GOALS.throughput }) },
+    { ...named(p99), ...(goals && { goal: GOALS.p99 }) },
+    named(processor),
+  ];
+}
+
+/** The ratios of the three figures for each row. @param columns titles of the rows' cells */
+export function serverGrid(
+  columns: readonly string[],
+  rows: readonly { what: string; cells: readonly { turns: ServerTurns }[] }[],
+): RatioGrid {
+  return {
+    head: ['ratio of', ...columns],
+    rows: rows.flatMap(({ what, cells }) =>
+      FIGURES.map((figure) => ({
+        what: `${what}: ${TITLES[figure]}`,
+        cells: cells.map(({ turns }) => figuresOf(turns)[figure]),
+      })),
+    ),
   };
 }
