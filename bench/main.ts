@@ -5,20 +5,24 @@
 
 import { runDevCommand } from '../dev/run-dev-command.ts';
 import { bulkheadsBenchmark } from './bulkheads.ts';
+import { checkoutBenchmark } from './checkout.ts';
 import { contextBenchmark } from './context.ts';
 import { expiryBenchmark } from './expiry/benchmark.ts';
 import { fraudBenchmark } from './fraud.ts';
 import { historyBenchmark } from './history.ts';
 import { importBenchmark } from './import/benchmark.ts';
+import { neighbourBenchmark } from './neighbour.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
 import { reconciliationBenchmark } from './reconciliation.ts';
 import { recoveryBenchmark } from './recovery.ts';
+import { restBenchmark } from './rest.ts';
 import { describeMachine } from './machine.ts';
 import { saveResult, publish } from './record.ts';
 import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
 import { scaleBenchmark } from './scale.ts';
+import { stalenessBenchmark } from './staleness/benchmark.ts';
 import { storageBenchmark } from './storage/benchmark.ts';
 import { sweepBenchmark } from './sweep/benchmark.ts';
 import { type BenchSystem, startSystem } from './system.ts';
@@ -33,8 +37,12 @@ interface Benchmark {
 
 const BENCHMARKS: readonly Benchmark[] = [
   contextBenchmark,
+  restBenchmark,
+  checkoutBenchmark,
+  stalenessBenchmark,
   recoveryBenchmark,
   bulkheadsBenchmark,
+  neighbourBenchmark,
   historyBenchmark,
   fraudBenchmark,
   onboardingBenchmark,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeMachine } from './machine.ts';
 import { asMarkdown, asTable } from './report.ts';
-import type { FigureTable } from './result.ts';
+import type { FigureTable, RatioGrid } from './result.ts';
 
 const described = {
   ...{ name: 'n', title: 'Title', conditions: 'As it was', machine: describeMachine() },
@@ -20,4 +20,16 @@ test('the table of figures follows that of comparisons', () => {
   const result = { ...described, comparisons: [comparison], tables: [figures] };
   expect(asMarkdown([result])).toMatch(/\| speed \(per s\) \| 1\.00 .*\n\n\|  \| bytes/);
   expect(asTable(result)).toMatch(/speed[\s\S]*a customer/);
+});
+
+test('a grid shows the ratios of each condition with their spread, and which of them miss their goal', () => {
+  const cells = [
+    { ...comparison, persona: [1, 2, 3], bare: [2, 2, 2] },
+    { ...comparison, goal: { atLeast: 0.8 } },
+  ];
+  const grid: RatioGrid = { head: ['ratio of', '1', '16'], rows: [{ what: 'throughput', cells }] };
+  const page = asMarkdown([{ ...described, comparisons: [], grids: [grid] }]);
+  expect(page).toContain(
+    '| ratio of | 1 | 16 |\n| --- | ---: | ---: |\n| throughput | 1.00 (0.50–1.50) | 0.50 (0.50–0.50) **missed** |',
+  );
 });

@@ -22,6 +22,11 @@ function goalOf(comparison: Comparison): string {
   return `${target}: ${isMet(comparison) ? 'met' : '**missed**'}`;
 }
 
+function ratioCell(comparison: Comparison): string {
+  const missed = isMet(comparison) === false ? ' **missed**' : '';
+  return `${withSpread(ratios(comparison), ratio)}${missed}`;
+}
+
 /** A text column, like the first one of each table. */
 const GOAL = 'goal';
 const HEAD = ['', 'Persona', 'bare', 'ratio', GOAL];
@@ -32,7 +37,7 @@ interface TextTable {
 }
 
 /** One row per figure: the median with the smallest and the largest value. */
-function tablesOf({ comparisons, counts = [], tables = [] }: BenchmarkResult): TextTable[] {
+function tablesOf({ comparisons, grids = [], counts = [], tables = [] }: BenchmarkResult): TextTable[] {
   const rows = [
     ...comparisons.map((comparison) => [
       `${comparison.what} (${comparison.unit})`,
@@ -51,6 +56,10 @@ function tablesOf({ comparisons, counts = [], tables = [] }: BenchmarkResult): T
   ];
   return [
     ...(rows.length > 0 ? [{ head: HEAD, rows }] : []),
+    ...grids.map((grid) => ({
+      head: grid.head,
+      rows: grid.rows.map(({ what, cells }) => [what, ...cells.map(ratioCell)]),
+    })),
     ...tables.map((table) => ({
       head: table.head,
       rows: table.rows.map(([what, ...values]) => [what, ...values.map(figure)]),

@@ -26,8 +26,16 @@ export interface FigureTable {
   rows: [string, ...number[]][];
 }
 
+/** Ratios alone, one for each column: the effect of one condition on several figures. */
+export interface RatioGrid {
+  /** The title of the first column, then those of the ratios. */
+  head: string[];
+  rows: { what: string; cells: Comparison[] }[];
+}
+
 export interface Findings {
   comparisons: Comparison[];
+  grids?: RatioGrid[];
   counts?: Count[];
   tables?: FigureTable[];
 }

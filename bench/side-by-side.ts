@@ -44,6 +44,9 @@ export interface Load {
   p99: number;
 }
 
+/** What a call returns that the server refused: it counts as none. */
+export const REFUSED = Symbol('refused');
+
 /** Keeps `inFlight` calls in flight for `ms` milliseconds. @param call receives the number of the call */
 export function runCallsFor(
   ms: number,
@@ -76,7 +79,7 @@ async function runConcurrently(
       const n = next;
       next += 1;
       const calledAt = performance.now();
-      await call(n);
+      if ((await call(n)) === REFUSED) continue;
       durations.push(performance.now() - calledAt);
     }
   };

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { DevCommandContext } from '../dev/run-dev-command.ts';
+import { type DevelopmentAccess, startDevelopmentAccess } from '../dev/access/access.ts';
 import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, type ProgramOptions, startProgram } from '../dev/programs.ts';
 import { signalGroup } from '../dev/stack/process-groups.ts';
@@ -22,7 +23,7 @@ export interface Servers extends Pick<PersonaSystem, 'env'> {
 
 type Variables = Record<string, string | undefined>;
 
-type BenchProgram = Inspectable & { ready: Program['ready']; stop(): Promise<void> };
+export type BenchProgram = Inspectable & { ready: Program['ready']; stop(): Promise<void> };
 
 /** A graph on a separate Neo4j. */
 export interface OwnGraph {
@@ -40,6 +41,12 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   worker: Inspectable;
   /** Stops everything added to it at the end. */
   guard: Guard;
+  /** An issuer of tokens and certificates, started with the first call. */
+  startAccess(): Promise<DevelopmentAccess>;
+  /** Another API process on the same graph and Temporal. @param env additions and overrides */
+  startApi(env: Variables): Promise<BenchProgram>;
+  /** @returns the URL of an empty Redis */
+  startRedis(): Promise<string>;
   /** Starts a program of `bench/bare`. @param ports as in `startProgram` */
   startBare(
     name: string,
@@ -81,8 +88,36 @@ export async function startSystem({ guard, log }: DevCommandContext): Promise<Be
     };
     return { ready, pid: child.pid, output: () => child.output(), stop };
   };
+  let access: Promise<DevelopmentAccess> | undefined;
+  let apis = 1;
   return {
     ...{ addresses, env, graph, temporal, log, guard, worker },
+    startAccess() {
+      access ??= startDevelopmentAccess(folder, (name, file, ports, variables) =>
+        startProgram({
+          ...{ name, file, ports, env: { ...env, ...variables } },
+          ...{ useDefaultPorts: false, folder, guard },
+        }),
+      );
+      return access;
+    },
+    startApi(extra) {
+      apis += 1;
+      const ports = { HTTP_PORT: 0, GRPC_PORT: 0, METRICS_PORT: 0 };
+      return start({ name: `api-${apis}`, file: 'api/main.ts', ports, env: { ...env, ...extra } });
+    },
+    async startRedis() {
+      const servers = {
+        servers: ['redis'],
+        folder,
+        guard,
+        log,
+        env: { ...env, REDIS_URL: undefined },
+      } as const;
+      const { urls } = await startStack(servers);
+      if (urls.redis === undefined) throw new Error('Redis has no address');
+      return urls.redis;
+    },
     startBare: (name, ports = {}, extra = {}) =>
       start({ name: `bare-${name}`, file: `bench/bare/${name}.ts`, ports, env: { ...env, ...extra } }),
     startWorker: (file, extra) =>

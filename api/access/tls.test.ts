@@ -4,8 +4,9 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { type ChannelCredentials, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import {
   type CertificateFiles,
   type DevelopmentCertificates,
@@ -81,15 +82,27 @@ async function startServers() {
 const agentOf = ({ ca }: DevelopmentCertificates, { cert, key }: CertificateFiles) =>
   credentials.createSsl(readFileSync(ca), readFileSync(key), readFileSync(cert));
 
+/** A client with a connection of its own; clients with the same certificate share one otherwise. */
+function openClient(grpc: string, channel: ChannelCredentials): PersonaAgentClient {
+  return new PersonaAgentClient(grpc, channel, {
+    'grpc.ssl_target_name_override': 'localhost',
+    'grpc.use_local_subchannel_pool': 1,
+  });
+}
+
 /** @returns the status of one call */
+function callOver(client: PersonaAgentClient): Promise<number> {
+  return new Promise((resolve) => {
+    const options = { deadline: Date.now() + 30_000 };
+    const done = (error: ServiceError | null) => resolve(error?.code ?? status.OK);
+    client.getRecovery({ payment_id: 'p' }, new Metadata(), options, done);
+  });
+}
+
 async function callWith(grpc: string, channel: ChannelCredentials): Promise<number> {
-  const client = new PersonaAgentClient(grpc, channel, { 'grpc.ssl_target_name_override': 'localhost' });
+  const client = openClient(grpc, channel);
   try {
-    return await new Promise((resolve) => {
-      const options = { deadline: Date.now() + 30_000 };
-      const done = (error: ServiceError | null) => resolve(error?.code ?? status.OK);
-      client.getRecovery({ payment_id: 'p' }, new Metadata(), options, done);
-    });
+    return await callOver(client);
   } finally {
     client.close();
   }
@@ -111,6 +124,27 @@ test('an agent is known by its certificate, and may call what its role may', asy
   expect(callers.map(({ caller }) => caller)).toEqual(['agent:synapse']);
   expect(await callWith(grpc, agentOf(first, first.agents.oracle))).toBe(status.PERMISSION_DENIED);
   expect(callers).toHaveLength(1);
+});
+
+test('a certificate is parsed once for its connection, and names the calls of that connection alone', async () => {
+  const { grpc, callers } = await startServers();
+  const [synapse, ops, stranger] = [
+    openClient(grpc, agentOf(first, first.agents.synapse)),
+    openClient(grpc, agentOf(first, first.agents.ops)),
+    openClient(grpc, credentials.createSsl(readFileSync(first.ca))),
+  ];
+  onTestFinished(() => {
+    for (const client of [synapse, ops, stranger]) client.close();
+  });
+  const callAll = () => Promise.all([synapse, ops, stranger].map(callOver));
+  const statuses = [status.OK, status.OK, status.UNAUTHENTICATED];
+  expect(await callAll()).toEqual(statuses);
+  const parsed = vi.spyOn(TLSSocket.prototype, 'getPeerCertificate');
+  onTestFinished(() => parsed.mockRestore());
+  expect(await callAll()).toEqual(statuses);
+  expect(parsed).not.toHaveBeenCalled();
+  const names = callers.map(({ caller }) => caller).toSorted();
+  expect(names).toEqual(['agent:ops', 'agent:ops', 'agent:synapse', 'agent:synapse']);
 });
 
 test.each<[what: string, channel: () => ChannelCredentials]>([

@@ -11,7 +11,7 @@ import {
   SignJWT,
   UnsecuredJWT,
 } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { PersonaError } from '../../domain/errors.ts';
 import { bearerToken, createTokenVerifier, type TokenVerifier } from './tokens.ts';
 
@@ -59,7 +59,11 @@ beforeEach(() => {
   requests = 0;
   verifier = newVerifier();
 });
-afterEach(() => verifier.close());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  verifier.close();
+});
 
 const seconds = (fromNow: number) => Math.floor(Date.now() / 1_000) + fromNow;
 const valid = (): JWTPayload => ({
@@ -211,6 +215,65 @@ test('while the issuer is unavailable, known keys are used, and without any the 
     .toMatchObject({
       name: 'service:checkout-1',
     });
+});
+
+/** A token that the verifier has verified with keys that it knew before, and so remembers. */
+async function rememberedToken(claims: JWTPayload = valid()): Promise<string> {
+  await verifier.verify(await sign(valid()));
+  const token = await sign(claims);
+  await verifier.verify(token);
+  return token;
+}
+
+test('the signature of a token is verified once, and that of another token for itself', async () => {
+  const token = await rememberedToken({ ...valid(), scope: 'role:checkout' });
+  const other = await sign({ ...valid(), sub: 'ops-1', scope: 'ops' });
+  const verifications = vi.spyOn(crypto.subtle, 'verify');
+  expect(await verifier.verify(token)).toEqual({
+    name: 'service:checkout-1',
+    grants: new Set(['checkout']),
+  });
+  expect(verifications).not.toHaveBeenCalled();
+  expect(await verifier.verify(other)).toEqual({ name: 'service:ops-1', grants: new Set(['ops']) });
+  expect(verifications).toHaveBeenCalledTimes(1);
+});
+
+test('a remembered token does not vouch for its claims under another signature', async () => {
+  const token = await rememberedToken();
+  const forged = await sign(valid(), await newKey(key.kid));
+  expect((await refusal(forged))[0]).toBe('unauthenticated');
+  const parts = [token.split('.').slice(0, 2), forged.split('.').slice(2)].flat();
+  expect((await refusal(parts.join('.')))[0]).toBe('unauthenticated');
+});
+
+test('a remembered token is refused once it has expired', async () => {
+  const token = await rememberedToken({ ...valid(), exp: seconds(600) });
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 604_000 });
+  await expect(verifier.verify(token)).resolves.toBeDefined();
+  vi.setSystemTime(Date.now() + 2_000);
+  expect(await refusal(token)).toEqual(['unauthenticated', 'the access token has expired']);
+});
+
+test('a remembered token is refused once the issuer has withdrawn its key', async () => {
+  const token = await rememberedToken();
+  const next = await newKey('second');
+  published = [next];
+  await expect
+    .poll(async () => verifier.verify(await sign(valid(), next)).catch((error) => error))
+    .toMatchObject({ name: 'service:checkout-1' });
+  expect(await refusal(token)).toEqual([
+    'unauthenticated',
+    "the access token's signature cannot be verified",
+  ]);
+});
+
+test('a remembered token needs keys that are not too old', async () => {
+  const token = await rememberedToken({ ...valid(), exp: seconds(24 * 3_600) });
+  published = undefined;
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 6 * 3_600_000 - 60_000 });
+  await expect(verifier.verify(token)).resolves.toBeDefined();
+  vi.setSystemTime(Date.now() + 61_000);
+  expect(await refusal(token)).toEqual(['issuer_unavailable', "the issuer's keys cannot be read"]);
 });
 
 test.each(['Basic YTpi', 'Bearer', 'bearer a b', 'Bearer a\u0000'])('%j is no bearer token', (header) => {

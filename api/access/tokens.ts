@@ -3,7 +3,9 @@
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
+  type ExportedJWKSCache,
   errors,
+  jwksCache,
   type JWTPayload,
   type JWTVerifyGetKey,
   jwtVerify,
@@ -11,6 +13,7 @@ import {
 import { PersonaError } from '../../domain/errors.ts';
 import { type Grant, isServiceRole, NARROW_SCOPES } from './grants.ts';
 import { customerIdentity, type Identity } from './identity.ts';
+import { createVerifiedTokens } from './verified-tokens.ts';
 
 export interface TokenIssuer {
   /** `iss` of its tokens. */
@@ -50,7 +53,10 @@ export function createTokenVerifier(
   { issuer, audience, jwksUrl }: TokenIssuer,
   onUnavailable: (error: unknown) => void,
 ): TokenVerifier {
+  /** `jose` leaves each reading of the keys here: `jwks` is a new object each time, so that it identifies the reading. */
+  const newest: Partial<ExportedJWKSCache> = {};
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
+    [jwksCache]: newest as ExportedJWKSCache,
     timeoutDuration: JWKS_TIMEOUT_MS,
     cooldownDuration: JWKS_COOLDOWN_MS,
     cacheMaxAge: JWKS_MAX_AGE_MS,
@@ -77,10 +83,14 @@ export function createTokenVerifier(
       });
     }
   };
+  const verified = createVerifiedTokens();
   return {
     async verify(token) {
       if (token.length > MAX_TOKEN_LENGTH)
         throw unauthenticated(`the access token is longer than ${MAX_TOKEN_LENGTH} characters`);
+      const { jwks } = newest;
+      const known = jwks && keys.fresh ? verified.find(token, jwks) : undefined;
+      if (known !== undefined) return known;
       const options = {
         issuer,
         audience,
@@ -88,13 +98,21 @@ export function createTokenVerifier(
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         requiredClaims: ['exp', 'sub'],
       };
-      const verified = await jwtVerify(token, findKey, options).catch((error: unknown) => {
-        throw refusalOf(error);
-      });
-      const { typ } = verified.protectedHeader;
+      const { payload, protectedHeader } = await jwtVerify(token, findKey, options).catch(
+        (error: unknown) => {
+          throw refusalOf(error);
+        },
+      );
+      const { typ } = protectedHeader;
       if (typ !== undefined && !TOKEN_TYPES.includes(typ.toLowerCase()))
         throw unauthenticated(`a token of type '${typ.slice(0, 32)}' is no access token`);
-      return identityOf(verified.payload);
+      const identity = identityOf(payload);
+      // Not if the keys were read meanwhile: the key of this token may be among those that are gone.
+      if (jwks !== undefined && jwks === newest.jwks) {
+        const expiresAt = (Number(payload.exp) + CLOCK_TOLERANCE_SECONDS) * 1_000;
+        verified.keep(token, { identity, expiresAt, keys: jwks });
+      }
+      return identity;
     },
     close: () => clearInterval(refresh),
   };

@@ -12,6 +12,7 @@ import { authoriseRpc, countedCallerOf, type Identity } from '../access/identity
 import type { Admission } from '../admission.ts';
 import { asPersonaError, type Observers, recordRequest, requestIds } from '../requests.ts';
 import { metadataValue, subjectOf } from './call.ts';
+import { certificateNamesOf } from './client-certificate.ts';
 import { toServiceError } from './errors.ts';
 import { setIdentity } from './identities.ts';
 
@@ -75,10 +76,7 @@ export function admitCalls<Implementation extends UntypedServiceImplementation>(
 /** Without a promise for a certificate, which most calls have. */
 function identify(authentication: Authentication, call: Call): Identity | PersonaError | Promise<Identity> {
   try {
-    return authentication.rpc(
-      metadataValue(call, 'authorization'),
-      call.getAuthContext().sslPeerCertificate?.subjectaltname,
-    );
+    return authentication.rpc(metadataValue(call, 'authorization'), certificateNamesOf(call));
   } catch (error) {
     return asPersonaError(error);
   }

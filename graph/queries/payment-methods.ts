@@ -35,12 +35,12 @@ const READ_CUSTOMER = 'MATCH (c:Customer {id: $customer_id}) RETURN c.status AS 
  * @throws PersonaError customer_not_found
  */
 export async function getPaymentMethods(
-  graph: Graph,
+  reader: Reader,
   input: { customer_id: string },
 ): Promise<PaymentMethod[]> {
   const [[customer], wallet] = await Promise.all([
-    graph.read<{ status: string }>(READ_CUSTOMER, input),
-    readWallet(graph, input.customer_id),
+    reader.read<{ status: string }>(READ_CUSTOMER, input),
+    readWallet(reader, input.customer_id),
   ]);
   if (customer === undefined || customer.status === 'erased') {
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
