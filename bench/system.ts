@@ -93,11 +93,14 @@ export async function startSystem({ guard, log }: DevCommandContext): Promise<Be
   return {
     ...{ addresses, env, graph, temporal, log, guard, worker },
     startAccess() {
-      access ??= startDevelopmentAccess(folder, (name, file, ports, variables) =>
-        startProgram({
-          ...{ name, file, ports, env: { ...env, ...variables } },
-          ...{ useDefaultPorts: false, folder, guard },
-        }),
+      access ??= startDevelopmentAccess(
+        folder,
+        (name, file, ports, variables) =>
+          startProgram({
+            ...{ name, file, ports, env: { ...env, ...variables } },
+            ...{ useDefaultPorts: false, folder, guard },
+          }),
+        {},
       );
       return access;
     },
