@@ -57,7 +57,7 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
     return new PersonaError('gateway_unavailable', message, { cause: error, ...retryAfter(error) });
   }
   const about = error.param === undefined ? '' : `, parameter ${error.param}`;
-  const message = `The payment gateway at ${place} refused the request with ${statusCode}${about}: ${error.message}`;
+  const message = `The payment gateway at ${place} refused the request with ${statusCode}${about}: ${messageOf(error)}`;
   return new PersonaError('gateway_misconfigured', message, { cause: error });
 }
 
@@ -79,6 +79,17 @@ export async function undefinedIfMissing<T>(
   }
 }
 
+/**
+ * Stripe's message without what it repeats of the request: quoted values, ids (tokens, customers, keys) and e-mail
+ * addresses. It goes into logs and events.
+ */
+export function messageOf(error: Stripe.errors.StripeError): string {
+  return error.message
+    .replaceAll(/(["'`])\S+?\1/g, "'…'")
+    .replaceAll(/\S+@\S+/g, '…')
+    .replaceAll(/\b[a-z]+_\w*\d\w*/g, '…');
+}
+
 /** Stripe's `Retry-After` of a rate-limited request, which is in seconds. */
 function retryAfter({ headers }: Stripe.errors.StripeError): { retryAfterMs?: number } {
   const seconds = Number(headers?.['retry-after']);
@@ -89,5 +100,5 @@ function causeOf(error: Stripe.errors.StripeError): string {
   const detail: unknown = error.detail;
   if (detail instanceof Error)
     return detail.message || ((detail as NodeJS.ErrnoException).code ?? detail.name);
-  return error.statusCode === undefined ? error.message : `${error.statusCode} ${error.message}`;
+  return error.statusCode === undefined ? messageOf(error) : `${error.statusCode} ${messageOf(error)}`;
 }

@@ -10,17 +10,22 @@ import type { MarkedSystem } from './system.ts';
 
 const RINGS = ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'];
 const TEXTS = ['STRIPE_API_KEY', 'STRIPE_WEBHOOK_SECRET', 'NOTIFY_WEBHOOK_SECRET', 'NEO4J_PASSWORD'];
-const HASHES = /^([^:]+:)?([0-9a-f]{64})$/;
+const HASH = /[0-9a-f]{64}$/;
 
-/** The files of a development copy whose purpose is to hold a secret, each with those that it holds. Readable for their owner alone. */
-export function secretsOfFile(file: string): readonly string[] | undefined {
+/** The files that exist in order to hold something marked, each with what it may hold. Only their owner may read them. */
+export function purposeOf(file: string): ((name: string) => boolean) | undefined {
   const name = basename(file);
+  const holds = (names: readonly string[]) => (found: string) => names.includes(found);
   // How programs on this machine find the copy, and open its graph.
-  if (name === 'run.json') return ['NEO4J_PASSWORD'];
+  if (name === 'run.json') return holds(['NEO4J_PASSWORD']);
   // The keys that it made itself, without which nothing that it has stored can be read.
-  if (name === 'run.env') return [...RINGS, ...TEXTS];
+  if (name === 'run.env') return holds([...RINGS, ...TEXTS]);
   // The private keys of its certificates, for its servers and agents.
-  if (name.endsWith('.key')) return [`private key ${name}`];
+  if (name.endsWith('.key')) return holds([`private key ${name}`]);
+  // The simulated gateway's own records: it is Stripe's, and the cards are there.
+  if (name === 'gateway.state') return holds(['token', 'instrument_fingerprint', 'gateway_customer_ref']);
+  // What the operator has brought, to be imported.
+  if (name === 'customers.jsonl') return () => true;
   return undefined;
 }
 
@@ -64,7 +69,7 @@ export async function addPseudonyms(marks: Marks, { graph }: MarkedSystem): Prom
     `MATCH (n) UNWIND keys(n) AS key WITH n, key WHERE key ENDS WITH '_hash' RETURN DISTINCT n[key] AS hash`,
   );
   for (const { hash } of rows) {
-    const digits = HASHES.exec(hash)?.[2];
+    const digits = HASH.exec(hash)?.[0];
     if (digits === undefined) throw new Error(`${hash} has not the form of a hash`);
     marks.addPseudonym(digits);
   }

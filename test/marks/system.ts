@@ -3,13 +3,15 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Client } from '@temporalio/client';
 import neo4j from 'neo4j-driver';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Program, startProgram } from '../../dev/programs.ts';
 import type { Guard } from '../../dev/stack/guard.ts';
 import { startStack } from '../../dev/stack/stack.ts';
 import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
-import { readGraphEnvironment } from '../../platform/environment.ts';
+import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
+import { connectTemporal } from '../../temporal/client.ts';
 import { startTcpProxy } from '../faults/proxy.ts';
 import { randomCore } from './marks.ts';
 
@@ -24,6 +26,8 @@ export interface MarkedSystem {
   /** Process ids by name. */
   pids: Readonly<Record<string, number>>;
   graph: Graph;
+  /** A Temporal client with the codec, as the command line has it. */
+  client: Client;
   /** For commands of the command line. */
   env: Variables;
   smtpPassword: string;
@@ -70,11 +74,13 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
   });
   const graph = openConfiguredGraph(readGraphEnvironment({ ...persona.env, NEO4J_URI }));
   const driver = neo4j.driver(NEO4J_URI, neo4j.auth.basic(NEO4J_USERNAME ?? '', NEO4J_PASSWORD ?? ''));
+  const { apiKey: _none, ...temporal } = readTemporalEnvironment(persona.env);
+  const client = await connectTemporal({ ...temporal, codecKeys: readCodecKeys(persona.env).reveal() });
   const smtpPassword = randomCore();
   let smtpWorker: Program | undefined;
 
   return {
-    ...{ persona, folder, graph, env, smtpPassword },
+    ...{ persona, folder, graph, client, env, smtpPassword },
     homes: { neo4j: homeOf('neo4j'), temporal: homeOf('temporal') },
     get pids() {
       const servers = Object.entries(stack.processes).map(([name, { child }]) => [name, child.pid] as const);
@@ -121,7 +127,7 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
       await child?.exited;
     },
     async close() {
-      await Promise.all([graph.close(), driver.close()]);
+      await Promise.all([graph.close(), driver.close(), client.connection.close()]);
       await proxy.close();
     },
   };

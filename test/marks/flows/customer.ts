@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { addressAt, type CompleteCustomer } from './onboarding.ts';
-import { customerPath, newCard, newCustomer, OPS, type Stage } from './stage.ts';
+import { customerPath, LIMIT, newCard, newCustomer, OPS, type Stage } from './stage.ts';
 
 const key = () => ({ 'idempotency-key': randomUUID() });
 
@@ -106,6 +106,8 @@ export async function changeWallet(stage: Stage, { id, device_id }: CompleteCust
   expect((await add(marks.drawForeign('a refused token'))).status).toBe(422);
   const other = await newCustomer(stage, [{}]);
   const one = `${path}/${json.payment_method_id}`;
+  const readStatus = async () => (await rest('GET', one, { as })).json.status;
+  await expect.poll(readStatus, LIMIT).toBe('active');
   const expiry = { expiry_month: 11, expiry_year: 2032, off_session_consent: true };
   expect((await rest('PATCH', one, { as, body: expiry, headers: { 'if-match': '*' } })).status).toBeLessThan(
     203,

@@ -79,14 +79,17 @@ export async function importFile(stage: Stage, run: RunCommand): Promise<string[
 }
 
 export async function operate(stage: Stage, run: RunCommand, waiting: string): Promise<void> {
-  const { marks } = stage;
+  const { marks, system } = stage;
   const failure = failureOf(stage, await newCustomer(stage, [{}, {}]));
   const succeeds = async (args: string[], options: Parameters<RunCommand>[1] = {}) => {
     const { code, output } = await run(args, options);
     expect(code, output).toBe(0);
   };
   await succeeds(['recover', '-'], { input: JSON.stringify(failure) });
+  // What is typed after --reason is among the process's arguments; a client with the codec hides it.
   await succeeds(['pause', waiting, '--reason', 'the bank asked']);
+  const by = { actor: 'an operator', reason: marks.drawForeign('the reason of an operator') };
+  await system.client.workflow.getHandle(`recovery:${waiting}`).signal('resume', by);
   await succeeds(['config']);
   await succeeds(['customer', failure.customer_id]);
   await succeeds(['reconcile']);
