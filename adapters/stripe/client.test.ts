@@ -1,5 +1,7 @@
+import { pino } from 'pino';
 import { Stripe } from 'stripe';
 import { expect, test } from 'vitest';
+import { toApplicationFailure } from '../../temporal/failures.ts';
 import { answerOfError } from './charge.ts';
 import { gatewayFault } from './client.ts';
 
@@ -28,4 +30,12 @@ test.each([
   expect(gatewayFault(errorWith(message, 500), { apiKey: 'k' }).message).toContain(`(500 ${passedOn})`);
   const answer = answerOfError(errorWith(message), order as Parameters<typeof answerOfError>[1]);
   expect(answer).toMatchObject({ result: 'declined', codes: { reason: expect.stringContaining(passedOn) } });
+});
+
+test.each([400, 500])('a log line about a %i does not contain what it repeats', (statusCode) => {
+  const fault = gatewayFault(errorWith(`No such PaymentMethod: '${TOKEN}'`, statusCode), { apiKey: 'k' });
+  const lines: string[] = [];
+  pino({}, { write: (line) => lines.push(line) }).error({ err: toApplicationFailure(fault) }, 'failed');
+  expect(lines).toEqual([expect.stringContaining('No such PaymentMethod')]);
+  expect(lines[0]).not.toContain(TOKEN);
 });

@@ -42,7 +42,8 @@ export function stripeClient(options: StripeOptions, httpClient?: Stripe.HttpCli
 
 /**
  * A failed request other than a charge, as an error of the catalogue: unreachable, overloaded or failing (worth a
- * retry), or refused because of the request or its credentials (not).
+ * retry), or refused because of the request or its credentials (not). Stripe's own error is no cause of it: with its
+ * message the log would repeat tokens.
  */
 export function gatewayFault(error: unknown, options: StripeOptions): PersonaError {
   if (!(error instanceof Stripe.errors.StripeError)) {
@@ -54,11 +55,14 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
   const { statusCode } = error;
   if (statusCode === undefined || statusCode === 409 || statusCode === 429 || statusCode >= 500) {
     const message = `The payment gateway at ${place} is unavailable (${causeOf(error)}). Check STRIPE_API_BASE; 'npm start' runs a simulator for development.`;
-    return new PersonaError('gateway_unavailable', message, { cause: error, ...retryAfter(error) });
+    return new PersonaError('gateway_unavailable', message, {
+      ...(error.detail instanceof Error && { cause: error.detail }),
+      ...retryAfter(error),
+    });
   }
   const about = error.param === undefined ? '' : `, parameter ${error.param}`;
   const message = `The payment gateway at ${place} refused the request with ${statusCode}${about}: ${messageOf(error)}`;
-  return new PersonaError('gateway_misconfigured', message, { cause: error });
+  return new PersonaError('gateway_misconfigured', message);
 }
 
 /**
