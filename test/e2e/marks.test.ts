@@ -73,6 +73,8 @@ async function settled(flows: readonly Promise<unknown>[]): Promise<unknown[]> {
 
 async function driveEveryFlow(stage: Stage): Promise<unknown[]> {
   const { run } = commands;
+  // Alone, because the first of everything takes longest.
+  await newCustomer(stage, [{}]);
   const thisMonth = new Date();
   const expiry = { exp_month: thisMonth.getUTCMonth() + 1, exp_year: thisMonth.getUTCFullYear() };
   const [complete, waiting, payment, expiring] = await Promise.all([
@@ -152,7 +154,7 @@ test('every flow runs, with a mark in every personal field', { timeout: 600_000 
 
 test('logs hold neither personal data nor secrets', () => {
   const logs = places.logPlaces(system, {
-    ...{ neo4j: 'Bolt enabled', temporal: system.persona.addresses.temporal },
+    ...{ neo4j: 'Bolt enabled', temporal: 'Temporal Server' },
     ...{ api: controls.correlation, worker: controls.transaction },
   });
   for (const log of logs) expectClean(log);

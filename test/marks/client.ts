@@ -13,6 +13,9 @@ import type { RunFile } from '../../platform/run-file.ts';
 import { grpcRegistry } from './string-fields.ts';
 
 const DEADLINE_MS = 25_000;
+/** A busy machine did not answer in time: unavailable, deadline exceeded. */
+const UNANSWERED = [503, 504, 14, 4];
+const MAX_TRIES = 5;
 
 /** One response, as bytes. */
 export interface KeptResponse {
@@ -28,6 +31,8 @@ interface RestRequest {
   as?: RunCaller;
   body?: unknown;
   headers?: Record<string, string>;
+  /** Default: 5, of requests that were not answered in time; their keys make them act once. */
+  tries?: number;
 }
 
 export type MarkedClient = ReturnType<typeof createMarkedClient>;
@@ -41,8 +46,9 @@ export function createMarkedClient({ auth, http, grpc }: RunFile, headers: Recor
   async function rest(
     method: string,
     path: string,
-    { as, body, headers: own }: RestRequest = {},
+    request: RestRequest = {},
   ): Promise<{ status: number; etag: string; json: Record<string, any> }> {
+    const { as, body, headers: own, tries = MAX_TRIES } = request;
     const init = {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }), ...own },
@@ -58,6 +64,8 @@ export function createMarkedClient({ auth, http, grpc }: RunFile, headers: Recor
       failed: !response.ok,
       bytes: Buffer.from(`${head}\n\n${text}`),
     });
+    if (UNANSWERED.includes(response.status) && tries > 1)
+      return rest(method, path, { ...request, tries: tries - 1 });
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
     const json = isJson ? (JSON.parse(text) as Record<string, any>) : {};
     return { status: response.status, etag: response.headers.get('etag') ?? '', json };
@@ -69,6 +77,7 @@ export function createMarkedClient({ auth, http, grpc }: RunFile, headers: Recor
     name: string,
     request: object,
     metadata: Record<string, string> = {},
+    tries = MAX_TRIES,
   ): Promise<{ code: number; json: Record<string, any> }> {
     const [method, service] = findRpc(name);
     const client = new GrpcClient(grpc, agentCredentials(auth, role), channelOptions(auth));
@@ -94,6 +103,7 @@ export function createMarkedClient({ auth, http, grpc }: RunFile, headers: Recor
         Buffer.from(details ?? String(thrown)),
         ...values.map((value) => Buffer.from(value as string)),
       ]);
+      if (UNANSWERED.includes(code) && tries > 1) return rpc(role, name, request, metadata, tries - 1);
       return { code, json: {} };
     } finally {
       client.close();

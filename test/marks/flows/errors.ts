@@ -49,17 +49,18 @@ export async function loseNeo4j(stage: Stage, { id }: CompleteCustomer): Promise
   const as = { customer_id: id };
   const email = marks.draw('OnboardingRequest.email');
   const body = { transaction_id: `away-${randomUUID()}`, occurred_at: now(), email };
-  const onboard = () => rest('POST', '/api/v1/customers', { as: CHECKOUT, body });
+  const onboard = (tries?: number) =>
+    rest('POST', '/api/v1/customers', { as: CHECKOUT, body, ...(tries && { tries }) });
   await system.withoutNeo4j(async () => {
     const identifiers = [{ type: 'email', value: marks.draw('ProfileChange.identifiers.value') }];
     const headers = { 'if-match': '*' };
-    const onboarding = onboard();
+    const onboarding = onboard(1);
     expect(
       (await rest('PUT', `${customerPath(id)}/profile`, { as, headers, body: { identifiers } })).status,
     ).toBe(503);
-    expect((await rest('GET', `${customerPath(id)}/addresses`, { as })).status).toBe(503);
+    expect((await rest('GET', `${customerPath(id)}/addresses`, { as, tries: 1 })).status).toBe(503);
     const value = marks.draw('FindCustomerByDigitalIdRequest.value');
-    expect((await rpc('ops', 'FindCustomerByDigitalId', { type: 'email', value })).code).toBe(14);
+    expect((await rpc('ops', 'FindCustomerByDigitalId', { type: 'email', value }, {}, 1)).code).toBe(14);
     // Its process repeats the activity; the worker logs why.
     await expect
       .poll(() => readFileSync(system.logs().worker ?? '', 'utf8'), LIMIT)

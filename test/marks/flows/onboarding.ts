@@ -157,7 +157,11 @@ export async function onboardWrongly(stage: Stage): Promise<void> {
   });
   await rpc('checkout', 'CreateCustomer', { transaction_id: randomUUID(), email: wrong() }, metadata);
   // What is not known is ignored.
-  const ignored = { transaction_id: randomUUID(), occurred_at: now(), full_name: wrong(), notes: [wrong()] };
+  const ignored = {
+    ...{ transaction_id: randomUUID(), occurred_at: now(), full_name: wrong(), notes: [wrong()] },
+    // Kept, because without a method nothing is compared with the gateway.
+    gateway_customer_ref: marks.draw('OnboardingRequest.gateway_customer_ref'),
+  };
   expect((await rest('POST', '/api/v1/customers', { as: CHECKOUT, body: ignored })).status).toBe(201);
   expect((await rpc('ops', 'FindCustomerByDigitalId', { type: 'email', value: wrong() })).code).not.toBe(0);
   await rest('GET', `/internal/v1/customers/by-usage?brand=${encodeURIComponent(wrong())}&since=${wrong()}`, {
