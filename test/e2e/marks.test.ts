@@ -6,7 +6,7 @@
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 import { createMarkedClient, type MarkedClient } from '../marks/client.ts';
@@ -63,8 +63,6 @@ afterAll(async () => {
   await Promise.all([agents?.close(), temporal?.close(), system?.close()]);
   await guard.stop();
 });
-beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.persona.logTails())));
-
 /** Waits for all of them, so that one that fails does not end the others. @returns why some failed */
 async function settled(flows: readonly Promise<unknown>[]): Promise<unknown[]> {
   const results = await Promise.allSettled(flows);
@@ -141,7 +139,10 @@ function expectClean(place: places.Place, belongs: (name: string) => boolean = (
 
 const isInGraph = (name: string) => name === PSEUDONYM || PERSONAL[name]?.inGraph === true;
 
-test('every flow runs, with a mark in every personal field', { timeout: 600_000 }, async () => {
+test('every flow runs, with a mark in every personal field', { timeout: 600_000 }, async ({
+  onTestFailed,
+}) => {
+  onTestFailed(() => console.log(system.persona.logTails()));
   const failures = await driveEveryFlow({ system, marks, ...client });
   const neverSent = marks.neverSent();
   await addSecrets(marks, system);

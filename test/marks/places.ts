@@ -1,7 +1,7 @@
 /** Everything that Persona and its servers have written or sent, each with something that must be found in it. */
 
 import { globSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Connection } from '@temporalio/client';
 import type { KeptResponse } from './client.ts';
 import type { CommandOutput } from './flows/operations.ts';
@@ -18,7 +18,10 @@ export interface Place {
 export function logPlaces(system: MarkedSystem, controls: Readonly<Record<string, string>>): Place[] {
   return Object.entries(system.logs()).map(([name, file]) => ({
     name: `output of ${name}`,
-    contents: [readFileSync(file)],
+    // Neo4j prints next to nothing itself, and writes what others print to a log of its own.
+    contents: (name === 'neo4j' ? [file, join(dirname(file), 'logs/neo4j.log')] : [file]).map((one) =>
+      readFileSync(one),
+    ),
     control: controls[name] ?? '{"ready":',
   }));
 }

@@ -55,9 +55,8 @@ export async function loseNeo4j(stage: Stage, { id }: CompleteCustomer): Promise
     const identifiers = [{ type: 'email', value: marks.draw('ProfileChange.identifiers.value') }];
     const headers = { 'if-match': '*' };
     const onboarding = onboard(1);
-    expect(
-      (await rest('PUT', `${customerPath(id)}/profile`, { as, headers, body: { identifiers } })).status,
-    ).toBe(503);
+    const change = { as, headers, body: { identifiers }, tries: 1 };
+    expect((await rest('PUT', `${customerPath(id)}/profile`, change)).status).toBe(503);
     expect((await rest('GET', `${customerPath(id)}/addresses`, { as, tries: 1 })).status).toBe(503);
     const value = marks.draw('FindCustomerByDigitalIdRequest.value');
     expect((await rpc('ops', 'FindCustomerByDigitalId', { type: 'email', value }, {}, 1)).code).toBe(14);
