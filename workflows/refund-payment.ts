@@ -49,7 +49,7 @@ const refunds = proxyActivities<Pick<RefundActivities, 'refundCharge'>>({
 });
 
 export async function refundPayment({ payment_id, by }: RefundPaymentInput): Promise<RefundPaymentResult> {
-  if (by) log.info('operator request: refund', { actor: by.actor, reason: by.reason });
+  if (by) log.info('operator request: refund', { actor: by.actor });
   const { customer_id, keys } = await dueRefunds({ payment_id, ...(by && { by }) });
   const result: RefundPaymentResult = { payment_id, refunds: [] };
   for (const key of keys) {

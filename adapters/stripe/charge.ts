@@ -3,6 +3,7 @@
 import { Stripe } from 'stripe';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import type { CancelledPayment, ChargeAnswer, ChargeOrder } from '../../domain/ports.ts';
+import { messageOf } from './client.ts';
 import { declineCodes } from './decline-codes.ts';
 import { TransportFault } from './transport.ts';
 
@@ -70,7 +71,7 @@ export function answerOfError(error: unknown, order: ChargeOrder): ChargeAnswer 
   if (!(error instanceof Stripe.errors.StripeError)) return { result: 'unknown', reason: String(error) };
   if (error instanceof Stripe.errors.StripeConnectionError) return answerOfConnectionError(error);
   const status = error.statusCode ?? 0;
-  const reason = `${status} ${error.code ?? error.rawType ?? ''}: ${error.message}`;
+  const reason = `${status} ${error.code ?? error.rawType ?? ''}: ${messageOf(error)}`;
   if (error.code === 'lock_timeout' || error.rawType === 'idempotency_error') return unknown(error, reason);
   if (error instanceof Stripe.errors.StripeRateLimitError) return notSent(error, reason);
   if (error.code === 'payment_intent_unexpected_state') return answerOfState(error, token, reason);
@@ -111,7 +112,7 @@ export function isGatewayFailure(error: unknown): boolean {
 function answerOfConnectionError(error: Stripe.errors.StripeConnectionError): ChargeAnswer {
   const fault: unknown = error.detail;
   if (fault instanceof TransportFault && !fault.sent) return { result: 'not_sent', reason: fault.message };
-  return { result: 'unknown', reason: fault instanceof Error ? fault.message : error.message };
+  return { result: 'unknown', reason: fault instanceof Error ? fault.message : messageOf(error) };
 }
 
 function answerOfDecline(error: Stripe.errors.StripeError, token: string): ChargeAnswer {

@@ -42,7 +42,8 @@ export function stripeClient(options: StripeOptions, httpClient?: Stripe.HttpCli
 
 /**
  * A failed request other than a charge, as an error of the catalogue: unreachable, overloaded or failing (worth a
- * retry), or refused because of the request or its credentials (not).
+ * retry), or refused because of the request or its credentials (not). Stripe's own error is no cause of it: with its
+ * message the log would repeat tokens.
  */
 export function gatewayFault(error: unknown, options: StripeOptions): PersonaError {
   if (!(error instanceof Stripe.errors.StripeError)) {
@@ -54,11 +55,14 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
   const { statusCode } = error;
   if (statusCode === undefined || statusCode === 409 || statusCode === 429 || statusCode >= 500) {
     const message = `The payment gateway at ${place} is unavailable (${causeOf(error)}). Check STRIPE_API_BASE; 'npm start' runs a simulator for development.`;
-    return new PersonaError('gateway_unavailable', message, { cause: error, ...retryAfter(error) });
+    return new PersonaError('gateway_unavailable', message, {
+      ...(error.detail instanceof Error && { cause: error.detail }),
+      ...retryAfter(error),
+    });
   }
   const about = error.param === undefined ? '' : `, parameter ${error.param}`;
-  const message = `The payment gateway at ${place} refused the request with ${statusCode}${about}: ${error.message}`;
-  return new PersonaError('gateway_misconfigured', message, { cause: error });
+  const message = `The payment gateway at ${place} refused the request with ${statusCode}${about}: ${messageOf(error)}`;
+  return new PersonaError('gateway_misconfigured', message);
 }
 
 /**
@@ -79,6 +83,17 @@ export async function undefinedIfMissing<T>(
   }
 }
 
+/**
+ * Stripe's message without what it repeats of the request: quoted values, ids (tokens, customers, keys) and e-mail
+ * addresses. It goes into logs and events.
+ */
+export function messageOf(error: Stripe.errors.StripeError): string {
+  return error.message
+    .replaceAll(/(["'`])\S+?\1/g, "'…'")
+    .replaceAll(/\S+@\S+/g, '…')
+    .replaceAll(/\b[a-z]+_\w*\d\w*/g, '…');
+}
+
 /** Stripe's `Retry-After` of a rate-limited request, which is in seconds. */
 function retryAfter({ headers }: Stripe.errors.StripeError): { retryAfterMs?: number } {
   const seconds = Number(headers?.['retry-after']);
@@ -89,5 +104,5 @@ function causeOf(error: Stripe.errors.StripeError): string {
   const detail: unknown = error.detail;
   if (detail instanceof Error)
     return detail.message || ((detail as NodeJS.ErrnoException).code ?? detail.name);
-  return error.statusCode === undefined ? error.message : `${error.statusCode} ${error.message}`;
+  return error.statusCode === undefined ? messageOf(error) : `${error.statusCode} ${messageOf(error)}`;
 }

@@ -3,7 +3,7 @@
 import { Stripe } from 'stripe';
 import type { GatewayRefund, RefundAnswer } from '../../domain/ports.ts';
 import { amountFromStripe } from './amounts.ts';
-import { gatewayFault, MAX_PAGE_SIZE, type StripeOptions } from './client.ts';
+import { gatewayFault, MAX_PAGE_SIZE, messageOf, type StripeOptions } from './client.ts';
 
 /**
  * Refunds the whole charge, or its remainder. Its refunds are listed first: an effective one of this attempt is not
@@ -28,7 +28,7 @@ export async function refundCharge(
     if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw gatewayFault(error, options);
     const refusal = {
       result: 'refused',
-      reason: `${error.code ?? error.statusCode}: ${error.message}`,
+      reason: `${error.code ?? error.statusCode}: ${messageOf(error)}`,
     } as const;
     if (error.code !== 'charge_already_refunded') return refusal;
     return effectiveRefund(await listRefunds(stripe, { charge }, options)) ?? refusal;

@@ -2,9 +2,11 @@
 
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { PersonaError } from '../../domain/errors.ts';
+import { EXTERNAL_ID, PAYMENT_ID, type TextRule } from '../../domain/validation.ts';
 import type { Caller } from '../../services/caller.ts';
 import { maySetLtvAndSegment } from '../access/identity.ts';
 import { identityOf } from './identities.ts';
+import { isUuid } from './mapping.ts';
 import { MAX_WAIT_MS, readIdempotencyKey, type RequestIds, type RequestSubject } from '../requests.ts';
 
 /** A call of any kind; its request is read by the handler. */
@@ -46,16 +48,23 @@ class GrpcCaller implements Caller {
   }
 }
 
-/** The ids that a request is logged by. */
+/**
+ * The ids that a request is logged by. It may not be valid yet: what has not the form of an id, such as an e-mail address
+ * in its place, is not logged.
+ */
 export function subjectOf(request: object): RequestSubject {
   const { customer_id, transaction_id, payment_id, device_id } = request as RequestSubject;
   // Absent fields are empty strings here.
   return {
-    customer_id: customer_id || undefined,
-    transaction_id: transaction_id || undefined,
-    payment_id: payment_id || undefined,
-    device_id: device_id || undefined,
+    customer_id: isUuid(customer_id ?? '') ? customer_id : undefined,
+    transaction_id: idInForm(transaction_id, EXTERNAL_ID),
+    payment_id: idInForm(payment_id, PAYMENT_ID),
+    device_id: isUuid(device_id ?? '') ? device_id : undefined,
   };
+}
+
+function idInForm(id: string | undefined, { max, pattern }: TextRule): string | undefined {
+  return id && id.length <= max && pattern?.test(id) ? id : undefined;
 }
 
 function cancellationOf(call: Call): AbortController {

@@ -329,6 +329,19 @@ test.each([
   expect(response.headers.has('retry-after')).toBe(status >= 500);
 });
 
+test('a path that does not exist is repeated neither in the response nor in the log', async () => {
+  const lines: string[] = [];
+  const app = createApp(
+    fakeServices({}),
+    silentObservers((line) => lines.push(line)),
+    testAppOptions,
+  );
+  const response = await app.request('/api/v1/customers/by-email/ada@shop.example');
+  expect(response.status).toBe(404);
+  expect(await response.text()).not.toContain('ada@');
+  expect(lines).toEqual([expect.not.stringContaining('ada@')]);
+});
+
 test('an internal error is logged and not disclosed', async () => {
   const lines: string[] = [];
   const services = fakeServices({ getProfile: () => Promise.reject(new Error('inner detail')) });

@@ -101,9 +101,7 @@ export function createApp(
     }),
   );
   app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));
-  app.notFound((c) =>
-    problemResponse(c, new PersonaError('not_found', `There is no resource at ${c.req.path}`)),
-  );
+  app.notFound((c) => problemResponse(c, new PersonaError('not_found', 'There is no resource at this path')));
   app.onError((error, c) => problemResponse(c, error));
 
   const forms = formatRules(policy);

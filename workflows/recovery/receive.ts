@@ -173,7 +173,7 @@ async function handleRepeatedFailure(current: RecoveryState, payload: unknown): 
   return current;
 }
 
-/** Executes an operator request. Actor and reason are in the history; ceilings, consent and claims still apply. */
+/** Executes an operator request. Its reason is in the history alone, encrypted; ceilings, consent and claims still apply. */
 async function factOfOperatorRequest(
   state: RecoveryState,
   action: 'pause' | 'resume' | 'retryNow' | 'cancel',
@@ -181,7 +181,7 @@ async function factOfOperatorRequest(
 ): Promise<Fact | undefined> {
   const { phase, review } = state;
   const { payment_id, policy } = state.obligation;
-  log.info(`operator request: ${action}`, { actor: text(request.actor), reason: text(request.reason) });
+  log.info(`operator request: ${action}`, { actor: text(request.actor) });
   switch (action) {
     case 'pause':
       await graph.pauseRecovery({ payment_id, paused: true });

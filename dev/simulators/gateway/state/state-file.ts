@@ -16,7 +16,8 @@ export interface SavedState {
 
 /** Called before a change becomes visible; a kill during the write leaves the previous state. */
 export function saveState(file: string, state: SavedState): void {
-  writeFileSync(`${file}.new`, serialize(state));
+  // Tokens and customers are its users' data, so only its owner may read it.
+  writeFileSync(`${file}.new`, serialize(state), { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
 

@@ -1,0 +1,183 @@
+/** Which texts of the contracts are personal, where their values may be found, and why all others are not marked. */
+
+/** Which random value a field gets. */
+export type Form =
+  | 'text'
+  | 'email'
+  | 'phone_number'
+  | 'ip'
+  | 'token'
+  | 'gateway_customer_ref'
+  | 'instrument_fingerprint';
+
+export interface PersonalField {
+  form: Form;
+  /** The fields in which callers send it. */
+  sent: readonly string[];
+  /** The fields in which responses show it. */
+  shown?: readonly string[];
+  /** The operations whose responses show it. */
+  shownBy?: RegExp;
+  /** Plain in the graph, as docs/reference/graph.md says; otherwise sealed, or not stored at all. */
+  inGraph?: true;
+}
+
+const ADDRESSES = /\/addresses|GetAddresses|GetVerifiedAddresses/;
+const PROFILE = /\/profile|\/verify|GetCustomer$|FindCustomerByDigitalId/;
+
+const address = (field: string) => ({
+  sent: [`OnboardingRequest.address_details.${field}`, `AddressChange.${field}`, `AddressDetails.${field}`],
+  shown: [`Address.${field}`],
+  shownBy: ADDRESSES,
+});
+
+export const PERSONAL: Readonly<Record<string, PersonalField>> = {
+  email: {
+    form: 'email',
+    sent: [
+      'OnboardingRequest.digital_identifiers.value',
+      'OnboardingRequest.digital_identifiers.email',
+      'OnboardingRequest.email',
+      'ProfileChange.identifiers.value',
+      'CreateCustomerRequest.email',
+      'FindCustomerByDigitalIdRequest.value',
+    ],
+    shown: ['Profile.identifiers.value', 'DigitalIdentifier.value'],
+    shownBy: PROFILE,
+  },
+  phone_number: {
+    form: 'phone_number',
+    sent: [
+      'OnboardingRequest.digital_identifiers.phone',
+      'OnboardingRequest.phone',
+      'CreateCustomerRequest.phone',
+      'DigitalIdentifierDetails.value',
+    ],
+    shownBy: PROFILE,
+  },
+  street1: { form: 'text', ...address('street1') },
+  street2: { form: 'text', ...address('street2') },
+  city: { form: 'text', ...address('city'), inGraph: true },
+  zip_code: { form: 'text', ...address('zip_code'), inGraph: true },
+  state: {
+    form: 'text',
+    ...address('state'),
+    sent: [
+      ...address('state').sent,
+      'GET /internal/v1/customers/by-usage state',
+      'FindCustomersByUsageRequest.state',
+    ],
+    inGraph: true,
+  },
+  fingerprint: {
+    form: 'text',
+    sent: ['OnboardingRequest.device_details.fingerprint', 'DeviceDetails.fingerprint'],
+  },
+  ip: { form: 'ip', sent: ['OnboardingRequest.device_details.ip', 'DeviceDetails.ip'] },
+  user_agent: {
+    form: 'text',
+    sent: [
+      'OnboardingRequest.device_details.user_agent',
+      'DeviceDetails.user_agent',
+      'GET /internal/v1/customers/by-usage user_agent',
+      'FindCustomersByUsageRequest.user_agent',
+    ],
+    inGraph: true,
+  },
+  token: {
+    form: 'token',
+    sent: [
+      'OnboardingRequest.payment_method_details.token',
+      'NewPaymentMethod.token',
+      'PaymentMethodDetails.token',
+    ],
+  },
+  instrument_fingerprint: {
+    form: 'instrument_fingerprint',
+    sent: [
+      'OnboardingRequest.payment_method_details.instrument_fingerprint',
+      'PaymentMethodDetails.instrument_fingerprint',
+    ],
+    inGraph: true,
+  },
+  gateway_customer_ref: {
+    form: 'gateway_customer_ref',
+    sent: ['OnboardingRequest.gateway_customer_ref', 'CreateCustomerRequest.gateway_customer_ref'],
+    inGraph: true,
+  },
+  behavioral_data_snapshot: {
+    form: 'text',
+    sent: ['OnboardingRequest.behavioral_data_snapshot', 'CreateCustomerRequest.behavioral_data_snapshot'],
+  },
+  evidence: { form: 'text', sent: ['IdentifierVerification.evidence'] },
+  failure_reason: { form: 'text', sent: ['PaymentFailed.reason', 'ReportPaymentFailureRequest.reason'] },
+  description: {
+    form: 'text',
+    sent: ['PaymentFailed.description', 'ReportPaymentFailureRequest.description'],
+    inGraph: true,
+  },
+  fraud_reason: {
+    form: 'text',
+    sent: ['FraudOutcome.reason', 'ReportFraudOutcomeRequest.reason'],
+    inGraph: true,
+  },
+  reason: { form: 'text', sent: ['MarkPaymentMethodInactiveRequest.reason'], inGraph: true },
+};
+
+/** The names of fields that are not personal, with the reason. Names that also belong to a personal field are not among them. */
+const OPEN_NAMES: readonly [pattern: RegExp, reason: string][] = [
+  [/[. ](\w+_)?ids?$/, 'an id, by which everything is found'],
+  [/[. ]suggested_customer_ids$|\.missing$/, 'ids of customers'],
+  [/[. ](idempotency-key|if-match|cursor)$|\.next_cursor$/, 'chosen by callers or made of ids and positions'],
+  [/\.(case|event|transaction|payment|workflow)_id$|RecoveryAttempt\.key$|attempts\.key$/, 'a business id'],
+  [
+    /\.(type|kind|status|payment_method_status|outcome|state|action|waiting_for|class|rule)$/,
+    'a word of a list',
+  ],
+  [/\.(segment|ltv|ltv_currency|currency)$/, 'a group or an amount'],
+  [/[. ]country$/, 'a code of ISO 3166-1'],
+  [/[. ]locale$/, 'a language tag'],
+  [
+    /[. ](brand|network|last_four|consent_source)$/,
+    'what any receipt shows of a card, and where consent came from',
+  ],
+  [/\.(network_code|network_advice_code|code|decline_code|advice_code)$/, "a bank's or gateway's code"],
+  [/\.(gateway_payment_ref|gateway_ref)$/, "the gateway's id of a payment or charge"],
+  [/\.(behavioral_profile_ref|baseline_data_ref)$/, "Chimera's id"],
+  [/\.(reason_text|text|warnings)$/, "Persona's own words: that they hold no mark is searched for"],
+  [/^Problem\./, "Persona's own words: that they hold no mark is searched for"],
+  [/ Stripe-Signature$/, 'a signature of the body'],
+  [/^UpdateNodeProperty(Request)\.(label|property|value)$/, 'of lists, segment, locale or brand'],
+  [/^UpdateRelationshipAttributeRequest\.(attribute|value)$/, 'of lists, or a time'],
+  [/^GetRelationshipAttributesResponse\.attributes$/, 'times, counts and consents of edges'],
+  [
+    /^InitiateBehavioralProfileRequest\.snapshot$/,
+    "sent to Chimera, which it is for; marked in Persona's requests",
+  ],
+];
+/** These have a name of the table above, and are personal all the same. */
+const PERSONAL_PATHS = new Set(
+  Object.values(PERSONAL).flatMap(({ sent, shown = [] }) => [...sent, ...shown]),
+);
+
+/** The fields that are neither marked nor known to be open. */
+export function unclassified(fields: readonly string[]): string[] {
+  return fields.filter(
+    (field) => !PERSONAL_PATHS.has(field) && !OPEN_NAMES.some(([pattern]) => pattern.test(field)),
+  );
+}
+
+/** The marked fields, and the patterns of open ones, that no contract has any more. */
+export function obsolete(fields: readonly string[]): string[] {
+  return [
+    ...[...PERSONAL_PATHS].filter((path) => !fields.includes(path)),
+    ...OPEN_NAMES.filter(([pattern]) => !fields.some((field) => pattern.test(field))).map(String),
+  ];
+}
+
+/** The personal field that is sent there. */
+export function personalFieldAt(path: string): string {
+  const [found] = Object.entries(PERSONAL).find(([, { sent }]) => sent.includes(path)) ?? [];
+  if (found === undefined) throw new Error(`${path} is not a personal field that callers send`);
+  return found;
+}
