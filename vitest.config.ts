@@ -64,7 +64,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...shared,
           name: 'real',
+          setupFiles: ['test/rig/install-runtime.ts'],
           include: ['**/*.real.test.ts'],
           exclude: [...everywhere, 'graph/**', 'test/e2e/**'],
           pool: 'forks',

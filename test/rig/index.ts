@@ -80,7 +80,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
           activities: implementations,
           bundle,
           codecKeys,
-          workflowThreadPoolSize: 1,
+          debugMode: true,
           shutdownGraceTime: SHUTDOWN_GRACE_MS,
           shutdownForceTime: SHUTDOWN_FORCE_MS,
         }),
