@@ -24,20 +24,47 @@ const NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(repository, '.
  */
 const JDK_JAVA_OPTIONS = [process.env.JDK_JAVA_OPTIONS, '-XX:TieredStopAtLevel=1'].filter(Boolean).join(' ');
 
-/** The tiers of vitest.config.ts. */
-const DEFAULT_TIERS = ['unit', 'timeskip', 'graph', 'real', 'e2e', 'faults'];
-const QUICK_TIERS = ['unit'];
-const LONG_TIERS = ['long'];
+/** Lanes of tiers of vitest.config.ts. They run side by side, because the second one mostly waits. */
+const DEFAULT_LANES = [
+  ['unit', 'timeskip', 'graph', 'real'],
+  ['e2e', 'faults'],
+];
+const QUICK_LANES = [['unit']];
+const LONG_LANES = [['long']];
+
+interface Servers {
+  required: readonly ServerName[];
+  optional: readonly ServerName[];
+}
+const NO_SERVERS: Servers = { required: [], optional: [] };
+const EVERY_SERVER: Servers = {
+  required: ['neo4j', 'temporal', 'test_server'],
+  optional: ['redis', 'stripe_mock', 'moto', 'oasdiff', 'schemathesis'],
+};
+/** Tests of the first lane read its whole graph. */
+const SECOND_LANE_SERVERS: Servers = { required: ['neo4j', 'temporal'], optional: [] };
 
 await runDevCommand(async (context) => {
   const args = process.argv.slice(2);
   const [quick, long] = [args.includes('--quick'), args.includes('--long')];
   const filters = args.filter((argument) => argument !== '--quick' && argument !== '--long');
-  const projects = quick ? QUICK_TIERS : long ? LONG_TIERS : DEFAULT_TIERS;
+  // A filter rarely selects files of both lanes, and a run without files fails. Servers from outside are there only once.
+  const together = filters.length > 0 || process.env.NEO4J_URI || process.env.TEMPORAL_ADDRESS;
+  const allLanes = together ? [DEFAULT_LANES.flat()] : DEFAULT_LANES;
+  const lanes = quick ? QUICK_LANES : long ? LONG_LANES : allLanes;
+  const variables = {
+    ...process.env,
+    NODE_COMPILE_CACHE,
+    NODE_ENV: 'test',
+    ...(!long && { JDK_JAVA_OPTIONS }),
+  };
   const started = Date.now();
   const counts = await Promise.all([
     runStaticChecks(long ? LONG_CHECKS : DEFAULT_CHECKS, context.log),
-    runTests(projects, filters, context),
+    ...lanes.map(async (projects, index) => {
+      const servers = quick ? NO_SERVERS : index === 0 ? EVERY_SERVER : SECOND_LANE_SERVERS;
+      return await runTests({ projects, filters, servers, variables }, context);
+    }),
   ]);
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
@@ -46,30 +73,33 @@ await runDevCommand(async (context) => {
   return failed === 0 && passed > 0 ? 0 : 1;
 });
 
+interface Lane {
+  projects: string[];
+  filters: string[];
+  servers: Servers;
+  variables: Record<string, string | undefined>;
+}
+
 async function runTests(
-  projects: string[],
-  filters: string[],
+  { projects, filters, servers, variables }: Lane,
   { guard, log }: DevCommandContext,
 ): Promise<TestCount> {
   try {
-    const env = {
-      ...process.env,
-      NODE_COMPILE_CACHE,
-      NODE_ENV: 'test',
-      ...(projects === DEFAULT_TIERS && { JDK_JAVA_OPTIONS }),
-    };
-    const servers = projects === QUICK_TIERS ? {} : await serversForTests(env, { guard, log });
-    return await runVitest({ projects, filters, env: { ...env, ...servers }, guard });
+    const env = { ...variables, ...(await startServers(servers, variables, { guard, log })) };
+    return await runVitest({ projects, filters, env, guard });
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));
     return { passed: 0, failed: 1 };
   }
 }
 
-async function serversForTests(
+/** @returns their addresses, for the tests */
+async function startServers(
+  { required, optional }: Servers,
   env: Record<string, string | undefined>,
   { guard, log }: DevCommandContext,
 ): Promise<Record<string, string>> {
+  if (required.length === 0) return {};
   const parent = join(repository, '.persona', 'running');
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'test-'));
@@ -81,13 +111,6 @@ async function serversForTests(
       log(error.message);
       return { env: {} };
     });
-  const [stack, ...optional] = await Promise.all([
-    start('neo4j', 'temporal', 'test_server'),
-    startOptional('redis'),
-    startOptional('stripe_mock'),
-    startOptional('moto'),
-    startOptional('oasdiff'),
-    startOptional('schemathesis'),
-  ]);
-  return Object.assign({}, ...optional.map((server) => server.env), stack.env);
+  const [stack, ...others] = await Promise.all([start(...required), ...optional.map(startOptional)]);
+  return Object.assign({}, ...others.map((server) => server.env), stack.env);
 }
