@@ -67,7 +67,6 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          ...shared,
           name: 'real',
           setupFiles: ['test/rig/install-runtime.ts'],
           include: ['**/*.real.test.ts'],

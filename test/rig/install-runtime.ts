@@ -1,4 +1,4 @@
-/** Runs before each test file of the tier `real`, in which any file may be the first to use the SDK. */
+/** Runs before each test file of the tier `real`, whose files use the SDK's runtime once per process. */
 
 import { installRuntime } from './runtime.ts';
 
