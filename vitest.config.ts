@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
 const everywhere = ['node_modules/**', '.persona/**'];
 /** Modules stay loaded between files, because importing the SDK takes a second. Files keep no state in modules. */
 const shared = { isolate: false };
+/** For tests that wait half of the time, for servers and for time limits. */
+const twicePerCore = { maxWorkers: 2 * availableParallelism() };
 
 /**
  * The test tiers. Files run in parallel, the tests of one file sequentially. `real` and
@@ -31,7 +34,7 @@ export default defineConfig({
           ],
           pool: 'forks',
           // Many of these tests wait for programs that they start.
-          maxWorkers: '100%',
+          ...twicePerCore,
           sequence: { groupOrder: 0 },
         },
       },
@@ -44,7 +47,7 @@ export default defineConfig({
           exclude: everywhere,
           pool: 'forks',
           // Each test has its own server, and waits for it half of the time.
-          maxWorkers: '100%',
+          ...twicePerCore,
           sequence: { groupOrder: 1 },
         },
       },
@@ -65,6 +68,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'real',
+          setupFiles: ['test/rig/install-runtime.ts'],
           include: ['**/*.real.test.ts'],
           exclude: [...everywhere, 'graph/**', 'test/e2e/**'],
           pool: 'forks',
@@ -107,12 +111,13 @@ export default defineConfig({
             'test/faults/long.test.ts',
             'graph/invariants/invariants.real.test.ts',
             'test/contracts/fuzz.real.test.ts',
+            'test/e2e/import.test.ts',
           ],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 10 * MINUTE_MS,
           hookTimeout: 4 * MINUTE_MS,
-          env: { PERSONA_PROPERTY_RUNS: '100' },
+          env: { PERSONA_PROPERTY_RUNS: '100', PERSONA_IMPORT_LINES: '2500' },
           sequence: { groupOrder: 6 },
         },
       },

@@ -70,7 +70,7 @@ test('the command waits for the run and reports its result, with exit code 1 if 
     }),
   };
   const worker = await createQueueWorker({
-    ...{ connection: server.connection, namespace: server.namespace, codecKeys, workflowThreadPoolSize: 1 },
+    ...{ connection: server.connection, namespace: server.namespace, codecKeys, debugMode: true },
     ...{ queue: TaskQueue.expiry, activities: monitor, bundle: await workflowBundle() },
   });
   const running = runWorkers([worker]);

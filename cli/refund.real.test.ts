@@ -44,7 +44,7 @@ beforeAll(async () => {
     await Promise.all(
       queues.map((queue) =>
         createQueueWorker({
-          ...{ connection, namespace, queue, activities, bundle, codecKeys, workflowThreadPoolSize: 1 },
+          ...{ connection, namespace, queue, activities, bundle, codecKeys, debugMode: true },
         }),
       ),
     ),

@@ -18,20 +18,55 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 /** Node's compile cache for Persona's programs, which tests start many times. */
 const NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(repository, '.persona', 'compile-cache');
 
-/** The tiers of vitest.config.ts. */
-const DEFAULT_TIERS = ['unit', 'timeskip', 'graph', 'real', 'e2e', 'faults'];
-const QUICK_TIERS = ['unit'];
-const LONG_TIERS = ['long'];
+/**
+ * Without the JVM's optimizing compiler, which takes two thirds of Neo4j's processor time in the minutes that it runs here,
+ * and pays off later.
+ */
+const JDK_JAVA_OPTIONS = [process.env.JDK_JAVA_OPTIONS, '-XX:TieredStopAtLevel=1'].filter(Boolean).join(' ');
+
+/** Tiers of vitest.config.ts, and the servers that their tests need. */
+interface Plan {
+  tiers: readonly string[];
+  required: readonly ServerName[];
+  /** Few tests need these. */
+  optional: readonly ServerName[];
+}
+const FIRST_LANE: Plan = {
+  tiers: ['unit', 'timeskip', 'graph', 'real'],
+  required: ['neo4j', 'temporal', 'test_server'],
+  optional: ['redis', 'stripe_mock', 'moto', 'oasdiff', 'schemathesis'],
+};
+/** Runs beside the first one, because it mostly waits; with a graph of its own, because tests of the first one read all of theirs. */
+const SECOND_LANE: Plan = {
+  tiers: ['e2e', 'faults'],
+  required: ['neo4j', 'temporal'],
+  optional: ['agent_python', 'agent_go'],
+};
+const TOGETHER: Plan = {
+  tiers: [...FIRST_LANE.tiers, ...SECOND_LANE.tiers],
+  required: FIRST_LANE.required,
+  optional: [...FIRST_LANE.optional, ...SECOND_LANE.optional],
+};
+const QUICK: Plan = { tiers: ['unit'], required: [], optional: [] };
+const LONG: Plan = { ...TOGETHER, tiers: ['long'] };
 
 await runDevCommand(async (context) => {
   const args = process.argv.slice(2);
   const [quick, long] = [args.includes('--quick'), args.includes('--long')];
   const filters = args.filter((argument) => argument !== '--quick' && argument !== '--long');
-  const projects = quick ? QUICK_TIERS : long ? LONG_TIERS : DEFAULT_TIERS;
+  // A filter rarely selects files of both lanes, and a run without files fails. Servers from outside are there only once.
+  const together = filters.length > 0 || process.env.NEO4J_URI || process.env.TEMPORAL_ADDRESS;
+  const plans = quick ? [QUICK] : long ? [LONG] : together ? [TOGETHER] : [FIRST_LANE, SECOND_LANE];
+  const variables = {
+    ...process.env,
+    NODE_COMPILE_CACHE,
+    NODE_ENV: 'test',
+    ...(!long && { JDK_JAVA_OPTIONS }),
+  };
   const started = Date.now();
   const counts = await Promise.all([
     runStaticChecks(long ? LONG_CHECKS : DEFAULT_CHECKS, context.log),
-    runTests(projects, filters, context),
+    ...plans.map((plan) => runTests(plan, { filters, variables }, context)),
   ]);
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
@@ -40,46 +75,40 @@ await runDevCommand(async (context) => {
   return failed === 0 && passed > 0 ? 0 : 1;
 });
 
+type Variables = Record<string, string | undefined>;
+
 async function runTests(
-  projects: string[],
-  filters: string[],
+  plan: Plan,
+  { filters, variables }: { filters: string[]; variables: Variables },
   { guard, log }: DevCommandContext,
 ): Promise<TestCount> {
   try {
-    const env = {
-      ...process.env,
-      NODE_COMPILE_CACHE,
-      NODE_ENV: 'test',
-      ...(projects === QUICK_TIERS ? {} : await serversForTests({ guard, log })),
-    };
-    return await runVitest({ projects, filters, env, guard });
+    const env = { ...variables, ...(await startServers(plan, variables, { guard, log })) };
+    return await runVitest({ projects: plan.tiers, filters, env, guard });
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));
     return { passed: 0, failed: 1 };
   }
 }
 
-async function serversForTests({ guard, log }: DevCommandContext): Promise<Record<string, string>> {
+/** @returns their addresses, for the tests */
+async function startServers(
+  { required, optional }: Plan,
+  env: Variables,
+  { guard, log }: DevCommandContext,
+): Promise<Record<string, string>> {
+  if (required.length === 0) return {};
   const parent = join(repository, '.persona', 'running');
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'test-'));
-  const start = (...servers: ServerName[]) => startStack({ servers, folder, guard, log });
-  // Few tests need it, which fail without it and say so.
+  const start = (...servers: ServerName[]) => startStack({ servers, folder, guard, log, env });
+  // The tests that need it fail without it, and say so.
   const startOptional = (server: ServerName) =>
     start(server).catch((error: unknown) => {
       if (!(error instanceof StackError)) throw error;
       log(error.message);
       return { env: {} };
     });
-  const [{ env }, ...optional] = await Promise.all([
-    start('neo4j', 'temporal', 'test_server'),
-    startOptional('redis'),
-    startOptional('stripe_mock'),
-    startOptional('moto'),
-    startOptional('oasdiff'),
-    startOptional('schemathesis'),
-    startOptional('agent_python'),
-    startOptional('agent_go'),
-  ]);
-  return Object.assign({}, ...optional.map((server) => server.env), env);
+  const [stack, ...others] = await Promise.all([start(...required), ...optional.map(startOptional)]);
+  return Object.assign({}, ...others.map((server) => server.env), stack.env);
 }

@@ -84,7 +84,6 @@ async function startBuild(bundle: BundleFile, activities: object, versioned: boo
     [TaskQueue.recovery, TaskQueue.maintenance, TaskQueue.notices].map((queue) =>
       createQueueWorker({
         ...{ connection, namespace, queue, bundle, codecKeys, activities, versioned },
-        workflowThreadPoolSize: 1,
       }),
     ),
   );

@@ -60,7 +60,7 @@ export interface QueueWorkerOptions
     | 'maxTaskQueueActivitiesPerSecond'
     | 'shutdownForceTime'
     | 'shutdownGraceTime'
-    | 'workflowThreadPoolSize'
+    | 'debugMode'
   > {
   readonly connection: NativeConnection;
   readonly namespace: string;

@@ -89,7 +89,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
         activities: activities[queue],
         bundle,
         codecKeys,
-        workflowThreadPoolSize: 1,
+        debugMode: true,
       }),
     ),
   );

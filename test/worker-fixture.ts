@@ -1,6 +1,5 @@
 /** The API of `webhook-fixture.ts` with workers behind it, which process what is reported. */
 
-import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { vi } from 'vitest';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
@@ -40,7 +39,6 @@ interface FixtureOverrides {
 }
 
 export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
-  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const webhooks = await startWebhooks();
   const { graph, temporal, stripe, codecKeys } = webhooks;
   /** The reports to Chimera. */
@@ -75,7 +73,7 @@ export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
     await Promise.all(
       QUEUES.map((queue) =>
         createQueueWorker({
-          ...{ connection, namespace, queue, bundle, codecKeys, workflowThreadPoolSize: 1 },
+          ...{ connection, namespace, queue, bundle, codecKeys, debugMode: true },
           activities: activities[queue],
           ...(overrides.slots !== undefined && { maxConcurrentActivityTaskExecutions: overrides.slots }),
         }),

@@ -42,7 +42,7 @@ async function startProcess(ids: string) {
     reportSuspectedFraud: async () => {},
   };
   const worker = await createQueueWorker({
-    ...{ connection, namespace: server.namespace, codecKeys, workflowThreadPoolSize: 1 },
+    ...{ connection, namespace: server.namespace, codecKeys },
     queue: TaskQueue.onboarding,
     bundle: await workflowBundle(),
     activities: createOnboardingActivities({ graph, chimera, policy: readPolicy(), now: Date.now }),

@@ -18,8 +18,8 @@ let stacks: Stack[];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'persona-stack-'));
   // Only the variables that locate programs and the cache: no addresses, no keys.
-  const { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR } = process.env;
-  const env = { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR };
+  const { PATH, HOME, JAVA_HOME, JDK_JAVA_OPTIONS, PERSONA_CACHE_DIR } = process.env;
+  const env = { PATH, HOME, JAVA_HOME, JDK_JAVA_OPTIONS, PERSONA_CACHE_DIR };
   const start = (name: string) => {
     const guard = startGuard();
     guards.push(guard);

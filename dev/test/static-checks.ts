@@ -2,6 +2,7 @@ import { dirname, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { type Log, elapsedSince } from '../stack/progress.ts';
+import { readPassedChecks } from './passed-checks.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -32,20 +33,27 @@ export interface TestCount {
   failed: number;
 }
 
-/** Runs the checks and prints their findings. */
+/** Runs the checks, but for those that passed on the same files before, and prints their findings. */
 export async function runStaticChecks(checks: readonly Check[], log: Log): Promise<TestCount> {
   // The programs run the `node` on PATH, and the system's own may be too old for them.
   process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
   const count = { passed: 0, failed: 0 };
+  const passedChecks = readPassedChecks(repository);
   const waiting = [...checks];
   const worker = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+      if (passedChecks.has(check.name)) {
+        log(`ok      ${check.name} (passed before, nothing has changed)`);
+        count.passed += 1;
+        continue;
+      }
       const started = Date.now();
       const [file, ...args] = check.command;
       const options = { cwd: repository, stdin: 'ignore', all: true, reject: false } as const;
       const { failed, all: output } = await execa(file, args, options);
       log(`${failed ? 'FAILED' : 'ok    '}  ${check.name} (${elapsedSince(started)})`);
       if (failed) log(output);
+      else passedChecks.add(check.name);
       count[failed ? 'failed' : 'passed'] += 1;
     }
   };

@@ -33,8 +33,8 @@ let graph: Graph;
 beforeAll(async () => {
   guard = startGuard();
   folder = mkdtempSync(join(tmpdir(), 'persona-replay-'));
-  const { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR } = process.env;
-  const env = { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR };
+  const { PATH, HOME, JAVA_HOME, JDK_JAVA_OPTIONS, PERSONA_CACHE_DIR } = process.env;
+  const env = { PATH, HOME, JAVA_HOME, JDK_JAVA_OPTIONS, PERSONA_CACHE_DIR };
   const start = (name: string) =>
     startStack({ servers: ['neo4j'], folder: join(folder, name), guard, log: () => {}, env });
   const [source, target] = await Promise.all(['here', 'there'].map(start));

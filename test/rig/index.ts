@@ -52,6 +52,9 @@ function withDownstreamQueues(activities: TestRigOptions['activities']): TestRig
   return { ...Object.fromEntries(downstream), ...activities };
 }
 
+/** Its hash is that of every source: shared by the tests of this process. */
+let currentBundle: ReturnType<typeof workflowBundle> | undefined;
+
 /** How long stopping workers let fake activities finish, and when they abandon one that never does. */
 const SHUTDOWN_GRACE_MS = 2_000;
 const SHUTDOWN_FORCE_MS = 4_000;
@@ -64,7 +67,7 @@ const SHUTDOWN_FORCE_MS = 4_000;
  */
 export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
   installRuntime();
-  const bundle = await workflowBundle();
+  const bundle = await (currentBundle ??= workflowBundle());
   const { interceptor, started } = recordStarts();
   const open = options.server === 'dev' ? openNamespace : startTimeSkippingServer;
   const server = await open({ codecKeys, interceptor });
@@ -80,7 +83,8 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
           activities: implementations,
           bundle,
           codecKeys,
-          workflowThreadPoolSize: 1,
+          // In this thread: a thread for each test's workers would load the SDK each time, a third of a second.
+          debugMode: true,
           shutdownGraceTime: SHUTDOWN_GRACE_MS,
           shutdownForceTime: SHUTDOWN_FORCE_MS,
         }),

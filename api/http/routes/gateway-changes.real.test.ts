@@ -3,7 +3,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFollowActivities } from '../../../activities/follow-gateway.ts';
 import type { SignalRecoveries } from '../../../activities/recovery.ts';
@@ -41,7 +40,6 @@ const sentSignals: { paymentIds: readonly string[]; signal: string; payload: obj
 let failNextSignal = false;
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   webhooks = await startWebhooks();
   const { graph, temporal, stripe, codecKeys } = webhooks;
   const signalRecoveries: SignalRecoveries = async (paymentIds, signal, payload) => {
@@ -58,7 +56,7 @@ beforeAll(async () => {
     activities: createFollowActivities({ graph, gateway: stripe.gateway, signalRecoveries, now: Date.now }),
     bundle: await workflowBundle(),
     codecKeys,
-    workflowThreadPoolSize: 1,
+    debugMode: true,
   });
   workers = runWorkers([worker]);
 });
