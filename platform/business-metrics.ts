@@ -21,9 +21,6 @@ const RECONCILIATION_SOURCE = 'reconciliation';
 
 type EventCounters = { readonly [T in EventType]?: (data: EventData[T]) => void };
 
-/** The format of networks' and gateways' codes; anything else is not logged. */
-const PLAIN_CODE = /^[\w.-]{1,40}$/;
-
 /** @returns to be called for each committed command */
 export function createBusinessMetrics(
   registry: Registry,
@@ -97,10 +94,7 @@ export function createBusinessMetrics(
         const [field = '', ...rest] = entry.split(':');
         const code = rest.join(':');
         unmapped.inc({ network: network ?? 'unknown', field });
-        logger.warn(
-          { network, field, code: PLAIN_CODE.test(code) ? code : '[not a code]' },
-          'decline.unmapped',
-        );
+        logger.warn({ network, field, code }, 'decline.unmapped');
       }
     },
     RecoveryOverpaid: () => overpaid.inc(),

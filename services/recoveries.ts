@@ -19,7 +19,8 @@ export async function getRecovery(
 ): Promise<RecoveryView> {
   const status = await readRecovery(graph, payment_id);
   if (status === undefined || (customer_id !== undefined && status.customer_id !== customer_id))
-    throw new PersonaError('recovery_not_found', `there is no recovery of payment ${payment_id}`);
+    // Without the id: what a caller sends in its place may be anything.
+    throw new PersonaError('recovery_not_found', 'this payment has no recovery');
   const live = status.state === 'done' ? undefined : await queryRecovery(temporal, payment_id);
   return toRecoveryView(live ?? status);
 }

@@ -300,6 +300,17 @@ describe('other properties of a decision', () => {
     },
   );
 
+  test.each(['ada@shop.example', '+1 202 555 0142', 'x'.repeat(41), 'straße'])(
+    '%j is no code, and is not repeated',
+    (decline_code) => {
+      expect(classifyCard({ decline_code })).toMatchObject({
+        rule: 'unmapped',
+        code: '[not a code]',
+        unmapped: ['decline_code:[not a code]'],
+      });
+    },
+  );
+
   test('every code missing from the table is listed', () => {
     const codes = {
       network: 'mastercard',

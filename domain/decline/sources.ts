@@ -32,9 +32,15 @@ export interface Verdict {
 /** Placeholder in a rule for a Visa code that is not in the table. */
 const UNLISTED = 'unlisted';
 
+/** The format of networks' and gateways' codes. */
+const CODE = /^[\w.:-]{1,40}$/;
+/** In place of a text that is no code, and may name a person: codes are stored and logged in the open. */
+const NOT_A_CODE = '[not a code]';
+
 /** A code that is not in the table. */
 export interface UnmappedCode {
   readonly field: keyof DeclineCodes;
+  /** As sent, or that it is none. */
   readonly code: string;
 }
 
@@ -71,7 +77,7 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
   ): Verdict[] => {
     if (code === undefined) return [];
     const row = find(code);
-    if (row === undefined) unmapped.push({ field, code });
+    if (row === undefined) unmapped.push({ field, code: CODE.test(code) ? code : NOT_A_CODE });
     return row === undefined || row.class === null ? [] : [verdict(row, row.class, prefix, code, network)];
   };
 

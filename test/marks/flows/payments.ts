@@ -79,7 +79,8 @@ export async function stopForHardDeclines(stage: Stage, agents: Agents): Promise
     { decline_code: 'lost_card' },
     { decline_code: 'fraudulent' },
     { decline_code: undefined },
-    { decline_code: `${marks.drawForeign('a code that is a text').slice(0, 40)}` },
+    // With spaces alone it would be read as a code.
+    { decline_code: `@${marks.drawForeign('a code that is a text').slice(0, 39)}` },
   ];
   for (const code of codes) {
     const failure = failureOf(stage, customer, code);
