@@ -16,7 +16,18 @@ export interface Admitted {
 }
 
 /** One per process, shared by REST and gRPC. Health, readiness, metrics and documentation are not subject to it. */
-export type Admission = (caller: CountedCaller) => Admitted;
+export interface Admission {
+  (caller: CountedCaller): Admitted;
+  /**
+   * Takes a place among those of unknown callers while a token is verified, which costs more than a refusal.
+   * @returns to be called once when it is verified
+   * @throws PersonaError overloaded
+   */
+  beginVerification(): () => void;
+}
+
+/** Whose token is being verified is not known: all of them share one limit. */
+const VERIFYING: CountedCaller = { kind: 'unauthenticated', name: 'verification' };
 
 interface AdmissionOptions {
   rateLimits: RateLimits;
@@ -37,7 +48,7 @@ export function createAdmission(
     inProgress: (requests) => requestsInProgress.set(requests),
     refused: (reason) => requestsRefused.inc({ reason }),
   });
-  return (caller) => {
+  function admit(caller: CountedCaller): Admitted {
     if (!isStarted()) {
       requestsRefused.inc({ reason: 'starting' });
       const refusal = new PersonaError('graph_unavailable', 'This process is starting; retry later', {
@@ -61,7 +72,13 @@ export function createAdmission(
         begun();
       },
     };
-  };
+  }
+  function beginVerification(): () => void {
+    const begun = beginRequest(VERIFYING);
+    if (begun instanceof PersonaError) throw begun;
+    return begun;
+  }
+  return Object.assign(admit, { beginVerification });
 }
 
 function rateLimited({ limit, resetMs }: RateCount): PersonaError {

@@ -61,7 +61,10 @@ export async function startServers(
   });
   const observer = observeAccess(registry, observers.logger);
   const authentication = environment.auth
-    ? createAuthentication(environment.auth, observer.onIssuerUnavailable)
+    ? createAuthentication(environment.auth, {
+        onUnavailable: observer.onIssuerUnavailable,
+        begin: admission.beginVerification,
+      })
     : insecureAuthentication;
   shutdown.add('authentication', () => authentication.close());
   const watch = (face: 'http' | 'grpc', files: TlsFiles | undefined): TlsWatch | undefined => {

@@ -2,7 +2,13 @@
 
 import { identityOfCertificate } from './certificates.ts';
 import { ALL_GRANTS, customerIdentity, type Identity } from './identity.ts';
-import { bearerToken, createTokenVerifier, type TokenIssuer, unauthenticated } from './tokens.ts';
+import {
+  bearerToken,
+  createTokenVerifier,
+  type TokenIssuer,
+  unauthenticated,
+  type VerificationObserver,
+} from './tokens.ts';
 
 /** Each @throws PersonaError unauthenticated, issuer_unavailable */
 export interface Authentication {
@@ -13,12 +19,9 @@ export interface Authentication {
   close(): void;
 }
 
-/** @param onUnavailable receives why the issuer's keys cannot be read */
-export function createAuthentication(
-  issuer: TokenIssuer,
-  onUnavailable: (error: unknown) => void,
-): Authentication {
-  const tokens = createTokenVerifier(issuer, onUnavailable);
+/** @param observer as in `createTokenVerifier` */
+export function createAuthentication(issuer: TokenIssuer, observer: VerificationObserver): Authentication {
+  const tokens = createTokenVerifier(issuer, observer);
   return {
     rest(authorization) {
       if (authorization === undefined) throw unauthenticated('an access token is required');

@@ -63,7 +63,7 @@ async function startServers() {
       audience: 'persona',
       jwksUrl: 'http://127.0.0.1:9/',
     },
-    () => {},
+    { onUnavailable() {}, begin: () => () => {} },
   );
   const access = { ...openAccess, authentication };
   const grpc = await serveGrpc(address, services, silentObservers(), access);

@@ -12,7 +12,7 @@ import {
   UnsecuredJWT,
 } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { PersonaError } from '../../domain/errors.ts';
+import { PersonaError } from '../../domain/errors.ts';
 import { bearerToken, createTokenVerifier, type TokenVerifier } from './tokens.ts';
 
 const ISSUER = 'https://login.shop.example';
@@ -38,8 +38,23 @@ async function newKey(kid: string, algorithm = 'ES256'): Promise<Key> {
 }
 
 let outages: unknown[];
+/** Verifications in progress, and how many there may be. */
+let verifying: number;
+let places: number;
 const newVerifier = () =>
-  createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, jwksUrl }, (error) => outages.push(error));
+  createTokenVerifier(
+    { issuer: ISSUER, audience: AUDIENCE, jwksUrl },
+    {
+      onUnavailable: (error) => outages.push(error),
+      begin() {
+        if (verifying >= places) throw new PersonaError('overloaded', 'too many');
+        verifying += 1;
+        return () => {
+          verifying -= 1;
+        };
+      },
+    },
+  );
 
 beforeAll(async () => {
   keyServer = createServer((_, response) => {
@@ -57,6 +72,7 @@ beforeEach(() => {
   published = [key];
   outages = [];
   requests = 0;
+  [verifying, places] = [0, 250];
   verifier = newVerifier();
 });
 afterEach(() => {
@@ -273,7 +289,31 @@ test('a remembered token needs keys that are not too old', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 6 * 3_600_000 - 60_000 });
   await expect(verifier.verify(token)).resolves.toBeDefined();
   vi.setSystemTime(Date.now() + 61_000);
-  expect(await refusal(token)).toEqual(['issuer_unavailable', "the issuer's keys cannot be read"]);
+  // Also while the issuer is not asked again.
+  const other = await sign({ ...valid(), sub: 'checkout-2' });
+  for (const old of [token, token, other, token])
+    expect(await refusal(old)).toEqual(['issuer_unavailable', "the issuer's keys cannot be read"]);
+});
+
+test('reading the same keys again forgets no token', async () => {
+  const token = await rememberedToken();
+  const asked = requests;
+  // The keys are not read again within five seconds.
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 6_000 });
+  await refusal(await sign(valid(), await newKey('invented')));
+  expect(requests).toBe(asked + 1);
+  places = 0;
+  await expect(verifier.verify(token)).resolves.toBeDefined();
+});
+
+test('a token that is not remembered needs a place while it is verified', async () => {
+  const token = await rememberedToken();
+  expect(verifying).toBe(0);
+  await refusal(await sign({ ...valid(), aud: 'another' }));
+  expect(verifying).toBe(0);
+  places = 0;
+  expect((await refusal(await sign({ ...valid(), sub: 'checkout-2' })))[0]).toBe('overloaded');
+  await expect(verifier.verify(token)).resolves.toBeDefined();
 });
 
 test.each(['Basic YTpi', 'Bearer', 'bearer a b', 'Bearer a\u0000'])('%j is no bearer token', (header) => {

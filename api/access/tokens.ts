@@ -48,13 +48,23 @@ export interface TokenVerifier {
   close(): void;
 }
 
-/** @param onUnavailable receives why the issuer's keys cannot be read */
+export interface VerificationObserver {
+  /** Receives why the issuer's keys cannot be read. */
+  onUnavailable(error: unknown): void;
+  /**
+   * Before a token is verified that is not remembered. @returns to be called at its end
+   * @throws PersonaError overloaded
+   */
+  begin(): () => void;
+}
+
 export function createTokenVerifier(
   { issuer, audience, jwksUrl }: TokenIssuer,
-  onUnavailable: (error: unknown) => void,
+  { onUnavailable, begin }: VerificationObserver,
 ): TokenVerifier {
-  /** `jose` leaves each reading of the keys here: `jwks` is a new object each time, so that it identifies the reading. */
+  /** `jose` leaves each reading of the keys here. */
   const newest: Partial<ExportedJWKSCache> = {};
+  const readKeys = createKeyIdentity();
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     [jwksCache]: newest as ExportedJWKSCache,
     timeoutDuration: JWKS_TIMEOUT_MS,
@@ -68,9 +78,9 @@ export function createTokenVerifier(
     const mayRead = performance.now() >= retryAt;
     try {
       // After a failure the keys that are known: requests must not wait for the issuer one after the other.
-      return await (mayRead
-        ? keys(header, token)
-        : createLocalJWKSet(keys.jwks() ?? { keys: [] })(header, token));
+      if (mayRead) return await keys(header, token);
+      const known = keys.fresh ? keys.jwks() : undefined;
+      return await createLocalJWKSet(known ?? { keys: [] })(header, token);
     } catch (error) {
       if (mayRead && isAboutToken(error)) throw error;
       if (mayRead) {
@@ -88,9 +98,10 @@ export function createTokenVerifier(
     async verify(token) {
       if (token.length > MAX_TOKEN_LENGTH)
         throw unauthenticated(`the access token is longer than ${MAX_TOKEN_LENGTH} characters`);
-      const { jwks } = newest;
-      const known = jwks && keys.fresh ? verified.find(token, jwks) : undefined;
+      const current = readKeys(newest.jwks);
+      const known = current && keys.fresh ? verified.find(token, current) : undefined;
       if (known !== undefined) return known;
+      const end = begin();
       const options = {
         issuer,
         audience,
@@ -98,23 +109,38 @@ export function createTokenVerifier(
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         requiredClaims: ['exp', 'sub'],
       };
-      const { payload, protectedHeader } = await jwtVerify(token, findKey, options).catch(
-        (error: unknown) => {
+      const { payload, protectedHeader } = await jwtVerify(token, findKey, options)
+        .catch((error: unknown) => {
           throw refusalOf(error);
-        },
-      );
+        })
+        .finally(end);
       const { typ } = protectedHeader;
       if (typ !== undefined && !TOKEN_TYPES.includes(typ.toLowerCase()))
         throw unauthenticated(`a token of type '${typ.slice(0, 32)}' is no access token`);
       const identity = identityOf(payload);
       // Not if the keys were read meanwhile: the key of this token may be among those that are gone.
-      if (jwks !== undefined && jwks === newest.jwks) {
+      if (current !== undefined && current === readKeys(newest.jwks)) {
         const expiresAt = (Number(payload.exp) + CLOCK_TOLERANCE_SECONDS) * 1_000;
-        verified.keep(token, { identity, expiresAt, keys: jwks });
+        verified.keep(token, { identity, expiresAt, keys: current });
       }
       return identity;
     },
     close: () => clearInterval(refresh),
+  };
+}
+
+/**
+ * Identifies keys by their content. Each reading is a new object, and anyone can cause a reading with an invented key id:
+ * tokens would have to be verified again each time.
+ * @returns for the newest reading: the same object as long as the keys are the same
+ */
+function createKeyIdentity(): (jwks: object | undefined) => object | undefined {
+  let last: { jwks: object; text: string; identity: object } | undefined;
+  return (jwks) => {
+    if (jwks === undefined || jwks === last?.jwks) return last?.identity;
+    const text = JSON.stringify(jwks);
+    last = { jwks, text, identity: text === last?.text ? last.identity : jwks };
+    return last.identity;
   };
 }
 

@@ -14,12 +14,12 @@ interface VerifiedToken {
   identity: Identity;
   /** Epoch milliseconds. */
   expiresAt: number;
-  /** The issuer's keys that it was verified with: those of one reading. */
+  /** Identifies the issuer's keys that it was verified with. */
   keys: object;
 }
 
 export interface VerifiedTokens {
-  /** @param keys the issuer's newest keys: with each reading of them, every token is verified again */
+  /** @param keys identifies the issuer's newest keys: when they change, every token is verified again */
   find(token: string, keys: object): Identity | undefined;
   keep(token: string, verified: VerifiedToken): void;
 }

@@ -37,7 +37,8 @@ export async function checkIssuer({ variables, auth }: Settings): Promise<CheckR
 async function checkKeys(url: string): Promise<CheckResult> {
   let response: Response;
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    // As the API does, which follows no redirect.
+    response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
     return unreachable(
       `no response from ${url}: ${reasonOf(error)}`,

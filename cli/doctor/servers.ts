@@ -8,7 +8,7 @@ import { trustAuthority } from '../../platform/run-access.ts';
 import { type GrpcAccess, grpcAccess } from '../access.ts';
 import { callRest } from '../rest.ts';
 import type { Settings } from '../settings.ts';
-import { type CheckResult, ok, unreachable, wrong } from './check.ts';
+import { type CheckResult, ok, runCheck, unreachable, wrong } from './check.ts';
 
 /** Long enough for a slow server not to count as unreachable. */
 const TIMEOUT_MS = 15_000;
@@ -31,18 +31,23 @@ export async function checkProcesses({ runFile }: Settings): Promise<Record<stri
   const workers = Object.entries(runFile.content?.metrics ?? {}).filter(([name]) =>
     name.startsWith('worker'),
   );
-  const results = workers.map(async ([name, metrics]): Promise<[string, CheckResult]> => {
-    const address = new URL('/readyz', metrics);
-    const response = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => undefined);
-    const result = response
-      ? readinessResult(address.origin, (await response.json()) as Readiness)
-      : unreachable(
-          `no response from ${address.origin}`,
-          `The process has ended: start one with 'npm run worker'`,
-        );
-    return [name, result];
-  });
+  const results = workers.map(
+    async ([name, metrics]): Promise<[string, CheckResult]> => [
+      name,
+      await runCheck(() => checkWorker(new URL('/readyz', metrics)), 'The run file may be stale'),
+    ],
+  );
   return Object.fromEntries(await Promise.all(results));
+}
+
+async function checkWorker(address: URL): Promise<CheckResult> {
+  const response = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => undefined);
+  return response
+    ? readinessResult(address.origin, (await response.json()) as Readiness)
+    : unreachable(
+        `no response from ${address.origin}`,
+        `The process has ended: start one with 'npm run worker'`,
+      );
 }
 
 function readinessResult(endpoint: string, { status, dependencies }: Readiness): CheckResult {

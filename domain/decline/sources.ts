@@ -32,7 +32,7 @@ export interface Verdict {
 /** Placeholder in a rule for a Visa code that is not in the table. */
 const UNLISTED = 'unlisted';
 
-/** The format of networks' and gateways' codes. */
+/** The format of networks' and gateways' codes; some are words, whose blanks have become `_`. */
 const CODE = /^[\w.:-]{1,40}$/;
 /** In place of a text that is no code, and may name a person: codes are stored and logged in the open. */
 const NOT_A_CODE = '[not a code]';

@@ -42,21 +42,21 @@ const update = ({ customer_id, payment_method_id }: Card, by: 'service' | 'custo
     by,
   });
 
-const consenting = (token: string): PaymentMethodDetails => ({
+const consenting = (token: string, consent_source = 'checkout'): PaymentMethodDetails => ({
   type: 'card',
   token,
   off_session_consent: true,
-  consent_source: 'checkout',
+  consent_source,
 });
 
-const onboardAgain = ({ customer_id, token }: Card) =>
+const onboardAgain = ({ customer_id, token }: Card, source?: string) =>
   onboard(graph, testHeader(), {
-    request: onboardingRequest({ customer_id, payment_method_details: consenting(token) }),
+    request: onboardingRequest({ customer_id, payment_method_details: consenting(token, source) }),
     policy,
   });
 
-const addAgain = ({ customer_id, token }: Card, added_by: 'service' | 'customer') =>
-  addPaymentMethod(graph, testHeader(), { customer_id, method: consenting(token), added_by });
+const addAgain = ({ customer_id, token }: Card, added_by: 'service' | 'customer', source?: string) =>
+  addPaymentMethod(graph, testHeader(), { customer_id, method: consenting(token, source), added_by });
 
 const remove = ({ customer_id, payment_method_id }: Card) =>
   removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' });
@@ -91,8 +91,11 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
 });
 
 test.each<[string, (method: Card) => Promise<unknown>]>([
-  ['an onboarding', onboardAgain],
+  ['an onboarding', (method) => onboardAgain(method)],
+  ['an onboarding that names the customer as its source', (method) => onboardAgain(method, 'customer')],
+  ['an onboarding that names a revocation', (method) => onboardAgain(method, 'network_revocation')],
   ['a service that adds the method again', (method) => addAgain(method, 'service')],
+  ['a service that adds it and names the customer', (method) => addAgain(method, 'service', 'customer')],
 ])('%s succeeds and leaves a revoked consent revoked', async (_, addBack) => {
   const inWallet = await revoked();
   await addBack(inWallet);
@@ -103,6 +106,21 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
   await addBack(removed);
   expect(await consentOf(removed)).toEqual(REVOKED);
 });
+
+test.each(['customer', 'network_revocation'])(
+  'what a service calls %s is the consent of a service',
+  async (source) => {
+    const token = randomToken();
+    const { customer_id, payment_method_id = '' } = await onboard(graph, testHeader(), {
+      request: onboardingRequest({ payment_method_details: consenting(token, source) }),
+      policy,
+    });
+    expect(await consentOf({ customer_id, payment_method_id, token })).toEqual({
+      given: true,
+      by: 'service',
+    });
+  },
+);
 
 test('a revocation is stored even without an earlier consent', async () => {
   const method = await revoked(false);

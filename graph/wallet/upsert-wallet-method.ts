@@ -127,6 +127,12 @@ function consentOf(
   };
 }
 
-function consentSource({ details, addedBy }: IncomingMethod): string {
-  return addedBy === 'customer' ? 'customer' : (details.consent_source ?? 'service');
+/** Sources with a meaning: a customer may restore a revoked consent. A service can name neither as its own. */
+const RESERVED_SOURCES = ['customer', NETWORK_REVOCATION];
+
+function consentSource({ details: { consent_source }, addedBy }: IncomingMethod): string {
+  if (addedBy === 'customer') return 'customer';
+  return consent_source === undefined || RESERVED_SOURCES.includes(consent_source)
+    ? 'service'
+    : consent_source;
 }
