@@ -68,7 +68,6 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'real',
-          setupFiles: ['test/rig/install-runtime.ts'],
           include: ['**/*.real.test.ts'],
           exclude: [...everywhere, 'graph/**', 'test/e2e/**'],
           pool: 'forks',

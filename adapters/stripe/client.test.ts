@@ -15,6 +15,7 @@ const errorWith = (message: string, statusCode = 400) =>
 
 test.each([
   [`No such PaymentMethod: '${TOKEN}'`, "No such PaymentMethod: '…'"],
+  ["No such payment_intent: 'pi_3QxAda1'", 'No such payment_intent: pi_3QxAda1'],
   ['The customer cus_9AdasRecord1 has no method card.', 'The customer … has no method card.'],
   ['Invalid API Key provided: sk_test_4eC39HqL', 'Invalid API Key provided: …'],
   ['Keys can only be used once (`recovery:inv-1:card`).', "Keys can only be used once ('…')."],

@@ -83,15 +83,18 @@ export async function undefinedIfMissing<T>(
   }
 }
 
+/** Ids of payments, charges, refunds and disputes, which name neither a person nor a card. */
+const PAYMENT_ID = /^(pi|ch|re|dp)_\w+$/;
+
 /**
  * Stripe's message without what it repeats of the request: quoted values, ids (tokens, customers, keys) and e-mail
- * addresses. It goes into logs and events.
+ * addresses, but for ids of payments. It goes into logs and events.
  */
 export function messageOf(error: Stripe.errors.StripeError): string {
   return error.message
-    .replaceAll(/(["'`])\S+?\1/g, "'…'")
+    .replaceAll(/(["'`])(\S+?)\1/g, (_, __, value: string) => (PAYMENT_ID.test(value) ? value : "'…'"))
     .replaceAll(/\S+@\S+/g, '…')
-    .replaceAll(/\b[a-z]+_\w*\d\w*/g, '…');
+    .replaceAll(/\b[a-z]+_\w*\d\w*/g, (id) => (PAYMENT_ID.test(id) ? id : '…'));
 }
 
 /** Stripe's `Retry-After` of a rate-limited request, which is in seconds. */
