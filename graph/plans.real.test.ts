@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Plan } from 'neo4j-driver';
 import { beforeAll, expect, test } from 'vitest';
+import { customerContextQuery } from './queries/customer-context.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
@@ -328,6 +329,15 @@ function leftmost(plan: Plan): Plan {
   const [first] = plan.children;
   return first === undefined ? plan : leftmost(first);
 }
+
+test("a context's version is read before anything that it must not be newer than", async () => {
+  const parameters = { customer_id: 'c', device_window: 1, ...trustParameters(policy.trust, 0) };
+  const plan = await planOf(customerContextQuery(policy.trust), parameters);
+  const pathTo = (node: Plan): Plan[] => [node, ...node.children.slice(0, 1).flatMap(pathTo)];
+  const [seek, first] = pathTo(plan).toReversed();
+  expect(seek?.operatorType).toContain('NodeUniqueIndexSeek');
+  expect(first?.arguments.Details).toBe('c.version AS version');
+});
 
 test('a lookup that does not start at a key is detected', async () => {
   const plan = await planOf('MATCH (c:Customer {segment: $segment}) RETURN c.id', { segment: 'VIP' });

@@ -84,12 +84,16 @@ test('a changed schedule is updated, a paused one stays paused, and an obsolete 
     }, 30_000);
     await schedule.getHandle(ids.foreign).describe();
     expect((await handle.describe()).spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
-    const [sweep] = await scheduleStatuses(rig.client);
-    expect(sweep).toMatchObject({ id: OBLIGATION_SWEEP.id, workflow: 'sweepObligations', paused: true });
-    expect(sweep).not.toHaveProperty('next');
+    const statusOfSweep = async () => (await scheduleStatuses(rig.client))[0];
+    await eventually(async () => {
+      const sweep = await statusOfSweep();
+      expect(sweep).toMatchObject({ id: OBLIGATION_SWEEP.id, workflow: 'sweepObligations', paused: true });
+      expect(sweep).not.toHaveProperty('next');
+    }, 30_000);
     await handle.unpause();
-    const next = await scheduleStatuses(rig.client);
-    expect(next[0]).toMatchObject({ paused: false, next: expect.stringMatching(/Z$/) });
+    await eventually(async () => {
+      expect(await statusOfSweep()).toMatchObject({ paused: false, next: expect.stringMatching(/Z$/) });
+    }, 30_000);
   } finally {
     await schedule.getHandle(ids.foreign).delete();
     await handle.delete();

@@ -94,9 +94,10 @@ test('reports when it polls, serves metrics in seconds, and drains on SIGTERM', 
   expect(exitCode).toBe(0);
   expect(stderr).toMatch(/"msg":"stopped"/);
   expect(stdout.split('\n')).toHaveLength(1);
-  // A queue without workflows is no reason for a warning.
-  const [whileRunning] = stderr.split('"msg":"stopping"');
-  expect(whileRunning).not.toMatch(/"level":"warn"/);
+  // A queue without workflows is no reason for a warning. On a busy machine Redis may respond too late, which is one.
+  const [whileRunning = ''] = stderr.split('"msg":"stopping"');
+  const warnings = whileRunning.split('\n').filter((line) => line.includes('"level":"warn"'));
+  expect(warnings.filter((line) => !line.includes('redis'))).toEqual([]);
 });
 
 test('polls only the given queues', async () => {

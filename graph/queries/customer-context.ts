@@ -28,11 +28,15 @@ export interface CustomerContext {
  * the customer's devices nor the other customers of a shared device are traversed. Fifty devices are returned as three
  * lists with times as numbers: as maps with DateTimes they would cost more than the rest of the query, at both ends.
  * The target of a login is always a device: checking its label would read the node once more.
+ *
+ * The version is read first. Neo4j has no snapshots: a command that commits while the query runs is seen from then on, so
+ * a version that is read last could be newer than what was read before it. What is read may be newer than the version.
  */
 const contextQuery = (customer: string, id: string) =>
   trustQuery(
     (isTrusted) => `
   ${customer}
+  WITH c, c.version AS version
   CALL (c) {
     MATCH ()-[l:LOGGED_IN_FROM]->(d)
     USING INDEX SEEK l:LOGGED_IN_FROM(customer_id, proven, last_login)
@@ -49,7 +53,7 @@ const contextQuery = (customer: string, id: string) =>
     RETURN count(p) AS payment_method_count, head(collect(CASE WHEN h.is_default THEN p.id END)) AS default_payment_method_id
   }
   RETURN c.id AS customer_id, c.ltv_minor AS ltv_minor, c.segment AS segment, c.status AS status,
-    c.version AS version, device_ids, trust_scores, last_logins, payment_method_count, default_payment_method_id,
+    version, device_ids, trust_scores, last_logins, payment_method_count, default_payment_method_id,
     COUNT {
       MATCH (c)-[s:SHIPPED_TO]->(a:Address) WHERE s.proven AND a.is_verified AND a.type = 'shipping'
     } AS verified_shipping_address_count`,
