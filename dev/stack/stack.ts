@@ -1,6 +1,7 @@
 import { findOasdiff, findSchemathesis } from './contract-tools.ts';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
+import { startKafka } from './kafka.ts';
 import { developmentKeys } from './keys.ts';
 import { startMoto } from './moto.ts';
 import { startNeo4j } from './neo4j.ts';
@@ -17,6 +18,7 @@ const STARTERS = {
   temporal: startTemporal,
   test_server: findTestServer,
   redis: startRedis,
+  kafka: startKafka,
   stripe_mock: startStripeMock,
   moto: startMoto,
   oasdiff: findOasdiff,
@@ -42,7 +44,7 @@ export interface StackOptions {
 export interface Stack {
   /** Addresses, keys and secrets for Persona's programs. */
   env: Record<string, string>;
-  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `stripe_mock`, `moto`. */
+  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `kafka` (host:port), `stripe_mock`, `moto`. */
   urls: Record<string, string>;
   /** The servers that were started here. */
   processes: Record<string, ManagedProcess>;
