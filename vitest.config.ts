@@ -106,6 +106,7 @@ export default defineConfig({
           include: [
             'test/faults/long.test.ts',
             'graph/invariants/invariants.real.test.ts',
+            'activities/relay.real.test.ts',
             'test/contracts/fuzz.real.test.ts',
           ],
           pool: 'forks',

@@ -10,6 +10,7 @@ import {
   checkProcesses,
   checkRest,
 } from '../doctor/servers.ts';
+import { checkKafka } from '../doctor/kafka.ts';
 import { checkTemporal } from '../doctor/temporal.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
@@ -23,20 +24,22 @@ const STATE_LABELS: Readonly<Record<CheckResult['state'], string>> = {
 
 /** Checks everything that Persona depends on, and reports what is wrong and how to fix it. */
 export async function doctor(settings: Settings): Promise<CommandResult> {
-  const [processes, graph, temporal, rest, grpc, gateway, notifier, chimera, policy] = await Promise.all([
-    checkProcesses(settings),
-    checkGraph(settings),
-    checkTemporal(settings),
-    runCheck(() => checkRest(settings)),
-    runCheck(() => checkGrpc(settings)),
-    runCheck(
-      () => checkGateway(settings),
-      'Check STRIPE_API_BASE (its address) and STRIPE_API_KEY (the credentials)',
-    ),
-    runCheck(() => checkNotifier(settings)),
-    runCheck(() => checkChimera(settings)),
-    runCheck(() => checkPolicy(settings)),
-  ]);
+  const [processes, graph, temporal, rest, grpc, gateway, notifier, chimera, kafka, policy] =
+    await Promise.all([
+      checkProcesses(settings),
+      checkGraph(settings),
+      checkTemporal(settings),
+      runCheck(() => checkRest(settings)),
+      runCheck(() => checkGrpc(settings)),
+      runCheck(
+        () => checkGateway(settings),
+        'Check STRIPE_API_BASE (its address) and STRIPE_API_KEY (the credentials)',
+      ),
+      runCheck(() => checkNotifier(settings)),
+      runCheck(() => checkChimera(settings)),
+      checkKafka(settings),
+      runCheck(() => checkPolicy(settings)),
+    ]);
   const results: Record<string, CheckResult> = {
     node: checkNode(),
     addresses: checkAddresses(settings),
@@ -49,6 +52,7 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     gateway,
     notifier,
     chimera,
+    ...kafka,
   };
   const states = Object.values(results).map(({ state }) => state);
   const isHealthy = states.every((state) => state === 'ok');

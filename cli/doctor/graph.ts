@@ -8,9 +8,11 @@ import {
 import { type GraphEnvironment, readGraphEnvironment } from '../../platform/environment.ts';
 import type { Settings } from '../settings.ts';
 import { runCheck, type CheckResult, ok, wrong } from './check.ts';
+import { checkOutbox } from './kafka.ts';
 
-/** Checks Neo4j, its migrations, and the keys that decrypt its data. */
-export async function checkGraph({ variables }: Settings): Promise<Record<string, CheckResult>> {
+/** Checks Neo4j, its migrations, the keys that decrypt its data, and how far publishing its events is behind. */
+export async function checkGraph(settings: Settings): Promise<Record<string, CheckResult>> {
+  const { variables } = settings;
   let graph: Graph;
   let environment: GraphEnvironment;
   try {
@@ -25,11 +27,12 @@ export async function checkGraph({ variables }: Settings): Promise<Record<string
       return ok(`reachable at ${variables.NEO4J_URI}`);
     });
     if (neo4j.state !== 'ok') return { neo4j };
-    const [migrations, keys] = await Promise.all([
+    const [migrations, keys, outbox] = await Promise.all([
       runCheck(() => checkMigrations(graph)),
       runCheck(() => checkKeys(graph, environment)),
+      checkOutbox(graph, settings),
     ]);
-    return { neo4j, migrations, keys };
+    return { neo4j, migrations, keys, ...outbox };
   } finally {
     await graph.close();
   }

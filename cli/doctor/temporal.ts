@@ -23,7 +23,7 @@ export async function checkTemporal({ variables }: Settings): Promise<Record<str
   try {
     const [search_attributes, workers] = await Promise.all([
       runCheck(() => checkSearchAttributes(connected)),
-      runCheck(() => checkWorkers(connected)),
+      runCheck(() => checkWorkers(connected, variables.KAFKA_BROKERS !== undefined)),
     ]);
     return { temporal, search_attributes, codec_keys, workers };
   } finally {
@@ -43,8 +43,9 @@ async function checkSearchAttributes(client: Client): Promise<CheckResult> {
       );
 }
 
-async function checkWorkers(client: Client): Promise<CheckResult> {
-  const queues = Object.values(TaskQueue);
+/** @param hasKafka otherwise no worker polls the relay's queue */
+async function checkWorkers(client: Client, hasKafka: boolean): Promise<CheckResult> {
+  const queues = Object.values(TaskQueue).filter((queue) => hasKafka || queue !== TaskQueue.relay);
   const polled = await Promise.all(queues.map((queue) => hasPollers(client, queue)));
   const idle = queues.filter((_, index) => !polled[index]);
   return idle.length === 0
