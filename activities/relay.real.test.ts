@@ -11,7 +11,7 @@ import { createRecordEncoder } from '../events/encode.ts';
 import { getCustomerContext, type Graph, setCustomerStatus } from '../graph/index.ts';
 import { WRITE_EVENTS } from '../graph/kernel/event-writes.ts';
 import { runTransaction } from '../graph/kernel/run-transaction.ts';
-import { getOutboxLag } from '../graph/outbox/index.ts';
+import { getOutboxLag, startRelay } from '../graph/outbox/index.ts';
 import { createCustomerHistory } from '../graph/replay/history-fixtures.ts';
 import { readPolicy } from '../platform/policy.ts';
 import {
@@ -102,6 +102,8 @@ const expectCompleteLog = (options: { isCommittedOnly?: boolean } = {}) =>
 
 /** Many events of several streams, as commands write them, in transactions of a few. */
 async function writeEvents(count: number, streams = 10): Promise<string[]> {
+  // From then on events wait for a relay.
+  await startRelay(graph);
   const ids = Array.from({ length: streams }, () => randomUUID());
   const at = new Date().toISOString();
   const perTransaction = 500;
