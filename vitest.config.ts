@@ -109,6 +109,7 @@ export default defineConfig({
           include: [
             'test/faults/long.test.ts',
             'graph/invariants/invariants.real.test.ts',
+            'activities/relay.real.test.ts',
             'test/contracts/fuzz.real.test.ts',
             'test/e2e/import.test.ts',
           ],

@@ -57,6 +57,11 @@ const GROUPS: readonly {
     secrets: ['NOTIFY_WEBHOOK_SECRET'],
   },
   {
+    names: ['KAFKA_BROKERS'],
+    from: (run) => ({ KAFKA_BROKERS: run.kafka }),
+    secrets: [],
+  },
+  {
     names: ['CHIMERA_ADDRESS'],
     from: (run) => ({ CHIMERA_ADDRESS: run.chimera }),
     secrets: [],

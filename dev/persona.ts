@@ -26,6 +26,8 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 export interface PersonaOptions {
   /** Use the default ports, or the next free ones after them; otherwise any free ones. */
   useDefaultPorts?: boolean;
+  /** Publish events to a Kafka of this instance, if one can be started. */
+  kafka?: boolean;
   /** Let Temporal's UI show encrypted payloads. */
   codec?: boolean;
   /** Number of processes of each kind; default 1. */
@@ -63,20 +65,27 @@ export interface PersonaSystem {
 export async function startPersona(options: PersonaOptions): Promise<PersonaSystem> {
   const { guard, log, useDefaultPorts = false, env = process.env, runFile = runFilePath(env) } = options;
   const folder = createRunFolder();
-  const ports = useDefaultPorts ? { neo4j: 7687, temporal: 7233 } : {};
+  const ports: StackOptions['ports'] = useDefaultPorts
+    ? { neo4j: 7687, temporal: 7233, redis: 6379, kafka: 9092 }
+    : {};
   const isInsecure = env.PERSONA_INSECURE === '1';
   const codecPorts = options.codec ? await chooseCodecPorts(useDefaultPorts, isInsecure) : undefined;
   const place = { folder, guard, log, env };
-  const [stack, redis] = await Promise.all([
+  const [stack, redis, kafka] = await Promise.all([
     startStack({
       servers: ['neo4j', 'temporal'],
       ports,
       codec: codecPorts && `http://127.0.0.1:${codecPorts.ui}`,
       ...place,
     }),
-    useDefaultPorts ? startOptionalRedis(place) : {},
+    useDefaultPorts ? startOptional('redis', { ports, ...place }) : undefined,
+    options.kafka ? startOptional('kafka', { ports, ...place }) : undefined,
   ]);
-  const common = { ...env, ...redis, ...stack.env };
+  const optional = {
+    ...(redis && { REDIS_URL: redis.urls.redis }),
+    ...(kafka && { KAFKA_BROKERS: kafka.urls.kafka }),
+  };
+  const common = { ...env, ...optional, ...stack.env };
   const start = (
     name: string,
     file: string,
@@ -139,7 +148,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   );
   log(`simulators, API and worker are ready (${elapsedSince(startedAt)})`);
 
-  const addresses = buildRunFile(stack, programs, access);
+  const addresses = buildRunFile(stack, programs, { access, kafka });
   publish(runFile, addresses, generatedSecrets(env, stack), guard, log);
   const processes = { ...stack.processes, ...Object.fromEntries(programs) };
   return {
@@ -153,17 +162,17 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   };
 }
 
-/** Without it every API process has only its own cache. @returns its address for Persona's programs */
-async function startOptionalRedis(
-  options: Pick<StackOptions, 'folder' | 'guard' | 'log'> & Pick<PersonaOptions, 'env'>,
-): Promise<Record<string, string>> {
+/** Without Redis every API process has only its own cache; without Kafka nothing is published. */
+async function startOptional(
+  server: 'redis' | 'kafka',
+  options: Omit<StackOptions, 'servers'>,
+): Promise<Stack | undefined> {
   try {
-    const { urls } = await startStack({ ...options, servers: ['redis'], ports: { redis: 6379 } });
-    return urls.redis === undefined ? {} : { REDIS_URL: urls.redis };
+    return await startStack({ ...options, servers: [server] });
   } catch (error) {
     if (!(error instanceof StackError)) throw error;
     options.log(error.message);
-    return {};
+    return undefined;
   }
 }
 
@@ -201,7 +210,7 @@ function readyAddress(program: Program, key: string): string {
 function buildRunFile(
   stack: Stack,
   programs: ReadonlyMap<string, Program>,
-  access: DevelopmentAccess | undefined,
+  { access, kafka }: { access: DevelopmentAccess | undefined; kafka: Stack | undefined },
 ): RunFile {
   const addressOf = (name: string, key: string) => {
     const program = programs.get(name);
@@ -213,7 +222,11 @@ function buildRunFile(
   const measured = [...programs.values()].flatMap(({ name, ready }) =>
     ready.metrics ? [[name, ready.metrics]] : [],
   );
-  const processes = Object.entries({ ...stack.processes, ...Object.fromEntries(programs) });
+  const processes = Object.entries({
+    ...stack.processes,
+    ...kafka?.processes,
+    ...Object.fromEntries(programs),
+  });
   return {
     http: addressOf('api', 'http'),
     temporal_ui: stack.urls.temporal_ui ?? '',
@@ -226,6 +239,7 @@ function buildRunFile(
     chimera: addressOf('chimera', 'grpc'),
     ...(smtp && { inbox_smtp: smtp }),
     ...(codec && { temporal_codec: codec }),
+    ...(kafka?.urls.kafka && { kafka: kafka.urls.kafka }),
     neo4j: stack.env.NEO4J_URI ?? '',
     neo4j_username: stack.env.NEO4J_USERNAME ?? '',
     neo4j_password: stack.env.NEO4J_PASSWORD ?? '',

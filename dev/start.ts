@@ -4,7 +4,7 @@ import { startPersona } from './persona.ts';
 
 await runDevCommand(
   async ({ guard, log }) => {
-    const system = await startPersona({ useDefaultPorts: true, codec: true, guard, log });
+    const system = await startPersona({ useDefaultPorts: true, kafka: true, codec: true, guard, log });
     const { metrics, auth, pids: _pids, neo4j_password: _password, ...addresses } = system.addresses;
     const lines = [
       ...Object.entries(addresses),

@@ -19,6 +19,8 @@ export const TaskQueue = {
   expiry: 'persona-expiry',
   maintenance: 'persona-maintenance',
   reconciliation: 'persona-reconciliation',
+  /** Polled only by workers that have Kafka. */
+  relay: 'persona-relay',
 } as const;
 export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
 
@@ -37,6 +39,7 @@ export const WorkflowName = {
   monitorExpiringCards: 'monitorExpiringCards',
   reconcilePaymentMethods: 'reconcilePaymentMethods',
   expireReceipts: 'expireReceipts',
+  relayOutbox: 'relayOutbox',
 } as const;
 
 /** The worker deployment's name, where workers are versioned. */
@@ -303,6 +306,9 @@ export const RECONCILIATION = { id: 'payment-method-reconciliation', everyMs: 24
 
 /** The schedule that deletes expired receipts of commands. */
 export const RECEIPT_EXPIRY = { id: 'receipt-expiry', everyMs: 60 * 60_000 } as const;
+
+/** One relay for all events: it has no schedule, and each run continues as new. */
+export const OUTBOX_RELAY_ID = 'outbox-relay';
 
 export interface ReconcileInput {
   /** Only reports what would be corrected. */

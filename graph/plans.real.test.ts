@@ -30,6 +30,7 @@ import {
   withRollback,
 } from './index.ts';
 import type { Graph } from './kernel/graph.ts';
+import { readUnpublished } from './outbox/index.ts';
 import {
   getCustomersToReconcile,
   getDevicesToReconcile,
@@ -88,6 +89,8 @@ test('every statement starts at a key, and none scans the graph', PLANNING_TIMEO
 const READS_ALL: Readonly<Record<string, string>> = {
   'kernel/migrate.ts': 'versions and indexes are few, and read once at startup',
   'kernel/key-register.ts': 'keys are few, and read at startup',
+  'outbox/lag.ts': 'one node, and the number of unpublished events, which Neo4j maintains',
+  'outbox/start-relay.ts': 'labels the whole log, once',
   'queries/stored-keys.ts': 'one node of each kind, for `persona doctor`',
   'reconciliation/wallets.ts MATCH (c:Customer) RETURN count(c)': 'Neo4j maintains the number of customers',
   'replay/replay-into.ts': 'builds another graph from the whole log',
@@ -271,6 +274,11 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
     'receipts that expire',
     'CommandReceipt(kind, at)',
     (graph) => expireReceipts(graph, { kind: 'request', before: 0, limit: 10 }),
+  ],
+  [
+    'unpublished events',
+    'Unpublished(stream_id, seq)',
+    (graph) => readUnpublished(graph, { from: 'a', except: ['b'], limit: 10 }),
   ],
   [
     'notices about cards',

@@ -219,6 +219,34 @@ test('certificates for Temporal are read from their files', () => {
   });
 });
 
+test('Kafka is optional; its certificates and its credentials are each complete', () => {
+  expect(readApiEnvironment(api).kafka).toBeUndefined();
+  const brokers = 'kafka-1.example:9092, kafka-2.example:9093';
+  expect(readApiEnvironment({ ...api, KAFKA_BROKERS: brokers }).kafka).toEqual({
+    brokers: ['kafka-1.example:9092', 'kafka-2.example:9093'],
+  });
+  const sasl = {
+    KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+    KAFKA_SASL_USERNAME: 'persona',
+    KAFKA_SASL_PASSWORD: 'marked',
+  };
+  const { kafka } = readApiEnvironment({ ...api, ...sasl, KAFKA_BROKERS: brokers, KAFKA_TLS: 'true' });
+  expect(kafka).toMatchObject({ tls: {}, sasl: { mechanism: 'SCRAM-SHA-512', username: 'persona' } });
+  expect(kafka?.sasl?.password.reveal()).toBe('marked');
+  expect(JSON.stringify(kafka)).not.toContain('marked');
+  for (const [name, problem] of [
+    ['KAFKA_BROKERS', 'KAFKA_BROKERS: must be host:port'],
+    ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_MECHANISM: '],
+    ['KAFKA_TLS_CLIENT_CERT_PATH', 'KAFKA_TLS_CLIENT_CERT_PATH: cannot be read'],
+  ] as const)
+    expect(failure(() => readApiEnvironment({ ...api, KAFKA_BROKERS: brokers, [name]: 'no' }))).toContain(
+      problem,
+    );
+  expect(failure(() => readApiEnvironment({ ...api, ...sasl, KAFKA_SASL_PASSWORD: '' }))).toContain(
+    'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: must be set together',
+  );
+});
+
 test('the codec server is enabled only by a port, and only for valid origins', () => {
   expect(readApiEnvironment(api).codec).toBeUndefined();
   expect(readApiEnvironment({ ...api, CODEC_PORT: '0' }).codec).toEqual({

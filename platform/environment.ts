@@ -20,6 +20,8 @@ export interface CommonEnvironment {
   };
   /** Absent: API processes share no contexts. */
   redisUrl?: Secret<string>;
+  /** Absent: nothing is published to Kafka. */
+  kafka?: KafkaEnvironment;
   /** The first key of each ring is used for writing. */
   keys: Secret<readonly RawRingKey[]>;
   blindKeys: Secret<readonly RawRingKey[]>;
@@ -42,6 +44,18 @@ export interface ApiEnvironment extends CommonEnvironment {
   chimeraAddress?: string;
   /** Absent: no codec server. */
   codec?: { port: number; origins: readonly string[] };
+}
+
+export interface KafkaEnvironment {
+  /** host:port each. */
+  brokers: readonly string[];
+  /** Absent: plain text. */
+  tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer };
+  sasl?: {
+    mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+    username: string;
+    password: Secret<string>;
+  };
 }
 
 export interface WorkerEnvironment extends CommonEnvironment {
@@ -72,6 +86,16 @@ const temporalSchema = commonSchema.pick({
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: true,
   TEMPORAL_TLS_CLIENT_CERT_PATH: true,
   TEMPORAL_TLS_CLIENT_KEY_PATH: true,
+});
+const kafkaSchema = commonSchema.pick({
+  KAFKA_BROKERS: true,
+  KAFKA_TLS: true,
+  KAFKA_TLS_CA_CERT_PATH: true,
+  KAFKA_TLS_CLIENT_CERT_PATH: true,
+  KAFKA_TLS_CLIENT_KEY_PATH: true,
+  KAFKA_SASL_MECHANISM: true,
+  KAFKA_SASL_USERNAME: true,
+  KAFKA_SASL_PASSWORD: true,
 });
 const codecSchema = commonSchema.pick({ TEMPORAL_CODEC_KEYS: true });
 const apiSchema = z.object({ ...commonVariables, ...apiVariables });
@@ -137,6 +161,11 @@ export function readGraphEnvironment(variables: Variables): GraphEnvironment {
 /** @throws EnvironmentError naming every invalid variable */
 export function readTemporalEnvironment(variables: Variables): CommonEnvironment['temporal'] {
   return temporalOf(read(temporalSchema, variables, () => []));
+}
+
+/** `undefined`: Kafka is not configured. @throws EnvironmentError naming every invalid variable */
+export function readKafkaEnvironment(variables: Variables): KafkaEnvironment | undefined {
+  return kafkaOf(read(kafkaSchema, variables, () => []));
 }
 
 /** @throws EnvironmentError if the keys are missing or malformed */
@@ -229,6 +258,7 @@ function common(values: z.output<typeof commonSchema>): CommonEnvironment {
     neo4j: neo4jOf(values),
     temporal: temporalOf(values),
     ...(values.REDIS_URL && { redisUrl: values.REDIS_URL }),
+    ...(values.KAFKA_BROKERS && { kafka: kafkaOf(values) }),
     keys: values.PERSONA_KEYS,
     blindKeys: values.PERSONA_BLIND_KEYS,
     codecKeys: values.TEMPORAL_CODEC_KEYS,
@@ -260,6 +290,20 @@ function temporalOf(values: z.output<typeof temporalSchema>): CommonEnvironment[
   };
 }
 
+function kafkaOf(values: z.output<typeof kafkaSchema>): KafkaEnvironment | undefined {
+  const { KAFKA_BROKERS: brokers, KAFKA_TLS_CA_CERT_PATH: ca } = values;
+  const { KAFKA_TLS_CLIENT_CERT_PATH: cert, KAFKA_TLS_CLIENT_KEY_PATH: key } = values;
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username } = values;
+  const { KAFKA_SASL_PASSWORD: password } = values;
+  if (brokers === undefined) return undefined;
+  const files = { ...(ca && { ca }), ...(cert && key && { cert, key }) };
+  return {
+    brokers,
+    ...((values.KAFKA_TLS || Object.keys(files).length > 0) && { tls: files }),
+    ...(mechanism && username && password && { sasl: { mechanism, username, password } }),
+  };
+}
+
 function read<T extends z.ZodObject>(
   schema: T,
   variables: Variables,
@@ -274,11 +318,16 @@ function read<T extends z.ZodObject>(
   return result.data;
 }
 
+const TOGETHER = [
+  ['TEMPORAL_TLS_CLIENT_CERT_PATH', 'TEMPORAL_TLS_CLIENT_KEY_PATH'],
+  ['KAFKA_TLS_CLIENT_CERT_PATH', 'KAFKA_TLS_CLIENT_KEY_PATH'],
+  ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'],
+] as const;
+
 function pairProblems(given: Variables): string[] {
-  const { TEMPORAL_TLS_CLIENT_CERT_PATH: certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: key } = given;
-  return Boolean(certificate) === Boolean(key)
-    ? []
-    : ['TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH: must be set together'];
+  return TOGETHER.filter((names) => new Set(names.map((name) => Boolean(given[name]))).size > 1).map(
+    (names) => `${names.join(', ')}: must be set together`,
+  );
 }
 
 function describe(schema: z.ZodObject, given: Variables, issue: z.core.$ZodIssue): string {

@@ -20,6 +20,8 @@ export interface RunFile {
   temporal: string;
   chimera: string;
   inbox_smtp?: string;
+  /** host:port; absent: nothing is published. */
+  kafka?: string;
   /** URL of the codec server that Temporal's UI uses. */
   temporal_codec?: string;
   /** A bolt:// or neo4j:// address. */

@@ -111,6 +111,27 @@ export const commonVariables = {
       'Redis that API processes share customers’ contexts in, such as redis://127.0.0.1:6379; absent: each has its own cache',
     ),
 
+  KAFKA_BROKERS: z
+    .string()
+    .transform((text) => text.split(',').map((broker) => broker.trim()))
+    .pipe(z.array(hostAndPort))
+    .optional()
+    .describe('Kafka, host:port,…, such as 127.0.0.1:9092; absent: nothing is published'),
+  KAFKA_TLS: z.stringbool().optional().describe('`true`: connect to Kafka with TLS'),
+  KAFKA_TLS_CA_CERT_PATH: fileContent
+    .optional()
+    .describe("File with the CA certificate of Kafka's brokers (PEM); absent: the system's CAs"),
+  KAFKA_TLS_CLIENT_CERT_PATH: fileContent
+    .optional()
+    .describe('File with the client certificate for Kafka (PEM)'),
+  KAFKA_TLS_CLIENT_KEY_PATH: fileContent.optional().describe("File with that certificate's key (PEM)"),
+  KAFKA_SASL_MECHANISM: z
+    .enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])
+    .optional()
+    .describe('How Persona signs in to Kafka: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; absent: it does not'),
+  KAFKA_SASL_USERNAME: z.string().optional().describe('User name at Kafka'),
+  KAFKA_SASL_PASSWORD: secretText.optional().describe("The Kafka user's password"),
+
   PERSONA_KEYS: keyRing.describe(
     'Keys that wrap customers’ and devices’ data keys: id:base64,… (32 bytes each); the first one is used for writing',
   ),

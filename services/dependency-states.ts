@@ -26,7 +26,8 @@ export async function dependencyStates({
   return { neo4j, temporal: temporalServer };
 }
 
-async function stateOf(check: Promise<unknown>): Promise<'up' | 'down'> {
+/** `down` also if the check takes too long. */
+export async function stateOf(check: Promise<unknown>): Promise<'up' | 'down'> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<'down'>((resolve) => {
     timer = setTimeout(() => resolve('down'), CHECK_TIMEOUT_MS);

@@ -24,6 +24,7 @@ import {
   type MethodUpdated,
   type OnboardCustomerInput,
   onboardingWorkflowId,
+  OUTBOX_RELAY_ID,
   paymentMethodWorkflowId,
   QueryName,
   REPORT_SIGNALS,
@@ -458,6 +459,25 @@ async function updateWithStart<T>(
     return await client.withDeadline(deadline, () =>
       client.workflow.executeUpdateWithStart<Workflow, T, []>(update, { updateId, startWorkflowOperation }),
     );
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+}
+
+/**
+ * Starts the relay of the log's events to Kafka unless it runs.
+ *
+ * @throws PersonaError temporal_unavailable
+ */
+export async function ensureRelay(client: Client): Promise<void> {
+  try {
+    await client.workflow.start(WorkflowName.relayOutbox, {
+      ...USE_EXISTING_OR_START,
+      workflowId: OUTBOX_RELAY_ID,
+      taskQueue: TaskQueue.relay,
+      args: [],
+      staticSummary: "Publishes the log's events to Kafka",
+    });
   } catch (error) {
     throw toPersonaError(error);
   }

@@ -3,6 +3,7 @@
 import { attemptKey } from '../domain/workflow-contracts.ts';
 import { customerWithCards, failureOf } from './wallet-fixtures.ts';
 import { randomUUID } from 'node:crypto';
+import type { RecordedEvent } from '../domain/events/event.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { onboardingRequest, randomEmail, randomPhone, randomToken, testHeader } from './test-graph.ts';
 
@@ -57,6 +58,12 @@ import {
   updateNodeProperty,
 } from '../graph/index.ts';
 import { getCardNoticeContext, advanceCardExpiry } from '../graph/expiry/index.ts';
+import {
+  getPublishingFacts,
+  markPublished,
+  readUnpublished,
+  storePublishedUntil,
+} from '../graph/outbox/index.ts';
 import {
   findUnrecordedDispute,
   findUnrecordedRefund,
@@ -194,6 +201,23 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await findChargeInFlight(graph, own);
   await isRefundOwed(graph, { payment_id: life.paid, notification_id: 'none' });
   await getTimeline(graph, { customer_id: life.customer_id, limit: 10 });
+  await readUnpublished(graph, { from: '', except: [], limit: 10 });
+  await markPublished(graph, [randomUUID()]);
+  await storePublishedUntil(graph, 0);
+  await getPublishingFacts(graph, [
+    {
+      ...{
+        id: randomUUID(),
+        stream: 'customer',
+        stream_id: life.customer_id,
+        seq: 2,
+        type: 'RecoveryClosed',
+      },
+      ...{ schema_version: 2, occurred_at: new Date().toISOString(), recorded_at: new Date().toISOString() },
+      ...{ source: 'test', actor: 'test', correlation_id: 'test', causation_id: null },
+      data: { payment_id: life.paid, state: 'recovered' },
+    } as RecordedEvent,
+  ]);
   await findKnownPayment(graph, {
     about: 'payment',
     result: 'approved',

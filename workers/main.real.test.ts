@@ -20,6 +20,8 @@ vi.setConfig({ testTimeout: 6 * 60_000 });
 
 function startWorker(args: string[], changes: Record<string, string> = {}) {
   const env = {
+    // Another's Kafka would make this worker publish the log.
+    KAFKA_BROKERS: '',
     STRIPE_API_KEY: 'sk_test_1',
     STRIPE_API_BASE: 'http://127.0.0.1:1',
     NOTIFY_WEBHOOK_URL: 'http://127.0.0.1:1',
@@ -114,6 +116,49 @@ test('refuses an unknown queue, and lists the known ones', async () => {
     /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-gateway-requests, persona-notices, persona-chimera, persona-fraud, persona-expiry, persona-maintenance, persona-reconciliation/,
   );
   expect(worker.stdout).toBe('');
+});
+
+test('without Kafka a worker that publishes is degraded, and otherwise works', async () => {
+  const { client, namespace } = await ownNamespace();
+  const worker = startWorker(['--queues', 'persona-relay,persona-gateway'], {
+    ...{ TEMPORAL_NAMESPACE: namespace, KAFKA_BROKERS: `127.0.0.1:${await getPort()}` },
+  });
+  const { queues, metrics } = await readReadyLine(worker);
+  expect(queues).toEqual(['persona-gateway', 'persona-relay']);
+  const response = await fetch(new URL('/readyz', metrics));
+  expect([response.status, await response.json()]).toEqual([
+    200,
+    {
+      status: 'degraded',
+      dependencies: {
+        neo4j: 'up',
+        temporal: 'up',
+        'persona-gateway': 'up',
+        'persona-relay': 'up',
+        kafka: 'down',
+      },
+    },
+  ]);
+  expect(await (await fetch(metrics)).text()).toMatch(/^persona_outbox_blocked_streams 0$/m);
+  // The relay tries again and again, and says why it cannot.
+  await eventually(async () => {
+    const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
+      namespace,
+      execution: { workflowId: 'outbox-relay' },
+    });
+    const [activity] = pendingActivities ?? [];
+    expect(activity?.activityType?.name).toBe('relayEvents');
+    expect(activity?.attempt).toBeGreaterThan(1);
+    expect(activity?.lastFailure?.applicationFailureInfo?.type).toBe('kafka_unavailable');
+  });
+  worker.kill('SIGTERM');
+  expect((await worker).exitCode).toBe(0);
+});
+
+test('the relay’s queue is refused without Kafka', async () => {
+  const worker = await startWorker(['--queues', 'persona-relay']);
+  expect(worker.exitCode).toBe(1);
+  expect(worker.stderr).toMatch(/persona-relay.*KAFKA_BROKERS is not set/);
 });
 
 test('does not start polling if a search attribute cannot be registered', async () => {

@@ -31,16 +31,17 @@ import { createShutdown } from '../platform/shutdown.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { dependencyStates } from '../services/dependency-states.ts';
+import { dependencyStates, stateOf } from '../services/dependency-states.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, maintainSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { followGateway, signalRecoveries } from '../temporal/workflow-client.ts';
+import { ensureRelay, followGateway, signalRecoveries } from '../temporal/workflow-client.ts';
 import { createSweepClient } from '../temporal/sweep-client.ts';
 import { connectWorkers, createQueueWorker, isTemporalAway, runWorkers } from '../temporal/worker.ts';
+import { createPublishing } from './publishing.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up/warm-up.ts';
 
@@ -58,8 +59,8 @@ const SCHEDULES_EVERY_MS = 3 * 60_000;
 await main().catch(exitWithError);
 
 async function main(): Promise<void> {
-  const queues = readQueues(process.argv.slice(2));
   const environment = readWorkerEnvironment(await decryptKmsKeys(process.env));
+  const queues = readQueues(process.argv.slice(2), { hasKafka: environment.kafka !== undefined });
   const policy = readPolicy(environment.policyFile);
   const codecKeys = environment.codecKeys.reveal();
   const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
@@ -90,12 +91,25 @@ async function main(): Promise<void> {
     const client = openTemporal({ ...address, codecKeys });
     shutdown.add('temporal client', () => client.connection.close());
 
+    const runsRelay = queues.includes(TaskQueue.relay);
+    const publishing =
+      runsRelay && environment.kafka
+        ? createPublishing(environment.kafka, graph, metrics.registry)
+        : undefined;
+
     let phase: Phase = 'starting';
     let queueStates = (): Readiness['dependencies'] => ({});
     const metricsServer = await serveMetrics(environment.metrics, {
       metrics: async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
-      readiness: async () =>
-        readinessOf({ ...(await dependencyStates({ graph, temporal: client })), ...queueStates() }, phase),
+      readiness: async () => {
+        const [states, kafka] = await Promise.all([
+          dependencyStates({ graph, temporal: client }),
+          publishing && stateOf(publishing.verify()),
+        ]);
+        const needed = { ...states, ...queueStates() };
+        // Without Kafka only publishing waits.
+        return readinessOf({ ...needed, ...(kafka && { kafka }) }, phase, Object.keys(needed));
+      },
     });
     shutdown.add('metrics', () => metricsServer.close());
 
@@ -129,6 +143,7 @@ async function main(): Promise<void> {
       );
       await ensureSearchAttributes(client);
       if (runsMaintenance) await ensureSchedules(client);
+      if (runsRelay) await ensureRelay(client);
       return connectWorkers(address);
     };
     const connection = await untilReachable(prepareTemporal, {
@@ -143,8 +158,19 @@ async function main(): Promise<void> {
       shutdown.add('schedules', stop);
     }
 
+    if (runsRelay) {
+      // Like the schedules: if Temporal loses its data, nothing else would start it again.
+      const restart = () =>
+        ensureRelay(client).catch((error: unknown) =>
+          logger.warn({ err: error }, 'the relay could not be started'),
+        );
+      const timer = setInterval(() => void restart(), SCHEDULES_EVERY_MS);
+      shutdown.add('relay', () => clearInterval(timer));
+    }
+
     const activities = queueActivities({
       ...{ graph, gateway, records, notifier, chimera, policy },
+      ...(publishing && { publishing: publishing.dependencies }),
       signalRecoveries: (paymentIds, signal, payload) =>
         signalRecoveries(client, paymentIds, signal, payload),
       ...createSweepClient(client),
@@ -168,7 +194,8 @@ async function main(): Promise<void> {
           bundle,
           codecKeys,
           versioned: environment.workerVersioning,
-          shutdownGraceTime: DRAIN_MS,
+          // The relay ends by itself only after minutes: it is asked to stop immediately, and completes its page.
+          shutdownGraceTime: queue === TaskQueue.relay ? 0 : DRAIN_MS,
           ...(queue === TaskQueue.gateway
             ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }
             : {}),

@@ -6,7 +6,7 @@ import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
 import { COMMAND_MS, CONNECTION_MS } from '../graph/kernel/time-limits.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { readHistories } from '../test/rig/histories.ts';
-import { type ActivityDependencies, queueActivities } from './queues.ts';
+import { type ActivityDependencies, queueActivities, readQueues } from './queues.ts';
 
 const { chimera, expiry, gateway, gatewayRequests, notices, recovery } = TaskQueue;
 /** Activities that wait for external systems. */
@@ -62,4 +62,14 @@ test('each activity is on a queue whose workers offer it, and external calls hav
 test('the timeout of each activity exceeds that of a command that waits for a lock', async () => {
   for (const { name, timeout } of await scheduledActivities())
     if (!WITHOUT_GRAPH.includes(name)) expect(timeout, name).toBeGreaterThan(COMMAND_AT_MOST_MS);
+});
+
+test('the relay’s queue is polled only with Kafka', () => {
+  const all = Object.values(TaskQueue);
+  expect(readQueues([], { hasKafka: true })).toEqual(all);
+  expect(readQueues([], { hasKafka: false })).toEqual(all.filter((queue) => queue !== TaskQueue.relay));
+  expect(readQueues(['--queues', TaskQueue.relay], { hasKafka: true })).toEqual([TaskQueue.relay]);
+  expect(() => readQueues(['--queues', TaskQueue.relay], { hasKafka: false })).toThrow(
+    /persona-relay.*KAFKA_BROKERS is not set/,
+  );
 });

@@ -22,6 +22,7 @@ import {
   type StartNotice,
   type StartRefund,
 } from '../activities/sweep.ts';
+import { createRelayActivities, type RelayDependencies } from '../activities/relay.ts';
 import type { ListRunningRecoveries, ResumeRecovery } from '../activities/sweep-recoveries.ts';
 import { validationError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -46,6 +47,8 @@ export interface ActivityDependencies {
   countCards: ExpiryDependencies['countCards'];
   followChange: FollowChange;
   records: GatewayRecords;
+  /** Absent: this process has no Kafka. */
+  publishing?: Pick<RelayDependencies, 'openPublisher' | 'encode' | 'observeRelay'>;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -85,22 +88,29 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
       ...createReconcileActivities(dependencies),
       ...createFollowActivities(dependencies),
     },
+    [TaskQueue.relay]: dependencies.publishing
+      ? createRelayActivities({ ...dependencies, ...dependencies.publishing })
+      : {},
   };
 }
 
 /**
- * Reads `--queues a,b`; without it, every queue.
+ * Reads `--queues a,b`; without it, every queue that the process can serve: the relay's needs Kafka.
  *
  * @throws PersonaError invalid_argument, listing the known queues
  */
-export function readQueues(args: readonly string[]): TaskQueueName[] {
+export function readQueues(args: readonly string[], { hasKafka }: { hasKafka: boolean }): TaskQueueName[] {
   const all: TaskQueueName[] = Object.values(TaskQueue);
   const { values } = parseArgs({ args: [...args], options: { queues: { type: 'string' } } });
-  if (values.queues === undefined) return all;
+  if (values.queues === undefined) return all.filter((queue) => hasKafka || queue !== TaskQueue.relay);
   const named = values.queues.split(',').map((name) => name.trim());
   const unknown = named.filter((name) => !all.some((queue) => queue === name));
   if (unknown.length > 0) {
     const message = `unknown queue ${unknown.map((name) => `'${name}'`).join(', ')}; known queues: ${all.join(', ')}`;
+    throw validationError([{ field: '--queues', message }]);
+  }
+  if (named.includes(TaskQueue.relay) && !hasKafka) {
+    const message = `${TaskQueue.relay} publishes to Kafka, and KAFKA_BROKERS is not set`;
     throw validationError([{ field: '--queues', message }]);
   }
   return all.filter((queue) => named.includes(queue));

@@ -11,6 +11,7 @@ import { onboardCustomer } from './onboard-customer.ts';
 import { reconcilePaymentMethods } from './reconcile-payment-methods.ts';
 import { recoverPayment } from './recover-payment.ts';
 import { refundPayment } from './refund-payment.ts';
+import { relayOutbox } from './relay-outbox.ts';
 import { removePaymentMethod } from './remove-payment-method.ts';
 import { reportFraud } from './report-fraud.ts';
 import { sendNotice } from './send-notice.ts';
@@ -43,6 +44,7 @@ export {
   reconcilePaymentMethods,
   recoverPayment,
   refundPayment,
+  relayOutbox,
   removePaymentMethod,
   reportFraud,
   sendNotice,

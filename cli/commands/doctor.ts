@@ -4,6 +4,7 @@ import { runCheck, type CheckResult, ok, wrong } from '../doctor/check.ts';
 import { checkCertificates } from '../doctor/certificates.ts';
 import { checkGraph } from '../doctor/graph.ts';
 import { checkIssuer } from '../doctor/issuer.ts';
+import { checkKafka } from '../doctor/kafka.ts';
 import { checkKms } from '../doctor/kms.ts';
 import { checkNotifier } from '../doctor/notifier.ts';
 import { checkRedis } from '../doctor/redis.ts';
@@ -38,6 +39,7 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     gateway,
     notifier,
     chimera,
+    kafka,
     policy,
   ] = await Promise.all([
     kms.then(({ result }) => result && { kms: result }),
@@ -54,6 +56,7 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     ),
     runCheck(() => checkNotifier(settings)),
     runCheck(() => checkChimera(settings)),
+    checkKafka(settings),
     runCheck(() => checkPolicy(settings)),
   ]);
   const results: Record<string, CheckResult> = {
@@ -72,6 +75,7 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     gateway,
     notifier,
     chimera,
+    ...kafka,
   };
   const states = Object.values(results).map(({ state }) => state);
   const isHealthy = states.every((state) => state === 'ok');

@@ -13,11 +13,13 @@ import {
 } from '../../platform/environment.ts';
 import type { Settings, Variables } from '../settings.ts';
 import { runCheck, type CheckResult, ok, wrong } from './check.ts';
+import { checkOutbox } from './kafka.ts';
 
 const TLS_ADDRESS = /^(bolt|neo4j)\+s(sc)?:/;
 
-/** Checks Neo4j, its migrations, and the keys that decrypt its data. */
-export async function checkGraph({ variables }: Settings): Promise<Record<string, CheckResult>> {
+/** Checks Neo4j, its migrations, the keys that decrypt its data, and how far publishing its events is behind. */
+export async function checkGraph(settings: Settings): Promise<Record<string, CheckResult>> {
+  const { variables } = settings;
   let graph: Graph;
   let environment: GraphEnvironment;
   try {
@@ -33,11 +35,12 @@ export async function checkGraph({ variables }: Settings): Promise<Record<string
       return ok(`reachable at ${variables.NEO4J_URI} ${by}`);
     });
     if (neo4j.state !== 'ok') return { neo4j };
-    const [migrations, keys] = await Promise.all([
+    const [migrations, keys, outbox] = await Promise.all([
       runCheck(() => checkMigrations(graph)),
       runCheck(() => checkKeys(graph, { ...environment, ...codecKeysOf(variables) })),
+      checkOutbox(graph, settings),
     ]);
-    return { neo4j, migrations, keys };
+    return { neo4j, migrations, keys, ...outbox };
   } finally {
     await graph.close();
   }

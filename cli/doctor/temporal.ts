@@ -28,7 +28,7 @@ export async function checkTemporal({ variables }: Settings): Promise<Record<str
     const [search_attributes, retention, workers] = await Promise.all([
       runCheck(() => checkSearchAttributes(connected)),
       runCheck(() => checkRetention(connected)),
-      runCheck(() => checkWorkers(connected)),
+      runCheck(() => checkWorkers(connected, variables.KAFKA_BROKERS !== undefined)),
     ]);
     return { temporal, search_attributes, retention, codec_keys, workers };
   } finally {
@@ -62,8 +62,9 @@ async function checkRetention(client: Client): Promise<CheckResult> {
       );
 }
 
-async function checkWorkers(client: Client): Promise<CheckResult> {
-  const queues = Object.values(TaskQueue);
+/** @param hasKafka otherwise no worker polls the relay's queue */
+async function checkWorkers(client: Client, hasKafka: boolean): Promise<CheckResult> {
+  const queues = Object.values(TaskQueue).filter((queue) => hasKafka || queue !== TaskQueue.relay);
   const polled = await Promise.all(queues.map((queue) => hasPollers(client, queue)));
   const idle = queues.filter((_, index) => !polled[index]);
   return idle.length === 0

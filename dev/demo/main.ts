@@ -20,7 +20,7 @@ const OUTPUT_FOLDER = fileURLToPath(new URL('../../.persona/demo/', import.meta.
 const startedAt = Date.now();
 
 await runDevCommand(async ({ guard, log }) => {
-  const system = await startPersona({ codec: true, guard, log });
+  const system = await startPersona({ kafka: true, codec: true, guard, log });
   const stories = await playAll(system, log);
   const failedChecks = stories.flatMap((played) => formatFailures(played));
   log(

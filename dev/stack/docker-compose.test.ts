@@ -10,6 +10,7 @@ test('Docker Compose uses the same server versions as the stack', () => {
   expect(compose).toContain(`image: neo4j:${versions.neo4j.version}-community\n`);
   expect(compose).toContain(`image: temporalio/temporal:${versions.temporal.version}\n`);
   expect(compose).toContain(`image: valkey/valkey:${versions.redis.image}\n`);
+  expect(compose).toContain(`image: apache/kafka:${versions.kafka.version}\n`);
   expect(compose).toContain(`image: stripe/stripe-mock:v${versions.stripe_mock.version}\n`);
   expect(compose).toContain(`image: motoserver/moto:${versions.moto.version}\n`);
 });
@@ -21,6 +22,7 @@ test('Docker Compose publishes the default ports, on loopback only', () => {
     '127.0.0.1:7233:7233',
     '127.0.0.1:8233:8233',
     '127.0.0.1:6379:6379',
+    '127.0.0.1:9092:9092',
     '127.0.0.1:5000:5000',
     '127.0.0.1:12113:12111',
   ]);

@@ -9,10 +9,12 @@ const program = process.platform === 'win32' ? 'java.exe' : 'java';
 /**
  * Finds a Java of one of these major versions: in `JAVA_HOME`, on `PATH`, then in the systems' standard folders.
  *
+ * @param need the server that needs it, with its service in docker-compose.yml
  * @throws StackError naming what was found instead
  */
 export async function findJava(
   majors: readonly number[],
+  need: { server: string; service: string },
   env: Record<string, string | undefined>,
 ): Promise<string> {
   const found: string[] = [];
@@ -23,7 +25,12 @@ export async function findJava(
   }
   const wanted = majors.join(' or ');
   const instead = found.length === 0 ? '' : ` (${found.join('; ')})`;
-  throw missingPrerequisite(`Java ${wanted}`, 'Neo4j', `install a Java ${wanted} runtime${instead}`, 'neo4j');
+  throw missingPrerequisite(
+    `Java ${wanted}`,
+    need.server,
+    `install a Java ${wanted} runtime${instead}`,
+    need.service,
+  );
 }
 
 function candidates(env: Record<string, string | undefined>): string[] {

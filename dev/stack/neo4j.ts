@@ -16,6 +16,7 @@ import type { RunningServer, ServerOptions } from './server.ts';
 import { findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
+const NEED = { server: 'Neo4j', service: 'neo4j' };
 const USER = 'neo4j';
 const FIRST_PASSWORD = 'neo4j';
 const START_LIMIT_MS = 120_000;
@@ -96,13 +97,13 @@ async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> 
     }
     log(`${command} is not used: its version is ${output.trim().split('\n').at(-1)}, not ${series}x`);
   }
-  const java = await findJava(majors, env);
+  const java = await findJava(majors, NEED, env);
   const jars = await ensureCached(
     cacheFolder(env),
     `neo4j-${version}`,
     `downloading Neo4j ${version} (Maven, 120 MB, once)`,
     log,
-    (to) => copyJars(artifacts, version, to, host),
+    (to) => copyJars(artifacts, version, to, { ...host, ...NEED }),
   );
   return (home, conf) => ({ file: java, args: javaArguments(jars, home, conf), env });
 }

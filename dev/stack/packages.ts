@@ -149,15 +149,20 @@ export async function downloadGoModules(
   await withRetry(() => runTool(go, ['-C', folder, 'get', ...versions], guard, variables));
 }
 
-/** Copies artifacts (`group:name`) of one version, with their runtime dependencies, into `folder`. */
+/**
+ * Copies Maven artifacts, with their runtime dependencies, into `folder`.
+ *
+ * @param artifacts `group:name` of this version, or `group:name:version`
+ * @param context.server the server that needs them, with its service in docker-compose.yml
+ */
 export async function copyJars(
   artifacts: readonly string[],
   version: string,
   folder: string,
-  { env, guard }: InstallContext,
+  { env, guard, server, service }: InstallContext & { server: string; service: string },
 ): Promise<void> {
   const maven = findOnPath('mvn', env.PATH);
-  if (maven === undefined) throw missingPrerequisite('Maven (mvn)', 'Neo4j', 'install Maven', 'neo4j');
+  if (maven === undefined) throw missingPrerequisite('Maven (mvn)', server, 'install Maven', service);
   const work = `${folder}.pom`;
   mkdirSync(work, { recursive: true });
   writeFileSync(join(work, 'pom.xml'), pom(artifacts, version));
@@ -183,8 +188,8 @@ export async function copyJars(
 
 function pom(artifacts: readonly string[], version: string): string {
   const dependencies = artifacts.map((artifact) => {
-    const [group, name] = artifact.split(':');
-    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`;
+    const [group, name, own = version] = artifact.split(':');
+    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${own}</version></dependency>`;
   });
   return `<?xml version="1.0" encoding="UTF-8"?>
 <project>

@@ -7,6 +7,7 @@ import { findJava } from './java.ts';
 import { copyJars } from './packages.ts';
 import { startStack } from './stack.ts';
 
+const NEED = { server: 'Neo4j', service: 'neo4j' };
 let folder: string;
 let guard: Guard;
 beforeEach(() => {
@@ -30,11 +31,11 @@ function fakeJava(version: string): string {
 
 test('a Java of the required version is found after one of another version', async () => {
   const env = { JAVA_HOME: fakeJava('98.0.1'), PATH: join(fakeJava('99.0.2'), 'bin') };
-  expect(await findJava([99], env)).toBe(join(folder, '99.0.2', 'bin', 'java'));
+  expect(await findJava([99], NEED, env)).toBe(join(folder, '99.0.2', 'bin', 'java'));
 });
 
 test('an unsupported Java version is reported as missing, in one line with both remedies', async () => {
-  const failing = findJava([96], { JAVA_HOME: fakeJava('99.0.2'), PATH: '' });
+  const failing = findJava([96], NEED, { JAVA_HOME: fakeJava('99.0.2'), PATH: '' });
   await expect(failing).rejects.toThrow(
     /^Java 96 is missing, .*install a Java 96 runtime .*java is Java 99.*docker compose up -d neo4j[^\n]*$/,
   );
@@ -43,7 +44,16 @@ test('an unsupported Java version is reported as missing, in one line with both 
 test('all missing prerequisites are reported together, each in one line with its remedies', async () => {
   const env = { PATH: '', PERSONA_CACHE_DIR: join(folder, 'cache'), JAVA_HOME: fakeJava('17.0.1') };
   const starting = startStack({
-    servers: ['neo4j', 'temporal', 'stripe_mock', 'oasdiff', 'schemathesis', 'agent_python', 'agent_go'],
+    servers: [
+      'neo4j',
+      'temporal',
+      'kafka',
+      'stripe_mock',
+      'oasdiff',
+      'schemathesis',
+      'agent_python',
+      'agent_go',
+    ],
     folder: join(folder, 'data'),
     guard,
     log: () => {},
@@ -61,6 +71,9 @@ test('all missing prerequisites are reported together, each in one line with its
       /^python3 is missing, which Temporal requires: install Python 3 .*docker compose up -d temporal/,
     ),
     expect.stringMatching(
+      /^Maven \(mvn\) is missing, which Kafka requires: install Maven, or .*docker compose up -d kafka/,
+    ),
+    expect.stringMatching(
       /^Go is missing, which stripe-mock requires: install Go .*docker compose up -d stripe-mock/,
     ),
     'Go is missing, which oasdiff requires: install Go 1.26 or newer',
@@ -76,7 +89,11 @@ test('a failed installer is reported with the end of its output', async () => {
   const maven = join(folder, 'mvn');
   writeFileSync(maven, '#!/bin/sh\necho "no such artifact"\nexit 1\n');
   chmodSync(maven, 0o755);
-  const failing = copyJars(['a:b'], '1', join(folder, 'jars'), { env: { PATH: folder }, guard });
+  const failing = copyJars(['a:b'], '1', join(folder, 'jars'), {
+    env: { PATH: folder },
+    guard,
+    ...NEED,
+  });
   await expect(failing).rejects.toThrow(/exit code 1: .*mvn -B .*:\nno such artifact/);
 }, 60_000);
 

@@ -2,6 +2,7 @@ import { findAgentGo, findAgentPython } from './agent-libraries.ts';
 import { findOasdiff, findSchemathesis } from './contract-tools.ts';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
+import { startKafka } from './kafka.ts';
 import { developmentKeys } from './keys.ts';
 import { startMoto } from './moto.ts';
 import { startNeo4j } from './neo4j.ts';
@@ -18,6 +19,7 @@ const STARTERS = {
   temporal: startTemporal,
   test_server: findTestServer,
   redis: startRedis,
+  kafka: startKafka,
   stripe_mock: startStripeMock,
   moto: startMoto,
   oasdiff: findOasdiff,
@@ -45,7 +47,7 @@ export interface StackOptions {
 export interface Stack {
   /** Addresses, keys and secrets for Persona's programs. */
   env: Record<string, string>;
-  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `stripe_mock`, `moto`. */
+  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `kafka` (host:port), `stripe_mock`, `moto`. */
   urls: Record<string, string>;
   /** The servers that were started here. */
   processes: Record<string, ManagedProcess>;

@@ -2,7 +2,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { buf } from '../../proto/generate.ts';
-import { currentOpenApi, RELEASED_OPENAPI, RELEASED_PROTO } from './released.ts';
+import {
+  currentEvents,
+  currentOpenApi,
+  RELEASED_EVENTS,
+  RELEASED_OPENAPI,
+  RELEASED_PROTO,
+} from './released.ts';
 
 writeFileSync(RELEASED_OPENAPI, await currentOpenApi());
+writeFileSync(RELEASED_EVENTS, currentEvents());
 buf('build', '--exclude-source-info', '--output', RELEASED_PROTO);

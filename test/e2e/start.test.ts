@@ -93,8 +93,14 @@ test(
       headers: { origin: run.temporal_ui },
     });
     expect([asked.status, await asked.json()]).toEqual([200, { payloads: [] }]);
-    const sockets = [run.grpc, run.temporal, run.chimera, run.neo4j.replace('bolt://', '')];
-    expect(await Promise.all(sockets.map(listens))).toEqual([true, true, true, true]);
+    const sockets = [run.grpc, run.temporal, run.chimera, run.neo4j.replace('bolt://', ''), run.kafka ?? ''];
+    expect(await Promise.all(sockets.map(listens))).toEqual(sockets.map(() => true));
+    // The worker publishes: its relay's queue is polled, and Kafka is one of its dependencies.
+    const readiness = await (await fetch(new URL('/readyz', run.metrics.worker))).json();
+    expect(readiness).toMatchObject({
+      status: 'ready',
+      dependencies: { kafka: 'up', 'persona-relay': 'up' },
+    });
     for (const address of [
       run.http,
       run.grpc,
@@ -112,6 +118,7 @@ test(
       'gateway',
       'inbox',
       'issuer',
+      'kafka',
       'neo4j',
       'temporal',
       'worker',
@@ -124,7 +131,7 @@ test(
     const data = logsFolder() ?? '';
     expect(data).toMatch(/\.persona/);
     expect([existsSync(runFile), existsSync(data)]).toEqual([false, false]);
-    expect(await Promise.all(sockets.map(listens))).toEqual([false, false, false, false]);
+    expect(await Promise.all(sockets.map(listens))).toEqual(sockets.map(() => false));
   },
   10 * MINUTES,
 );

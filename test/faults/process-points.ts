@@ -15,12 +15,14 @@ import {
   type ReconciliationPoint,
   stopReconciliation,
 } from './processes/reconciliation.ts';
+import { stopRelay } from './processes/relay.ts';
+import { COMMIT_MOMENTS } from './processes/stopped-process.ts';
 import { stopWalletChanges } from './processes/wallet-changes.ts';
 import type { FaultSystem } from './system.ts';
 
 const LIMIT = { timeout: 400_000, interval: 2_000 };
 const TEST_LIMIT = 600_000;
-const POINT_COUNT = 4 + 7 + 6 + 2;
+const POINT_COUNT = 4 + 7 + 6 + 2 + 1;
 
 type Victim = 'worker' | 'neo4j' | 'temporal';
 export const EVERY_VICTIM: readonly Victim[] = ['worker', 'neo4j', 'temporal'];
@@ -30,6 +32,9 @@ const RECONCILIATION_POINTS: Record<Victim, readonly ReconciliationPoint[]> = {
   neo4j: [COMPARING, CORRECTED],
   temporal: [BEFORE_CORRECTION, CORRECTED],
 };
+
+/** One point for each: there is one relay. */
+const RELAY_POINTS = { worker: 0, neo4j: 1, temporal: 0 } as const;
 
 /** Defines the tests. @param getSystem the system, once it is running */
 export function testProcessPoints(getSystem: () => FaultSystem, victims: readonly Victim[]): void {
@@ -44,6 +49,8 @@ export function testProcessPoints(getSystem: () => FaultSystem, victims: readonl
       stopped.push(
         ...(await Promise.all([stopScan(system), stopFraudCases(system), stopWalletChanges(system)])).flat(),
       );
+      // Last, as every other process writes events that it publishes.
+      stopped.push(await stopRelay(system, COMMIT_MOMENTS[RELAY_POINTS[victim]] ?? expect.fail()));
       expect(stopped).toHaveLength(POINT_COUNT);
       await killed.kill();
       for (const { release } of stopped) release();

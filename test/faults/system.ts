@@ -40,6 +40,7 @@ export interface FaultSystem {
     /** Kills it and starts a new, empty one at the same address. */
     replace(): Promise<void>;
   };
+  kafka: ManagedProcess & { brokers: string[] };
   /** A client that bypasses the proxy, with the codec. */
   client: Client;
   /** Bypasses the proxy, too, as the inspector does. */
@@ -70,7 +71,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
   };
 
   const stack = await startStack({
-    servers: ['neo4j', 'temporal'],
+    servers: ['neo4j', 'temporal', 'kafka'],
     folder: join(folder, 'stack'),
     guard,
     log,
@@ -106,6 +107,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
         await temporal.restart();
       },
     }),
+    kafka: Object.assign(processOf(stack, 'kafka'), { brokers: [direct.KAFKA_BROKERS ?? ''] }),
     client,
     graph,
     agents,
@@ -132,7 +134,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
 
 /** Without addresses and keys from outside: the servers killed here must belong to this test alone. */
 function ownEnvironment(): Variables {
-  const foreignVariables = /^(NEO4J|TEMPORAL|PERSONA|STRIPE|NOTIFY|CHIMERA)_/;
+  const foreignVariables = /^(NEO4J|TEMPORAL|KAFKA|PERSONA|STRIPE|NOTIFY|CHIMERA)_/;
   const ownVariables = Object.entries(process.env).filter(
     ([name]) => name === 'PERSONA_CACHE_DIR' || !foreignVariables.test(name),
   );

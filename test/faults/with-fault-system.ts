@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
+import { expectEveryEventInKafka } from '../outbox-fixture.ts';
 import { type FaultSystem, startFaultSystem } from './system.ts';
 
 /**
@@ -32,5 +33,13 @@ export function withFaultSystem(defineTests: (getSystem: () => FaultSystem) => v
     const differences: unknown[] = [];
     await verifyAll(getSystem().graph, { onDifference: (difference) => differences.push(difference) });
     expect(differences).toEqual([]);
+  });
+
+  test('Kafka has every event of the log, each stream in its order', async () => {
+    const { graph, kafka } = getSystem();
+    const unpublished = () => graph.read<{ n: number }>('MATCH (e:Unpublished) RETURN count(e) AS n');
+    await expect.poll(unpublished, { timeout: 300_000 }).toEqual([{ n: 0 }]);
+    await expectEveryEventInKafka(graph, kafka.brokers);
+    await expectEveryEventInKafka(graph, kafka.brokers, { isCommittedOnly: true });
   });
 }

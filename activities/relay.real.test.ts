@@ -1,0 +1,361 @@
+/** The way out of the events, on a real Neo4j and a real Kafka: nothing lost, each stream in order, whatever fails. */
+
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
+import type { OpenPublisher } from '../domain/outbox/publisher.ts';
+import { Topic } from '../domain/outbox/topics.ts';
+import { createRecordEncoder } from '../events/encode.ts';
+import { getCustomerContext, type Graph, setCustomerStatus } from '../graph/index.ts';
+import { WRITE_EVENTS } from '../graph/kernel/event-writes.ts';
+import { runTransaction } from '../graph/kernel/run-transaction.ts';
+import { getOutboxLag, startRelay } from '../graph/outbox/index.ts';
+import { createCustomerHistory } from '../graph/replay/history-fixtures.ts';
+import { readPolicy } from '../platform/policy.ts';
+import {
+  collectRecords,
+  expectEveryEventInKafka,
+  type OutboxServers,
+  readLoggedEvents,
+  startOutboxServers,
+  withoutRepetitions,
+} from '../test/outbox-fixture.ts';
+import {
+  excludeFromVerification,
+  openTestGraph,
+  runCypher,
+  testHeader,
+  verifyAndClose,
+} from '../test/test-graph.ts';
+import { customerWithCards } from '../test/wallet-fixtures.ts';
+import type { BlockedStream } from './relay-page.ts';
+import { createRelayActivities, type RelayDependencies } from './relay.ts';
+
+/** `npm run test:long` writes a hundred times as many. */
+const MANY = 1_000 * (Number(process.env.PERSONA_PROPERTY_RUNS ?? '1') || 1);
+const policy = readPolicy();
+let servers: OutboxServers;
+let graph: Graph;
+let openPublisher: OpenPublisher;
+beforeAll(async () => {
+  servers = await startOutboxServers();
+  graph = await openTestGraph(servers.neo4j);
+  openPublisher = createKafkaPublishers({ brokers: servers.brokers });
+}, 240_000);
+afterAll(async () => {
+  await verifyAndClose(graph);
+  await servers.close();
+});
+
+interface RunningRelay {
+  /** Of the last pass. */
+  blocked(): readonly BlockedStream[];
+  /** Lets it complete its page. @throws what the activity throws */
+  stop(): Promise<void>;
+  ended: Promise<unknown>;
+}
+
+function startRelaying(changed: Partial<RelayDependencies> = {}): RunningRelay {
+  let blocked: readonly BlockedStream[] = [];
+  const { relayEvents } = createRelayActivities({
+    ...{ graph, policy, openPublisher, encode: createRecordEncoder(), now: Date.now },
+    observeRelay: (progress) => {
+      blocked = progress.blocked ?? blocked;
+    },
+    ...changed,
+  });
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
+  const ended = environment.run(relayEvents);
+  ended.catch(() => {});
+  onTestFinished(async () => {
+    environment.cancel();
+    await ended.catch(() => {});
+  });
+  return {
+    blocked: () => blocked,
+    ended,
+    async stop() {
+      environment.cancel();
+      await ended;
+    },
+  };
+}
+
+async function unpublished(): Promise<number> {
+  const { records } = await runCypher(graph, 'MATCH (e:Unpublished) RETURN count(e) AS count');
+  return records[0]?.get('count') as number;
+}
+
+const untilPublished = () => expect.poll(unpublished, { timeout: 300_000 }).toBe(0);
+
+async function publishAll(): Promise<void> {
+  const relay = startRelaying();
+  await untilPublished();
+  await relay.stop();
+}
+
+const loggedEvents = () => readLoggedEvents(graph);
+const expectCompleteLog = (options: { isCommittedOnly?: boolean } = {}) =>
+  expectEveryEventInKafka(graph, servers.brokers, options);
+
+/** Many events of several streams, as commands write them, in transactions of a few. */
+async function writeEvents(count: number, streams = 10): Promise<string[]> {
+  // From then on events wait for a relay.
+  await startRelay(graph);
+  const ids = Array.from({ length: streams }, () => randomUUID());
+  const at = new Date().toISOString();
+  const perTransaction = 500;
+  for (let first = 0; first < count / streams; first += perTransaction) {
+    for (const stream_id of ids) {
+      const events = Array.from(
+        { length: Math.min(perTransaction, count / streams - first) },
+        (_, index) => ({
+          ...{
+            id: randomUUID(),
+            stream: 'customer',
+            stream_id,
+            seq: first + index + 1,
+            type: 'AddressRemoved',
+          },
+          ...{ schema_version: 1, occurred_at: at, recorded_at: at, source: 'test', actor: 'test' },
+          ...{ correlation_id: randomUUID(), causation_id: null, data: '{"address_id":"a"}' },
+        }),
+      );
+      await runTransaction(graph, async ({ send }) => send(WRITE_EVENTS, { events }));
+    }
+  }
+  return ids;
+}
+
+test('the log of before is published first, with what a command in progress wrote without its label', async () => {
+  const customer = await customerWithCards(graph, policy, { cards: 1 });
+  expect(await unpublished()).toBe(0);
+  const { version } = await getCustomerContext(graph, { customer_id: customer.customer_id, policy });
+  const session = graph.writeSession();
+  const inProgress = session.beginTransaction();
+  const event = { id: '00000000-0000-7000-8000-000000000000', seq: version + 1, data: '{"address_id":"a"}' };
+  await inProgress.run(
+    `CREATE (e:PersonaEvent {id: $id, stream: 'customer', stream_id: $stream_id, seq: $seq, type: 'AddressRemoved',
+       schema_version: 1, occurred_at: datetime(), recorded_at: datetime(), source: 'test', actor: 'test',
+       correlation_id: 'test', data: $data})`,
+    { ...event, stream_id: customer.customer_id },
+  );
+  const relay = startRelaying();
+  await expect
+    .poll(() => graph.read("MATCH (r:Relay {id: 'events'}) WHERE r.drains_since IS NOT NULL RETURN r"))
+    .toHaveLength(1);
+  // The relay waits for it: its event would otherwise stay unlabelled.
+  await inProgress.commit();
+  await session.close();
+  await expect
+    .poll(() => graph.read("MATCH (r:Relay {id: 'events'}) WHERE r.labelled_for IS NOT NULL RETURN r"))
+    .toHaveLength(1);
+  await untilPublished();
+  await relay.stop();
+  await expectCompleteLog();
+  // That event has no projection.
+  excludeFromVerification(graph, customer.customer_id);
+});
+
+test('every type of event is published, with its topics, headers and the newest context', async () => {
+  const { customer_id } = await createCustomerHistory(graph, policy);
+  await publishAll();
+  const { records, close } = await collectRecords(servers.brokers);
+  const events = (await loggedEvents()).filter(({ stream_id }) => stream_id === customer_id);
+  const own = () => records.filter(({ key }) => key === customer_id);
+  await expect.poll(() => own().filter(({ topic }) => topic === Topic.log).length).toBe(events.length);
+  const context = await getCustomerContext(graph, { customer_id, policy });
+  await expect
+    .poll(() => own().findLast(({ topic }) => topic === Topic.customerContext)?.value)
+    .toMatchObject({
+      ...{ customer_id, version: context.version, segment: context.segment, status: context.status },
+      default_payment_method_id: context.default_payment_method_id ?? null,
+    });
+  await close();
+  // One partition for all of a customer's records.
+  expect(new Set(own().map(({ partition }) => partition)).size).toBe(1);
+  const [last] = own().filter(({ topic }) => topic === Topic.recovery);
+  const logged = own().find(({ value }) => value.event_id === last?.value.event_id);
+  expect(last?.headers).toEqual({
+    ce_specversion: '1.0',
+    ce_id: last?.value.event_id,
+    ce_source: '/persona',
+    ce_type: `persona.v1.${String(logged?.value.type)}`,
+    ce_subject: customer_id,
+    ce_time: new Date(Number(last?.value.occurred_at)).toISOString(),
+    'content-type': 'application/avro',
+    traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/),
+  });
+  const recovered = own().find(({ value }) => value.kind === 'recovered');
+  expect(recovered?.value).toMatchObject({ amount: expect.any(Number), currency: expect.any(String) });
+  expect(new Set(records.map(({ topic }) => topic))).toEqual(new Set(Object.values(Topic)));
+});
+
+test('events written while Kafka is away are published in order once it is back', async () => {
+  await servers.killKafka();
+  const relay = startRelaying();
+  await writeEvents(MANY);
+  await expect(relay.ended).rejects.toMatchObject({ type: 'kafka_unavailable' });
+  expect(await unpublished()).toBe(MANY);
+  expect(await getOutboxLag(graph)).toEqual({ events: MANY, seconds: expect.any(Number) });
+  expect((await getOutboxLag(graph))?.seconds).toBeGreaterThan(0);
+  await servers.restartKafka();
+  // As the workflow does: each attempt publishes at most ten thousand.
+  while ((await unpublished()) > 0) {
+    const attempt = startRelaying();
+    await Promise.race([untilPublished(), attempt.ended.catch(() => {})]);
+    await attempt.stop().catch(() => {});
+  }
+  await expectCompleteLog();
+  expect((await getOutboxLag(graph))?.events).toBe(0);
+});
+
+test('Kafka is killed in the middle: what was not acknowledged is published again, in order', async () => {
+  await writeEvents(4_000, 40);
+  const relay = startRelaying();
+  await expect.poll(unpublished).toBeLessThan(4_000);
+  await servers.killKafka();
+  await servers.restartKafka();
+  await relay.stop().catch(() => {});
+  await publishAll();
+  await expectCompleteLog();
+  await expectCompleteLog({ isCommittedOnly: true });
+});
+
+test('killed between publishing and marking, each event is seen once by who drops repetitions', async () => {
+  await writeEvents(100);
+  // The process ends before the first transaction after publishing, which marks the events.
+  const dying: Graph = {
+    ...graph,
+    writeSession() {
+      throw new Error('killed');
+    },
+  };
+  await expect(startRelaying({ graph: dying }).ended).rejects.toThrow('killed');
+  expect(await unpublished()).toBe(100);
+  await publishAll();
+  const records = await expectCompleteLog();
+  const published = records.filter(({ topic }) => topic === Topic.log);
+  expect(published.length - withoutRepetitions(published).length).toBeGreaterThanOrEqual(100);
+});
+
+test('two relays at once repeat records and neither lose nor reorder any', async () => {
+  await writeEvents(2_000, 20);
+  let isDone = false;
+  // Each ends the other's transactions, and begins again as its workflow would let it.
+  const relayUntilDone = async () => {
+    let attempts = 0;
+    for (; !isDone; attempts += 1) {
+      const relay = startRelaying();
+      await Promise.race([
+        relay.ended.catch(() => {}),
+        expect.poll(() => isDone, { timeout: 300_000 }).toBe(true),
+      ]);
+      await relay.stop().catch(() => {});
+    }
+    return attempts;
+  };
+  const both = Promise.all([relayUntilDone(), relayUntilDone()]);
+  await untilPublished();
+  isDone = true;
+  await both;
+  await expectCompleteLog();
+  await expectCompleteLog({ isCommittedOnly: true });
+});
+
+test('an earlier relay cannot overwrite a newer context', async () => {
+  const { customer_id } = await customerWithCards(graph, policy, { cards: 1 });
+  const encode = createRecordEncoder();
+  const earlier = await openPublisher();
+  onTestFinished(() => earlier.close());
+  const record = (version: number) =>
+    encode({
+      ...{
+        topic: Topic.customerContext,
+        key: customer_id,
+        id: `${customer_id}:${version}`,
+        type: 'CustomerContext',
+      },
+      ...{ time: new Date().toISOString(), correlationId: 'test' },
+      value: {
+        ...{ customer_id, version, as_of: Date.now(), is_vip: false, segment: 'NEW', status: 'active' },
+        ...{ ltv: '0.00', ltv_currency: 'USD', default_payment_method_id: null, payment_method_count: 0 },
+        verified_shipping_address_count: 0,
+      },
+    });
+  await earlier.publish([record(1)]);
+  const later = await openPublisher();
+  onTestFinished(() => later.close());
+  await expect(earlier.publish([record(2)])).rejects.toMatchObject({ type: 'kafka_unavailable' });
+  await later.publish([record(3)]);
+  const { records, close } = await collectRecords(servers.brokers);
+  const versions = () =>
+    records
+      .filter(({ topic, key }) => topic === Topic.customerContext && key === customer_id)
+      .map(({ value }) => value.version);
+  await expect.poll(versions).toContain(3);
+  await close();
+  expect(versions()).toEqual([1, 3]);
+  await publishAll();
+});
+
+test('an event that cannot be published holds up its own stream alone, and is tried again', async () => {
+  const [unknown = '', large = ''] = await writeEvents(30, 3);
+  const change = (stream_id: string, set: string, parameters: Record<string, unknown> = {}) =>
+    runCypher(graph, `MATCH (e:PersonaEvent {stream_id: $stream_id, seq: 5}) SET ${set}`, {
+      stream_id,
+      ...parameters,
+    });
+  await change(unknown, "e.type = 'FromANewerRelease'");
+  await change(large, 'e.data = $data', { data: JSON.stringify({ address_id: 'a'.repeat(1_500_000) }) });
+  const relay = startRelaying();
+  await expect
+    .poll(() =>
+      relay
+        .blocked()
+        .map(({ stream_id, seq }) => [stream_id, seq])
+        .sort(),
+    )
+    .toEqual(
+      [
+        [unknown, 5],
+        [large, 5],
+      ].sort(),
+    );
+  await expect.poll(unpublished).toBe(12);
+  const behind = await getOutboxLag(graph);
+  // The others are still published, and the lag grows.
+  await writeEvents(10, 1);
+  await expect.poll(unpublished).toBe(12);
+  await expect.poll(async () => (await getOutboxLag(graph))?.seconds).toBeGreaterThan(behind?.seconds ?? 0);
+  await relay.stop();
+  await change(unknown, "e.type = 'AddressRemoved'");
+  await change(large, 'e.data = $data', { data: '{"address_id":"a"}' });
+  await publishAll();
+  await expectCompleteLog();
+});
+
+test('an event becomes visible in its topic without anyone asking for it', async () => {
+  const { customer_id } = await customerWithCards(graph, policy, { cards: 1 });
+  const relay = startRelaying();
+  await untilPublished();
+  const { records, close } = await collectRecords(servers.brokers);
+  await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+  await expect
+    .poll(() =>
+      records
+        .filter(({ topic, key }) => topic === Topic.customerProfileUpdated && key === customer_id)
+        .map(({ value }) => ({ ...(value.updated_fields as object) })),
+    )
+    .toContainEqual({ status: 'suspended' });
+  await expect
+    .poll(
+      () =>
+        records.findLast(({ topic, key }) => topic === Topic.customerContext && key === customer_id)?.value,
+    )
+    .toMatchObject({ status: 'suspended' });
+  await close();
+  await relay.stop();
+});

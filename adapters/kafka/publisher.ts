@@ -1,0 +1,107 @@
+/** Publishes records to Kafka in transactions (docs/decisions/30-events-out.md). */
+
+import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import { type EncodedRecord, type OpenPublisher, RecordsRefused } from '../../domain/outbox/publisher.ts';
+import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';
+import { createMissingTopics } from './topics.ts';
+
+/** All relays of an installation: Kafka refuses every producer of this id but the newest. */
+const TRANSACTIONAL_ID = 'persona-relay';
+/** After that long the broker withdraws the transaction of a relay that has died. */
+const TRANSACTION_MS = 30_000;
+/** Kafka's default for a topic's `max.message.bytes` is 1 MiB for all records of one partition in a request. */
+const MAX_REQUEST_BYTES = 800_000;
+/** A record's headers and lengths take less, apart from key and value. */
+const OVERHEAD_BYTES = 600;
+/** Kafka asks for the producer's id and epoch if it has one. */
+const NEW_PRODUCER = { producerId: -1n, producerEpoch: -1 };
+/** Refusals of what was sent, not of who sent it or when. */
+const REFUSALS = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'];
+
+type Message = MessageToProduce<Buffer, Buffer, Buffer, Buffer>;
+type TransactionalProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
+
+/** @returns opens publishers, of which only the newest can write */
+export function createKafkaPublishers(options: KafkaOptions): OpenPublisher {
+  return async () => {
+    await createMissingTopics(options).catch((error: unknown) => {
+      throw kafkaUnavailable(options, error);
+    });
+    let producer = await openProducer(options);
+    return {
+      async publish(records) {
+        if (records.length === 0) return;
+        try {
+          const transaction = await producer.beginTransaction(NEW_PRODUCER);
+          for (const messages of inRequests(records)) await transaction.send({ messages });
+          await transaction.commit();
+        } catch (error) {
+          const refusal = asRefusal(error);
+          if (refusal === undefined) throw kafkaUnavailable(options, error);
+          // The refused records have numbers that Kafka would miss in what this producer sends next.
+          await closeProducer(producer);
+          producer = await openProducer(options);
+          throw refusal;
+        }
+      },
+      close: () => closeProducer(producer),
+    };
+  };
+}
+
+/** Registers a producer, and with it ends the transactions of earlier ones. */
+async function openProducer(options: KafkaOptions): Promise<TransactionalProducer> {
+  const producer: TransactionalProducer = new Producer({
+    ...clientOptions(options),
+    idempotent: true,
+    transactionalId: TRANSACTIONAL_ID,
+    timeout: TRANSACTION_MS,
+  });
+  try {
+    const transaction = await producer.beginTransaction(NEW_PRODUCER);
+    await transaction.cancel();
+    return producer;
+  } catch (error) {
+    await producer.close(true).catch(() => {});
+    throw kafkaUnavailable(options, error);
+  }
+}
+
+async function closeProducer(producer: TransactionalProducer): Promise<void> {
+  // Otherwise consumers that read only what is committed would wait until the broker withdraws it.
+  const open = producer.transaction;
+  if (open && !open.completed) await open.abort().catch(() => {});
+  await producer.close(true).catch(() => {});
+}
+
+/** Requests below the broker's limit, in order; a record that is larger by itself has one of its own. */
+function* inRequests(records: readonly EncodedRecord[]): Generator<Message[]> {
+  let messages: Message[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const size = record.key.length + record.value.length + OVERHEAD_BYTES;
+    if (messages.length > 0 && bytes + size > MAX_REQUEST_BYTES) {
+      yield messages;
+      [messages, bytes] = [[], 0];
+    }
+    messages.push(asMessage(record));
+    bytes += size;
+  }
+  yield messages;
+}
+
+function asMessage({ topic, key, value, headers }: EncodedRecord): Message {
+  return {
+    topic,
+    key: Buffer.from(key),
+    value: Buffer.from(value),
+    headers: new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)])),
+  };
+}
+
+function asRefusal(error: unknown): RecordsRefused | undefined {
+  const refusal = kafkaErrorNames(error).find((name) => REFUSALS.includes(name));
+  return refusal === undefined
+    ? undefined
+    : new RecordsRefused(`Kafka refuses it: ${refusal}`, { cause: error });
+}

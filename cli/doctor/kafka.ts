@@ -1,0 +1,38 @@
+import { verifyKafka } from '../../adapters/kafka/connection.ts';
+import type { Graph } from '../../graph/index.ts';
+import { getOutboxLag } from '../../graph/outbox/index.ts';
+import { readKafkaEnvironment } from '../../platform/environment.ts';
+import type { Settings } from '../settings.ts';
+import { type CheckResult, ok, runCheck, wrong } from './check.ts';
+
+/** An event is published within seconds; the first publishing of a large log takes longer. */
+const MAX_LAG_SECONDS = 5 * 60;
+
+/** Without Kafka there is nothing to check. */
+export async function checkKafka({ variables }: Settings): Promise<{ kafka?: CheckResult }> {
+  if (variables.KAFKA_BROKERS === undefined) return {};
+  const kafka = await runCheck(async () => {
+    const environment = readKafkaEnvironment(variables);
+    if (environment === undefined) return wrong('KAFKA_BROKERS is not set', 'Set it to host:port,…');
+    const { sasl, ...rest } = environment;
+    await verifyKafka({ ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) });
+    return ok(`reachable at ${environment.brokers.join(',')}`);
+  }, 'Events wait in the graph until it is back');
+  return { kafka };
+}
+
+/** How far publishing is behind; nothing where events are not published. */
+export async function checkOutbox(graph: Graph, { variables }: Settings): Promise<{ outbox?: CheckResult }> {
+  const hasKafka = variables.KAFKA_BROKERS !== undefined;
+  const lag = await getOutboxLag(graph);
+  if (lag === undefined) {
+    const remedy = 'Start a worker with KAFKA_BROKERS, which publishes the log from its beginning';
+    return hasKafka ? { outbox: wrong('nothing was ever published', remedy) } : {};
+  }
+  const behind = `${lag.events} events are yet to be published, for ${Math.round(lag.seconds)} s at most`;
+  const outbox =
+    lag.seconds < MAX_LAG_SECONDS
+      ? ok(behind)
+      : wrong(behind, "See docs/runbook.md, 'Events are not published'");
+  return { outbox };
+}

@@ -1,0 +1,56 @@
+/** Records as they are written to Kafka: the value in Avro, CloudEvents' attributes and the trace as headers. */
+
+import { createHash } from 'node:crypto';
+import type { EncodedRecord } from '../domain/outbox/publisher.ts';
+import type { OutgoingRecord } from '../domain/outbox/records.ts';
+import { createSingleObjectEncoder } from './avro.ts';
+import { readSchemas } from './schemas.ts';
+
+const SOURCE = '/persona';
+const TRACE_ID = /^[0-9a-f]{32}$/;
+const NO_TRACE = '0'.repeat(32);
+
+/** @returns encodes a record, and throws an Error if its value does not fit the topic's schema */
+export function createRecordEncoder(): (record: OutgoingRecord) => EncodedRecord {
+  const encoders = new Map(
+    [...readSchemas()].map(([topic, schema]) => [topic, createSingleObjectEncoder(schema)]),
+  );
+  return (record) => {
+    const encode = encoders.get(record.topic);
+    if (encode === undefined) throw new Error(`${record.topic} has no schema`);
+    return {
+      topic: record.topic,
+      key: Buffer.from(record.key),
+      value: encode(record.value),
+      headers: headersOf(record),
+    };
+  };
+}
+
+/** CloudEvents 1.0, binary mode of its Kafka binding, and W3C trace context. */
+function headersOf({ id, type, time, key, correlationId }: OutgoingRecord): Record<string, string> {
+  return {
+    ce_specversion: '1.0',
+    ce_id: id,
+    ce_source: SOURCE,
+    ce_type: `persona.v1.${type}`,
+    ce_subject: key,
+    ce_time: time,
+    'content-type': 'application/avro',
+    traceparent: traceparent(correlationId, id),
+  };
+}
+
+/**
+ * Events hold no trace: everything that one request caused has the trace that its correlation id stands for (a UUID's own
+ * digits, otherwise a hash), not sampled.
+ */
+function traceparent(correlationId: string, id: string): string {
+  const digits = correlationId.toLowerCase().replaceAll('-', '');
+  const trace = TRACE_ID.test(digits) && digits !== NO_TRACE ? digits : hexHash(correlationId, 32);
+  return `00-${trace}-${hexHash(id, 16)}-00`;
+}
+
+function hexHash(text: string, digits: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
+}

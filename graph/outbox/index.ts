@@ -1,0 +1,7 @@
+/** Events on their way to Kafka. */
+
+export { decodeEvent } from './decode.ts';
+export { getPublishingFacts } from './facts.ts';
+export { getOutboxLag, type OutboxLag } from './lag.ts';
+export { startRelay } from './start-relay.ts';
+export { markPublished, readUnpublished, storePublishedUntil } from './unpublished.ts';

@@ -1,0 +1,30 @@
+/** What a worker that has Kafka publishes with. */
+
+import type { Registry } from 'prom-client';
+import { verifyKafka } from '../adapters/kafka/connection.ts';
+import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
+import { createRecordEncoder } from '../events/encode.ts';
+import type { Graph } from '../graph/index.ts';
+import { getOutboxLag } from '../graph/outbox/index.ts';
+import type { KafkaEnvironment } from '../platform/environment.ts';
+import { createOutboxMetrics } from '../platform/outbox-metrics.ts';
+import type { ActivityDependencies } from './queues.ts';
+
+export interface Publishing {
+  dependencies: NonNullable<ActivityDependencies['publishing']>;
+  /** @throws PersonaError kafka_unavailable */
+  verify: () => Promise<void>;
+}
+
+export function createPublishing(kafka: KafkaEnvironment, graph: Graph, registry: Registry): Publishing {
+  const { sasl, ...rest } = kafka;
+  const options = { ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) };
+  return {
+    dependencies: {
+      openPublisher: createKafkaPublishers(options),
+      encode: createRecordEncoder(),
+      observeRelay: createOutboxMetrics(registry, () => getOutboxLag(graph)),
+    },
+    verify: () => verifyKafka(options),
+  };
+}
