@@ -147,6 +147,16 @@ test('a certificate is parsed once for its connection, and names the calls of th
   expect(names).toEqual(['agent:ops', 'agent:ops', 'agent:synapse', 'agent:synapse']);
 });
 
+test('a certificate names its agent until it expires, also on a connection that is open', async () => {
+  const { grpc } = await startServers();
+  const client = openClient(grpc, agentOf(first, first.agents.synapse));
+  onTestFinished(() => client.close());
+  onTestFinished(() => void vi.useRealTimers());
+  expect(await callOver(client)).toBe(status.OK);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 91 * 24 * 3_600_000 });
+  expect(await callOver(client)).toBe(status.UNAUTHENTICATED);
+});
+
 test.each<[what: string, channel: () => ChannelCredentials]>([
   ['without a certificate', () => credentials.createSsl(readFileSync(first.ca))],
   ['with the certificate of a server', () => agentOf(first, first.server)],
