@@ -8,7 +8,7 @@ import { readPolicy } from '../platform/policy.ts';
 import { readHistories } from '../test/rig/histories.ts';
 import { type ActivityDependencies, queueActivities, readQueues } from './queues.ts';
 
-const { chimera, expiry, gateway, gatewayRequests, notices, recovery } = TaskQueue;
+const { chimera, expiry, gateway, gatewayRequests, notices, recovery, relay } = TaskQueue;
 /** Activities that wait for external systems. */
 const EXTERNAL_CALL_QUEUES: Record<string, readonly TaskQueueName[]> = {
   charge: [gateway],
@@ -26,6 +26,7 @@ const EXTERNAL_CALL_QUEUES: Record<string, readonly TaskQueueName[]> = {
   openSettled: [gatewayRequests, recovery],
   deliverNotice: [notices, expiry],
   reportSuspectedFraud: [chimera],
+  relayEvents: [relay],
   initiateBehavioralProfile: [chimera],
 };
 /** Calls only Chimera, without a transaction. */
@@ -33,7 +34,8 @@ const WITHOUT_GRAPH = ['reportSuspectedFraud'];
 /** A wait for a connection, a command, and the two seconds within which Neo4j ends transactions that have timed out. */
 const COMMAND_AT_MOST_MS = CONNECTION_MS + COMMAND_MS + 2_000;
 
-const dependencies = { policy: readPolicy() } as ActivityDependencies;
+const publishing = {} as ActivityDependencies['publishing'];
+const dependencies = { policy: readPolicy(), publishing } as ActivityDependencies;
 
 async function scheduledActivities() {
   const histories = await readHistories();
@@ -54,7 +56,7 @@ test('each activity is on a queue whose workers offer it, and external calls hav
     expect(Object.keys(offered[queue]), `${name} on ${queue}`).toContain(name);
     const queues = EXTERNAL_CALL_QUEUES[name];
     if (queues) expect(queues, name).toContain(queue);
-    else expect([gateway, gatewayRequests, notices, chimera], name).not.toContain(queue);
+    else expect([gateway, gatewayRequests, notices, chimera, relay], name).not.toContain(queue);
   }
   expect(new Set(scheduled.map(({ queue }) => queue))).toContain(gatewayRequests);
 });
