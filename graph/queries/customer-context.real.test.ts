@@ -143,7 +143,7 @@ const MANY_DEVICES = `
 const MANY_CUSTOMERS = `
   MATCH (d:Device {id: $device_id})
   UNWIND range(1, $count) AS n
-  CREATE (c:Customer {id: randomUUID(), status: 'active', version: 1})
+  CREATE (c:Customer {id: randomUUID(), status: 'active', segment: 'NEW', version: 1})
   CREATE (c)-[:LOGGED_IN_FROM {customer_id: c.id, proven: true, login_count: 1,
     first_login: datetime(), last_login: datetime()}]->(d)`;
 
