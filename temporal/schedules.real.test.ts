@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Metadata, status } from '@grpc/grpc-js';
 import { ScheduleNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
@@ -72,8 +73,9 @@ test('a changed schedule is updated, a paused one stays paused, and an obsolete 
   await ensureSchedules(rig.client);
   const handle = schedule.getHandle(OBLIGATION_SWEEP.id);
   try {
-    await handle.update((known) => ({ ...known, spec }));
-    await handle.pause('an incident');
+    // At once: Temporal may process a pause before an update that was sent earlier, which would then end the pause.
+    const state = { paused: true, note: 'an incident' };
+    await handle.update((known) => ({ ...known, spec, state: { ...known.state, ...state } }));
     const mark = [{ key: process, value: 'any' }];
     await schedule.create({ scheduleId: ids.former, spec, action, typedSearchAttributes: mark });
     await schedule.create({ scheduleId: ids.foreign, spec, action });
@@ -100,6 +102,55 @@ test('a changed schedule is updated, a paused one stays paused, and an obsolete 
   }
 });
 
+test('a schedule that is paused while a worker updates it stays paused, and is updated', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  await ensureSchedules(rig.client);
+  const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
+  await handle.update((known) => ({ ...known, spec: { intervals: [{ every: 7 * 60_000 }] } }));
+  const { workflowService } = rig.client;
+  const describeSchedule = workflowService.describeSchedule.bind(workflowService);
+  let isPaused = false;
+  const spy = vi.spyOn(workflowService, 'describeSchedule').mockImplementation((async (request: {
+    scheduleId: string;
+  }) => {
+    const description = await describeSchedule(request);
+    if (request.scheduleId === OBLIGATION_SWEEP.id && !isPaused) {
+      isPaused = true;
+      await handle.pause();
+      await eventually(async () => expect((await handle.describe()).state.paused).toBe(true), 30_000);
+    }
+    return description;
+  }) as unknown as typeof describeSchedule);
+  try {
+    await ensureSchedules(rig.client);
+    const { spec, state } = await handle.describe();
+    expect(state.paused).toBe(true);
+    expect(spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
+  } finally {
+    spy.mockRestore();
+    await handle.delete();
+  }
+});
+
+test('an update that Temporal refuses, because the schedule has changed, is sent again', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  await ensureSchedules(rig.client);
+  const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
+  await handle.update((known) => ({ ...known, spec: { intervals: [{ every: 7 * 60_000 }] } }));
+  const details = 'mismatched conflict token';
+  const refusal = { code: status.FAILED_PRECONDITION, details, metadata: new Metadata() };
+  const spy = vi
+    .spyOn(rig.client.workflowService, 'updateSchedule')
+    .mockRejectedValueOnce(Object.assign(new Error(details), refusal));
+  try {
+    await ensureSchedules(rig.client);
+    expect((await handle.describe()).spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
+  } finally {
+    spy.mockRestore();
+    await handle.delete();
+  }
+});
+
 test('a schedule that is lost under a running worker is restored, and an existing one is left unchanged', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
   const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
@@ -122,10 +173,9 @@ test('a schedule that is lost under a running worker is restored, and an existin
 });
 
 test('a recovery is resumed only if none is running', async () => {
-  const graph = { resumeRecovery: () => new Promise(() => {}) };
-  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.recovery]: graph } });
+  const rig = await createTestRig({ server: 'dev', activities: {} });
   const paymentId = `invoice-${randomUUID()}`;
-  rig.leaveOpen(recoveryWorkflowId(paymentId), 'its first activity never answers');
+  rig.leaveOpen(recoveryWorkflowId(paymentId), 'no worker serves it');
   const started = await Promise.all([1, 2, 3].map(() => resumeRecovery(rig.client, paymentId)));
   expect(started.filter(Boolean)).toHaveLength(1);
 });

@@ -18,6 +18,7 @@ import {
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
 import { toPersonaError } from './failures.ts';
+import { updateSchedule } from './schedule-updates.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 
 type Schedule = Pick<ScheduleOptions, 'spec' | 'policies'> & {
@@ -106,13 +107,13 @@ export interface ScheduleStatus {
 export async function ensureSchedules(client: Client): Promise<void> {
   try {
     const created = await createSchedules(client);
-    for (const [id, schedule] of Object.entries(SCHEDULES)) {
-      if (created.includes(id)) continue;
-      const typedSearchAttributes = processAttributes(schedule);
-      await client.schedule
-        .getHandle(id)
-        .update((known) => ({ ...schedule, typedSearchAttributes, state: known.state }));
-    }
+    const known = Object.entries(SCHEDULES).filter(([id]) => !created.includes(id));
+    await Promise.all(
+      known.map(([id, schedule]) => {
+        const typedSearchAttributes = processAttributes(schedule);
+        return updateSchedule(client, id, ({ state }) => ({ ...schedule, typedSearchAttributes, state }));
+      }),
+    );
     for await (const { scheduleId, typedSearchAttributes } of client.schedule.list()) {
       const isOurs = typedSearchAttributes?.get(PROCESS) !== undefined;
       if (isOurs && !(scheduleId in SCHEDULES)) await deleteSchedule(client, scheduleId);
