@@ -1,8 +1,6 @@
 /** The way out of the events, on a real Neo4j and a real Kafka: nothing lost, each stream in order, whatever fails. */
 
 import { randomUUID } from 'node:crypto';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
 import type { OpenPublisher } from '../domain/outbox/publisher.ts';
@@ -23,6 +21,15 @@ import {
   withoutRepetitions,
 } from '../test/outbox-fixture.ts';
 import {
+  countUnpublished,
+  dyingGraph,
+  publishAll,
+  type RelayOptions,
+  type RunningRelay,
+  startRelayActivity,
+  untilPublished,
+} from '../test/relay-fixture.ts';
+import {
   excludeFromVerification,
   openTestGraph,
   runCypher,
@@ -30,8 +37,6 @@ import {
   verifyAndClose,
 } from '../test/test-graph.ts';
 import { customerWithCards } from '../test/wallet-fixtures.ts';
-import type { BlockedStream } from './relay-page.ts';
-import { createRelayActivities, type RelayDependencies } from './relay.ts';
 
 /** `npm run test:long` writes a hundred times as many. */
 const MANY = 1_000 * (Number(process.env.PERSONA_PROPERTY_RUNS ?? '1') || 1);
@@ -49,52 +54,17 @@ afterAll(async () => {
   await servers.close();
 });
 
-interface RunningRelay {
-  /** Of the last pass. */
-  blocked(): readonly BlockedStream[];
-  /** Lets it complete its page. @throws what the activity throws */
-  stop(): Promise<void>;
-  ended: Promise<unknown>;
+const dependencies = () => ({ graph, policy, openPublisher });
+
+function startRelaying(changed: Partial<RelayOptions> = {}): RunningRelay {
+  const relay = startRelayActivity({ ...dependencies(), ...changed });
+  onTestFinished(() => relay.stop().catch(() => {}));
+  return relay;
 }
 
-function startRelaying(changed: Partial<RelayDependencies> = {}): RunningRelay {
-  let blocked: readonly BlockedStream[] = [];
-  const { relayEvents } = createRelayActivities({
-    ...{ graph, policy, openPublisher, encode: createRecordEncoder(), now: Date.now },
-    observeRelay: (progress) => {
-      blocked = progress.blocked ?? blocked;
-    },
-    ...changed,
-  });
-  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
-  const ended = environment.run(relayEvents);
-  ended.catch(() => {});
-  onTestFinished(async () => {
-    environment.cancel();
-    await ended.catch(() => {});
-  });
-  return {
-    blocked: () => blocked,
-    ended,
-    async stop() {
-      environment.cancel();
-      await ended;
-    },
-  };
-}
-
-async function unpublished(): Promise<number> {
-  const { records } = await runCypher(graph, 'MATCH (e:Unpublished) RETURN count(e) AS count');
-  return records[0]?.get('count') as number;
-}
-
-const untilPublished = () => expect.poll(unpublished, { timeout: 300_000 }).toBe(0);
-
-async function publishAll(): Promise<void> {
-  const relay = startRelaying();
-  await untilPublished();
-  await relay.stop();
-}
+const unpublished = () => countUnpublished(graph);
+const untilAllPublished = () => untilPublished(graph);
+const publishEverything = () => publishAll(dependencies());
 
 const loggedEvents = () => readLoggedEvents(graph);
 const expectCompleteLog = (options: { isCommittedOnly?: boolean } = {}) =>
@@ -152,7 +122,7 @@ test('the log of before is published first, with what a command in progress wrot
   await expect
     .poll(() => graph.read("MATCH (r:Relay {id: 'events'}) WHERE r.labelled_for IS NOT NULL RETURN r"))
     .toHaveLength(1);
-  await untilPublished();
+  await untilAllPublished();
   await relay.stop();
   await expectCompleteLog();
   // That event has no projection.
@@ -161,7 +131,7 @@ test('the log of before is published first, with what a command in progress wrot
 
 test('every type of event is published, with its topics, headers and the newest context', async () => {
   const { customer_id } = await createCustomerHistory(graph, policy);
-  await publishAll();
+  await publishEverything();
   const { records, close } = await collectRecords(servers.brokers);
   const events = (await loggedEvents()).filter(({ stream_id }) => stream_id === customer_id);
   const own = () => records.filter(({ key }) => key === customer_id);
@@ -205,7 +175,7 @@ test('events written while Kafka is away are published in order once it is back'
   // As the workflow does: each attempt publishes at most ten thousand.
   while ((await unpublished()) > 0) {
     const attempt = startRelaying();
-    await Promise.race([untilPublished(), attempt.ended.catch(() => {})]);
+    await Promise.race([untilAllPublished(), attempt.ended.catch(() => {})]);
     await attempt.stop().catch(() => {});
   }
   await expectCompleteLog();
@@ -219,7 +189,7 @@ test('Kafka is killed in the middle: what was not acknowledged is published agai
   await servers.killKafka();
   await servers.restartKafka();
   await relay.stop().catch(() => {});
-  await publishAll();
+  await publishEverything();
   await expectCompleteLog();
   await expectCompleteLog({ isCommittedOnly: true });
 });
@@ -227,15 +197,9 @@ test('Kafka is killed in the middle: what was not acknowledged is published agai
 test('killed between publishing and marking, each event is seen once by who drops repetitions', async () => {
   await writeEvents(100);
   // The process ends before the first transaction after publishing, which marks the events.
-  const dying: Graph = {
-    ...graph,
-    writeSession() {
-      throw new Error('killed');
-    },
-  };
-  await expect(startRelaying({ graph: dying }).ended).rejects.toThrow('killed');
+  await expect(startRelaying({ graph: dyingGraph(graph) }).ended).rejects.toThrow('killed');
   expect(await unpublished()).toBe(100);
-  await publishAll();
+  await publishEverything();
   const records = await expectCompleteLog();
   const published = records.filter(({ topic }) => topic === Topic.log);
   expect(published.length - withoutRepetitions(published).length).toBeGreaterThanOrEqual(100);
@@ -249,9 +213,9 @@ test('relays that start while another one runs repeat records and neither lose n
     await expect.poll(unpublished, { timeout: 60_000 }).toBeLessThan(left);
     const former = newest;
     newest = startRelaying();
-    await Promise.race([former.ended.catch(() => {}), untilPublished()]);
+    await Promise.race([former.ended.catch(() => {}), untilAllPublished()]);
   }
-  await untilPublished();
+  await untilAllPublished();
   await newest.stop();
   await expectCompleteLog();
   await expectCompleteLog({ isCommittedOnly: true });
@@ -290,7 +254,7 @@ test('an earlier relay cannot overwrite a newer context', async () => {
   await expect.poll(versions).toContain(3);
   await close();
   expect(versions()).toEqual([1, 3]);
-  await publishAll();
+  await publishEverything();
 });
 
 test('an event that cannot be published holds up its own stream alone, and is tried again', async () => {
@@ -325,14 +289,14 @@ test('an event that cannot be published holds up its own stream alone, and is tr
   await relay.stop();
   await change(unknown, "e.type = 'AddressRemoved'");
   await change(large, 'e.data = $data', { data: '{"address_id":"a"}' });
-  await publishAll();
+  await publishEverything();
   await expectCompleteLog();
 });
 
 test('an event becomes visible in its topic without anyone asking for it', async () => {
   const { customer_id } = await customerWithCards(graph, policy, { cards: 1 });
   const relay = startRelaying();
-  await untilPublished();
+  await untilAllPublished();
   const { records, close } = await collectRecords(servers.brokers);
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   await expect

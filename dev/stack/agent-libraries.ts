@@ -1,4 +1,4 @@
-/** What programs of other agents need to call Persona: only tests use it, and nothing is started. */
+/** What programs of other agents need to call Persona and to consume its topics: only tests use it, and nothing is started. */
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { versions } from './versions.ts';
 
 type Options = Pick<ServerOptions, 'env' | 'guard' | 'log'>;
 
-const NEED = { forWhat: 'the test of docs/connecting.md', go: '1.26' };
+const NEED = { forWhat: "the test of agents' programs", go: '1.26' };
 
 /** The folder's name changes with every version. */
 const folderName = (name: string, pins: readonly { version: string }[]) =>
@@ -20,7 +20,7 @@ export async function findAgentPython({ log, ...host }: Options): Promise<Runnin
   const { PERSONA_AGENT_PYTHON_PATH: given } = host.env;
   if (given) return { env: { PERSONA_AGENT_PYTHON_PATH: given }, urls: {} };
   const name = folderName('agent-python', versions.agent_python);
-  const what = 'downloading gRPC and Temporal for Python programs (pip, 45 MB, once)';
+  const what = 'downloading gRPC, Temporal, Kafka and Avro for Python programs (pip, 55 MB, once)';
   const folder = await ensureCached(cacheFolder(host.env), name, what, log, (to) =>
     installPythonPackages(versions.agent_python, to, NEED, host),
   );
@@ -36,7 +36,7 @@ export async function findAgentGo({ log, ...host }: Options): Promise<RunningSer
   if (given) return { env: { PERSONA_AGENT_GO_PATH: given }, urls: {} };
   const { libraries, generators } = versions.agent_go;
   const name = folderName('agent-go', [...libraries, ...generators]);
-  const what = 'downloading gRPC for Go programs (go get, 15 MB, once)';
+  const what = 'downloading gRPC, Kafka and Avro for Go programs (go get, 100 MB, once)';
   const folder = await ensureCached(cacheFolder(host.env), name, what, log, async (to) => {
     await downloadGoModules('example.com/agent', libraries, to, NEED, host);
     const bin = join(to, 'bin');

@@ -78,8 +78,8 @@ test('all missing prerequisites are reported together, each in one line with its
     ),
     'Go is missing, which oasdiff requires: install Go 1.26 or newer',
     'python3 is missing, which schemathesis requires: install Python 3 with its venv module',
-    'python3 is missing, which the test of docs/connecting.md requires: install Python 3 with its venv module',
-    'Go is missing, which the test of docs/connecting.md requires: install Go 1.26 or newer',
+    "python3 is missing, which the test of agents' programs requires: install Python 3 with its venv module",
+    "Go is missing, which the test of agents' programs requires: install Go 1.26 or newer",
   ]);
 });
 

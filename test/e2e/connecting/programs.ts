@@ -4,11 +4,10 @@ import { cpSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { findGo, findPython } from '../../../dev/stack/packages.ts';
+import { goBuild, prepareAgentRuntimes } from '../../agent-programs.ts';
 import { readBlocks } from './document.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const NEED = { forWhat: 'the test of docs/connecting.md', go: '1.26' };
 
 /** File name extensions. */
 export const LANGUAGES = ['ts', 'py', 'go'] as const;
@@ -36,22 +35,15 @@ export async function preparePrograms(folder: string): Promise<Programs> {
   cpSync(join(ROOT, 'proto', 'gen'), join(folder, 'gen'), { recursive: true });
 
   const used = new Set<string>();
-  const pythonPackages = installed('PERSONA_AGENT_PYTHON_PATH');
-  const goFolder = installed('PERSONA_AGENT_GO_PATH');
-  const python = findPython(process.env, NEED);
-  const go = findGo(process.env, NEED);
-  for (const file of ['go.mod', 'go.sum']) cpSync(join(goFolder, file), join(folder, file));
+  const { python, go, goTools, env: libraries } = prepareAgentRuntimes(folder);
   const env = {
+    ...libraries,
     PATH: [
       dirname(process.execPath),
       join(ROOT, 'node_modules', '.bin'),
-      join(goFolder, 'bin'),
+      goTools,
       process.env.PATH,
     ].join(delimiter),
-    PYTHONPATH: pythonPackages,
-    GOMODCACHE: join(goFolder, 'modules'),
-    // Everything has been downloaded.
-    GOPROXY: 'off',
     NO_PROXY: 'localhost,127.0.0.1',
     no_proxy: 'localhost,127.0.0.1',
   };
@@ -71,9 +63,8 @@ export async function preparePrograms(folder: string): Promise<Programs> {
   const compileGo = async () => {
     await script('generate-go.sh');
     used.add('buf.gen.yaml');
-    // Without the folder's path in them, compiled packages are found in Go's cache next time.
     for (const file of files.filter((name) => name.endsWith('.go')))
-      await execute(go, ['build', '-trimpath', '-o', `${file}.exe`, file]);
+      await execute(go, goBuild(file, `${file}.exe`));
   };
   await Promise.all([script('generate-python.sh'), compileGo()]);
   const commandOf = (file: string): [string, ...string[]] => {
@@ -90,10 +81,4 @@ export async function preparePrograms(folder: string): Promise<Programs> {
       return execute(command, [...before, ...args], variables);
     },
   };
-}
-
-function installed(variable: string): string {
-  const path = process.env[variable];
-  if (path) return path;
-  throw new Error(`${variable} is not set: npm test sets it if Python 3 and Go are installed`);
 }
