@@ -38,12 +38,9 @@ export async function preparePrograms(folder: string): Promise<Programs> {
   const { python, go, goTools, env: libraries } = prepareAgentRuntimes(folder);
   const env = {
     ...libraries,
-    PATH: [
-      dirname(process.execPath),
-      join(ROOT, 'node_modules', '.bin'),
-      goTools,
-      process.env.PATH,
-    ].join(delimiter),
+    PATH: [dirname(process.execPath), join(ROOT, 'node_modules', '.bin'), goTools, process.env.PATH].join(
+      delimiter,
+    ),
     NO_PROXY: 'localhost,127.0.0.1',
     no_proxy: 'localhost,127.0.0.1',
   };
