@@ -2,7 +2,7 @@
 
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { BlockedStream } from '../activities/relay-page.ts';
 import { createRelayActivities, type RelayDependencies } from '../activities/relay.ts';
 import { createRecordEncoder } from '../events/encode.ts';
@@ -50,7 +50,8 @@ export async function countUnpublished(graph: Graph): Promise<number> {
 }
 
 export async function untilPublished(graph: Graph): Promise<void> {
-  await expect.poll(() => countUnpublished(graph), { timeout: 300_000 }).toBe(0);
+  // `expect.poll` works in a test only.
+  await vi.waitFor(async () => expect(await countUnpublished(graph)).toBe(0), { timeout: 300_000 });
 }
 
 /** Publishes what waits: at most ten thousand events. */

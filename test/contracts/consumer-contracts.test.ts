@@ -109,15 +109,15 @@ describe('a producer that breaks it is told whom it breaks', () => {
     expect(schemaProblems(cerebrum, changed)).toEqual([]);
   });
 
-  test.each([[{ 'cleanup.policy': 'delete', 'retention.ms': '3600000' }], [{ 'cleanup.policy': 'compact' }]])(
-    'the topic has %j',
-    (settings) => {
-      const changed = { ...TOPIC_SETTINGS, [STATUS]: settings };
-      expect(settingsProblems(cerebrum, changed)).toEqual([
-        `${WHO}: kept for 7 days, but it has ${settings['cleanup.policy']}, retention.ms ${settings['retention.ms']}`,
-      ]);
-    },
-  );
+  test.each<[Record<string, string>]>([
+    [{ 'cleanup.policy': 'delete', 'retention.ms': '3600000' }],
+    [{ 'cleanup.policy': 'compact' }],
+  ])('the topic has %j', (settings) => {
+    const changed = { ...TOPIC_SETTINGS, [STATUS]: settings };
+    expect(settingsProblems(cerebrum, changed)).toEqual([
+      `${WHO}: kept for 7 days, but it has ${settings['cleanup.policy']}, retention.ms ${settings['retention.ms']}`,
+    ]);
+  });
 
   test('the topic of contexts is not compacted', () => {
     const changed = { ...TOPIC_SETTINGS, [Topic.customerContext]: TOPIC_SETTINGS[Topic.notice] };

@@ -11,7 +11,7 @@ export interface ConsumerContract {
   topics: Record<string, TopicContract>;
 }
 
-/** Texts in braces stand for the value of a field, `*` for any text. */
+/** In texts, a name in braces stands for the value of that field, `*` for anything. */
 export interface TopicContract {
   uses: string;
   /** The field that is the record's key. */

@@ -22,9 +22,9 @@ export function recordProblems(contract: ConsumerContract, records: Records): st
       records.filter((record) => record.topic === topic),
     );
     if (own.length === 0) return [`${reliance(contract, topic)}: no record was written`];
-    const problems = [...own.flatMap((record) => contentProblems(expected, record))];
+    const problems = own.flatMap((record) => contentProblems(expected, record));
     const all = [...problems, ...orderProblems(expected, own)];
-    return [...new Set(all)].map(([part, problem]) => `${reliance(contract, topic, part)}: ${problem}`);
+    return [...new Set(all.map(([part, problem]) => `${reliance(contract, topic, part)}: ${problem}`))];
   });
 }
 
@@ -68,7 +68,7 @@ function valueProblems(field: FieldContract, value: unknown): string[] {
 
 function isAllowed({ values, pattern, minimum, maximum }: ValueRule, value: unknown): boolean {
   if (value === null || value === undefined) return true;
-  const text = String(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return (
     (values?.includes(text) ?? true) &&
     (pattern === undefined || new RegExp(pattern, 's').test(text)) &&
@@ -98,7 +98,8 @@ function filled(template: string, value: Values): string {
   );
 }
 
+/** @param pattern text with at most one `*` */
 function isLike(text: string, pattern: string): boolean {
-  const parts = pattern.split('*').map((part) => RegExp.escape(part));
-  return new RegExp(`^${parts.join('.*')}$`, 's').test(text);
+  const [start = '', end] = pattern.split('*');
+  return end === undefined ? text === start : text.startsWith(start) && text.endsWith(end);
 }
