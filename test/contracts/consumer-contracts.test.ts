@@ -1,4 +1,4 @@
-/** What the neighbours rely on, against the published schemas, the topics' settings and the examples of records. */
+/** What the agents rely on, against the published schemas, the topics' settings and the examples of records. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -43,7 +43,7 @@ const fromFirst = (records: ExampleRecord[]) =>
     record.topic === Topic.log ? { ...record, value: { ...record.value, seq: 1 } } : record,
   );
 
-test('every neighbour has a contract, and every topic a consumer', () => {
+test('every agent that consumes has a contract, and every topic a consumer', () => {
   expect(contracts.map(({ consumer }) => consumer)).toEqual(['cerebrum', 'chimera', 'oracle', 'synapse']);
   const consumed = contracts.flatMap(({ topics }) => Object.keys(topics));
   expect([...new Set(consumed)].sort()).toEqual(Object.values(Topic).sort());

@@ -1,4 +1,4 @@
-/** What each neighbour relies on in the topics that Persona writes (`consumers/*.json`), and what of it the schemas and topics break. */
+/** What each agent relies on in the topics that Persona writes (`consumers/*.json`), and what of it the schemas and topics break. */
 
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** What each neighbour relies on (`consumers/*.json`), compared with records as they are written. */
+/** What each agent relies on (`consumers/*.json`), compared with records as they are written. */
 
 import type { ConsumedRecord } from '../outbox-fixture.ts';
 import {
@@ -14,7 +14,7 @@ type Values = Readonly<Record<string, unknown>>;
 /** In the order of each key. */
 type Records = readonly Pick<ConsumedRecord, 'topic' | 'key' | 'headers' | 'value'>[];
 
-/** @returns what the records break, one line each; also a topic without any record */
+/** @returns what the records break, one line for each part of the contract; also a topic without any record */
 export function recordProblems(contract: ConsumerContract, records: Records): string[] {
   return Object.entries(contract.topics).flatMap(([topic, expected]) => {
     const own = withoutRepetitions(
@@ -22,9 +22,12 @@ export function recordProblems(contract: ConsumerContract, records: Records): st
       records.filter((record) => record.topic === topic),
     );
     if (own.length === 0) return [`${reliance(contract, topic)}: no record was written`];
-    const problems = own.flatMap((record) => contentProblems(expected, record));
-    const all = [...problems, ...orderProblems(expected, own)];
-    return [...new Set(all.map(([part, problem]) => `${reliance(contract, topic, part)}: ${problem}`))];
+    const content = own.flatMap((record) => contentProblems(expected, record));
+    const parts = Map.groupBy([...content, ...orderProblems(expected, own)], ([part]) => part);
+    return [...parts].map(([part, [first, ...others]]) => {
+      const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+      return `${reliance(contract, topic, part)}: ${first?.[1]}${more}`;
+    });
   });
 }
 

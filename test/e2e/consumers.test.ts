@@ -1,6 +1,6 @@
 /**
  * Consumers of the topics, on what a relay publishes from a real Neo4j to a real Kafka: programs in Python and Go that know
- * only the published schemas read all of it, and it has what each neighbour relies on.
+ * only the published schemas read all of it, and it has what each agent relies on.
  */
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
