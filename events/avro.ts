@@ -46,11 +46,11 @@ export function createSingleObjectEncoder(schema: unknown): (value: unknown) => 
 export class NotDecodable extends Error {
   override name = 'NotDecodable';
   /** The fingerprint of the unknown schema that the bytes name, in 16 hexadecimal digits; absent: they are damaged. */
-  readonly otherSchema?: string;
+  readonly otherSchema: string | undefined;
 
   constructor(message: string, otherSchema?: string) {
     super(message);
-    if (otherSchema !== undefined) this.otherSchema = otherSchema;
+    this.otherSchema = otherSchema;
   }
 }
 
