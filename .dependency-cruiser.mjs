@@ -8,7 +8,7 @@ const LAYERS = {
   services: ['domain', 'graph', 'temporal', 'platform'],
   graph: ['domain', 'security', 'platform'],
   adapters: ['domain', 'proto', 'platform'],
-  events: ['domain'],
+  events: ['domain', 'services', 'security'],
   security: ['domain', 'platform'],
   temporal: ['domain', 'security', 'platform'],
   api: ['services', 'domain', 'proto', 'security', 'platform'],
@@ -18,7 +18,7 @@ const LAYERS = {
   dev: ['domain', 'platform', 'proto'],
 };
 /** Composition roots may import every folder. */
-const ROOTS = ['workers', 'cli', 'bench'];
+const ROOTS = ['workers', 'consumers', 'cli', 'bench'];
 const folders = [...Object.keys(LAYERS), ...ROOTS, 'test'];
 
 /** Tests, and modules that only tests use. */

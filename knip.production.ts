@@ -19,7 +19,7 @@ export default {
     // The graph's contract (docs/reference/graph.md): commands and queries that no interface offers yet. An entry is
     // removed with the route, rpc or consumer that calls it.
     'graph/index.ts': ['exports'],
-    'graph/customers/{adjust-ltv,create-customer,resolve-identity-match}.ts': ['exports'],
+    'graph/customers/{create-customer,resolve-identity-match}.ts': ['exports'],
     'graph/devices/link-device.ts': ['exports'],
     'graph/identifiers/edit-identifier.ts': ['exports'],
     'graph/queries/{find-by-device,identifiers,method-scans,obligations}.ts': ['exports'],

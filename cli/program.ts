@@ -9,6 +9,7 @@ import type { CommandResult } from './command-result.ts';
 import { showConfig } from './commands/config.ts';
 import { showContext } from './commands/context.ts';
 import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
+import { listDeadLetters, retryDeadLetters, showDeadLetter } from './commands/dead-letters.ts';
 import { doctor } from './commands/doctor.ts';
 import { dryRunExpiry, runExpiry } from './commands/expiry.ts';
 import { importCustomers } from './commands/import.ts';
@@ -167,6 +168,9 @@ function commands(io: CliIo, select: Select): Command {
       select((settings) => reinstate(settings, id, { actor: actor(), reason })),
     );
 
+  program.commandsGroup('Events:');
+  configureDeadLetters(command('dlq', "other agents' records that could not be processed"), select);
+
   program.commandsGroup('Keys:');
   configureKeys(
     command('keys', 'list the keys of every ring, and what still needs each of them'),
@@ -249,6 +253,26 @@ function configureRetry(command: Command, printStatus: RetryAllOptions['printSta
             })
           : sendOperatorRequest(settings, 'retryNow', id, operatorRequest),
       );
+    });
+}
+
+/** `dlq list`, `dlq show ID` and `dlq retry ID | --all`. */
+function configureDeadLetters(deadLetters: Command, select: Select): void {
+  const subcommand = (usage: string, summary: string) =>
+    deadLetters
+      .command(usage)
+      .description(summary)
+      .option('--json', 'print one JSON document instead of text');
+  subcommand('list', 'list all, oldest first').action(() => select(listDeadLetters));
+  subcommand('show', 'show one with its record, which may hold personal data')
+    .argument('<ID>', 'as listed: TOPIC/PARTITION/OFFSET')
+    .action((id: string) => select((settings) => showDeadLetter(settings, id)));
+  subcommand('retry', 'process them again, and remove those that succeed')
+    .argument('[ID]', 'as listed: TOPIC/PARTITION/OFFSET')
+    .option('--all', 'all of them, oldest first')
+    .action((id: string | undefined, { all }: { all?: true }, self: Command) => {
+      if ((id === undefined) !== (all === true)) self.error('error: either ID or --all is required');
+      select((settings) => retryDeadLetters(settings, id));
     });
 }
 

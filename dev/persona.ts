@@ -26,7 +26,7 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 export interface PersonaOptions {
   /** Use the default ports, or the next free ones after them; otherwise any free ones. */
   useDefaultPorts?: boolean;
-  /** Publish events to a Kafka of this instance, if one can be started. */
+  /** Publish events to a Kafka of this instance, and read other agents' records from it, if one can be started. */
   kafka?: boolean;
   /** Let Temporal's UI show encrypted payloads. */
   codec?: boolean;
@@ -46,7 +46,7 @@ export interface PersonaSystem {
   addresses: RunFile;
   /** The environment of Persona's programs: addresses, keys and secrets. */
   env: Record<string, string | undefined>;
-  /** `gateway`, `inbox`, `chimera`, `issuer`, `api`, `api-2`, …, `worker`, `worker-2`, …. */
+  /** `gateway`, `inbox`, `chimera`, `issuer`, `api`, `api-2`, …, `worker`, `worker-2`, …, `consumer`. */
   programs: ReadonlyMap<string, Program>;
   /** Data of the servers and logs of the programs (`<name>.log`); deleted at the end. */
   folder: string;
@@ -140,11 +140,12 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
       start(name, 'workers/main.ts', offsetPorts({ METRICS_PORT: 9_474 }, index), externalAddresses),
     ),
   );
+  // It reads what other agents report; without Kafka they call the API.
+  const consumers = kafka ? [await start('consumer', 'consumers/main.ts', { METRICS_PORT: 9_484 })] : [];
   const programs = new Map(
-    [gateway, inbox, chimera, ...(access ? [access.issuer] : []), ...apis, ...workers].map((program) => [
-      program.name,
-      program,
-    ]),
+    [gateway, inbox, chimera, ...(access ? [access.issuer] : []), ...apis, ...workers, ...consumers].map(
+      (program) => [program.name, program],
+    ),
   );
   log(`simulators, API and worker are ready (${elapsedSince(startedAt)})`);
 

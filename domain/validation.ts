@@ -131,6 +131,11 @@ export class FieldReader {
     return typeof value === 'boolean' ? value : this.refuse(field, 'must be true or false');
   }
 
+  requiredBoolean(field: string): boolean {
+    this.require(field);
+    return this.boolean(field) ?? false;
+  }
+
   /** Converts RFC 3339 to the same time in UTC with milliseconds, so that the strings sort by time. */
   requiredTimestamp(field: string): string {
     this.require(field);

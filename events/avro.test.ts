@@ -1,6 +1,6 @@
 import avro from 'avsc';
 import { describe, expect, test } from 'vitest';
-import { createSingleObjectEncoder, fingerprint } from './avro.ts';
+import { createSingleObjectDecoder, createSingleObjectEncoder, fingerprint, NotDecodable } from './avro.ts';
 
 const EXAMPLE = {
   type: 'record',
@@ -66,4 +66,45 @@ test('a value that does not fit is refused by the name of its field, without the
     /^persona\.v1\.Example\.(id|n) does not fit the schema$/,
   );
   expect(() => encode({ n: null })).toThrow('persona.v1.Example.id does not fit the schema');
+});
+
+describe('a decoder', () => {
+  const OTHER = { ...EXAMPLE, name: 'Other', fields: [{ name: 'at', type: 'long' }] };
+  const encoded = createSingleObjectEncoder(EXAMPLE)({ id: 'ab', n: -1 });
+  const decode = createSingleObjectDecoder([OTHER, EXAMPLE]);
+  const failureOf = (bytes: Uint8Array, known = decode) => {
+    try {
+      known(bytes);
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+
+  test('decodes a value with the schema whose fingerprint it has', () => {
+    expect(decode(encoded)).toEqual({ name: 'persona.v1.Example', value: { id: 'ab', n: -1 } });
+    const other = createSingleObjectEncoder(OTHER)({ at: 7 });
+    expect(decode(other)).toEqual({ name: 'persona.v1.Other', value: { at: 7 } });
+    // A part of a larger buffer, as clients of brokers hand it over.
+    const within = Buffer.concat([Buffer.alloc(3), encoded, Buffer.alloc(3)]);
+    expect(decode(within.subarray(3, -3)).value).toEqual({ id: 'ab', n: -1 });
+  });
+
+  test('names the schema that it does not know', () => {
+    const failure = failureOf(encoded, createSingleObjectDecoder([OTHER]));
+    expect(failure).toBeInstanceOf(NotDecodable);
+    expect(failure).toMatchObject({ otherSchema: fingerprint(EXAMPLE).toString(16).padStart(16, '0') });
+  });
+
+  test.each([
+    ['empty', Buffer.alloc(0)],
+    ['without the marker', Buffer.from('{"id":"ab","n":-1}')],
+    ['cut off in the header', encoded.subarray(0, 9)],
+    ['cut off in the value', encoded.subarray(0, -1)],
+    ['followed by something else', Buffer.concat([encoded, Buffer.alloc(1)])],
+  ])('refuses bytes that are %s', (_, bytes) => {
+    const failure = failureOf(bytes);
+    expect(failure).toBeInstanceOf(NotDecodable);
+    expect(failure).toMatchObject({ otherSchema: undefined });
+  });
 });

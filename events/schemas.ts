@@ -1,17 +1,21 @@
-/** The Avro schemas of the topics that Persona writes: `schemas/*.avsc`, namespace `persona.v1`. */
+/** The Avro schemas of all topics that Persona writes or reads: `schemas/*.avsc`, namespace `persona.v1`. */
 
 import { readFileSync } from 'node:fs';
+import type { DEAD_LETTERS, InboundTopicName } from '../domain/inbound/topics.ts';
 import { Topic, type TopicName } from '../domain/outbox/topics.ts';
 
-/** `persona.payment-method-added.v1` has `payment-method-added.avsc`. */
-const fileOf = (topic: TopicName) => `${topic.split('.')[1]}.avsc`;
+interface Schema {
+  name: string;
+  namespace: string;
+}
 
-/** The schema of each topic's values, parsed. */
-export function readSchemas(): ReadonlyMap<TopicName, { name: string; namespace: string }> {
-  return new Map(
-    Object.values(Topic).map((topic) => {
-      const file = new URL(`./schemas/${fileOf(topic)}`, import.meta.url);
-      return [topic, JSON.parse(readFileSync(file, 'utf8')) as { name: string; namespace: string }];
-    }),
-  );
+/** The parsed schema of a topic's values: `synapse.payment-failed.v1` has `payment-failed.avsc`. */
+export function readSchema(topic: TopicName | InboundTopicName | typeof DEAD_LETTERS): Schema {
+  const file = new URL(`./schemas/${topic.split('.')[1]}.avsc`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as Schema;
+}
+
+/** The schema of each topic of events that Persona writes. */
+export function readSchemas(): ReadonlyMap<TopicName, Schema> {
+  return new Map(Object.values(Topic).map((topic) => [topic, readSchema(topic)]));
 }

@@ -67,6 +67,8 @@ export interface WorkerEnvironment extends CommonEnvironment {
   chimeraAddress: string;
 }
 
+export type ConsumerEnvironment = CommonEnvironment & { kafka: KafkaEnvironment };
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
 const commonSchema = z.object(commonVariables);
@@ -151,6 +153,16 @@ export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
     chimeraAddress: values.CHIMERA_ADDRESS,
   };
 }
+
+/** @throws EnvironmentError naming every invalid variable */
+export function readConsumerEnvironment(variables: Variables): ConsumerEnvironment {
+  const { kafka, ...environment } = common(read(commonSchema, variables, requireKafka));
+  if (kafka === undefined) throw new Error('requireKafka must have refused an environment without Kafka');
+  return { ...environment, kafka };
+}
+
+const requireKafka = ({ KAFKA_BROKERS }: Variables) =>
+  KAFKA_BROKERS ? [] : ['KAFKA_BROKERS: is missing; without Kafka there is nothing to consume'];
 
 /** @throws EnvironmentError naming every invalid variable */
 export function readGraphEnvironment(variables: Variables): GraphEnvironment {

@@ -1,11 +1,10 @@
-import { validationError } from '../domain/errors.ts';
 import type { Report } from '../domain/workflow-contracts.ts';
-import { staleEventError, isBeyondRetention } from '../domain/retention.ts';
 import { type Reader, runCommand } from '../graph/index.ts';
-import { acceptReport, CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
+import { acceptReport } from '../graph/recovery/index.ts';
 import { sendReport } from '../temporal/workflow-client.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import { BUSINESS_EVENTS, type Caller } from './caller.ts';
+import type { Caller } from './caller.ts';
+import { eventHeader, type ReportedEvent } from './event-header.ts';
 
 /**
  * Accepts an agent's report about a payment or a fraud case, if it is consistent with the graph, and signals its
@@ -19,19 +18,15 @@ import { BUSINESS_EVENTS, type Caller } from './caller.ts';
  *   customer_not_found, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function receiveReport(
-  { graph, temporal, policy }: ServiceDependencies,
-  { actor, correlationId }: Caller,
-  commandMeta: { command: string; scope: string; occurred: { field: string; at: string } },
+  { graph, temporal, policy }: Pick<ServiceDependencies, 'graph' | 'temporal' | 'policy'>,
+  caller: Pick<Caller, 'actor' | 'correlationId'>,
+  commandMeta: { command: string } & Omit<ReportedEvent, 'event_id'>,
   report: Report<'payment_failed' | 'payment_settled' | 'fraud_outcome'>,
   validateAgainstGraph: (reader: Reader) => Promise<void>,
 ): Promise<{ workflow_id: string }> {
-  const { command, scope, occurred } = commandMeta;
-  if (Date.parse(occurred.at) > Date.now() + CLOCK_SKEW_MS)
-    throw validationError([{ field: occurred.field, message: 'must not be in the future' }]);
-  if (isBeyondRetention(occurred.at, Date.now(), policy)) throw staleEventError(occurred.field);
+  const { command, ...event } = commandMeta;
   const { message } = report;
-  const idempotencyKey = `${scope}:${message.event_id}`;
-  const header = { caller: BUSINESS_EVENTS, idempotencyKey, actor, correlationId, occurredAt: occurred.at };
+  const header = eventHeader(policy, caller, { ...event, event_id: message.event_id });
   await runCommand(graph, header, command, message, async (tx) => {
     await validateAgainstGraph(tx);
     await acceptReport(tx, report, message.customer_id);

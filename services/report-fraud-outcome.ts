@@ -13,8 +13,8 @@ import { receiveReport } from './receive-report.ts';
  *   device_not_found, payment_method_not_found, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportFraudOutcome(
-  dependencies: ServiceDependencies,
-  caller: Caller,
+  dependencies: Pick<ServiceDependencies, 'graph' | 'temporal' | 'policy'>,
+  caller: Pick<Caller, 'actor' | 'correlationId'>,
   input: unknown,
 ): Promise<{ workflow_id: string }> {
   const checked = validateFraudOutcome(input);

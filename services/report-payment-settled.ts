@@ -15,8 +15,8 @@ import { receiveReport } from './receive-report.ts';
  *   obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportPaymentSettled(
-  dependencies: ServiceDependencies,
-  caller: Caller,
+  dependencies: Pick<ServiceDependencies, 'graph' | 'temporal' | 'policy'>,
+  caller: Pick<Caller, 'actor' | 'correlationId'>,
   input: unknown,
 ): Promise<{ workflow_id: string }> {
   const checked = validatePaymentSettled(input);

@@ -1,7 +1,7 @@
 /** What a worker that has Kafka publishes with. */
 
 import type { Registry } from 'prom-client';
-import { verifyKafka } from '../adapters/kafka/connection.ts';
+import { kafkaOptions, verifyKafka } from '../adapters/kafka/connection.ts';
 import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
 import { createRecordEncoder } from '../events/encode.ts';
 import type { Graph } from '../graph/index.ts';
@@ -17,8 +17,7 @@ export interface Publishing {
 }
 
 export function createPublishing(kafka: KafkaEnvironment, graph: Graph, registry: Registry): Publishing {
-  const { sasl, ...rest } = kafka;
-  const options = { ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) };
+  const options = kafkaOptions(kafka);
   return {
     dependencies: {
       openPublisher: createKafkaPublishers(options),

@@ -2,6 +2,7 @@
 
 import { Admin, type BaseOptions } from '@platformatic/kafka';
 import { PersonaError } from '../../domain/errors.ts';
+import type { KafkaEnvironment } from '../../platform/environment.ts';
 
 export interface KafkaOptions {
   /** host:port each. */
@@ -13,6 +14,10 @@ export interface KafkaOptions {
     readonly username: string;
     readonly password: string;
   };
+}
+
+export function kafkaOptions({ sasl, ...rest }: KafkaEnvironment): KafkaOptions {
+  return { ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) };
 }
 
 const CONNECT_MS = 5_000;

@@ -2,6 +2,7 @@
 
 import { type MessageToProduce, Producer } from '@platformatic/kafka';
 import { type EncodedRecord, type OpenPublisher, RecordsRefused } from '../../domain/outbox/publisher.ts';
+import { TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';
 import { createMissingTopics } from './topics.ts';
 
@@ -24,7 +25,7 @@ type TransactionalProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
 /** @returns opens publishers, of which only the newest can write */
 export function createKafkaPublishers(options: KafkaOptions): OpenPublisher {
   return async () => {
-    await createMissingTopics(options).catch((error: unknown) => {
+    await createMissingTopics(options, Object.entries(TOPIC_SETTINGS)).catch((error: unknown) => {
       throw kafkaUnavailable(options, error);
     });
     let producer = await openProducer(options);

@@ -1,16 +1,19 @@
 import { Admin } from '@platformatic/kafka';
-import { PARTITIONS, TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
+import { PARTITIONS, type TopicSettings } from '../../domain/outbox/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaErrorNames } from './connection.ts';
 
 /** As configured at the brokers. */
 const DEFAULT_REPLICAS = -1;
 
-/** Creates the topics that are missing. Those that exist stay as they are: operations may have changed their settings. */
-export async function createMissingTopics(options: KafkaOptions): Promise<void> {
+/** Creates those topics that are missing. Those that exist stay as they are: operations may have changed their settings. */
+export async function createMissingTopics(
+  options: KafkaOptions,
+  topics: Iterable<readonly [name: string, settings: TopicSettings]>,
+): Promise<void> {
   const admin = new Admin(clientOptions(options));
   try {
     const existing = new Set(await admin.listTopics());
-    for (const [topic, settings] of Object.entries(TOPIC_SETTINGS)) {
+    for (const [topic, settings] of topics) {
       if (existing.has(topic)) continue;
       const configs = Object.entries(settings).map(([name, value]) => ({ name, value }));
       await admin

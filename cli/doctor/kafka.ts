@@ -1,4 +1,4 @@
-import { verifyKafka } from '../../adapters/kafka/connection.ts';
+import { kafkaOptions, verifyKafka } from '../../adapters/kafka/connection.ts';
 import type { Graph } from '../../graph/index.ts';
 import { getOutboxLag } from '../../graph/outbox/index.ts';
 import { readKafkaEnvironment } from '../../platform/environment.ts';
@@ -14,8 +14,7 @@ export async function checkKafka({ variables }: Settings): Promise<{ kafka?: Che
   const kafka = await runCheck(async () => {
     const environment = readKafkaEnvironment(variables);
     if (environment === undefined) return wrong('KAFKA_BROKERS is not set', 'Set it to host:port,…');
-    const { sasl, ...rest } = environment;
-    await verifyKafka({ ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) });
+    await verifyKafka(kafkaOptions(environment));
     return ok(`reachable at ${environment.brokers.join(',')}`);
   }, 'Events wait in the graph until it is back');
   return { kafka };

@@ -11,8 +11,13 @@ export interface CustomerEvents {
     acquisition_date: string;
     gateway_customer_ref: Sealed | null;
   };
-  /** Only what changed. */
-  CustomerProfileUpdated: { segment?: string; locale?: string | null; gateway_customer_ref?: Sealed };
+  /** Only what changed. `segment_observed_at`: as of when a valuation confirms the segment or sets it. */
+  CustomerProfileUpdated: {
+    segment?: string;
+    segment_observed_at?: string;
+    locale?: string | null;
+    gateway_customer_ref?: Sealed;
+  };
   CustomerStatusChanged: { old_status: CustomerStatus; new_status: CustomerStatus; reason: string };
   /** Minor units of the reporting currency. `observed_at`: when the total was computed; absent for an increment. */
   LtvAdjusted: { old_ltv_minor: number; new_ltv_minor: number; reason: string; observed_at?: string };

@@ -6,6 +6,7 @@
 import type { EventData, EventType, RecordedEvent } from '../events/event.ts';
 import { decimalFromMinor } from '../money.ts';
 import { isInternalProperty } from '../events/edits.ts';
+import { isRoutedPayment } from '../inbound/routing-outcome.ts';
 import { Topic, type TopicName } from './topics.ts';
 
 /** A record before it is encoded: its value has the fields of the topic's schema. Times are epoch milliseconds. */
@@ -122,8 +123,10 @@ const MAPPINGS: Mappings = {
       status: 'active',
       ltv: decimalFromMinor(data.ltv_minor, reportingCurrency),
     }),
-  CustomerProfileUpdated({ data: { segment, locale, ...rest } }) {
+  CustomerProfileUpdated({ data: { segment, segment_observed_at, locale, ...rest } }) {
     const others = Object.keys(rest).map((name) => [name, CHANGED]);
+    const isConfirmation = segment_observed_at !== undefined && segment === undefined;
+    if (isConfirmation) return undefined;
     return profile({
       ...(segment !== undefined && { segment }),
       ...(locale !== undefined && { locale }),
@@ -192,8 +195,9 @@ const MAPPINGS: Mappings = {
       payment_method_id: event.data.failed_payment_method_id,
       rule: event.data.rule,
     }),
-  RecoveryAttempted: ({ data }) =>
-    recovery(data.payment_id, 'attempted', {
+  RecoveryAttempted({ data }) {
+    if (isRoutedPayment(data.payment_id)) return undefined;
+    return recovery(data.payment_id, 'attempted', {
       amount: data.amount,
       currency: data.currency,
       attempt_n: data.n,
@@ -201,7 +205,8 @@ const MAPPINGS: Mappings = {
       attempt_state: data.state,
       class: data.class,
       rule: data.rule,
-    }),
+    });
+  },
   RecoveryNeedsReview: (event, facts) =>
     recovery(event.data.payment_id, 'needs_review', { ...owedBy(event, facts), rule: event.data.rule }),
   RecoveryClosed: (event, facts) =>

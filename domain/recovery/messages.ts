@@ -3,7 +3,12 @@
 import type { DeclineCodes } from '../decline/codes.ts';
 import type { Network } from '../payment-method.ts';
 
-export interface PaymentFailed {
+/** The codes and text of a decline, as another agent reports them. */
+export interface ReportedCodes extends DeclineCodes {
+  network?: Network;
+}
+
+export interface PaymentFailed extends ReportedCodes {
   event_id: string;
   payment_id: string;
   customer_id: string;
@@ -18,13 +23,6 @@ export interface PaymentFailed {
   occurred_at: string;
   status?: 'declined' | 'unknown' | 'pending';
   gateway_payment_ref?: string;
-  network?: Network;
-  network_code?: string;
-  network_advice_code?: string;
-  code?: string;
-  decline_code?: string;
-  advice_code?: string;
-  reason?: string;
   /** At most 200 characters; shown to the customer. */
   description?: string;
 }

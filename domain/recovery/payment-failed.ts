@@ -4,7 +4,7 @@ import type { FieldReader, ValidationFailure, TextRule } from '../validation.ts'
 import { validate, EXTERNAL_ID, PAYMENT_ID, omitUndefined } from '../validation.ts';
 import { isCurrency } from '../money.ts';
 import { NETWORKS } from '../payment-method.ts';
-import type { PaymentFailed, PaymentSettled } from './messages.ts';
+import type { PaymentFailed, PaymentSettled, ReportedCodes } from './messages.ts';
 
 const CODE: TextRule = {
   max: 64,
@@ -48,6 +48,14 @@ function readPaymentFailed(fields: FieldReader): PaymentFailed {
     occurred_at: fields.requiredTimestamp('occurred_at'),
     status: fields.oneOf('status', ['declined', 'unknown', 'pending']),
     gateway_payment_ref: fields.text('gateway_payment_ref', EXTERNAL_ID),
+    ...readDeclineCodes(fields),
+    description: fields.text('description', DESCRIPTION),
+  });
+}
+
+/** What a network, a gateway or an operator says about a decline. */
+export function readDeclineCodes(fields: FieldReader): ReportedCodes {
+  return omitUndefined({
     network: fields.oneOf('network', NETWORKS),
     network_code: fields.text('network_code', CODE),
     network_advice_code: fields.text('network_advice_code', CODE),
@@ -55,7 +63,6 @@ function readPaymentFailed(fields: FieldReader): PaymentFailed {
     decline_code: fields.text('decline_code', CODE),
     advice_code: fields.text('advice_code', CODE),
     reason: fields.text('reason', REASON),
-    description: fields.text('description', DESCRIPTION),
   });
 }
 
@@ -69,7 +76,8 @@ function readPaymentSettled(fields: FieldReader): PaymentSettled {
   });
 }
 
-function readCurrency(fields: FieldReader): string {
+/** ISO 4217, in upper case. */
+export function readCurrency(fields: FieldReader): string {
   const currency = fields.requiredText('currency', CURRENCY).toUpperCase();
   if (currency !== '' && !isCurrency(currency)) fields.refuse('currency', `must ${CURRENCY.requirement}`);
   return currency;

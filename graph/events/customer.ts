@@ -37,8 +37,12 @@ export const customerEffects: Effects<CustomerEvents> = {
   CustomerProfileUpdated: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
-      SET c += $changes, c.changed_seq = $seq, c.updated_at = datetime($recorded_at)`,
-    derived: ({ data: { gateway_customer_ref: sealed, ...rest }, stream_id }, { key }) => ({
+      SET c += $changes, c.segment_observed_at = coalesce(datetime($data.segment_observed_at), c.segment_observed_at),
+        c.changed_seq = $seq, c.updated_at = datetime($recorded_at)`,
+    derived: (
+      { data: { gateway_customer_ref: sealed, segment_observed_at: _, ...rest }, stream_id },
+      { key },
+    ) => ({
       changes:
         sealed === undefined
           ? rest
@@ -50,8 +54,9 @@ export const customerEffects: Effects<CustomerEvents> = {
     fold(model, { stream_id, seq, recorded_at, data }, { key }) {
       const customer = model.node(nodeRef('Customer', stream_id));
       if (!customer) return;
-      const { gateway_customer_ref: reference, ...open } = data;
+      const { gateway_customer_ref: reference, segment_observed_at, ...open } = data;
       Object.assign(customer, open, { changed_seq: seq, updated_at: utcTime(recorded_at) });
+      if (segment_observed_at !== undefined) customer.segment_observed_at = utcTime(segment_observed_at);
       if (reference !== undefined)
         customer.gateway_customer_ref = key.open(reference, 'Customer', stream_id, 'gateway_customer_ref');
     },

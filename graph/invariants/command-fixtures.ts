@@ -234,11 +234,12 @@ export function prepare(
     }
     case 'ltv':
       return () =>
-        commands.adjustLtv(graph, header, {
+        commands.applyAnalyticsFeedback(graph, header, {
           customer_id: ownerOfNumber(world, item.event),
           event_id: `${world.customers.join()}:${item.event}`,
-          reason: 'test',
-          change: { add_minor: item.event + 1 },
+          ltv_minor: item.event + 1,
+          segment: item.event % 2 === 0 ? 'GOLD' : 'NEW',
+          occurred_at: header.occurredAt,
         });
     case 'address': {
       const type = item.yes ? ('shipping' as const) : ('billing' as const);

@@ -27,6 +27,8 @@ export interface CustomerNode {
   default_chosen_at?: string;
   /** When `ltv_minor` was last set as an absolute value. */
   ltv_observed_at?: string;
+  /** As of when `segment` was last set by a valuation. */
+  segment_observed_at?: string;
   version: number;
   /** The event that last changed the profile. */
   changed_seq: number;

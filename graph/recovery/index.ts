@@ -30,6 +30,7 @@ export {
   getRecovery,
 } from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
+export { recordRoutingOutcome } from './record-routing-outcome.ts';
 export {
   followRefunds,
   getDueRefunds,

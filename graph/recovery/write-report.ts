@@ -5,9 +5,13 @@ import type { ReportedFailure } from '../../domain/recovery/claims.ts';
 import { applyDecline, declineDetails } from './apply-decline.ts';
 import type { OpeningContext, ReportRelevance } from './opening-context.ts';
 
+type ReportContext = Pick<OpeningContext, 'tx' | 'customer' | 'wallet' | 'decision' | 'method'> & {
+  input: Pick<OpeningContext['input'], 'failure'>;
+};
+
 /** Records the failure as a reported attempt, and applies the consequences of its class to the method. */
 export function writeReport(
-  { tx, input, customer, wallet, decision, method }: OpeningContext,
+  { tx, input, customer, wallet, decision, method }: ReportContext,
   relevance: ReportRelevance,
 ): void {
   const { failure } = input;

@@ -15,7 +15,7 @@ import {
   addDigitalIdentifier,
   addPaymentMethod,
   addRelationship,
-  adjustLtv,
+  applyAnalyticsFeedback,
   applyFraudOutcome,
   decideFraudReview,
   type Graph,
@@ -233,11 +233,12 @@ async function editsOf(
   await remindOfFraudReview(graph, testHeader(), { case_id });
   await decideFraudReview(graph, testHeader(), { case_id, decision: 'clear', reason: 'test' });
   await removePaymentMethod(graph, testHeader(), { ...method, by });
-  await adjustLtv(graph, testHeader(), {
+  await applyAnalyticsFeedback(graph, testHeader(), {
     customer_id,
     event_id: randomUUID(),
-    reason: 'test',
-    change: { total_minor: 1 },
+    ltv_minor: 1,
+    segment: 'GOLD',
+    occurred_at: new Date().toISOString(),
   });
   const match = { customer_id, other_customer_id, status: 'rejected', reason: 'test' } as const;
   await resolveIdentityMatch(graph, testHeader(), match);

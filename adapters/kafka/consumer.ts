@@ -1,0 +1,118 @@
+/** Reads other agents' topics as a member of Persona's group (docs/decisions/33-events-in.md). */
+
+import {
+  Consumer,
+  type Message,
+  type MessagesStream,
+  MessagesStreamFallbackModes,
+  MessagesStreamModes,
+} from '@platformatic/kafka';
+import type { InboundRecord, RecordReader } from '../../domain/inbound/records.ts';
+import { INBOUND_SETTINGS, InboundTopic, type InboundTopicName } from '../../domain/inbound/topics.ts';
+import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
+import { createMissingTopics } from './topics.ts';
+
+/** All consumer processes of an installation share the partitions. */
+const GROUP_ID = 'persona';
+const TOPICS = Object.values(InboundTopic);
+/** How long the others wait for a member that has died. */
+const SESSION_MS = 15_000;
+const HEARTBEAT_MS = 3_000;
+const REBALANCE_MS = 30_000;
+/** Of records that no one processes yet; Kafka sends more once they are fewer. */
+const READ_AHEAD = 128;
+const READ_COMMITTED = 1;
+const UNKNOWN_EPOCH = -1;
+
+type KafkaConsumer = Consumer<Buffer, Buffer, Buffer, Buffer>;
+
+export interface KafkaRecordReader extends RecordReader {
+  /** Records that are not committed yet, by topic. @throws PersonaError kafka_unavailable */
+  lag(): Promise<ReadonlyMap<InboundTopicName, number>>;
+}
+
+/**
+ * Joins the group, and reads from where it has committed, else from the beginning. Creates missing topics, so that it does
+ * not depend on the other agents being installed first.
+ *
+ * @throws PersonaError kafka_unavailable
+ */
+export async function openRecordReader(options: KafkaOptions): Promise<KafkaRecordReader> {
+  const fail = (error: unknown): never => {
+    throw kafkaUnavailable(options, error);
+  };
+  await createMissingTopics(
+    options,
+    TOPICS.map((topic) => [topic, INBOUND_SETTINGS]),
+  ).catch(fail);
+  const consumer: KafkaConsumer = new Consumer({ ...clientOptions(options), groupId: GROUP_ID });
+  const stream = await consumer
+    .consume({
+      topics: TOPICS,
+      mode: MessagesStreamModes.COMMITTED,
+      fallbackMode: MessagesStreamFallbackModes.EARLIEST,
+      autocommit: false,
+      isolationLevel: READ_COMMITTED,
+      highWaterMark: READ_AHEAD,
+      sessionTimeout: SESSION_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      rebalanceTimeout: REBALANCE_MS,
+    })
+    .catch(async (error: unknown) => {
+      await consumer.close(true).catch(() => {});
+      return fail(error);
+    });
+  let closing: Promise<void> | undefined;
+  return {
+    [Symbol.asyncIterator]: () => read(stream, fail),
+    async commit(offsets) {
+      if (offsets.length === 0) return;
+      const parts = offsets.map((one) => ({ ...one, leaderEpoch: UNKNOWN_EPOCH }));
+      await consumer.commit({ offsets: parts }).catch(fail);
+    },
+    async lag() {
+      const lags = await consumer.getLag({ topics: TOPICS }).catch(fail);
+      return new Map(TOPICS.map((topic) => [topic, sum(lags.get(topic) ?? [])]));
+    },
+    close: () => (closing ??= closeAll(stream, consumer)),
+  };
+}
+
+async function* read(
+  stream: MessagesStream<Buffer, Buffer, Buffer, Buffer>,
+  fail: (error: unknown) => never,
+): AsyncGenerator<InboundRecord> {
+  try {
+    for await (const message of stream) yield asRecord(message);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function asRecord({
+  topic,
+  partition,
+  offset,
+  key,
+  value,
+  headers,
+  timestamp,
+}: Message<Buffer, Buffer, Buffer, Buffer>): InboundRecord {
+  return {
+    topic: topic as InboundTopicName,
+    ...{ partition, offset, key: key ?? undefined, value: value ?? undefined },
+    headers: Object.fromEntries([...headers].map(([name, text]) => [String(name), String(text)])),
+    timestamp: Number(timestamp),
+  };
+}
+
+/** Its own partitions only: those of other members are -1. */
+const sum = (lags: readonly bigint[]) => Number(lags.reduce((all, lag) => all + (lag > 0n ? lag : 0n), 0n));
+
+async function closeAll(
+  stream: MessagesStream<Buffer, Buffer, Buffer, Buffer>,
+  consumer: KafkaConsumer,
+): Promise<void> {
+  await stream.close().catch(() => {});
+  await consumer.close(true).catch(() => {});
+}

@@ -1,0 +1,83 @@
+/** Dead letters in their compacted topic: the newest record of a key counts, and none after its deletion. */
+
+import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import { PersonaError } from '../../domain/errors.ts';
+import type { DeadLetter, DeadLetterStore } from '../../domain/inbound/records.ts';
+import { DEAD_LETTER_SETTINGS, DEAD_LETTERS } from '../../domain/inbound/topics.ts';
+import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
+import { openTopicReader } from './topic-reader.ts';
+import { createMissingTopics } from './topics.ts';
+
+/** From every in-sync replica. */
+const ACKS_ALL = -1;
+
+interface Codec {
+  encode(letter: DeadLetter): Buffer;
+  decode(id: string, bytes: Uint8Array): DeadLetter;
+}
+
+export interface KafkaDeadLetters extends DeadLetterStore {
+  /** All that are not handled, oldest first. @throws PersonaError kafka_unavailable */
+  list(): Promise<DeadLetter[]>;
+  /** It is handled. @throws PersonaError kafka_unavailable */
+  remove(id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function openDeadLetters(options: KafkaOptions, codec: Codec): KafkaDeadLetters {
+  let producer: Producer<Buffer, Buffer, Buffer, Buffer> | undefined;
+  const close = async () => {
+    const open = producer;
+    producer = undefined;
+    await open?.close(true).catch(() => {});
+  };
+  const prepare = () =>
+    createMissingTopics(options, [[DEAD_LETTERS, DEAD_LETTER_SETTINGS]]).catch((error: unknown) => {
+      throw kafkaUnavailable(options, error);
+    });
+  const send = async (message: Omit<MessageToProduce<Buffer, Buffer, Buffer, Buffer>, 'topic'>) => {
+    if (producer === undefined) {
+      await prepare();
+      producer = new Producer({ ...clientOptions(options), idempotent: true });
+    }
+    try {
+      await producer.send({ messages: [{ ...message, topic: DEAD_LETTERS }], acks: ACKS_ALL });
+    } catch (error) {
+      // What it has sent without an answer has a number that the next one must not wait for.
+      await close();
+      throw kafkaUnavailable(options, error);
+    }
+  };
+  return {
+    add: (letter) => send({ key: Buffer.from(letter.id), value: codec.encode(letter) }),
+    remove: (id) => send({ key: Buffer.from(id) }),
+    async list() {
+      await prepare();
+      const newest = await readNewest(options);
+      const letters = [...newest].map(([id, value]) => codec.decode(id, value));
+      return letters.sort((one, other) => one.read_at - other.read_at);
+    },
+    close,
+  };
+}
+
+async function readNewest(options: KafkaOptions): Promise<Map<string, Uint8Array>> {
+  const missing = () => new PersonaError('kafka_unavailable', `Kafka has no topic ${DEAD_LETTERS}`);
+  const reader = await openTopicReader(options, DEAD_LETTERS, missing);
+  const newest = new Map<string, Uint8Array>();
+  try {
+    const { first, end } = await reader.offsets();
+    for (const [partition, from] of first.entries()) {
+      for await (const { records } of reader.read(partition, from, end[partition] ?? from)) {
+        for (const { key, value } of records) {
+          const id = Buffer.from(key).toString();
+          if (value === undefined) newest.delete(id);
+          else newest.set(id, value);
+        }
+      }
+    }
+    return newest;
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,129 @@
+/** Other agents' records that could not be processed (docs/runbook.md, 'Dead letters'). */
+
+import { kafkaOptions } from '../../adapters/kafka/connection.ts';
+import { type KafkaDeadLetters, openDeadLetters } from '../../adapters/kafka/dead-letters.ts';
+import type { DeadLetter } from '../../domain/inbound/records.ts';
+import { createDeadLetterCodec } from '../../events/inbound/dead-letters.ts';
+import { createRecordDecoder } from '../../events/inbound/decode-record.ts';
+import { createRecordProcessor } from '../../events/inbound/process-record.ts';
+import { openConfiguredGraph } from '../../graph/index.ts';
+import { readCodecKeys, readGraphEnvironment, readKafkaEnvironment } from '../../platform/environment.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { createDeadLetterCipher } from '../../security/dead-letter-cipher.ts';
+import { createKeyRing } from '../../security/key-ring.ts';
+import type { CommandResult } from '../command-result.ts';
+import { CliFailure, ExitCode } from '../failure.ts';
+import type { Settings } from '../settings.ts';
+import { fields, table, timeText } from '../tables.ts';
+import { connect } from './operator-requests.ts';
+
+/** @throws CliFailure: Kafka is not configured; PersonaError kafka_unavailable */
+export async function listDeadLetters(settings: Settings): Promise<CommandResult> {
+  const letters = await withDeadLetters(settings, (store) => store.list());
+  const items = letters.map(summaryOf);
+  const rows = items.map(({ id, read_at, error_type, error, event_id }) => [
+    ...[id, timeText(read_at), error_type, error, event_id],
+  ]);
+  const headings = ['dead letter', 'read (UTC)', 'error', 'what is wrong', 'event'];
+  return { document: { items }, text: table(headings, rows, 'No dead letters.') };
+}
+
+/** The record itself, opened: it may hold personal data. @throws as `listDeadLetters`; CliFailure: unknown id */
+export async function showDeadLetter(settings: Settings, id: string): Promise<CommandResult> {
+  const letter = await withDeadLetters(settings, async (store) => find(await store.list(), id));
+  const { key, value, headers, timestamp } = letter.record;
+  const decoded = createRecordDecoder()(letter.record);
+  const document = {
+    ...summaryOf(letter),
+    recorded_at: new Date(timestamp).toISOString(),
+    key: key === undefined ? null : Buffer.from(key).toString(),
+    headers,
+    ...('value' in decoded
+      ? { value: decoded.value }
+      : { value_base64: value === undefined ? null : Buffer.from(value).toString('base64') }),
+  };
+  const lines = Object.entries(document).map(
+    ([name, entry]) => [name, typeof entry === 'object' ? JSON.stringify(entry) : entry] as const,
+  );
+  return { document, text: fields(lines) };
+}
+
+/**
+ * Processes dead letters again, oldest first, and removes those that succeed.
+ * @param id of one; absent: all
+ * @throws as `listDeadLetters`; CliFailure: unknown id; PersonaError graph_unavailable, temporal_unavailable
+ */
+export async function retryDeadLetters(settings: Settings, id: string | undefined): Promise<CommandResult> {
+  return withDeadLetters(settings, async (store) => {
+    const letters = await store.list();
+    const chosen = id === undefined ? letters : [find(letters, id)];
+    const results = await withProcessor(settings, async (processRecord) => {
+      const outcomes: { id: string; result: 'processed' | 'refused'; error?: string }[] = [];
+      for (const { id: letterId, record } of chosen) {
+        const rejection = await processRecord(record);
+        if (rejection === undefined) await store.remove(letterId);
+        outcomes.push(
+          rejection === undefined
+            ? { id: letterId, result: 'processed' }
+            : { id: letterId, result: 'refused', error: `${rejection.error_type}: ${rejection.error}` },
+        );
+      }
+      return outcomes;
+    });
+    const refused = results.filter(({ result }) => result === 'refused');
+    const rows = results.map(({ id: letterId, result, error }) => [letterId, result, error]);
+    return {
+      document: { items: results },
+      text: table(['dead letter', 'result', 'what is wrong'], rows, 'No dead letters.'),
+      exitCode: refused.length === 0 ? ExitCode.success : ExitCode.failed,
+    };
+  });
+}
+
+function summaryOf({ id, read_at, error_type, error, event_id, record }: DeadLetter) {
+  return {
+    id,
+    topic: record.topic,
+    read_at: new Date(read_at).toISOString(),
+    error_type,
+    error,
+    ...(event_id !== undefined && { event_id }),
+  };
+}
+
+function find(letters: readonly DeadLetter[], id: string): DeadLetter {
+  const found = letters.find((letter) => letter.id === id);
+  if (found === undefined)
+    throw new CliFailure(ExitCode.failed, `There is no dead letter ${id}; persona dlq list shows all.`);
+  return found;
+}
+
+async function withDeadLetters<T>(
+  { variables }: Settings,
+  work: (store: KafkaDeadLetters) => Promise<T>,
+): Promise<T> {
+  const kafka = readKafkaEnvironment(variables);
+  if (kafka === undefined)
+    throw new CliFailure(ExitCode.usageError, 'Kafka is not configured: set KAFKA_BROKERS.');
+  const ring = createKeyRing(readGraphEnvironment(variables).keys.reveal());
+  const store = openDeadLetters(kafkaOptions(kafka), createDeadLetterCodec(createDeadLetterCipher(ring)));
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+async function withProcessor<T>(
+  settings: Settings,
+  work: (processRecord: ReturnType<typeof createRecordProcessor>) => Promise<T>,
+): Promise<T> {
+  const policy = readPolicy(settings.variables.PERSONA_POLICY_FILE);
+  const temporal = await connect(settings, readCodecKeys(settings.variables).reveal());
+  const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
+  try {
+    return await work(createRecordProcessor({ graph, temporal, policy }));
+  } finally {
+    await Promise.all([graph.close(), temporal.connection.close()]);
+  }
+}

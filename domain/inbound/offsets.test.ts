@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { OffsetTracker } from './offsets.ts';
+
+test('an offset is committed once everything before it is processed', () => {
+  const tracker = new OffsetTracker();
+  for (const offset of [5n, 6n, 9n]) tracker.start(offset);
+  tracker.finish(6n);
+  expect(tracker.takeCommittable()).toBeUndefined();
+  tracker.finish(5n);
+  expect(tracker.takeCommittable()).toBe(7n);
+  expect(tracker.takeCommittable()).toBeUndefined();
+  tracker.finish(9n);
+  expect(tracker.takeCommittable()).toBe(10n);
+});
+
+test('a record that is read again while it is processed is not processed twice at once', () => {
+  const tracker = new OffsetTracker();
+  expect(tracker.start(5n)).toBe(true);
+  expect(tracker.start(5n)).toBe(false);
+  tracker.finish(5n);
+  expect(tracker.start(5n)).toBe(true);
+});

@@ -1,0 +1,60 @@
+/** Records of other agents, and the port to the broker that they are read from. */
+
+import type { InboundTopicName } from './topics.ts';
+
+export interface InboundRecord {
+  readonly topic: InboundTopicName;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: Uint8Array | undefined;
+  /** Absent: the record deletes its key, which no topic here allows. */
+  readonly value: Uint8Array | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Epoch milliseconds, by the agent's or the broker's clock. */
+  readonly timestamp: number;
+}
+
+export interface CommittedOffset {
+  readonly topic: InboundTopicName;
+  readonly partition: number;
+  /** Of the next record to read. */
+  readonly offset: bigint;
+}
+
+/** One membership in the group of consumers that share the topics. */
+export interface RecordReader extends AsyncIterable<InboundRecord> {
+  /** @throws PersonaError kafka_unavailable */
+  commit(offsets: readonly CommittedOffset[]): Promise<void>;
+  /** Leaves the group. */
+  close(): Promise<void>;
+}
+
+/** Identifies a record, and its dead letter. */
+export const recordId = ({ topic, partition, offset }: CommittedOffset): string =>
+  `${topic}/${partition}/${offset}`;
+
+/** Why a record cannot be processed. */
+export interface Rejection {
+  /** From the error catalogue; `undecodable`: it is no value of its topic's schema. */
+  readonly error_type: string;
+  /** Names fields and rules, not values. */
+  readonly error: string;
+  /** If the record could be decoded. */
+  readonly event_id?: string;
+}
+
+/** A record that was given up. */
+export interface DeadLetter extends Rejection {
+  /** `TOPIC/PARTITION/OFFSET` of the record. */
+  readonly id: string;
+  /** With masked card numbers. */
+  readonly record: InboundRecord;
+  /** Epoch milliseconds. */
+  readonly read_at: number;
+}
+
+/** Where dead letters are kept. */
+export interface DeadLetterStore {
+  /** @throws PersonaError kafka_unavailable: it is unknown whether it was written; a repetition replaces it */
+  add(letter: DeadLetter): Promise<void>;
+}

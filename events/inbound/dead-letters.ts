@@ -1,0 +1,107 @@
+/** Dead letters as they are written to Kafka, and back. */
+
+import { maskBytes, maskCardNumbers, maskFields } from '../../domain/inbound/mask.ts';
+import {
+  type DeadLetter,
+  type InboundRecord,
+  recordId,
+  type Rejection,
+} from '../../domain/inbound/records.ts';
+import { DEAD_LETTERS, InboundTopic } from '../../domain/inbound/topics.ts';
+import type { DeadLetterCipher } from '../../security/dead-letter-cipher.ts';
+import { createSingleObjectDecoder, createSingleObjectEncoder } from '../avro.ts';
+import { readSchema } from '../schemas.ts';
+import { createRecordDecoder } from './decode-record.ts';
+
+/** The fields of `dlq.avsc`. */
+interface StoredLetter {
+  topic: string;
+  partition: number;
+  offset: number;
+  error_type: string;
+  error: string;
+  event_id: string | null;
+  sealed_record: string;
+  read_at: number;
+  recorded_at: number | null;
+}
+
+/** What is sealed; bytes in base64. */
+interface StoredRecord {
+  key: string | null;
+  value: string | null;
+  headers: Record<string, string>;
+}
+
+/** @returns makes a dead letter, without the card numbers of its record. `now`: epoch milliseconds */
+export function createDeadLetters(): (
+  record: InboundRecord,
+  rejection: Rejection,
+  now: number,
+) => DeadLetter {
+  const decode = createRecordDecoder();
+  const encoders = new Map(
+    Object.values(InboundTopic).map((topic) => [topic, createSingleObjectEncoder(readSchema(topic))]),
+  );
+  const maskValue = (record: InboundRecord) => {
+    const decoded = decode(record);
+    const encode = encoders.get(record.topic);
+    if ('value' in decoded && encode) return encode(maskFields(decoded.value));
+    return record.value && maskBytes(record.value);
+  };
+  return (record, rejection, now) => ({
+    ...rejection,
+    id: recordId(record),
+    record: {
+      ...record,
+      key: record.key && maskBytes(record.key),
+      value: maskValue(record),
+      headers: Object.fromEntries(
+        Object.entries(record.headers).map(([name, text]) => [name, maskCardNumbers(text)]),
+      ),
+    },
+    read_at: now,
+  });
+}
+
+export interface DeadLetterCodec {
+  encode(letter: DeadLetter): Buffer;
+  /** @throws Error: no dead letter, changed, or sealed under an unknown key */
+  decode(id: string, bytes: Uint8Array): DeadLetter;
+}
+
+export function createDeadLetterCodec(cipher: DeadLetterCipher): DeadLetterCodec {
+  const schema = readSchema(DEAD_LETTERS);
+  const [encode, decode] = [createSingleObjectEncoder(schema), createSingleObjectDecoder([schema])];
+  return {
+    encode({ id, record, error_type, error, event_id, read_at }) {
+      const { topic, partition, offset, key, value, headers, timestamp } = record;
+      const stored: StoredRecord = { key: toBase64(key), value: toBase64(value), headers: { ...headers } };
+      return encode({
+        ...{ topic, partition, offset: Number(offset), error_type, error, event_id: event_id ?? null },
+        sealed_record: cipher.seal(id, JSON.stringify(stored)),
+        ...{ read_at, recorded_at: timestamp },
+      } satisfies StoredLetter);
+    },
+    decode(id, bytes) {
+      const letter = decode(bytes).value as StoredLetter;
+      const stored = JSON.parse(cipher.open(id, letter.sealed_record)) as StoredRecord;
+      const topic = Object.values(InboundTopic).find((name) => name === letter.topic);
+      if (topic === undefined) throw new Error(`${letter.topic} is no topic that Persona reads`);
+      return {
+        id,
+        ...{ error_type: letter.error_type, error: letter.error, read_at: letter.read_at },
+        ...(letter.event_id !== null && { event_id: letter.event_id }),
+        record: {
+          ...{ topic, partition: letter.partition, offset: BigInt(letter.offset), headers: stored.headers },
+          ...{ key: fromBase64(stored.key), value: fromBase64(stored.value) },
+          timestamp: letter.recorded_at ?? letter.read_at,
+        },
+      };
+    },
+  };
+}
+
+const toBase64 = (bytes: Uint8Array | undefined) =>
+  bytes === undefined ? null : Buffer.from(bytes).toString('base64');
+const fromBase64 = (text: string | null) => (text === null ? undefined : Buffer.from(text, 'base64'));

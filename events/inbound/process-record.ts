@@ -1,0 +1,49 @@
+import { PersonaError, ERRORS } from '../../domain/errors.ts';
+import type { InboundRecord, Rejection } from '../../domain/inbound/records.ts';
+import { findCardNumber } from '../../domain/pan.ts';
+import { createRecordDecoder } from './decode-record.ts';
+import { type HandlerDependencies, HANDLERS } from './handlers.ts';
+
+/** The header in which agents continue a trace, W3C trace context. */
+const TRACE_ID = /^00-([0-9a-f]{32})-/;
+
+/**
+ * Applies one record; `undefined`: done, also if it was a repetition.
+ * @returns why the record cannot be processed
+ * @throws whatever prevents it from being processed now, such as PersonaError graph_unavailable, temporal_unavailable
+ */
+export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | undefined>;
+
+export function createRecordProcessor(dependencies: HandlerDependencies): ProcessRecord {
+  const decode = createRecordDecoder();
+  return async (record) => {
+    const decoded = decode(record);
+    if ('rejection' in decoded) return decoded.rejection;
+    const { value } = decoded;
+    try {
+      await HANDLERS[record.topic](dependencies, callerOf(record), value);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof PersonaError) || error.type === 'internal' || ERRORS[error.type].retryable)
+        throw error;
+      return { error_type: error.type, error: error.message, ...eventIdOf(value) };
+    }
+  };
+}
+
+/** The topic begins with the agent's name. Only that agent may write to it, which the broker ensures. */
+function callerOf({ topic, partition, offset, headers }: InboundRecord) {
+  const trace = TRACE_ID.exec(headers.traceparent ?? '')?.[1];
+  return {
+    actor: `agent:${topic.split('.')[0]}`,
+    correlationId: trace ?? `${topic}:${partition}:${offset}`,
+  };
+}
+
+const SHOWN_ID = /^[\w.:-]{1,128}$/;
+
+/** The record was refused, perhaps for its id: only one that looks like an id is shown. */
+function eventIdOf(value: object): { event_id?: string } {
+  const id = 'event_id' in value ? value.event_id : undefined;
+  return typeof id === 'string' && SHOWN_ID.test(id) && !findCardNumber(id) ? { event_id: id } : {};
+}

@@ -1,0 +1,58 @@
+/** Metrics and log lines of reading other agents' records. */
+
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { InboundRecord, Rejection } from '../domain/inbound/records.ts';
+import { recordId } from '../domain/inbound/records.ts';
+import type { Logger } from './logs.ts';
+
+const LOG_EVERY_MS = 10_000;
+
+/** @param readLag records by topic that are not processed yet, for each scrape; `undefined`: it is not reading */
+export function createConsumerObserver(
+  registry: Registry,
+  logger: Logger,
+  readLag: () => Promise<ReadonlyMap<string, number> | undefined>,
+) {
+  const registers = [registry];
+  const records = new Counter({
+    name: 'persona_consumer_records_total',
+    help: 'Records of other agents that were processed, or kept as dead letters',
+    labelNames: ['topic', 'result'],
+    registers,
+  });
+  const waits = new Counter({
+    name: 'persona_consumer_waits_total',
+    help: 'Attempts to process a record that failed for an outage or an unexpected error, and are repeated',
+    registers,
+  });
+  new Gauge({
+    name: 'persona_consumer_lag_records',
+    help: 'Records that this process has yet to process, by topic',
+    labelNames: ['topic'],
+    registers,
+    async collect() {
+      const lag = await readLag().catch(() => undefined);
+      // Absent while it does not read: an old value would look like a current one.
+      this.reset();
+      for (const [topic, count] of lag ?? []) this.set({ topic }, count);
+    },
+  });
+  let loggedAt = -Infinity;
+  return {
+    onProcessed({ topic }: InboundRecord, result: 'processed' | 'dead_letter') {
+      records.inc({ topic, result });
+    },
+    onDeadLetter(record: InboundRecord, { error_type, error, event_id }: Rejection) {
+      logger.warn(
+        { dead_letter: recordId(record), error_type, error, event_id },
+        'a record was not processed',
+      );
+    },
+    onWait(error: unknown, record?: InboundRecord) {
+      waits.inc();
+      if (Date.now() - loggedAt < LOG_EVERY_MS) return;
+      loggedAt = Date.now();
+      logger.warn({ err: error, ...(record && { record: recordId(record) }) }, 'records wait');
+    },
+  };
+}
