@@ -28,10 +28,22 @@ import (
 const (
 	contextTopic = "persona.customer-context.v1"
 	logTopic     = "persona.log.v1"
-	deviceTopic  = "persona.device-trust-score-updated.v1"
 	limit        = 60 * time.Second
 	rfc3339Milli = "2006-01-02T15:04:05.000Z"
 )
+
+// Of each topic the field that is the record's key.
+var keyFields = map[string]string{
+	logTopic:                                   "stream_id",
+	contextTopic:                               "customer_id",
+	"persona.customer-profile-updated.v1":      "customer_id",
+	"persona.device-trust-score-updated.v1":    "device_id",
+	"persona.notice.v1":                        "customer_id",
+	"persona.payment-method-added.v1":          "customer_id",
+	"persona.payment-method-changed.v1":        "customer_id",
+	"persona.payment-method-status-changed.v1": "customer_id",
+	"persona.recovery.v1":                      "customer_id",
+}
 
 var (
 	marker      = []byte{0xc3, 0x01}
@@ -59,9 +71,8 @@ type result struct {
 	Problems     []string          `json:"problems"`
 }
 
-func readTopic(file string) (topic, error) {
-	name := "persona." + strings.TrimSuffix(filepath.Base(file), ".avsc") + ".v1"
-	text, err := os.ReadFile(file)
+func readTopic(name, schemas string) (topic, error) {
+	text, err := os.ReadFile(filepath.Join(schemas, strings.Split(name, ".")[1]+".avsc"))
 	if err != nil {
 		return topic{}, err
 	}
@@ -210,12 +221,8 @@ func (r *reader) read(fetched *kgo.Record) {
 func checkKeyAndHeaders(
 	topic, key string, headers map[string]string, value map[string]any, report func(string, ...any),
 ) {
-	keyField := map[string]string{logTopic: "stream_id", deviceTopic: "device_id"}[topic]
-	if keyField == "" {
-		keyField = "customer_id"
-	}
-	if value[keyField] != key {
-		report("the key %s is not the %s", key, keyField)
+	if value[keyFields[topic]] != key {
+		report("the key %s is not the %s", key, keyFields[topic])
 	}
 	expected := map[string]any{
 		"ce_specversion": "1.0",
@@ -276,10 +283,6 @@ func (r *reader) checkOrder(topic, key string, value map[string]any, report func
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	files, err := filepath.Glob(filepath.Join(os.Args[1], "*.avsc"))
-	if err != nil {
-		log.Fatal(err)
-	}
 	r := &reader{
 		topics:     map[string]topic{},
 		seen:       map[string]bool{},
@@ -288,12 +291,12 @@ func main() {
 		result:     &result{Fingerprints: map[string]string{}, Records: []record{}, Problems: []string{}},
 	}
 	names := []string{}
-	for _, file := range files {
-		found, err := readTopic(file)
+	for name := range keyFields {
+		found, err := readTopic(name, os.Args[1])
 		if err != nil {
-			log.Fatalf("%s: %v", file, err)
+			log.Fatalf("%s: %v", name, err)
 		}
-		names = append(names, found.name)
+		names = append(names, name)
 		r.topics[found.name] = found
 		r.result.Fingerprints[found.name] = hex.EncodeToString(found.fingerprint)
 	}

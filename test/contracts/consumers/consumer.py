@@ -22,8 +22,18 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 MARKER = b"\xc3\x01"
 CONTEXT = "persona.customer-context.v1"
 LOG = "persona.log.v1"
-# Of every other topic: customer_id.
-KEY_FIELDS = {LOG: "stream_id", "persona.device-trust-score-updated.v1": "device_id"}
+# Of each topic the field that is the record's key.
+KEY_FIELDS = {
+    LOG: "stream_id",
+    CONTEXT: "customer_id",
+    "persona.customer-profile-updated.v1": "customer_id",
+    "persona.device-trust-score-updated.v1": "device_id",
+    "persona.notice.v1": "customer_id",
+    "persona.payment-method-added.v1": "customer_id",
+    "persona.payment-method-changed.v1": "customer_id",
+    "persona.payment-method-status-changed.v1": "customer_id",
+    "persona.recovery.v1": "customer_id",
+}
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00")
 LIMIT_S = 60
 
@@ -31,9 +41,9 @@ LIMIT_S = 60
 class Topic:
     """The schema of a topic's values: persona.notice.v1 has notice.avsc."""
 
-    def __init__(self, file: Path) -> None:
-        schema = json.loads(file.read_text())
-        self.name = f"persona.{file.stem}.v1"
+    def __init__(self, name: str, schemas: Path) -> None:
+        schema = json.loads((schemas / f"{name.split('.')[1]}.avsc").read_text())
+        self.name = name
         # Of the form without documentation, defaults and logical types; in the order of the bytes in a record.
         self.fingerprint = fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")
         self._schema = parse_schema(schema)
@@ -108,7 +118,7 @@ class Reader:
         self.records.append({"topic": topic.name, "key": key, "headers": headers, "value": value})
 
     def _check_key_and_headers(self, topic: str, key: str, headers: dict[str, str], value: dict) -> Iterator[str]:
-        key_field = KEY_FIELDS.get(topic, "customer_id")
+        key_field = KEY_FIELDS[topic]
         if value[key_field] != key:
             yield f"the key {key} is not the {key_field}"
         is_context = topic == CONTEXT
@@ -158,7 +168,7 @@ def as_json(value: object) -> str:
 
 
 def main() -> None:
-    topics = [Topic(file) for file in sorted(Path(sys.argv[1]).glob("*.avsc"))]
+    topics = [Topic(name, Path(sys.argv[1])) for name in KEY_FIELDS]
     reader = Reader(topics)
     for message in read_all(os.environ["KAFKA_BROKERS"], [topic.name for topic in topics]):
         reader.read(message)
