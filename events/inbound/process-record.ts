@@ -4,6 +4,8 @@ import { findCardNumber } from '../../domain/pan.ts';
 import { createRecordDecoder } from './decode-record.ts';
 import { type HandlerDependencies, HANDLERS } from './handlers.ts';
 
+/** A Temporal that takes longer counts as unavailable; the record is processed again. */
+const TEMPORAL_MS = 5_000;
 /** The header in which agents continue a trace, W3C trace context. */
 const TRACE_ID = /^00-([0-9a-f]{32})-/;
 
@@ -21,7 +23,10 @@ export function createRecordProcessor(dependencies: HandlerDependencies): Proces
     if ('rejection' in decoded) return decoded.rejection;
     const { value } = decoded;
     try {
-      await HANDLERS[record.topic](dependencies, callerOf(record), value);
+      // Otherwise Temporal's client would repeat its request for more than a minute before it says that Temporal is away.
+      await dependencies.temporal.withDeadline(new Date(Date.now() + TEMPORAL_MS), () =>
+        HANDLERS[record.topic](dependencies, callerOf(record), value),
+      );
       return undefined;
     } catch (error) {
       if (!(error instanceof PersonaError) || error.type === 'internal' || ERRORS[error.type].retryable)

@@ -1,0 +1,385 @@
+/** The way in of other agents' events, on a real Kafka, Neo4j and Temporal: nothing lost, nothing doubled, whatever fails. */
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Admin } from '@platformatic/kafka';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { openRecordReader } from '../adapters/kafka/consumer.ts';
+import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
+import type { DeadLetter } from '../domain/inbound/records.ts';
+import { InboundTopic } from '../domain/inbound/topics.ts';
+import { recoveryWorkflowId } from '../domain/workflow-contracts.ts';
+import { consume } from '../events/inbound/consume.ts';
+import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
+import { createRecordProcessor } from '../events/inbound/process-record.ts';
+import { getPaymentMethods, type Graph, openConfiguredGraph } from '../graph/index.ts';
+import { readGraphEnvironment } from '../platform/environment.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import { openTemporal } from '../temporal/client.ts';
+import { startTcpProxy, type TcpProxy } from '../test/faults/proxy.ts';
+import { encode, type KafkaServer, startKafkaServer, writeRecords } from '../test/kafka-fixture.ts';
+import { readReadyLine } from '../test/ready-line.ts';
+import { openNamespace } from '../test/rig/server.ts';
+import { openTestGraph, runCypher, verifyAndClose } from '../test/test-graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../test/wallet-fixtures.ts';
+
+const policy = readPolicy();
+const codecKeys = [{ id: 'c1', key: randomBytes(32) }];
+const LIMIT = { timeout: 90_000 };
+const neo4jAddress = new URL(process.env.NEO4J_URI ?? '').host;
+const temporalAddress = process.env.TEMPORAL_ADDRESS ?? '';
+
+let kafka: KafkaServer;
+let temporal: Awaited<ReturnType<typeof openNamespace>>;
+let graph: Graph;
+beforeAll(async () => {
+  [kafka, graph, temporal] = await Promise.all([
+    startKafkaServer(),
+    openTestGraph(),
+    openNamespace({ codecKeys, interceptor: {} }),
+  ]);
+}, 240_000);
+afterAll(async () => {
+  await verifyAndClose(graph);
+  await kafka.close();
+});
+
+const letters = openDeadLettersOf(randomBytes(32));
+function openDeadLettersOf(key: Buffer) {
+  const cipher = createDeadLetterCipher(createKeyRing([{ id: 'd1', key }]));
+  let store: ReturnType<typeof openDeadLetters> | undefined;
+  return () => (store ??= openDeadLetters({ brokers: kafka.brokers }, createDeadLetterCodec(cipher)));
+}
+afterAll(() => letters().close());
+
+/** A consumer in this process; stopped at the end of the test. */
+function startConsumer(
+  changed: { graph?: Graph; temporal?: ReturnType<typeof openTemporal> } = {},
+  onRecord: (offset: string) => Promise<void> | void = () => {},
+) {
+  const stopping = new AbortController();
+  const processRecord = createRecordProcessor({ graph, temporal: temporal.client, policy, ...changed });
+  const waits: string[] = [];
+  const processed: string[] = [];
+  const reading = Promise.withResolvers<void>();
+  const ended = consume({
+    openReader: () => openRecordReader({ brokers: kafka.brokers }),
+    async processRecord(record) {
+      const result = await processRecord(record);
+      await onRecord(`${record.topic}/${record.partition}/${record.offset}`);
+      return result;
+    },
+    deadLetters: letters(),
+    observe: {
+      onProcessed: ({ topic, partition, offset }) => void processed.push(`${topic}/${partition}/${offset}`),
+      onDeadLetter() {},
+      onWait: (error) => void waits.push(error instanceof Error ? error.message : String(error)),
+      onReading: (isReading) => isReading && reading.resolve(),
+    },
+    signal: stopping.signal,
+  });
+  const stop = async () => {
+    stopping.abort();
+    await ended;
+  };
+  onTestFinished(stop);
+  return { waits, processed, stop, reading: reading.promise };
+}
+
+const routed = (wallet: TestWallet, changed: Record<string, unknown> = {}) => ({
+  topic: InboundTopic.routingOutcome,
+  value: {
+    event_id: randomUUID(),
+    transaction_id: `t-${randomUUID()}`,
+    customer_id: wallet.customer_id,
+    payment_method_id: wallet.methods[0],
+    succeeded: true,
+    amount: 100,
+    currency: 'USD',
+    occurred_at: new Date().toISOString(),
+    ...changed,
+  },
+});
+const failed = (wallet: TestWallet, changed: Record<string, unknown> = {}) => ({
+  topic: InboundTopic.paymentFailed,
+  value: { ...failureOf(wallet), ...changed },
+});
+const feedback = (wallet: TestWallet, changed: Record<string, unknown> = {}) => ({
+  topic: InboundTopic.analyticsFeedback,
+  value: {
+    event_id: randomUUID(),
+    customer_id: wallet.customer_id,
+    occurred_at: new Date().toISOString(),
+    ...changed,
+  },
+});
+
+async function ltvOf({ customer_id }: TestWallet, inGraph = graph): Promise<number> {
+  const query = 'MATCH (c:Customer {id: $customer_id}) RETURN c.ltv_minor AS ltv';
+  const { records } = await runCypher(inGraph, query, { customer_id });
+  return records[0]?.get('ltv') as number;
+}
+async function acceptedReports(event_id: unknown): Promise<number> {
+  const query = 'MATCH (r:AcceptedReport {event_id: $event_id}) RETURN count(r) AS count';
+  const { records } = await runCypher(graph, query, { event_id });
+  return records[0]?.get('count') as number;
+}
+const isRunning = (payment_id: unknown) =>
+  temporal.client.workflow
+    .getHandle(recoveryWorkflowId(String(payment_id)))
+    .describe()
+    .then(
+      ({ status }) => status.name === 'RUNNING',
+      () => false,
+    );
+const letterOf = async (id: string): Promise<DeadLetter | undefined> =>
+  (await letters().list()).find((letter) => letter.id === id);
+const idOf = ([written]: { topic: string; partition: number; offset: bigint }[]) =>
+  `${written?.topic}/${written?.partition}/${written?.offset}`;
+
+test('each topic does what its agent reports; the topics are made if they are missing', async () => {
+  await startConsumer().reading;
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: kafka.brokers });
+  onTestFinished(() => admin.close());
+  expect(await admin.listTopics()).toEqual(expect.arrayContaining(Object.values(InboundTopic)));
+  const wallet = await customerWithCards(graph, policy);
+  const [method = '', other = ''] = wallet.methods;
+  const failure = failed(wallet);
+  const payment_id = `paid-${randomUUID()}`;
+  const settlement = { event_id: randomUUID(), payment_id, customer_id: wallet.customer_id };
+  const case_id = randomUUID();
+  await writeRecords(kafka.brokers, [
+    failure,
+    {
+      topic: InboundTopic.paymentSettled,
+      value: { ...settlement, settled_at: new Date().toISOString() },
+    },
+    {
+      topic: InboundTopic.fraudOutcome,
+      value: {
+        ...{ event_id: randomUUID(), case_id, outcome: 'suspected', customer_id: wallet.customer_id },
+        ...{ reason: 'velocity', occurred_at: new Date().toISOString() },
+      },
+    },
+    routed(wallet),
+    routed(wallet, { succeeded: false, payment_method_id: other, decline_code: 'stolen_card' }),
+    feedback(wallet, { segment: 'gold' }),
+  ]);
+  await expect.poll(() => isRunning(failure.value.payment_id), LIMIT).toBe(true);
+  await expect.poll(() => isRunning(payment_id), LIMIT).toBe(true);
+  const fraudCase = temporal.client.workflow.getHandle(`fraud:${case_id}`);
+  await expect
+    .poll(
+      () =>
+        fraudCase.describe().then(
+          ({ type }) => type,
+          () => '',
+        ),
+      LIMIT,
+    )
+    .toBe('applyFraudOutcome');
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
+  await expect
+    .poll(async () => {
+      const methods = await getPaymentMethods(graph, { customer_id: wallet.customer_id });
+      return methods.map(({ payment_method_id, status }) => [payment_method_id, status]);
+    }, LIMIT)
+    .toContainEqual([other, 'compromised']);
+  const query = `
+    MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $method})
+    RETURN c.segment AS segment, h.use_count AS uses`;
+  const read = async () => {
+    const { records } = await runCypher(graph, query, { customer_id: wallet.customer_id, method });
+    return [records[0]?.get('segment'), records[0]?.get('uses')];
+  };
+  await expect.poll(read, LIMIT).toEqual(['GOLD', 2]);
+});
+
+test('with Temporal away, a report is kept in the graph and waits; nothing is lost, and nothing is a dead letter', async () => {
+  const proxy = await startTcpProxy(temporalAddress);
+  onTestFinished(() => proxy.close());
+  const client = openTemporal({ address: proxy.address, namespace: temporal.namespace, codecKeys });
+  onTestFinished(() => client.connection.close());
+  const port = Number(proxy.address.split(':')[1]);
+  await proxy.close();
+
+  const wallet = await customerWithCards(graph, policy);
+  const failure = failed(wallet);
+  const consumer = startConsumer({ temporal: client });
+  const id = idOf(await writeRecords(kafka.brokers, [failure]));
+  await expect.poll(() => acceptedReports(failure.value.event_id), LIMIT).toBe(1);
+  await expect.poll(() => consumer.waits.length, LIMIT).toBeGreaterThan(1);
+  expect(consumer.processed).not.toContain(id);
+  const back: TcpProxy = await startTcpProxy(temporalAddress, port);
+  onTestFinished(() => back.close());
+  await expect.poll(() => isRunning(failure.value.payment_id), LIMIT).toBe(true);
+  await expect.poll(() => consumer.processed, LIMIT).toContain(id);
+  expect(await letterOf(id)).toBeUndefined();
+});
+
+test('with Neo4j away, nothing is committed: a consumer that starts later processes it, once', async () => {
+  const proxy = await startTcpProxy(neo4jAddress);
+  const away: Graph = await openTestGraph({ uri: `bolt://${proxy.address}` });
+  onTestFinished(() => away.close());
+  await proxy.close();
+  proxy.dropConnections();
+
+  const wallet = await customerWithCards(graph, policy);
+  const consumer = startConsumer({ graph: away });
+  const outcome = routed(wallet);
+  const id = idOf(await writeRecords(kafka.brokers, [outcome, outcome]));
+  await expect.poll(() => consumer.waits.length, LIMIT).toBeGreaterThan(2);
+  await consumer.stop();
+  expect(consumer.processed).not.toContain(id);
+  const next = startConsumer();
+  await expect.poll(() => next.processed, LIMIT).toContain(id);
+  await next.stop();
+  expect(await ltvOf(wallet)).toBe(100);
+});
+
+test('a record that cannot be processed is kept, says why, and does not stop those after it', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const topic = InboundTopic.routingOutcome;
+  const key = wallet.customer_id;
+  const unknown = routed(wallet, { payment_method_id: randomUUID() });
+  const stale = routed(wallet, { occurred_at: '2020-01-01T00:00:00Z' });
+  const future = routed(wallet, { occurred_at: new Date(Date.now() + 86_400_000).toISOString() });
+  const valid = routed(wallet);
+  const damaged = encode(topic, valid.value).subarray(0, 40);
+  const written = await writeRecords(kafka.brokers, [
+    { topic, key, value: Buffer.from('no Avro') },
+    { topic, key, value: damaged },
+    ...[unknown, stale, future, valid],
+  ]);
+  const first = written.find((one) => one.topic === topic);
+  startConsumer();
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
+  const found = (await letters().list()).filter(
+    ({ record }) => Buffer.from(record.key ?? []).toString() === key,
+  );
+  expect(found.map(({ error_type, error, event_id }) => [error_type, error, event_id])).toEqual([
+    ['undecodable', "the value lacks the header of Avro's single-object encoding", undefined],
+    ['undecodable', 'the value is no value of persona.v1.RoutingOutcome', undefined],
+    ['payment_method_not_found', expect.stringContaining('has no payment method'), unknown.value.event_id],
+    ['stale_event', expect.stringContaining('occurred_at'), stale.value.event_id],
+    ['invalid_argument', 'occurred_at: must not be in the future', future.value.event_id],
+  ]);
+  expect(found[0]?.id).toBe(`${topic}/${first?.partition}/${first?.offset}`);
+});
+
+test('a card number is masked in a dead letter, which Kafka holds encrypted', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const record = failed(wallet, { description: 'card 4242 4242 4242 4242' });
+  const id = idOf(await writeRecords(kafka.brokers, [record]));
+  startConsumer();
+  await expect.poll(() => letterOf(id), LIMIT).toBeDefined();
+  const letter = await letterOf(id);
+  expect(letter).toMatchObject({ error_type: 'card_number_refused', event_id: record.value.event_id });
+  const kept = Buffer.from(letter?.record.value ?? []).toString('latin1');
+  expect(kept).toContain('card **** **** **** ****');
+  expect(kept).not.toContain('4242');
+  await expect(openDeadLettersOf(randomBytes(32))().list()).rejects.toThrow();
+});
+
+test('an error that no outage explains is repeated, then the record is kept, and its partition goes on', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const [poison, next] = [routed(wallet), routed(wallet)];
+  const id = idOf(await writeRecords(kafka.brokers, [poison, next]));
+  let attempts = 0;
+  startConsumer({}, (offset) => {
+    if (offset !== id) return;
+    attempts += 1;
+    throw new TypeError('a bug');
+  });
+  await expect.poll(() => letterOf(id), LIMIT).toMatchObject({ error_type: 'internal' });
+  expect(attempts).toBe(5);
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(200);
+});
+
+test('records of one customer are processed in their order, while others go on', async () => {
+  const [slow, fast] = [await customerWithCards(graph, policy), await customerWithCards(graph, policy)];
+  const segments = ['A', 'B', 'C', 'D'].map((segment) => feedback(slow, { segment }));
+  const at = new Date().toISOString();
+  for (const { value } of segments) value.occurred_at = at;
+  const { promise: released, resolve: releaseFirst } = Promise.withResolvers<void>();
+  const held = idOf(await writeRecords(kafka.brokers, segments));
+  await writeRecords(kafka.brokers, [feedback(fast, { ltv: '5.00' })]);
+  startConsumer({}, async (offset) => {
+    if (offset === held) await released;
+  });
+  onTestFinished(() => releaseFirst());
+  await expect.poll(() => ltvOf(fast), LIMIT).toBe(500);
+  const segmentOf = async () => {
+    const query = 'MATCH (c:Customer {id: $id}) RETURN c.segment AS segment';
+    return (await runCypher(graph, query, { id: slow.customer_id })).records[0]?.get('segment');
+  };
+  await expect.poll(segmentOf, LIMIT).toBe('A');
+  releaseFirst();
+  await expect.poll(segmentOf, LIMIT).toBe('D');
+});
+
+test('a rebalance in the middle, duplicates, and Kafka killed change nothing', async () => {
+  const wallets = await Promise.all(Array.from({ length: 4 }, () => customerWithCards(graph, policy)));
+  const outcomes = Array.from({ length: 120 }, (_, n) => routed(wallets[n % 4] as TestWallet));
+  await writeRecords(kafka.brokers, [...outcomes, ...outcomes.slice(0, 40)]);
+  const first = startConsumer();
+  await expect.poll(() => first.processed.length, LIMIT).toBeGreaterThan(20);
+  const second = startConsumer();
+  await expect.poll(() => second.processed.length + first.processed.length, LIMIT).toBeGreaterThan(60);
+  await kafka.kill();
+  await kafka.restart();
+  await writeRecords(kafka.brokers, [...outcomes.slice(60)]);
+  const third = startConsumer();
+  const totals = () => Promise.all(wallets.map((wallet) => ltvOf(wallet)));
+  await expect.poll(totals, LIMIT).toEqual([3_000, 3_000, 3_000, 3_000]);
+  await first.stop();
+  await writeRecords(kafka.brokers, outcomes);
+  await writeRecords(
+    kafka.brokers,
+    wallets.map((wallet) => routed(wallet, { amount: 1 })),
+  );
+  await expect.poll(totals, LIMIT).toEqual([3_001, 3_001, 3_001, 3_001]);
+  await Promise.all([second.stop(), third.stop()]);
+});
+
+test('killed at any moment, the process loses and doubles nothing', async () => {
+  const environment = { ...process.env, TEMPORAL_NAMESPACE: temporal.namespace };
+  const configured = openConfiguredGraph(readGraphEnvironment(process.env));
+  onTestFinished(() => configured.close());
+  const wallets = await Promise.all(Array.from({ length: 3 }, () => customerWithCards(configured, policy)));
+  const startProcess = async () => {
+    const program = execa(process.execPath, ['consumers/main.ts'], {
+      cwd: new URL('..', import.meta.url),
+      env: { ...environment, KAFKA_BROKERS: kafka.brokers.join(), METRICS_PORT: '0', LOG_LEVEL: 'warn' },
+      stdin: 'ignore',
+      reject: false,
+      forceKillAfterDelay: false,
+    });
+    onTestFinished(() => void program.kill('SIGKILL'));
+    return { program, ...(await readReadyLine(program)) } as { program: typeof program; metrics: string };
+  };
+  const total = async () => {
+    const values = await Promise.all(wallets.map((wallet) => ltvOf(wallet, configured)));
+    return values.reduce((sum, value) => sum + value, 0);
+  };
+  const outcomes = Array.from({ length: 240 }, (_, n) => routed(wallets[n % 3] as TestWallet));
+  await writeRecords(kafka.brokers, outcomes);
+  for (const atLeast of [2_000, 9_000]) {
+    const { program } = await startProcess();
+    await expect.poll(total, { ...LIMIT, interval: 20 }).toBeGreaterThan(atLeast);
+    program.kill('SIGKILL');
+    await program;
+  }
+  const { program, metrics } = await startProcess();
+  await expect.poll(total, LIMIT).toBe(24_000);
+  const readMetrics = async () => (await fetch(metrics)).text();
+  await expect
+    .poll(readMetrics, LIMIT)
+    .toContain('persona_consumer_lag_records{topic="cerebrum.routing-outcome.v1"} 0');
+  // Ended in order, it has committed what it processed: the next one reads nothing again.
+  program.kill('SIGTERM');
+  expect((await program).exitCode).toBe(0);
+  expect(await total()).toBe(24_000);
+});
