@@ -292,6 +292,29 @@ test('requests that wait for the same version share their reads', async () => {
   expect(reads).toBe(2);
 });
 
+test.each([
+  ['that started longer ago than a context may be old', 30, outdated],
+  ['that runs while a change is reported', 60_000, () => committed(2)],
+])('a request that waits for a version does not join a read %s', async (_, maxStalenessMs, passes) => {
+  const read = readerWith(maxStalenessMs);
+  version = 0;
+  const atVersion = { ...eventual, min_version: 1 };
+  await expect(read(caller(), eventual)).rejects.toMatchObject({ type: 'customer_not_found' });
+  version = 1;
+  const earlierReads = reads;
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  held = promise;
+  const first = read(caller(), atVersion);
+  await expect.poll(() => reads).toBe(earlierReads + 1);
+  await passes();
+  version = 2;
+  const second = read(caller(), atVersion);
+  await expect.poll(() => reads).toBe(earlierReads + 2);
+  release();
+  await first;
+  expect((await second).version).toBe(2);
+});
+
 test('each strong request reads for itself: it must not see less than a read that starts now', async () => {
   const read = readerWith(60_000);
   await Promise.all([read(caller(), strong), read(caller(), strong)]);
