@@ -213,6 +213,7 @@ test('a recovery contains its attempts, its next step and the reasons in plain w
     paused: false,
     opened_at: '2026-04-18T10:00:00.000Z',
     reason_text: 'more words',
+    changed_seq: 31,
   });
   const recovery = await callUnary<GetRecoveryResponse>((done) =>
     agent.getRecovery({ payment_id: 'pay-1' }, done),
@@ -224,6 +225,7 @@ test('a recovery contains its attempts, its next step and the reasons in plain w
     attempts: [{ n: 1, class: 'LATER', started_at: new Date('2026-04-18T10:00:00Z'), reason_text: 'words' }],
     next: { action: 'close', at: new Date('2026-05-02T10:00:00Z') },
     opened_at: new Date('2026-04-18T10:00:00Z'),
+    changed_seq: 31n,
   });
   expect(recovery.outcome).toBeUndefined();
   expect(recovery.closes_at).toBeUndefined();

@@ -2,7 +2,14 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { redactForCustomer } from '../../../services/recovery-text.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { customerParams, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
+import {
+  customerParams,
+  errorResponses,
+  etag,
+  jsonResponse,
+  pageSchema,
+  pageQuery,
+} from '../schemas/common.ts';
 import {
   acceptedResponse,
   paymentFailed,
@@ -37,7 +44,7 @@ const get = createRoute({
     }),
   },
   responses: {
-    200: jsonResponse(recovery, 'The recovery'),
+    200: jsonResponse(recovery, 'The recovery', etag),
     ...errorResponses(['recovery_not_found', 'invalid_argument']),
   },
 });
@@ -95,7 +102,9 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
 
   app.openapi(get, async (c) => {
     const ids = c.req.valid('param');
-    return c.json(redactForCustomer(await services.getRecovery(callerOf(c, ids.customer_id), ids)), 200);
+    const found = await services.getRecovery(callerOf(c, ids.customer_id), ids);
+    c.header('etag', `"${found.changed_seq}"`);
+    return c.json(redactForCustomer(found), 200);
   });
 
   app.openapi(report, async (c) => {
