@@ -295,7 +295,7 @@ test('requests that wait for the same version share their reads', async () => {
 
 test.each([
   ['that started longer ago than a context may be old', 30, outdated],
-  ['that runs while a change is reported', 60_000, () => cache.invalidate([{ customer_id: CUSTOMER }])],
+  ['that runs while a change is reported', 60_000, async () => cache.invalidate([{ customer_id: CUSTOMER }])],
 ])('a request that waits for a version does not join a read %s', async (_, maxStalenessMs, passes) => {
   const read = readerWith(maxStalenessMs);
   // Both find the version only at the member that accepts writes.

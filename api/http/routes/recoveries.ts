@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { redactForCustomer } from '../../../services/recovery-text.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { optionalIdempotencyHeaders } from '../idempotency.ts';
 import {
   customerParams,
   errorResponses,
@@ -56,7 +57,10 @@ const report = createRoute({
   summary: 'Report a failed payment, which Persona collects from here on',
   description:
     'event_id is the idempotency key. No other system may charge this payment until its outcome is published.',
-  request: { body: { required: true, content: { 'application/json': { schema: paymentFailed } } } },
+  request: {
+    headers: optionalIdempotencyHeaders,
+    body: { required: true, content: { 'application/json': { schema: paymentFailed } } },
+  },
   responses: {
     202: jsonResponse(acceptedResponse, 'The report is accepted and the recovery is started or signalled'),
     ...errorResponses(
@@ -79,7 +83,10 @@ const settle = createRoute({
   summary: 'Report a payment that was made elsewhere: its recovery ends',
   description:
     'event_id is the idempotency key. A payment that has not been reported yet is closed in advance.',
-  request: { body: { required: true, content: { 'application/json': { schema: paymentSettled } } } },
+  request: {
+    headers: optionalIdempotencyHeaders,
+    body: { required: true, content: { 'application/json': { schema: paymentSettled } } },
+  },
   responses: {
     202: jsonResponse(acceptedResponse, 'The settlement is accepted for the recovery'),
     ...errorResponses(
