@@ -449,6 +449,17 @@ test('edits by name are validated before a service is called', async () => {
   );
   expect(answer).toEqual({ changed: true, version: 7n });
   expect(change).toEqual({ ...request, id: CUSTOMER, expected_version: 6 });
+
+  stubs.addRelationship = async (_, received) => {
+    change = received;
+    throw new PersonaError('stale_version', 'has changed');
+  };
+  const login = { source_id: CUSTOMER, type: 'LOGGED_IN_FROM', target_id: CUSTOMER };
+  const stale = await errorOf(
+    callUnary((done) => graph.addRelationship({ ...login, expected_version: 6n }, done)),
+  );
+  expect(stale).toMatchObject({ code: status.ABORTED, info: { reason: 'stale_version' } });
+  expect(change).toEqual({ ...login, expected_version: 6 });
 });
 
 test('a search by usage passes only the given conditions', async () => {
