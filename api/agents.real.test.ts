@@ -313,7 +313,8 @@ describe('payment failures', () => {
         timeout: 60_000,
       })
       .toBe('recovered');
-    const shown = (await sendRequest(api.second, `${path}/${failure.payment_id}`)).body;
+    const { body: shown, headers } = await sendRequest(api.second, `${path}/${failure.payment_id}`);
+    expect(headers.get('etag')).toBe(`"${shown.changed_seq}"`);
     expect(shown).toMatchObject({
       state: 'done',
       class: 'LATER',
@@ -326,6 +327,7 @@ describe('payment failures', () => {
     const overGrpc = await unaryCall(api.second.agent, 'getRecovery', { payment_id: failure.payment_id });
     expect(overGrpc).toMatchObject({
       outcome: 'recovered',
+      changed_seq: BigInt(Number(shown.changed_seq)),
       amount: 1250n,
       attempts: [{ state: 'approved' }],
     });

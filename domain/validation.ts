@@ -217,7 +217,8 @@ export function omitUndefined<T extends object>(message: T): T {
 /**
  * Runs `read` over an input and returns what it read, or all problems. Every field is checked for card numbers, even
  * those that are not read: a message refused for one must not be stored.
- * @param searched - where card numbers are searched for: the input, with JSON texts parsed
+ * @param searched - where card numbers are searched for, and as deeply nested as the input may be: the input, with JSON
+ *   texts parsed
  */
 export function validate<T>(
   input: unknown,
@@ -226,7 +227,7 @@ export function validate<T>(
 ): { ok: true; value: T } | ValidationFailure {
   if (!isRecord(input))
     return { ok: false, type: 'invalid_argument', problems: [{ field: '', message: 'must be an object' }] };
-  if (isDeeperThan(input, MAX_DEPTH)) {
+  if (isDeeperThan(input, MAX_DEPTH) || isDeeperThan(searched, MAX_DEPTH)) {
     const problem = { field: '', message: `must not be nested deeper than ${MAX_DEPTH} levels` };
     return { ok: false, type: 'invalid_argument', problems: [problem] };
   }

@@ -93,7 +93,7 @@ export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
 export { expireReceipts, hasReceipt, type ReceiptKind } from './kernel/receipts.ts';
 export { withRollback } from './kernel/with-rollback.ts';
-export { addRelationship } from './relationships/add-relationship.ts';
+export { addRelationship, type NewRelationship } from './relationships/add-relationship.ts';
 export type { AttributeValue, RelationshipRef } from './relationships/relationship-attributes.ts';
 export { getRelationshipAttributes } from './relationships/relationship-attributes.ts';
 export type { PropertyChange } from './relationships/update-node-property.ts';

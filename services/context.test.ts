@@ -52,8 +52,9 @@ async function rowsOf(
 ) {
   reads += 1;
   asked.push([...customer_ids]);
+  const release = held;
   await new Promise((resolve) => setTimeout(resolve, 5));
-  await held;
+  await release;
   if (failing) throw failing;
   const known = customer_ids.filter((id) => !id.endsWith('-missing'));
   return versionRead === 0 ? [] : known.toReversed().map((id) => rowOf(versionRead, id));
@@ -290,6 +291,29 @@ test('requests that wait for the same version share their reads', async () => {
   const waiting = Array.from({ length: 50 }, () => read(caller(), { ...eventual, min_version: 2 }));
   expect(new Set((await Promise.all(waiting)).map((context) => context.version))).toEqual(new Set([2]));
   expect(reads).toBe(2);
+});
+
+test.each([
+  ['that started longer ago than a context may be old', 30, outdated],
+  ['that runs while a change is reported', 60_000, async () => cache.invalidate([{ customer_id: CUSTOMER }])],
+])('a request that waits for a version does not join a read %s', async (_, maxStalenessMs, passes) => {
+  const read = readerWith(maxStalenessMs);
+  // Both find the version only at the member that accepts writes.
+  replicaVersion = 1;
+  version = 2;
+  const atVersion = { ...eventual, min_version: 2 };
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  await readUntilKept(read);
+  const earlierReads = reads;
+  held = promise;
+  const first = read(caller(), atVersion);
+  await expect.poll(() => reads).toBe(earlierReads + 1);
+  held = undefined;
+  await passes();
+  version = 3;
+  expect((await read(caller(), atVersion)).version).toBe(3);
+  release();
+  await first;
 });
 
 test('each strong request reads for itself: it must not see less than a read that starts now', async () => {

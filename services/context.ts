@@ -92,7 +92,10 @@ export function createContextReader(
   const loads = new SingleFlight<LoadedContext>();
   const newestReads = new SingleFlight<CustomerContextView>();
   // A read that runs while a change is reported may lack it: it is not shared with later requests.
-  cache.onInvalidated((customerId) => loads.forget(customerId));
+  cache.onInvalidated((customerId) => {
+    loads.forget(customerId);
+    newestReads.forget(customerId);
+  });
 
   const loadFresh = (customer_id: string, requestedAt: number, load: Load): Promise<LoadedContext> =>
     loads.run(customer_id, requestedAt - maxStalenessMs, () => load(customer_id));
@@ -139,10 +142,11 @@ export function createContextReader(
     } else {
       onRead('bypass');
     }
-    // Requests that wait for a version share their reads; a strong one must not see less than one that starts now.
+    // Requests that wait for a version share their reads, as far as staleness allows; a strong one must not see less than
+    // one that starts now.
     const readNewest = () =>
       eventual
-        ? newestReads.run(customer_id, -Infinity, () => readAndKeep(customer_id))
+        ? newestReads.run(customer_id, performance.now() - maxStalenessMs, () => readAndKeep(customer_id))
         : readAndKeep(customer_id);
     for (let delay = FIRST_DELAY_MS; ; delay = Math.min(delay * 2, MAX_DELAY_MS)) {
       const readStartedAt = performance.now();

@@ -9,6 +9,23 @@ export type Role = keyof typeof REQUIRED_DEPENDENCIES;
 
 /** A server that takes longer counts as down. */
 const CHECK_TIMEOUT_MS = 2_000;
+/** Probes of any number of load balancers, which need no token, cost the servers four checks a second. */
+const REMEMBERED_MS = 250;
+
+/** The same check, for many callers: concurrent ones share a run, and its result is repeated for 250 ms. */
+export function sharedCheck<T>(check: () => Promise<T>): () => Promise<T> {
+  let last: Promise<T> | undefined;
+  return () => {
+    if (last !== undefined) return last;
+    const running = check();
+    last = running;
+    const forget = () => {
+      last = undefined;
+    };
+    void running.then(() => setTimeout(forget, REMEMBERED_MS).unref(), forget);
+    return running;
+  };
+}
 
 /** Which of the servers that the services require respond now. */
 export async function dependencyStates({

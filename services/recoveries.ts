@@ -22,7 +22,7 @@ export async function getRecovery(
     // Without the id: what a caller sends in its place may be anything.
     throw new PersonaError('recovery_not_found', 'this payment has no recovery');
   const live = status.state === 'done' ? undefined : await queryRecovery(temporal, payment_id);
-  return toRecoveryView(live ?? status);
+  return toRecoveryView({ ...(live ?? status), changed_seq: status.changed_seq });
 }
 
 /**

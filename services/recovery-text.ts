@@ -6,13 +6,13 @@
 import type { DeclineClass } from '../domain/decline/classify.ts';
 import type { AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
 import { textsFor } from '../domain/texts/index.ts';
-import type { RecoveryView } from './views.ts';
+import type { ExplainedStatus } from './views.ts';
 
 /** In English: a recovery's status does not say its customer's locale. */
 const TEXTS = textsFor().recovery;
 
 /** The status with its explanation in plain words. */
-export function toRecoveryView(status: RecoveryStatus): RecoveryView {
+export function toRecoveryView<Status extends RecoveryStatus>(status: Status): ExplainedStatus<Status> {
   return {
     ...status,
     attempts: status.attempts.map((attempt) => ({ ...attempt, reason_text: attemptText(attempt) })),
@@ -21,7 +21,9 @@ export function toRecoveryView(status: RecoveryStatus): RecoveryView {
 }
 
 /** Removes what must not be disclosed to a customer: codes, and suspicions of a bank or a risk engine. */
-export function redactForCustomer(recovery: RecoveryView): RecoveryView {
+export function redactForCustomer<Recovery extends ExplainedStatus<RecoveryStatus>>(
+  recovery: Recovery,
+): Recovery {
   return {
     ...recovery,
     class: redactClass(recovery.class),

@@ -1,9 +1,9 @@
-import type { AddableRelationship } from '../domain/relationships.ts';
 import {
   type AttributeChange,
   type AttributeValue,
   addRelationship as add,
   getRelationshipAttributes as readAttributes,
+  type NewRelationship,
   type PropertyChange,
   type RelationshipRef,
   updateNodeProperty as changeProperty,
@@ -36,7 +36,7 @@ export async function getRelationshipAttributes(
 export async function addRelationship(
   { graph }: Dependencies,
   caller: Caller,
-  relationship: RelationshipRef & { type: AddableRelationship },
+  relationship: NewRelationship,
 ): Promise<{ added: boolean; version: number }> {
   return add(graph, requestHeader(caller), relationship);
 }

@@ -18,7 +18,7 @@ import {
 import { type ContextReading, createContextReader } from './context.ts';
 import { findConnectedCustomers, findCustomersByUsage } from './customer-search.ts';
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
-import { dependencyStates } from './dependency-states.ts';
+import { dependencyStates, sharedCheck } from './dependency-states.ts';
 import { updateDeviceTrust } from './device-trust.ts';
 import { getDevices } from './devices.ts';
 import { updateProfile, verifyIdentifier } from './edit-profile.ts';
@@ -90,7 +90,7 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     findCustomersByUsage: read(findCustomersByUsage),
     findConnectedCustomers: read(findConnectedCustomers),
     /** Which of the servers behind the services respond. */
-    dependencyStates: () => dependencyStates(dependencies),
+    dependencyStates: sharedCheck(() => dependencyStates(dependencies)),
   };
 }
 

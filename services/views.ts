@@ -9,6 +9,7 @@ import type {
   PaymentMethod,
   TrustScoreResult,
 } from '../graph/index.ts';
+import type { StoredRecovery } from '../graph/recovery/index.ts';
 
 export type {
   Address as AddressView,
@@ -51,7 +52,10 @@ export interface PaymentOptionsView {
 }
 
 export type AttemptView = AttemptStatus & { reason_text: string };
-export type RecoveryView = Omit<RecoveryStatus, 'attempts'> & {
+/** A status with its explanation in plain words. */
+export type ExplainedStatus<Status extends RecoveryStatus> = Omit<Status, 'attempts'> & {
   attempts: AttemptView[];
   reason_text: string;
 };
+/** While its process runs, the process's own status, with the version of what is stored. */
+export type RecoveryView = ExplainedStatus<StoredRecovery>;

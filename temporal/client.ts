@@ -3,19 +3,9 @@
 import { Client, type ClientOptions, Connection } from '@temporalio/client';
 import { PersonaError } from '../domain/errors.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
+import type { TemporalAddress } from './address.ts';
 import { createDataConverter } from './codec.ts';
-
-export interface TemporalAddress {
-  /** `host:port` of the frontend. */
-  readonly address: string;
-  readonly namespace: string;
-  /** The API key of Temporal Cloud; implies TLS. */
-  readonly apiKey?: string;
-  /** `true`: the system's certificate authorities. */
-  readonly tls?:
-    | boolean
-    | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
-}
+import { findTlsProblem } from './tls-problem.ts';
 
 /** Longer than a healthy server needs to accept a connection. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -63,26 +53,31 @@ export async function connectTemporal(options: TemporalOptions): Promise<Client>
 }
 
 /**
- * Runs a first call to the server, and explains a failure: server down or namespace missing, with the command to fix it.
+ * Runs a first call to the server, and explains a failure: server down, namespace missing, or a wrong certificate,
+ * with what fixes it.
  *
  * @throws PersonaError temporal_unavailable
  */
-export async function reachTemporal<T>(
-  { address, namespace }: TemporalAddress,
-  call: () => Promise<T>,
-): Promise<T> {
+export async function reachTemporal<T>(options: TemporalAddress, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new PersonaError(
-      'temporal_unavailable',
-      /namespace .*not found/i.test(reason)
-        ? `Temporal at ${address} has no namespace '${namespace}' (TEMPORAL_NAMESPACE). ` +
-            `Create it: temporal operator namespace create --namespace ${namespace} --address ${address}`
-        : `Temporal is unreachable at ${address} (TEMPORAL_ADDRESS): ${reason}. ` +
-            `Start a local server with 'npm start' or 'temporal server start-dev'`,
-      { cause },
-    );
+    throw new PersonaError('temporal_unavailable', await explain(options, cause), { cause });
   }
+}
+
+async function explain(options: TemporalAddress, cause: unknown): Promise<string> {
+  const { address, namespace } = options;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (/namespace .*not found/i.test(reason))
+    return (
+      `Temporal at ${address} has no namespace '${namespace}' (TEMPORAL_NAMESPACE). ` +
+      `Create it: temporal operator namespace create --namespace ${namespace} --address ${address}`
+    );
+  const tlsProblem = await findTlsProblem(options);
+  if (tlsProblem !== undefined) return `Temporal cannot be reached at ${address}: ${tlsProblem}`;
+  return (
+    `Temporal is unreachable at ${address} (TEMPORAL_ADDRESS): ${reason}. ` +
+    `Start a local server with 'npm start' or 'temporal server start-dev'`
+  );
 }

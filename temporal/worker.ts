@@ -6,7 +6,8 @@ import { GrpcCode } from '../domain/errors.ts';
 import { TaskQueue, type TaskQueueName, VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
 import type { BundleFile } from './bundle.ts';
-import { reachTemporal, type TemporalAddress } from './client.ts';
+import type { TemporalAddress } from './address.ts';
+import { reachTemporal } from './client.ts';
 import { createDataConverter } from './codec.ts';
 import { activityErrorInterceptor } from './failures.ts';
 

@@ -12,13 +12,20 @@ export interface TlsProxy {
   close(): Promise<void>;
 }
 
-/** @param target `host:port` of the server */
-export async function startTlsProxy(target: string, { cert, key }: CertificateFiles): Promise<TlsProxy> {
+/** @param target `host:port` of the server @param clientCa if given, clients need a certificate of this authority */
+export async function startTlsProxy(
+  target: string,
+  { cert, key }: CertificateFiles,
+  clientCa?: string,
+): Promise<TlsProxy> {
   const [host = '', port = ''] = target.split(':');
   const open = new Set<TLSSocket>();
   let connections = 0;
   // Temporal's clients speak HTTP/2, and ask for it.
-  const options = { cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['h2'] };
+  const options = {
+    ...{ cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['h2'] },
+    ...(clientCa !== undefined && { ca: readFileSync(clientCa), requestCert: true }),
+  };
   const server = createServer(options, (client) => {
     open.add(client);
     client.once('data', () => {

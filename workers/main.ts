@@ -31,7 +31,7 @@ import { createShutdown } from '../platform/shutdown.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { dependencyStates, stateOf } from '../services/dependency-states.ts';
+import { dependencyStates, sharedCheck, stateOf } from '../services/dependency-states.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
@@ -99,13 +99,17 @@ async function main(): Promise<void> {
 
     let phase: Phase = 'starting';
     let queueStates = (): Readiness['dependencies'] => ({});
+    const serverStates = sharedCheck(async () => {
+      const [states, kafka] = await Promise.all([
+        dependencyStates({ graph, temporal: client }),
+        publishing && stateOf(publishing.verify()),
+      ]);
+      return { states, kafka };
+    });
     const metricsServer = await serveMetrics(environment.metrics, {
       metrics: async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
       readiness: async () => {
-        const [states, kafka] = await Promise.all([
-          dependencyStates({ graph, temporal: client }),
-          publishing && stateOf(publishing.verify()),
-        ]);
+        const { states, kafka } = await serverStates();
         const needed = { ...states, ...queueStates() };
         // Without Kafka only publishing waits.
         return readinessOf({ ...needed, ...(kafka && { kafka }) }, phase, Object.keys(needed));

@@ -37,7 +37,11 @@ export function relationships(
       const type = problems.requireOneOf(request.type, ADDABLE_RELATIONSHIPS, 'type');
       const relationship = { ...relationshipOf({ ...request, type }, problems), type };
       problems.throwIfAny();
-      const { added, version } = await services.addRelationship(caller, relationship);
+      const expected_version = toNumber(request.expected_version);
+      const { added, version } = await services.addRelationship(caller, {
+        ...relationship,
+        expected_version,
+      });
       return { relationship, added, version: BigInt(version) };
     }),
 

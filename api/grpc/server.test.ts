@@ -213,6 +213,7 @@ test('a recovery contains its attempts, its next step and the reasons in plain w
     paused: false,
     opened_at: '2026-04-18T10:00:00.000Z',
     reason_text: 'more words',
+    changed_seq: 31,
   });
   const recovery = await callUnary<GetRecoveryResponse>((done) =>
     agent.getRecovery({ payment_id: 'pay-1' }, done),
@@ -224,6 +225,7 @@ test('a recovery contains its attempts, its next step and the reasons in plain w
     attempts: [{ n: 1, class: 'LATER', started_at: new Date('2026-04-18T10:00:00Z'), reason_text: 'words' }],
     next: { action: 'close', at: new Date('2026-05-02T10:00:00Z') },
     opened_at: new Date('2026-04-18T10:00:00Z'),
+    changed_seq: 31n,
   });
   expect(recovery.outcome).toBeUndefined();
   expect(recovery.closes_at).toBeUndefined();
@@ -447,6 +449,17 @@ test('edits by name are validated before a service is called', async () => {
   );
   expect(answer).toEqual({ changed: true, version: 7n });
   expect(change).toEqual({ ...request, id: CUSTOMER, expected_version: 6 });
+
+  stubs.addRelationship = async (_, received) => {
+    change = received;
+    throw new PersonaError('stale_version', 'has changed');
+  };
+  const login = { source_id: CUSTOMER, type: 'LOGGED_IN_FROM', target_id: CUSTOMER };
+  const stale = await errorOf(
+    callUnary((done) => graph.addRelationship({ ...login, expected_version: 6n }, done)),
+  );
+  expect(stale).toMatchObject({ code: status.ABORTED, info: { reason: 'stale_version' } });
+  expect(change).toEqual({ ...login, expected_version: 6 });
 });
 
 test('a search by usage passes only the given conditions', async () => {

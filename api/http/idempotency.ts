@@ -17,6 +17,17 @@ export const requireIdempotencyKey = createMiddleware<HttpEnv>(async (c, next) =
   await next();
 });
 
+/** For the OpenAPI document, of a POST whose body has an id. */
+export const optionalIdempotencyHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .optional()
+    .openapi({
+      description: 'Accepted, and without effect: the id in the body is the key',
+      param: { name: 'idempotency-key', in: 'header' },
+    }),
+});
+
 /** For the OpenAPI document; validated by the middleware. */
 export const idempotencyHeaders = z.object({
   'idempotency-key': z.string().openapi({

@@ -2,6 +2,7 @@ import { readPolicy } from '../../platform/policy.ts';
 import type { CommandResult } from '../command-result.ts';
 import { runCheck, type CheckResult, ok, wrong } from '../doctor/check.ts';
 import { checkCertificates } from '../doctor/certificates.ts';
+import { checkCodecServer } from '../doctor/codec.ts';
 import { checkGraph } from '../doctor/graph.ts';
 import { checkIssuer } from '../doctor/issuer.ts';
 import { checkKafka } from '../doctor/kafka.ts';
@@ -10,6 +11,7 @@ import { checkNotifier } from '../doctor/notifier.ts';
 import { checkRedis } from '../doctor/redis.ts';
 import { checkChimera, checkGateway, checkGrpc, checkProcesses, checkRest } from '../doctor/servers.ts';
 import { checkTemporal } from '../doctor/temporal.ts';
+import { checkToken } from '../doctor/token.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
@@ -32,8 +34,10 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     processes,
     graph,
     temporal,
+    codec_server,
     redis,
     issuer,
+    token,
     rest,
     grpc,
     gateway,
@@ -46,8 +50,12 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     checkProcesses(settings),
     kms.then((keys) => (keys.settings ? checkGraph(keys.settings) : { neo4j: NOT_CHECKED })),
     kms.then((keys) => (keys.settings ? checkTemporal(keys.settings) : { temporal: NOT_CHECKED })),
+    kms.then((keys) =>
+      keys.settings ? runCheck(() => checkCodecServer(keys.settings ?? settings)) : NOT_CHECKED,
+    ),
     runCheck(() => checkRedis(settings)),
     runCheck(() => checkIssuer(settings)),
+    checkToken(settings),
     runCheck(() => checkRest(settings)),
     runCheck(() => checkGrpc(settings)),
     runCheck(
@@ -66,8 +74,10 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     ...encrypted,
     ...graph,
     ...temporal,
+    codec_server,
     redis,
     issuer,
+    ...token,
     ...checkCertificates(settings),
     rest,
     grpc,

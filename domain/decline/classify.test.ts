@@ -291,7 +291,7 @@ describe('other properties of a decision', () => {
     [{ network: 'mastercard', network_advice_code: '77', code: 'card_declined' }, 'card_declined'],
     [{ network: 'mastercard', network_code: 'XX', network_advice_code: '24' }, 'XX'],
     [{ network: 'visa', network_code: 'XX', advice_code: 'try_again_later' }, 'XX'],
-    [{ decline_code: 'processor:05:do not honour' }, 'processor:05:do_not_honour'],
+    [{ decline_code: ' Processor:05:do_not_honour ' }, 'processor:05:do_not_honour'],
     [{ network: 'mastercard', network_advice_code: '77' }, '77'],
   ] satisfies [DeclineCodes, string][])(
     '%j: the most specific unmapped code is recorded in full: %s',
@@ -300,7 +300,7 @@ describe('other properties of a decision', () => {
     },
   );
 
-  test.each(['ada@shop.example', '+1 202 555 0142', 'x'.repeat(41), 'straße'])(
+  test.each(['Ada Marlow', 'ada@shop.example', '+1 202 555 0142', 'x'.repeat(41), 'straße'])(
     '%j is no code, and is not repeated',
     (decline_code) => {
       expect(classifyCard({ decline_code })).toMatchObject({

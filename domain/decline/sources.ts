@@ -32,7 +32,7 @@ export interface Verdict {
 /** Placeholder in a rule for a Visa code that is not in the table. */
 const UNLISTED = 'unlisted';
 
-/** The format of networks' and gateways' codes; some are words, whose blanks have become `_`. */
+/** The format of networks' and gateways' codes. Words with blanks between them are one only if the table has it. */
 const CODE = /^[\w.:-]{1,40}$/;
 /** In place of a text that is no code, and may name a person: codes are stored and logged in the open. */
 const NOT_A_CODE = '[not a code]';
@@ -77,7 +77,7 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
   ): Verdict[] => {
     if (code === undefined) return [];
     const row = find(code);
-    if (row === undefined) unmapped.push({ field, code: CODE.test(code) ? code : NOT_A_CODE });
+    if (row === undefined) unmapped.push({ field, code: isCode(codes[field]) ? code : NOT_A_CODE });
     return row === undefined || row.class === null ? [] : [verdict(row, row.class, prefix, code, network)];
   };
 
@@ -165,6 +165,11 @@ function withVisaCode(sentCode: string, psp: Verdict): Verdict {
 
 function isSpecificRow(row: CodeRow | undefined): boolean {
   return row !== undefined && row.says_nothing !== true && row.vague !== true;
+}
+
+/** @param sent before it is normalised, which makes a code of a name: `Ada Marlow` */
+function isCode(sent: string | undefined): boolean {
+  return CODE.test(sent?.trim() ?? '');
 }
 
 /** `5` and ` 05` are the same code; letters are upper case. */

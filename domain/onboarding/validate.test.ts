@@ -320,3 +320,17 @@ test.each([
 ])('%j is an IP address: %s', (text, expected) => {
   expect(isIpAddress(text)).toBe(expected);
 });
+
+test.each([40, 9_000, 30_000])(
+  'a snapshot nested %i levels deep is refused, as an object and as a text',
+  (levels) => {
+    const text = `${'['.repeat(levels)}1${']'.repeat(levels)}`;
+    const required = { transaction_id: 't-1', occurred_at: '2026-04-18T10:00:00Z' };
+    for (const behavioral_data_snapshot of [JSON.parse(text) as unknown, text])
+      expect(validateOnboarding({ ...required, behavioral_data_snapshot })).toEqual({
+        ok: false,
+        type: 'invalid_argument',
+        problems: [{ field: '', message: 'must not be nested deeper than 32 levels' }],
+      });
+  },
+);

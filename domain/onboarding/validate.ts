@@ -63,14 +63,17 @@ function withParsedSnapshot(input: unknown): unknown {
   return { ...input, behavioral_data_snapshot: parseSnapshot(input.behavioral_data_snapshot) };
 }
 
-/** Parses a JSON text, keeping all digits of its integers; returns any other text unchanged. */
+/**
+ * Parses a JSON text, keeping all digits of its integers; returns any other text unchanged. A text nested more deeply
+ * than the engine's stack allows is parsed without that, only to be refused for its depth.
+ */
 function parseSnapshot(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return text;
   const keepDigits = (_: string, value: unknown, { source = '' }: { source?: string }) =>
     typeof value === 'number' && /^-?\d+$/.test(source) ? source : value;
   try {
     return JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
-  } catch {
-    return text;
+  } catch (error) {
+    return error instanceof RangeError ? JSON.parse(text) : text;
   }
 }

@@ -70,14 +70,18 @@ export const recoveryEffects: Effects<RecoveryEvents> = {
   ChargeClaimed: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      MATCH (o:Obligation {payment_id: $data.payment_id})
+      SET o.changed_seq = $seq
       CREATE (:ChargeAttempt {
         key: $data.key, n: $data.n, source: 'recovery', payment_id: $data.payment_id, customer_id: $stream_id,
         payment_method_id: $data.payment_method_id, instrument_fingerprint: p.instrument_fingerprint,
         network: $data.network, amount: $data.amount, currency: $data.currency, state: 'in_flight',
         overpaid: false, claimed_at: datetime($data.claimed_at),
         claim_deadline: datetime($data.claim_deadline)})`,
-    fold(model, { stream_id, data }) {
+    fold(model, { stream_id, seq, data }) {
       const { claimed_at, claim_deadline, ...rest } = data;
+      const obligation = model.node(nodeRef('Obligation', data.payment_id));
+      if (obligation) obligation.changed_seq = seq;
       model.createNode(nodeRef('ChargeAttempt', data.key), {
         ...rest,
         source: 'recovery',

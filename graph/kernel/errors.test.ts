@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Neo4jError } from 'neo4j-driver';
 import { expect, test } from 'vitest';
 import { ERRORS, type PersonaError } from '../../domain/errors.ts';
@@ -61,4 +62,27 @@ test.each([
 test('an error that is not from the driver is unchanged', () => {
   const error = new Error('other');
   expect(translateError(error)).toBe(error);
+});
+
+test('the values that Neo4j repeats do not leave with its errors; labels and properties do', () => {
+  const causeOf = (name: string, message: string) => {
+    const sent = new Neo4jError(message, `Neo.ClientError.${name}`, '22N80', `error: ${message}`);
+    const { cause } = translateError(sent) as PersonaError;
+    return cause as Neo4jError;
+  };
+  const message =
+    "Node(7) already exists with label `DigitalIdentifier` and properties `type` = 'email', `value_hash` = 'k1:O'Neil'";
+  const taken = causeOf('Schema.ConstraintValidationFailed', message);
+  expect(taken).toMatchObject({
+    message: 'Node(7) already exists with label `DigitalIdentifier` and properties `type`, `value_hash`',
+    code: 'Neo.ClientError.Schema.ConstraintValidationFailed',
+  });
+  expect(inspect(taken)).not.toMatch(/email|Neil/);
+
+  for (const [name, quoting] of [
+    ['Statement.SyntaxError', 'Text cannot be parsed to a Date\n"ada@shop.example"\n ^'],
+    ['Statement.TypeError', 'Encountered: Map{k -> String("ada@shop.example")}.'],
+    ['Statement.Unknown', "Cannot parse 'it's ada@shop.example'"],
+  ] as const)
+    expect(inspect(causeOf(name, quoting))).not.toMatch(/ada|shop/);
 });

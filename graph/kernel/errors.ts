@@ -116,10 +116,31 @@ export function translateError(error: unknown): unknown {
       },
     );
   }
+  const cause = withoutValues(error);
   if (PERMANENT.has(error.code)) {
-    return new PersonaError('internal', 'Neo4j rejected a statement', { cause: error });
+    return new PersonaError('internal', 'Neo4j rejected a statement', { cause });
   }
-  return new PersonaError('graph_unavailable', `Neo4j failed to run a statement (${error.code})`, {
-    cause: error,
-  });
+  return new PersonaError('graph_unavailable', `Neo4j failed to run a statement (${error.code})`, { cause });
+}
+
+/** What Neo4j quotes, from the first to the last quotation mark, because a value may contain some itself. */
+const QUOTED = /["'{].*["'}]/s;
+const TAKEN = /^(.* already exists with (?:label|type) `\w+` and propert(?:y|ies) )(.*)$/s;
+const TAKEN_PROPERTY = /(?:^|, )(`\w{1,40}`) = /g;
+
+/** The same error without the values that its message quotes: errors are logged, and kept in workflow histories. */
+function withoutValues(error: Neo4jError): Neo4jError {
+  const message = textWithoutValues(error.message);
+  const description = textWithoutValues(error.gqlStatusDescription);
+  if (message === error.message && description === error.gqlStatusDescription) return error;
+  const { code, gqlStatus } = error;
+  // Without its own cause, which says the same in other words.
+  return new Neo4jError(message, code, gqlStatus, description);
+}
+
+function textWithoutValues(text: string): string {
+  const [, taken, properties = ''] = TAKEN.exec(text) ?? [];
+  if (taken === undefined) return text.replace(QUOTED, '[removed]');
+  const names = [...properties.matchAll(TAKEN_PROPERTY)].map(([, name]) => name);
+  return `${taken}${names.join(', ')}`;
 }

@@ -11,7 +11,7 @@ import {
   updatePaymentMethodStatus,
 } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { flagForReview } from './index.ts';
+import { flagForReview, getRecovery } from './index.ts';
 import {
   approved,
   commandsOn,
@@ -35,6 +35,20 @@ test('only a claim is stored: repeated, it returns claimed while in flight, and 
     result: 'resolved',
     attempt: { state: 'declined', class: 'LATER' },
   });
+});
+
+test('a claim and its result each change the version of the recovery', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  const version = async () => (await getRecovery(graph, payment_id))?.changed_seq ?? 0;
+  const beforeClaim = await version();
+  await claim(payment_id, third);
+  const claimed = await version();
+  expect(claimed).toBeGreaterThan(beforeClaim);
+  await record(payment_id, third, declined('insufficient_funds'));
+  expect(await version()).toBeGreaterThan(claimed);
+  expect(await verifyCustomer(graph, customer.customer_id)).toEqual([]);
 });
 
 test('of forty concurrent claims of one obligation, exactly one may charge', async () => {

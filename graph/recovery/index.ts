@@ -28,6 +28,7 @@ export {
   getOpenObligations,
   getRecoveries,
   getRecovery,
+  type StoredRecovery,
 } from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
 export { recordRoutingOutcome } from './record-routing-outcome.ts';

@@ -57,11 +57,14 @@ export async function findChargeInFlight(
   return row?.key;
 }
 
+/** @property changed_seq - the event that last changed it */
+export type StoredRecovery = RecoveryStatus & { changed_seq: number };
+
 /**
  * The recovery of a payment, read from the graph alone, so also after its workflow is gone. `undefined`: no failure of
  * this payment was ever reported.
  */
-export async function getRecovery(reader: Reader, paymentId: string): Promise<RecoveryStatus | undefined> {
+export async function getRecovery(reader: Reader, paymentId: string): Promise<StoredRecovery | undefined> {
   const found = await find(reader, paymentId);
   return found && statusOf(found);
 }
@@ -83,13 +86,13 @@ const RECOVERIES = `
 export async function getRecoveries(
   reader: Reader,
   input: { customer_id: string; limit: number; before?: { opened_at: string; payment_id: string } },
-): Promise<RecoveryStatus[]> {
+): Promise<StoredRecovery[]> {
   const { customer_id, limit, before = null } = input;
   const rows = await reader.read<ObligationWithAttempts>(RECOVERIES, { customer_id, limit, before });
   return rows.flatMap((row) => statusOf(row) ?? []);
 }
 
-function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoveryStatus | undefined {
+function statusOf({ obligation, attempts }: ObligationWithAttempts): StoredRecovery | undefined {
   const report = newestReport(attempts);
   // If the settlement arrived before the failure, only the report says what had failed.
   const {
@@ -115,6 +118,7 @@ function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoverySta
     paused: obligation.paused === true && !isClosed(obligation),
     opened_at: obligation.opened_at,
     ...(obligation.closes_at ? { closes_at: obligation.closes_at } : {}),
+    changed_seq: obligation.changed_seq,
   };
 }
 

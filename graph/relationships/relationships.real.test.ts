@@ -63,6 +63,26 @@ test('an edge between existing nodes is added once', async () => {
   });
 });
 
+test('an edge is not added if its target has changed since the expected version', async () => {
+  const { first, device_id, customer_id } = await walletOf(1);
+  const version = async (edge: RelationshipRef) =>
+    (await getRelationshipAttributes(graph, edge)).changed_seq ?? 0;
+  const login = { source_id: customer_id, type: 'LOGGED_IN_FROM', target_id: device_id } as const;
+  const [deviceVersion, other, third] = [await version(login), await newCustomer(), await newCustomer()];
+  const profile = async (id: string) => (await getCustomerProfile(graph, { customer_id: id })).changed_seq;
+  const edges = [
+    [{ ...login, source_id: other }, deviceVersion],
+    [{ ...login, source_id: first.target_id, type: 'USED_ON' }, deviceVersion],
+    [{ source_id: other, type: 'POSSIBLY_SAME_AS', target_id: third }, await profile(third)],
+  ] as const;
+  for (const [edge, current] of edges) {
+    const add = (expected_version: number) =>
+      addRelationship(graph, testHeader(), { ...edge, expected_version });
+    await expect(add(current + 1)).rejects.toMatchObject({ type: 'stale_version' });
+    expect(await add(current)).toMatchObject({ added: edge.type !== 'USED_ON' });
+  }
+});
+
 test('a match of two customers is suggested once, in either direction, and resolved once', async () => {
   const [firstId, secondId] = [await newCustomer(), await newCustomer()];
   const match = { source_id: firstId, type: 'POSSIBLY_SAME_AS', target_id: secondId } as const;

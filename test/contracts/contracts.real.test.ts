@@ -12,6 +12,7 @@ import {
   readExample,
   startExampleRun,
 } from './example.ts';
+import { type DocumentedResponses, wrongHeaders } from './documented-headers.ts';
 import { allRpcs, queryWorkflow, callRest, callRpc, handlersOf, sendSignal, sendUpdate } from './exchange.ts';
 import { ATTACKS, attackedRoutes, attackedRpcs, INJECTED } from './injection.ts';
 
@@ -101,10 +102,15 @@ const SOON = { timeout: 60_000, interval: 50 };
 const run = startExampleRun();
 let underTest: ApiUnderTest;
 let api: ApiProcess;
+let document: DocumentedResponses;
+/** Differences between the headers of all responses and those that the OpenAPI document names. */
+const headerFindings = new Set<string>();
 
 beforeAll(async () => {
   underTest = await openApiUnderTest();
-  api = await underTest.startApi();
+  // Limits that nobody reaches, so that responses report them.
+  api = await underTest.startApi({ RATE_LIMIT_CUSTOMER: '100000', RATE_LIMIT_WEBHOOK: '100000' });
+  document = (await (await fetch(`${api.http}/openapi.json`)).json()) as DocumentedResponses;
   // Warm-up: the first requests are slow, and an onboarding responds after `verifyWait`, verified or not.
   const { transaction_id, occurred_at, payment_method_details } = (readExample('rest/onboard') as RestExample)
     .request.body as Record<string, unknown>;
@@ -117,8 +123,14 @@ beforeAll(async () => {
 });
 afterAll(() => underTest.close());
 
+function askRoute(example: RestExample): Promise<unknown> {
+  return callRest(api, example, (response) => {
+    for (const finding of wrongHeaders(document, example.route, response)) headerFindings.add(finding);
+  });
+}
+
 function exchange(example: Example): Promise<unknown> {
-  if ('route' in example) return callRest(api, example);
+  if ('route' in example) return askRoute(example);
   if ('rpc' in example) return callRpc(api, example);
   if ('update' in example) return sendUpdate(underTest.temporal, example);
   return 'query' in example
@@ -175,7 +187,7 @@ const HARMLESS = [
 
 async function statusOfRoute(example: RestExample): Promise<string> {
   const answer = { ...example.answer, headers: { [INJECTED]: '' } };
-  const response = (await callRest(api, { ...example, answer })) as RestExample['answer'];
+  const response = (await askRoute({ ...example, answer })) as RestExample['answer'];
   return response.headers?.[INJECTED] === null ? `REST ${response.status}` : 'a header was injected';
 }
 
@@ -223,6 +235,10 @@ test('text of an attacker in any place of a request is data', async () => {
     {},
   );
   expect(changed).toEqual([{ nodes: 0 }]);
+});
+
+test('the OpenAPI document names every header that was sent, and no other as certain', () => {
+  expect([...headerFindings]).toEqual([]);
 });
 
 test('a wrong example is reported', async () => {

@@ -18,8 +18,12 @@ import type { QueryExample, RestExample, RpcExample, SignalExample, UpdateExampl
 
 const DEADLINE_MS = 20_000;
 
-/** @returns status, body, and only those headers that the example names */
-export async function callRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
+/** @param observe gets the response @returns status, body, and only those headers that the example names */
+export async function callRest(
+  api: ApiProcess,
+  { request, answer }: RestExample,
+  observe: (response: Response) => void,
+): Promise<unknown> {
   const { method, path, headers = {}, body } = request;
   const text = body === undefined ? undefined : JSON.stringify(body);
   const response = await fetch(`${api.http}${path}`, {
@@ -32,6 +36,7 @@ export async function callRest(api: ApiProcess, { request, answer }: RestExample
     },
     body: text,
   });
+  observe(response);
   const named = Object.keys(answer.headers ?? {});
   return {
     status: response.status,

@@ -1,6 +1,7 @@
 /**
- * Generated requests, valid and invalid, to every route of a running API: each response is one that the OpenAPI document
- * describes, and none is a 5xx. `PERSONA_PROPERTY_RUNS` sets the number of random requests per route.
+ * Generated requests, valid and invalid, of callers with access tokens, to every route of a running API: each response is
+ * one that the OpenAPI document describes, and none is a 5xx. `PERSONA_PROPERTY_RUNS` sets the number of random requests
+ * per route.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeCertificates } from '../../dev/access/certificates.ts';
+import { type IssuerSimulator, startIssuerSimulator } from '../../dev/simulators/issuer/server.ts';
 import { findPython } from '../../dev/stack/packages.ts';
 import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api-fixture.ts';
 import { type RestExample, readExample, startExampleRun } from './example.ts';
@@ -24,15 +27,27 @@ const CHECKS = [
 /** Longer than the API lets a caller wait. */
 const REQUEST_TIMEOUT_SECONDS = '40';
 const LIMIT_MS = 9 * 60_000;
+/** Everything that a service may do: no route tells callers of another role more. */
+const SERVICE = { scope: 'role:ops role:checkout role:synapse role:chimera' };
 const OF_A_CUSTOMER = String.raw`^/api/v1/customers/\{customer_id\}/`;
 
 let folder: string;
 let underTest: ApiUnderTest;
 let api: ApiProcess;
+let issuer: IssuerSimulator;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'persona-fuzz-'));
   underTest = await openApiUnderTest();
+  issuer = await startIssuerSimulator({ audience: 'persona' });
+  const { ca, server } = await writeCertificates(folder);
   api = await underTest.startApi({
+    PERSONA_INSECURE: '',
+    AUTH_ISSUER: issuer.url,
+    AUTH_JWKS_URL: `${issuer.url}/jwks.json`,
+    AUTH_AUDIENCE: 'persona',
+    GRPC_TLS_CERT: server.cert,
+    GRPC_TLS_KEY: server.key,
+    GRPC_TLS_CA: ca,
     RATE_LIMIT_CUSTOMER: '0',
     RATE_LIMIT_SERVICE: '0',
     RATE_LIMIT_WEBHOOK: '0',
@@ -40,18 +55,32 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await underTest.close();
+  await issuer.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function json<T>(path: string, init?: RequestInit): Promise<T> {
-  const response = await fetch(`${api.http}${path}`, init);
+/** The header of an access token. @param caller parameters of the development issuer */
+async function authorizationOf(caller: Record<string, string>): Promise<string> {
+  const issued = await fetch(`${issuer.token_url}?${new URLSearchParams(caller)}`);
+  const { access_token } = (await issued.json()) as { access_token: string };
+  return `Bearer ${access_token}`;
+}
+
+async function json<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const headers = { ...init.headers, authorization: await authorizationOf(SERVICE) };
+  const response = await fetch(`${api.http}${path}`, { ...init, headers });
   const body = await response.text();
   expect(response.ok, `${path}: ${body}`).toBe(true);
   return JSON.parse(body) as T;
 }
 
-/** @param parameters fixed values, by `path.` or `header.` and name @returns the report and the number of routes asked */
+/**
+ * @param caller as for `authorizationOf`
+ * @param parameters fixed values, by `path.` or `header.` and name
+ * @returns the report and the number of routes asked
+ */
 async function sendGenerated(
+  caller: Record<string, string>,
   filter: readonly string[],
   parameters: Record<string, string> = {},
 ): Promise<{ report: string; routes: number }> {
@@ -67,6 +96,7 @@ async function sendGenerated(
       ...['-m', 'schemathesis.cli', '--no-color', '--config-file', config],
       ...['run', `${api.http}/openapi.json`, '--seed', SEED, '--max-examples', REQUESTS],
       ...['--phases', 'coverage,fuzzing', '--checks', CHECKS.join(','), '--continue-on-failure'],
+      ...['--header', `Authorization: ${await authorizationOf(caller)}`],
       ...['--request-timeout', REQUEST_TIMEOUT_SECONDS, '--warnings', 'off', ...filter],
     ],
     {
@@ -86,6 +116,26 @@ async function routesWhere(select: (path: string) => boolean): Promise<number> {
     .flatMap(([, verbs]) => Object.keys(verbs)).length;
 }
 
+/** The status codes so far, of each route. */
+async function answeredCodes(): Promise<Map<string, Set<string>>> {
+  const metrics = await (await fetch(api.metrics)).text();
+  const codes = new Map<string, Set<string>>();
+  for (const [line] of metrics.matchAll(/^persona_request_duration_seconds_count\{.*/gm)) {
+    const [, route = ''] = /operation="([^"]*)"/.exec(line) ?? [];
+    const [, code = ''] = /code="(\d+)"/.exec(line) ?? [];
+    codes.set(route, (codes.get(route) ?? new Set()).add(code));
+  }
+  return codes;
+}
+
+/** Requests were sent as the caller, not as a stranger who is told of nothing; a few are meant to be a stranger's. */
+async function expectServed(expected: string, refusals: readonly string[]): Promise<void> {
+  const codes = await answeredCodes();
+  const refused = [...codes].filter(([, seen]) => [...seen].every((code) => refusals.includes(code)));
+  expect(refused).toEqual([]);
+  expect([...codes.values()].flatMap((seen) => [...seen])).toContain(expected);
+}
+
 function expectNoFindings({ report }: { report: string }): void {
   expect(/Test cases:\n +\d+ generated, \d+ passed(?:, \d+ skipped)?$/m.test(report), report).toBe(true);
 }
@@ -93,9 +143,10 @@ function expectNoFindings({ report }: { report: string }): void {
 test(
   `any caller with any ids gets documented responses (seed ${SEED})`,
   async () => {
-    const run = await sendGenerated([]);
+    const run = await sendGenerated(SERVICE, []);
     expectNoFindings(run);
     expect(run.routes).toBe(await routesWhere(() => true));
+    await expectServed('201', ['401']);
   },
   LIMIT_MS,
 );
@@ -114,7 +165,7 @@ test(
       (await json<{ items: Record<string, string>[] }>(`${customer}/${list}`)).items[0];
     const profile = await json<{ identifiers: { identifier_id: string }[] }>(`${customer}/profile`);
 
-    const run = await sendGenerated(['--include-path-regex', OF_A_CUSTOMER], {
+    const run = await sendGenerated({ customer_id }, ['--include-path-regex', OF_A_CUSTOMER], {
       'path.customer_id': customer_id,
       'path.payment_method_id': (await first('payment-methods'))?.payment_method_id ?? '',
       'path.address_id': (await first('addresses'))?.address_id ?? '',
@@ -123,6 +174,8 @@ test(
     });
     expectNoFindings(run);
     expect(run.routes).toBe(await routesWhere((path) => new RegExp(OF_A_CUSTOMER).test(path)));
+    // What only customers may do, too.
+    await expectServed('204', ['401', '403']);
   },
   LIMIT_MS,
 );

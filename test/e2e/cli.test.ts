@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { execa } from 'execa';
+import { decodeJwt } from 'jose';
 import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { fetchAs } from '../../platform/run-access.ts';
@@ -162,7 +163,7 @@ test('npm run -s persona prints one document and nothing else', async () => {
   });
 });
 
-test('doctor reports a healthy system, and names an unreachable server and wrong keys', async () => {
+test('doctor reports a healthy system, and names an unreachable server, an expired token and wrong keys', async () => {
   const healthy = await runJson(['doctor']);
   expect(healthy.checks.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
   expect(healthy.checks.map(({ name }: { name: string }) => name)).toEqual(
@@ -175,6 +176,7 @@ test('doctor reports a healthy system, and names an unreachable server and wrong
       'search_attributes',
       'retention',
       'workers',
+      'codec_server',
       'redis',
       'issuer',
       'ops_certificate',
@@ -186,6 +188,13 @@ test('doctor reports a healthy system, and names an unreachable server and wrong
     code: 3,
     out: expect.stringContaining(`no response from ${closedAddress}`),
   });
+  const issued = await fetch(`${system.addresses.auth?.token_url}?role=ops&expires_in=1`);
+  const { access_token: expired } = (await issued.json()) as { access_token: string };
+  await expect.poll(() => Date.now() / 1_000).toBeGreaterThan(Number(decodeJwt(expired).exp));
+  const withExpiredToken = await runJson(['doctor'], 1, { variables: { PERSONA_TOKEN: expired } });
+  expect(withExpiredToken.checks).toContainEqual(
+    expect.objectContaining({ name: 'token', state: 'wrong', detail: expect.stringContaining('expired') }),
+  );
   const PERSONA_KEYS = `other:${Buffer.alloc(32, 7).toString('base64')}`;
   const withWrongKeys = await runJson(['doctor'], 1, { variables: { PERSONA_KEYS } });
   expect(withWrongKeys.checks).toContainEqual(

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import type { FormatRules } from '../../../domain/onboarding/types.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { optionalIdempotencyHeaders } from '../idempotency.ts';
 import { customerParams, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
 import { onboardingResult, onboardingRequest } from '../schemas/onboarding.ts';
 import { timelineEntry } from '../schemas/wallet.ts';
@@ -17,6 +18,7 @@ const onboard = (forms: FormatRules) =>
     summary: 'Onboard a customer, or recognise one',
     description: 'transaction_id is the idempotency key: a repeat gets the first result.',
     request: {
+      headers: optionalIdempotencyHeaders,
       body: { required: true, content: { 'application/json': { schema: onboardingRequest(forms) } } },
     },
     responses: {

@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { optionalIdempotencyHeaders } from '../idempotency.ts';
 import { jsonResponse, errorResponses } from '../schemas/common.ts';
 import { fraudOutcome } from '../schemas/fraud.ts';
 import { acceptedResponse } from '../schemas/recoveries.ts';
@@ -12,7 +13,10 @@ const report = createRoute({
   summary: 'Report an outcome of a fraud case',
   description:
     'event_id is the idempotency key. The outcomes of a case apply in the order of occurred_at, regardless of when they arrive.',
-  request: { body: { required: true, content: { 'application/json': { schema: fraudOutcome } } } },
+  request: {
+    headers: optionalIdempotencyHeaders,
+    body: { required: true, content: { 'application/json': { schema: fraudOutcome } } },
+  },
   responses: {
     202: jsonResponse(acceptedResponse, 'The outcome is accepted for the case'),
     ...errorResponses(

@@ -2,7 +2,15 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { redactForCustomer } from '../../../services/recovery-text.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { customerParams, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
+import { optionalIdempotencyHeaders } from '../idempotency.ts';
+import {
+  customerParams,
+  errorResponses,
+  etag,
+  jsonResponse,
+  pageSchema,
+  pageQuery,
+} from '../schemas/common.ts';
 import {
   acceptedResponse,
   paymentFailed,
@@ -37,7 +45,7 @@ const get = createRoute({
     }),
   },
   responses: {
-    200: jsonResponse(recovery, 'The recovery'),
+    200: jsonResponse(recovery, 'The recovery', etag),
     ...errorResponses(['recovery_not_found', 'invalid_argument']),
   },
 });
@@ -49,7 +57,10 @@ const report = createRoute({
   summary: 'Report a failed payment, which Persona collects from here on',
   description:
     'event_id is the idempotency key. No other system may charge this payment until its outcome is published.',
-  request: { body: { required: true, content: { 'application/json': { schema: paymentFailed } } } },
+  request: {
+    headers: optionalIdempotencyHeaders,
+    body: { required: true, content: { 'application/json': { schema: paymentFailed } } },
+  },
   responses: {
     202: jsonResponse(acceptedResponse, 'The report is accepted and the recovery is started or signalled'),
     ...errorResponses(
@@ -72,7 +83,10 @@ const settle = createRoute({
   summary: 'Report a payment that was made elsewhere: its recovery ends',
   description:
     'event_id is the idempotency key. A payment that has not been reported yet is closed in advance.',
-  request: { body: { required: true, content: { 'application/json': { schema: paymentSettled } } } },
+  request: {
+    headers: optionalIdempotencyHeaders,
+    body: { required: true, content: { 'application/json': { schema: paymentSettled } } },
+  },
   responses: {
     202: jsonResponse(acceptedResponse, 'The settlement is accepted for the recovery'),
     ...errorResponses(
@@ -95,7 +109,9 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
 
   app.openapi(get, async (c) => {
     const ids = c.req.valid('param');
-    return c.json(redactForCustomer(await services.getRecovery(callerOf(c, ids.customer_id), ids)), 200);
+    const found = await services.getRecovery(callerOf(c, ids.customer_id), ids);
+    c.header('etag', `"${found.changed_seq}"`);
+    return c.json(redactForCustomer(found), 200);
   });
 
   app.openapi(report, async (c) => {

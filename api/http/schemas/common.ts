@@ -57,9 +57,25 @@ export function errorResponses(
           .map((type) => ERRORS[type].title)
           .join('; '),
         content: { 'application/problem+json': { schema: problemSchema } },
+        ...headersOf(
+          status,
+          types.some((type) => ERRORS[type].http === status && ERRORS[type].retryable),
+        ),
       },
     ]),
   );
+}
+
+const allow = z.object({ Allow: z.string().openapi({ description: 'The methods of the resource' }) });
+const authenticate = z.object({ 'WWW-Authenticate': z.string().openapi({ example: 'Bearer' }) });
+const retryAfter = z.object({
+  'Retry-After': z.string().optional().openapi({ description: 'Seconds', example: '1' }),
+});
+
+function headersOf(status: number, isRetryable: boolean): { headers?: z.ZodObject } {
+  if (status === 401) return { headers: authenticate };
+  if (status === 405) return { headers: allow };
+  return isRetryable ? { headers: retryAfter } : {};
 }
 
 /** A JSON response. */

@@ -107,4 +107,5 @@ export const recovery = resultSchema<RecoveryView>()({
   opened_at: time,
   closes_at: time.optional(),
   reason_text: z.string().openapi({ description: 'In plain words, without codes or suspicions of fraud' }),
+  changed_seq: z.int(),
 }).openapi('Recovery');

@@ -165,6 +165,8 @@ export interface AddRelationshipRequest {
   source_id: string;
   type: string;
   target_id: string;
+  /** Refused if the `changed_seq` of the node at the end of the edge differs. */
+  expected_version?: bigint | undefined;
 }
 
 export interface AddRelationshipResponse {
@@ -1603,7 +1605,7 @@ export const GetRelationshipAttributesResponse_AttributesEntry: MessageFns<
 };
 
 function createBaseAddRelationshipRequest(): AddRelationshipRequest {
-  return { source_id: "", type: "", target_id: "" };
+  return { source_id: "", type: "", target_id: "", expected_version: undefined };
 }
 
 export const AddRelationshipRequest: MessageFns<AddRelationshipRequest> = {
@@ -1616,6 +1618,12 @@ export const AddRelationshipRequest: MessageFns<AddRelationshipRequest> = {
     }
     if (message.target_id !== "") {
       writer.uint32(26).string(message.target_id);
+    }
+    if (message.expected_version !== undefined) {
+      if (BigInt.asIntN(64, message.expected_version) !== message.expected_version) {
+        throw new globalThis.Error("value provided for field message.expected_version of type int64 too large");
+      }
+      writer.uint32(32).int64(message.expected_version);
     }
     return writer;
   },
@@ -1657,6 +1665,14 @@ export const AddRelationshipRequest: MessageFns<AddRelationshipRequest> = {
             message.target_id = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expected_version = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1677,6 +1693,9 @@ export const AddRelationshipRequest: MessageFns<AddRelationshipRequest> = {
     message.source_id = object.source_id ?? "";
     message.type = object.type ?? "";
     message.target_id = object.target_id ?? "";
+    message.expected_version = (object.expected_version !== undefined && object.expected_version !== null)
+      ? BigInt(object.expected_version)
+      : undefined;
     return message;
   },
 };

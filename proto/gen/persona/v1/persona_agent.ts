@@ -269,6 +269,8 @@ export interface GetRecoveryResponse {
     | undefined;
   /** The status in plain words, suitable for the customer. */
   reason_text: string;
+  /** The customer's event that last changed it. */
+  changed_seq: bigint;
 }
 
 function createBaseGetCustomerContextRequest(): GetCustomerContextRequest {
@@ -2149,6 +2151,7 @@ function createBaseGetRecoveryResponse(): GetRecoveryResponse {
     opened_at: undefined,
     closes_at: undefined,
     reason_text: "",
+    changed_seq: 0n,
   };
 }
 
@@ -2204,6 +2207,12 @@ export const GetRecoveryResponse: MessageFns<GetRecoveryResponse> = {
     }
     if (message.reason_text !== "") {
       writer.uint32(130).string(message.reason_text);
+    }
+    if (message.changed_seq !== 0n) {
+      if (BigInt.asIntN(64, message.changed_seq) !== message.changed_seq) {
+        throw new globalThis.Error("value provided for field message.changed_seq of type int64 too large");
+      }
+      writer.uint32(136).int64(message.changed_seq);
     }
     return writer;
   },
@@ -2349,6 +2358,14 @@ export const GetRecoveryResponse: MessageFns<GetRecoveryResponse> = {
             message.reason_text = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.changed_seq = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2384,6 +2401,9 @@ export const GetRecoveryResponse: MessageFns<GetRecoveryResponse> = {
     message.opened_at = object.opened_at ?? undefined;
     message.closes_at = object.closes_at ?? undefined;
     message.reason_text = object.reason_text ?? "";
+    message.changed_seq = (object.changed_seq !== undefined && object.changed_seq !== null)
+      ? BigInt(object.changed_seq)
+      : 0n;
     return message;
   },
 };
