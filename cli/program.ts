@@ -17,7 +17,7 @@ import { listKeys } from './commands/keys.ts';
 import { listMismatches, reconcile } from './commands/reconcile.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
-import { replay } from './commands/replay.ts';
+import { replay, REPLAY_SOURCES, type ReplayOptions } from './commands/replay.ts';
 import { retireKey } from './commands/retire-key.ts';
 import { listReviews, reinstate, review } from './commands/review.ts';
 import { type RetryAllOptions, retryAll } from './commands/retry-all.ts';
@@ -203,12 +203,23 @@ function commands(io: CliIo, select: Select): Command {
   program.commandsGroup('Health:');
   command('replay', 'rebuild this graph from its event log in another, empty Neo4j, and verify it')
     .requiredOption('--into <URI>', 'address of the other Neo4j, such as bolt://127.0.0.1:7688', boltUri)
+    .addOption(
+      new Option('--from <SOURCE>', "where the events are read: this graph, or Kafka's copy of its log")
+        .choices(REPLAY_SOURCES)
+        .default('graph'),
+    )
+    .addOption(
+      new Option('--customer <ID>', 'one customer, with everything that its events refer to')
+        .argParser(customerId)
+        .conflicts('all'),
+    )
+    .option('--all', 'everything (default)')
     .addHelpText(
       'after',
-      '\nThe credentials of this Neo4j are used for the other one, too; PERSONA_REPLAY_PASSWORD sets another password.',
+      '\nRun the same command again to continue after an interruption. The credentials of this Neo4j are used for the other one, too; PERSONA_REPLAY_PASSWORD sets another password. The keys that open the events are always read from this Neo4j.',
     )
-    .action(({ into }: { into: string }) =>
-      select((settings) => replay(settings, into, (events) => err(`${events} events`))),
+    .action((options: Omit<ReplayOptions, 'printStatus'>) =>
+      select((settings) => replay(settings, { ...options, printStatus: err })),
     );
   command('verify', 'replay the event log and compare it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
