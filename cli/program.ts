@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PAYMENT_ID } from '../domain/validation.ts';
+import { REBUILDABLE, type Rebuildable } from '../domain/projections.ts';
 import { REVIEW_DECISIONS, type ReviewDecision } from '../domain/fraud/messages.ts';
 import type { CommandResult } from './command-result.ts';
 import { showConfig } from './commands/config.ts';
@@ -15,6 +16,7 @@ import { importCustomers } from './commands/import.ts';
 import { type OperatorAction, sendOperatorRequest, resolveAttempt } from './commands/operator-requests.ts';
 import { listKeys } from './commands/keys.ts';
 import { listMismatches, reconcile } from './commands/reconcile.ts';
+import { listProjections, rebuildProjection } from './commands/projections.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay, REPLAY_SOURCES, type ReplayOptions } from './commands/replay.ts';
@@ -221,6 +223,16 @@ function commands(io: CliIo, select: Select): Command {
     .action((options: Omit<ReplayOptions, 'printStatus'>) =>
       select((settings) => replay(settings, { ...options, printStatus: err })),
     );
+  const projections = command(
+    'projections',
+    'list what is derived from the event log, and how far it is behind',
+  ).action(() => select(listProjections));
+  projections
+    .command('rebuild')
+    .description('build a projection again while everything serves')
+    .addArgument(new Argument('<PROJECTION>', 'the projection').choices(REBUILDABLE))
+    .option('--json', 'print one JSON document instead of text')
+    .action((projection: Rebuildable) => select((settings) => rebuildProjection(settings, projection, err)));
   command('verify', 'replay the event log and compare it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')

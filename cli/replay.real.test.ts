@@ -90,16 +90,14 @@ async function publishAll(): Promise<void> {
   });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
   const ended = environment.run(relayEvents);
-  await expect
-    .poll(
-      () =>
-        graph.read(
-          `MATCH (r:Relay {id: 'events'})
-           RETURN r.labelled_for = r.drains_since AS labelled, COUNT { MATCH (e:Unpublished) RETURN e } AS left`,
-        ),
-      { timeout: 120_000 },
-    )
-    .toEqual([{ labelled: true, left: 0 }]);
+  const READ = `
+    MATCH (r:Relay {id: 'events'})
+    RETURN r.labelled_for = r.drains_since AS labelled, COUNT { MATCH (e:Unpublished) RETURN e } AS left`;
+  // Also called before the tests, where expect.poll cannot be.
+  await vi.waitFor(async () => expect(await graph.read(READ)).toEqual([{ labelled: true, left: 0 }]), {
+    timeout: 120_000,
+    interval: 50,
+  });
   environment.cancel();
   await ended;
 }

@@ -153,6 +153,7 @@ export const ERRORS = {
   notice_refused: errorRow(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
   notice_unresolved: errorRow(false, 502, GrpcCode.INTERNAL, 'It is unknown whether the notice was accepted'),
   kafka_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Kafka is unavailable'),
+  cache_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Redis is unavailable'),
   internal: errorRow(false, 500, GrpcCode.INTERNAL, 'Internal error'),
 } as const satisfies Record<string, ErrorRow>;
 
