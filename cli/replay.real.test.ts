@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -232,6 +232,31 @@ test.each(['kafka', 'graph'])(
     expect(await target.read('MATCH (n) WHERE NOT n:SchemaMigration RETURN n')).toEqual([]);
   },
 );
+
+test('projections that are later than the policy allows are named, with exit code 1', async () => {
+  const list = async (env: Record<string, string> = {}) => {
+    const out: string[] = [];
+    const code = await runCli(['projections', '--json'], {
+      env: { ...sourceEnvironment, ...env },
+      stdin: Readable.from([]),
+      out: (line) => out.push(line),
+      err: (line) => out.push(line),
+    });
+    const { items } = JSON.parse(out.join('\n')) as { items: { name: string; state: string }[] };
+    return { code, late: items.filter(({ state }) => state === 'late').map(({ name }) => name) };
+  };
+  expect(await list()).toEqual({ code: 0, late: [] });
+  const customer_id = String(histories[0]?.customer_id);
+  const change = { add_minor: 1 };
+  await adjustLtv(graph, testHeader(), { customer_id, event_id: randomUUID(), reason: 'test', change });
+  const file = join(folder, 'policy.json');
+  writeFileSync(file, '{"projections": {"maxLag": {"kafka": "0 s"}}}');
+  expect(await list({ PERSONA_POLICY_FILE: file })).toEqual({
+    code: 1,
+    late: Object.values(Topic).map((topic) => `kafka:${topic}`),
+  });
+  await publishAll();
+});
 
 /** A record of a stream as a relay would publish it. */
 function logged(stream_id: string, seq: number, change: Partial<Parameters<typeof logRecordOf>[0]> = {}) {

@@ -2,7 +2,7 @@
 
 import type { Transaction } from 'neo4j-driver';
 import { PersonaError } from '../../domain/errors.ts';
-import { translateError } from '../kernel/errors.ts';
+import { isUniquenessViolation, translateError } from '../kernel/errors.ts';
 import type { Graph } from '../kernel/graph.ts';
 import type { Sender } from '../kernel/reader.ts';
 import { toSingleParameter } from '../kernel/single-parameter.ts';
@@ -54,9 +54,10 @@ export async function readProgress(
   target: Graph,
   { source, selection }: Pick<ReplayProgress, 'source' | 'selection'>,
 ): Promise<ReplayProgress | undefined> {
+  // In this order: another process may just begin, and then its node is there as well.
+  const [found] = await target.read(ANY_NODE);
   const [row] = await target.read<{ progress: ReplayProgress }>(READ, { id: ID });
   if (row === undefined) {
-    const [found] = await target.read(ANY_NODE);
     if (found === undefined) return undefined;
     throw new PersonaError('graph_not_empty', 'the graph to replay into must be empty');
   }
@@ -89,7 +90,8 @@ export async function writeWithProgress(
     await Promise.all(sent);
     await transaction.commit();
   } catch (error) {
-    throw translateError(error);
+    // Both created the node.
+    throw progress.step === 1 && isUniquenessViolation(error) ? concurrentReplay() : translateError(error);
   } finally {
     await session.close();
   }
@@ -99,6 +101,9 @@ async function store(transaction: Transaction, progress: ReplayProgress, now: st
   const isFirst = progress.step === 1;
   const parameters = { id: ID, now, progress };
   const { records } = await transaction.run(...toSingleParameter(isFirst ? CREATE : ADVANCE, parameters));
-  if (!isFirst && records.length === 0)
-    throw new PersonaError('graph_not_empty', 'another process is replaying into the same graph');
+  if (!isFirst && records.length === 0) throw concurrentReplay();
+}
+
+function concurrentReplay(): PersonaError {
+  return new PersonaError('graph_not_empty', 'another process is replaying into the same graph');
 }
