@@ -359,6 +359,7 @@ test('an event becomes visible in its topic without anyone asking for it', async
 });
 
 test('every context is published again while events are, continues after a kill, and never gets older', async () => {
+  await startRelay(graph);
   // More than one page of a rebuild.
   const customers: string[] = [];
   while (customers.length < 250) {
@@ -423,6 +424,7 @@ test('every context is published again while events are, continues after a kill,
 });
 
 test('each projection has its lag, and is late beyond what the policy allows', async () => {
+  await startRelay(graph);
   await publishAll();
   const strict = {
     ...policy,
