@@ -18,6 +18,7 @@ import { logRecordOf, type OutgoingRecord } from '../domain/outbox/records.ts';
 import { Topic } from '../domain/outbox/topics.ts';
 import { createRecordEncoder } from '../events/encode.ts';
 import { adjustLtv, type Graph, openConfiguredGraph } from '../graph/index.ts';
+import { readContextRebuild } from '../graph/outbox/index.ts';
 import { createCustomerHistory, type CustomerHistory } from '../graph/replay/history-fixtures.ts';
 import { verifyAll } from '../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../platform/environment.ts';
@@ -82,14 +83,23 @@ beforeEach(async () => {
 
 const brokers = () => [String(sourceEnvironment.KAFKA_BROKERS)];
 
-/** Runs the relay until nothing waits. */
-async function publishAll(): Promise<void> {
+/** @returns lets it complete its page, and ends it */
+function startRelaying(): () => Promise<unknown> {
   const { relayEvents } = createRelayActivities({
     ...{ graph, policy, openPublisher: createKafkaPublishers({ brokers: brokers() }) },
     ...{ encode: createRecordEncoder(), now: Date.now, observeRelay: () => {} },
   });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
   const ended = environment.run(relayEvents);
+  return () => {
+    environment.cancel();
+    return ended;
+  };
+}
+
+/** Runs the relay until nothing waits. */
+async function publishAll(): Promise<void> {
+  const stop = startRelaying();
   const READ = `
     MATCH (r:Relay {id: 'events'})
     RETURN r.labelled_for = r.drains_since AS labelled, COUNT { MATCH (e:Unpublished) RETURN e } AS left`;
@@ -98,8 +108,7 @@ async function publishAll(): Promise<void> {
     timeout: 120_000,
     interval: 50,
   });
-  environment.cancel();
-  await ended;
+  await stop();
 }
 
 const replayEnvironment = () => ({
@@ -256,6 +265,26 @@ test('projections that are later than the policy allows are named, with exit cod
     late: Object.values(Topic).map((topic) => `kafka:${topic}`),
   });
   await publishAll();
+});
+
+test('a rebuild of the contexts is done by the relay, and a graph without one says so', async () => {
+  const rebuild = async (env: Record<string, string> = {}) => {
+    const lines: string[] = [];
+    const code = await runCli(['projections', 'rebuild', 'customer-context'], {
+      env: { ...sourceEnvironment, ...env },
+      stdin: Readable.from([]),
+      out: (line) => lines.push(line),
+      err: (line) => lines.push(line),
+    });
+    return { code, text: lines.join('\n') };
+  };
+  const { PERSONA_KEYS, PERSONA_BLIND_KEYS } = sourceEnvironment;
+  const elsewhere = { ...targetEnvironment, PERSONA_KEYS, PERSONA_BLIND_KEYS } as Record<string, string>;
+  expect(await rebuild(elsewhere)).toMatchObject({ code: 1, text: expect.stringContaining('KAFKA_BROKERS') });
+  const stop = startRelaying();
+  expect(await rebuild()).toMatchObject({ code: 0, text: expect.stringContaining('0 contexts published') });
+  await stop();
+  expect(await readContextRebuild(graph)).toBeUndefined();
 });
 
 /** A record of a stream as a relay would publish it. */

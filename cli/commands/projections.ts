@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { flushSharedContexts } from '../../adapters/redis/flush.ts';
 import type { Rebuildable } from '../../domain/projections.ts';
 import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
-import { readContextRebuild, requestContextRebuild } from '../../graph/outbox/index.ts';
+import { type ContextRebuild, readContextRebuild, requestContextRebuild } from '../../graph/outbox/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { commonVariables } from '../../platform/variables.ts';
@@ -67,17 +67,17 @@ async function rebuildContexts(
         ExitCode.failed,
         'Nothing was ever published: start a worker with KAFKA_BROKERS, which publishes every context',
       );
-    let { published } = requested;
     let printedAt = -Infinity;
-    for (;;) {
-      const rebuild = await readContextRebuild(graph);
-      if (rebuild?.id !== requested.id) break;
-      published = rebuild.published;
+    let rebuild: ContextRebuild | undefined = requested;
+    while (rebuild?.id === requested.id) {
       if (performance.now() - printedAt > PROGRESS_MS) {
         printedAt = performance.now();
-        printStatus(`${published} contexts published; it continues in the worker if you stop waiting`);
+        printStatus(
+          `${rebuild.published} contexts published; it continues in the worker if you stop waiting`,
+        );
       }
       await setTimeout(POLL_MS);
+      rebuild = await readContextRebuild(graph);
     }
     return {
       document: { projection: 'customer-context' },

@@ -4,6 +4,7 @@ export { decodeEvent } from './decode.ts';
 export { getPublishingFacts } from './facts.ts';
 export { getOutboxLag, type OutboxLag } from './lag.ts';
 export {
+  type ContextRebuild,
   finishContextRebuild,
   readContextRebuild,
   readCustomersAfter,
