@@ -176,9 +176,10 @@ test('a graph rebuilt from Kafka is identical in every property, and a second re
 });
 
 test('a replay that is killed while it copies, and again while it applies, continues to the same graph', async () => {
-  for (const [phase, count] of [
-    ['copying', 'copied'],
-    ['applying', 'applied'],
+  // Devices are few and first: at the second kill some events of a customer are applied, and others are not.
+  for (const [phase, count, least] of [
+    ['copying', 'copied', 1],
+    ['applying', 'applied', 250],
   ] as const) {
     const child = startReplay();
     const exited = once(child, 'exit');
@@ -186,7 +187,7 @@ test('a replay that is killed while it copies, and again while it applies, conti
       .poll(
         async () => {
           const progress = await progressOf();
-          return progress?.phase === phase && progress[count] > 0;
+          return progress?.phase === phase && progress[count] >= least;
         },
         { timeout: 120_000, interval: 5 },
       )
