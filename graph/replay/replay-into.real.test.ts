@@ -86,6 +86,13 @@ test('a graph rebuilt elsewhere from its log is identical in every property; a t
   await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $id}) SET e:Unpublished', {
     id: histories[0]?.customer_id,
   });
+  // Written by a process whose clock is behind: their ids are older than those of the events before them.
+  await runCypher(
+    graph,
+    `MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq IN [3, 4, 5]
+     SET e.id = '00000000-0000-7000-8000-00000000000' + e.seq`,
+    { id: histories[1]?.customer_id },
+  );
   const { code, out } = await replay();
   expect({ code, out: JSON.parse(out) }).toMatchObject({ code: 0, out: { differences: 0 } });
   const rebuilt = openTarget();
