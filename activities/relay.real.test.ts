@@ -6,12 +6,19 @@ import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
 import type { OpenPublisher } from '../domain/outbox/publisher.ts';
 import { Topic } from '../domain/outbox/topics.ts';
 import { createRecordEncoder } from '../events/encode.ts';
-import { getCustomerContext, type Graph, setCustomerStatus } from '../graph/index.ts';
+import { createCustomer, getCustomerContext, type Graph, setCustomerStatus } from '../graph/index.ts';
 import { WRITE_EVENTS } from '../graph/kernel/event-writes.ts';
 import { runTransaction } from '../graph/kernel/run-transaction.ts';
-import { getOutboxLag, startRelay } from '../graph/outbox/index.ts';
+import {
+  getOutboxLag,
+  readContextRebuild,
+  readCustomersAfter,
+  requestContextRebuild,
+  startRelay,
+} from '../graph/outbox/index.ts';
 import { createCustomerHistory } from '../graph/replay/history-fixtures.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { getProjectionStates } from '../services/projections.ts';
 import {
   collectRecords,
   expectEveryEventInKafka,
@@ -314,4 +321,120 @@ test('an event becomes visible in its topic without anyone asking for it', async
     .toMatchObject({ status: 'suspended' });
   await close();
   await relay.stop();
+});
+
+test('every context is published again while events are, continues after a kill, and never gets older', async () => {
+  await startRelay(graph);
+  // More than one page of a rebuild.
+  const customers: string[] = [];
+  while (customers.length < 250) {
+    const more = Array.from({ length: 10 }, () => createCustomer(graph, testHeader(), {}));
+    customers.push(...(await Promise.all(more)).map(({ customer_id }) => customer_id));
+  }
+  await publishEverything();
+  const { records, close } = await collectRecords(servers.brokers, { isCommittedOnly: true });
+  const contextsOf = () => records.filter(({ topic }) => topic === Topic.customerContext);
+  await expect.poll(() => new Set(contextsOf().map(({ key }) => key)).size).toBeGreaterThanOrEqual(250);
+  const requested = await requestContextRebuild(graph);
+  expect(requested).toMatchObject({ after: '', published: 0 });
+  // A second request joins it.
+  expect(await requestContextRebuild(graph)).toEqual(requested);
+  // It dies while it publishes the second page.
+  let pages = 0;
+  const dying = startRelaying({
+    async openPublisher() {
+      const publisher = await openPublisher();
+      return {
+        ...publisher,
+        async publish(page) {
+          if (page.length > 0) pages += 1;
+          if (pages > 1) throw new Error('killed');
+          await publisher.publish(page);
+        },
+      };
+    },
+  });
+  await expect(dying.ended).rejects.toThrow('killed');
+  expect(await readContextRebuild(graph)).toMatchObject({ id: requested?.id, published: 200 });
+
+  const suspend = async (ids: readonly string[]) => {
+    for (const customer_id of ids)
+      await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+  };
+  // The newest are on the last page: they change after it was read, and before it is published.
+  const lastRead = customers.slice(-10);
+  let isChanged = false;
+  const relay = startRelaying({
+    async openPublisher() {
+      const publisher = await openPublisher();
+      return {
+        ...publisher,
+        async publish(page) {
+          const isRebuild = page.length > 0 && page.every(({ topic }) => topic === Topic.customerContext);
+          if (isRebuild && !isChanged) await suspend(lastRead);
+          isChanged ||= isRebuild;
+          await publisher.publish(page);
+        },
+      };
+    },
+  });
+  // These change about when it is read.
+  const published = customers.slice(-50, -10);
+  await suspend(published);
+  await expect.poll(() => readContextRebuild(graph), { timeout: 60_000 }).toBeUndefined();
+  await untilPublished(graph);
+  await relay.stop();
+
+  const newest = new Map<string, unknown>();
+  const latest = () => {
+    for (const { key, value } of contextsOf()) newest.set(key, value.version);
+    return newest;
+  };
+  expect(isChanged).toBe(true);
+  for (const customer_id of [...published, ...lastRead]) {
+    const { version } = await getCustomerContext(graph, { customer_id, policy });
+    await expect.poll(() => latest().get(customer_id)).toBe(version);
+  }
+  // Those of the first page were published when they were created, and by the relay that was killed: not once more.
+  const firstPage = await readCustomersAfter(graph, '', 200);
+  const kept = customers.filter((id) => firstPage.includes(id));
+  expect(kept.length).toBeGreaterThan(0);
+  const times = (id: string) => contextsOf().filter(({ key }) => key === id).length;
+  await expect.poll(() => kept.every((id) => times(id) >= 2)).toBe(true);
+  await close();
+  expect(kept.filter((id) => times(id) !== 2)).toEqual([]);
+  for (const ofOne of Map.groupBy(contextsOf(), ({ key }) => key).values()) {
+    const versions = ofOne.map(({ value }) => Number(value.version));
+    expect(versions).toEqual(versions.toSorted((a, b) => a - b));
+  }
+});
+
+test('each projection has its lag, and is late beyond what the policy allows', async () => {
+  await startRelay(graph);
+  await publishEverything();
+  const strict = {
+    ...policy,
+    context: { ...policy.context, maxStalenessMs: 60_000 },
+    projections: { maxLag: { kafka: 0, contextCache: 60_000 } },
+  };
+  const stateOf = async (name: string) =>
+    (await getProjectionStates(graph, strict)).find((state) => state.name === name);
+  const topic = `kafka:${Topic.customerContext}`;
+  expect(await stateOf(topic)).toMatchObject({ state: 'ok', lag: { events: 0, seconds: 0 } });
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  const [{ count } = { count: 0 }] = await graph.read<{ count: number }>(
+    'MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.seq > 0 RETURN count(e) AS count',
+    { customer_id },
+  );
+  const late = await stateOf(topic);
+  expect(late).toMatchObject({ state: 'late', lag: { events: count } });
+  expect(late?.lag?.seconds).toBeGreaterThan(0);
+  // It may lack what happened within its staleness, and nothing older.
+  const cached = await stateOf('context-cache');
+  expect(cached).toMatchObject({ state: 'ok' });
+  expect(cached?.lag?.events).toBeGreaterThanOrEqual(count);
+  expect(cached?.lag?.seconds).toBeLessThanOrEqual(60);
+  expect(await stateOf('timeline')).toMatchObject({ state: 'ok', lag: { events: 0, seconds: 0 } });
+  await publishEverything();
+  expect(await stateOf(topic)).toMatchObject({ state: 'ok', lag: { events: 0 } });
 });

@@ -8,6 +8,7 @@ import { Context, log } from '@temporalio/activity';
 import type { OpenPublisher, Publisher } from '../domain/outbox/publisher.ts';
 import { markPublished, readUnpublished, startRelay, storePublishedUntil } from '../graph/outbox/index.ts';
 import type { RelayActivities } from '../workflows/relay-outbox.ts';
+import { publishContexts } from './relay-contexts.ts';
 import { type BlockedStream, type PageDependencies, publishPage } from './relay-page.ts';
 
 export interface RelayDependencies extends PageDependencies {
@@ -80,6 +81,13 @@ async function relay(
     pass.published += result.published.length;
     pass.isComplete &&= !page.isPartial;
     observeRelay({ published: result.published.length });
+    // After each page of events, so that neither has to wait for the end of the other.
+    const isRebuilding = await publishContexts(dependencies, publisher, (customer_id, error) =>
+      log.error('a context cannot be published: the rebuild leaves it out', {
+        customer_id,
+        error: String(error),
+      }),
+    );
     if (page.next !== undefined) {
       pass.from = page.next;
       continue;
@@ -89,7 +97,8 @@ async function relay(
       await storePublishedUntil(graph, pass.startedAt);
       storedAt = now();
     }
-    if (pass.published === 0) await setTimeout(IDLE_MS, undefined, { signal }).catch(() => {});
+    if (pass.published === 0 && !isRebuilding)
+      await setTimeout(IDLE_MS, undefined, { signal }).catch(() => {});
     pass = { startedAt: now(), isComplete: true, published: 0, from: '' };
   }
   return published;

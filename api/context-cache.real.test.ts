@@ -8,9 +8,11 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
+import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { runCli } from '../cli/program.ts';
 import { createCustomer, type Graph, openConfiguredGraph, updateNodeProperty } from '../graph/index.ts';
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
 import { type ApiProcess, startApiProcess, unaryCall } from '../test/api-fixture.ts';
@@ -159,6 +161,33 @@ test('a change at one process reaches the caches of the others before these cont
       return (await getContext(reader, question)).version;
     })
     .toBeGreaterThan(before.version);
+});
+
+test('after an operator has the cache rebuilt, no process returns what it had cached', async () => {
+  const longLived = join(mkdtempSync(join(tmpdir(), 'persona-policy-')), 'policy.json');
+  writeFileSync(longLived, JSON.stringify({ context: { maxStalenessMs: 600_000 } }));
+  const variables = { REDIS_URL: redis.url, PERSONA_POLICY_FILE: longLived };
+  const apis = await Promise.all([startApi(variables), startApi(variables)]);
+  const customer_id = await newCustomer();
+  const question: ContextQuestion = { customer_id, consistency: 'eventual', min_version: 0 };
+  const versions = () => Promise.all(apis.map(async (api) => (await getContext(api, question)).version));
+  const [before = 0] = await versions();
+  const version = await setSegment(customer_id, `${segmentPrefix(customer_id)}1`);
+  expect(await versions()).toEqual([before, before]);
+  const rebuild = () =>
+    runCli(['projections', 'rebuild', 'context-cache'], {
+      env: { ...process.env, ...variables },
+      stdin: Readable.from([]),
+      out: () => {},
+      err: () => {},
+    });
+  // A process may still be subscribing.
+  await expect
+    .poll(async () => {
+      expect(await rebuild()).toBe(0);
+      return versions();
+    })
+    .toEqual([version, version]);
 });
 
 test('while Neo4j is away, eventual reads return marked contexts, all others UNAVAILABLE; then all work again', async () => {

@@ -58,10 +58,16 @@ async function main(): Promise<void> {
         ...observeSharedContexts(metrics.registry, logger),
       });
     if (shared) shutdown.add('redis', () => shared.close());
-    shared?.subscribe((changes) => {
-      contextMetrics.onInvalidated('bus', changes.length);
-      cache.invalidate(changes);
-    });
+    shared?.subscribe(
+      (changes) => {
+        contextMetrics.onInvalidated('bus', changes.length);
+        cache.invalidate(changes);
+      },
+      () => {
+        logger.info('all cached contexts are discarded, as an operator has requested');
+        cache.flush();
+      },
+    );
 
     const guards = createDependencyGuards(observeGuards(metrics.registry, logger));
     const graph = openConfiguredGraph(environment, {

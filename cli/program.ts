@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PAYMENT_ID } from '../domain/validation.ts';
+import { REBUILDABLE, type Rebuildable } from '../domain/projections.ts';
 import { REVIEW_DECISIONS, type ReviewDecision } from '../domain/fraud/messages.ts';
 import type { CommandResult } from './command-result.ts';
 import { showConfig } from './commands/config.ts';
@@ -16,9 +17,10 @@ import { importCustomers } from './commands/import.ts';
 import { type OperatorAction, sendOperatorRequest, resolveAttempt } from './commands/operator-requests.ts';
 import { listKeys } from './commands/keys.ts';
 import { listMismatches, reconcile } from './commands/reconcile.ts';
+import { listProjections, rebuildProjection } from './commands/projections.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
-import { replay } from './commands/replay.ts';
+import { replay, REPLAY_SOURCES, type ReplayOptions } from './commands/replay.ts';
 import { retireKey } from './commands/retire-key.ts';
 import { listReviews, reinstate, review } from './commands/review.ts';
 import { type RetryAllOptions, retryAll } from './commands/retry-all.ts';
@@ -207,13 +209,34 @@ function commands(io: CliIo, select: Select): Command {
   program.commandsGroup('Health:');
   command('replay', 'rebuild this graph from its event log in another, empty Neo4j, and verify it')
     .requiredOption('--into <URI>', 'address of the other Neo4j, such as bolt://127.0.0.1:7688', boltUri)
+    .addOption(
+      new Option('--from <SOURCE>', "where the events are read: this graph, or Kafka's copy of its log")
+        .choices(REPLAY_SOURCES)
+        .default('graph'),
+    )
+    .addOption(
+      new Option('--customer <ID>', 'one customer, with everything that its events refer to')
+        .argParser(customerId)
+        .conflicts('all'),
+    )
+    .option('--all', 'everything (default)')
     .addHelpText(
       'after',
-      '\nThe credentials of this Neo4j are used for the other one, too; PERSONA_REPLAY_PASSWORD sets another password.',
+      '\nRun the same command again to continue after an interruption. The credentials of this Neo4j are used for the other one, too; PERSONA_REPLAY_PASSWORD sets another password. The keys that open the events are always read from this Neo4j.',
     )
-    .action(({ into }: { into: string }) =>
-      select((settings) => replay(settings, into, (events) => err(`${events} events`))),
+    .action((options: Omit<ReplayOptions, 'printStatus'>) =>
+      select((settings) => replay(settings, { ...options, printStatus: err })),
     );
+  const projections = command(
+    'projections',
+    'list what is derived from the event log, and how far it is behind',
+  ).action(() => select(listProjections));
+  projections
+    .command('rebuild')
+    .description('build a projection again while everything serves')
+    .addArgument(new Argument('<PROJECTION>', 'the projection').choices(REBUILDABLE))
+    .option('--json', 'print one JSON document instead of text')
+    .action((projection: Rebuildable) => select((settings) => rebuildProjection(settings, projection, err)));
   command('verify', 'replay the event log and compare it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')

@@ -132,6 +132,7 @@ export const ERRORS = {
   ),
   deadline_exceeded: errorRow(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline was exceeded'),
   graph_not_empty: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The target graph is not empty'),
+  log_unusable: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The event log cannot be replayed'),
   graph_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph is unavailable'),
   key_unavailable: errorRow(
     true,
@@ -152,6 +153,7 @@ export const ERRORS = {
   notice_refused: errorRow(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
   notice_unresolved: errorRow(false, 502, GrpcCode.INTERNAL, 'It is unknown whether the notice was accepted'),
   kafka_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Kafka is unavailable'),
+  cache_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Redis is unavailable'),
   internal: errorRow(false, 500, GrpcCode.INTERNAL, 'Internal error'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -458,7 +458,8 @@ export interface SharedContexts {
   keep(customerId: string, lookup: SharedContext, read: { version: number; context: object }): void;
   /** Discards the contexts, and tells every process that subscribes. */
   invalidate(changes: readonly ContextChange[]): void;
-  subscribe(onInvalidated: (changes: readonly ContextChange[]) => void): void;
+  /** @param onFlushed called when an operator has every context discarded */
+  subscribe(onInvalidated: (changes: readonly ContextChange[]) => void, onFlushed?: () => void): void;
   close(): Promise<void>;
 }
 

@@ -30,7 +30,8 @@ import {
   withRollback,
 } from './index.ts';
 import type { Graph } from './kernel/graph.ts';
-import { readUnpublished } from './outbox/index.ts';
+import { readCustomersAfter, readUnpublished } from './outbox/index.ts';
+import { countRecentEvents } from './queries/recent-events.ts';
 import {
   getCustomersToReconcile,
   getDevicesToReconcile,
@@ -93,7 +94,11 @@ const READS_ALL: Readonly<Record<string, string>> = {
   'outbox/start-relay.ts': 'labels the whole log, once',
   'queries/stored-keys.ts': 'one node of each kind, for `persona doctor`',
   'reconciliation/wallets.ts MATCH (c:Customer) RETURN count(c)': 'Neo4j maintains the number of customers',
-  'replay/replay-into.ts': 'builds another graph from the whole log',
+  'replay/apply-log.ts': 'applies the whole log, page by page',
+  'replay/copy-log.ts': 'copies the whole log, page by page',
+  'replay/graph-source.ts': 'reads the whole log, page by page',
+  'replay/replay-into.ts': 'Neo4j maintains the numbers of nodes',
+  'replay/replay-progress.ts': 'looks for any node in a graph that must be empty',
   'replay/verify.ts': 'compares the whole graph with the whole log',
 };
 
@@ -280,6 +285,7 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
     'Unpublished(stream_id, seq)',
     (graph) => readUnpublished(graph, { from: 'a', except: ['b'], limit: 10 }),
   ],
+  ['contexts to publish again', 'Customer(id)', (graph) => readCustomersAfter(graph, 'a', 10)],
   [
     'notices about cards',
     'PaymentMethod(notice_due)',
@@ -297,6 +303,7 @@ test.each(INDEX_SCANS)('the query for %s walks %s in its order', async (_, index
 /** Queries over few nodes: all of them are read, and nothing else of the graph. */
 const SMALL_INDEX_READS: typeof INDEX_SCANS = [
   ['pending charges', 'Reconciliation(id)', (graph) => getPendingCharges(graph, { limit: 10 })],
+  ['recent events', 'PersonaEvent(id)', (graph) => countRecentEvents(graph, 1)],
   [
     'unresolved charges of closed recoveries',
     'ChargeAttempt(state)',

@@ -123,6 +123,14 @@ export const policySchema = z.strictObject({
       .refine((milliseconds) => milliseconds >= 90 * 86_400_000, 'must be at least 90 days')
       .describe('Retention of the receipts of events and transactions; older requests are refused as stale'),
   }),
+  projections: z.strictObject({
+    maxLag: z.strictObject({
+      kafka: duration.describe(
+        'Longest time after which an event is published to Kafka; `persona projections` and `persona doctor` fail beyond it',
+      ),
+      contextCache: duration.describe('The same until every cached context has the event'),
+    }),
+  }),
   links: z.strictObject({
     wallet: link.describe('URL where a customer edits the wallet; {customer_id} is filled in'),
     recovery: link.describe(

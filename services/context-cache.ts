@@ -27,6 +27,8 @@ export interface ContextCache {
   keep(customerId: string, entry: CachedContext): void;
   /** Discards what the changes have made outdated. */
   invalidate(changes: readonly ContextChange[]): void;
+  /** Discards everything; no reading that began before is kept. */
+  flush(): void;
   /** Calls `listener` with each customer whose context has changed. */
   onInvalidated(listener: (customerId: string) => void): void;
 }
@@ -59,11 +61,13 @@ export function createContextCache({
     // A read that takes longer is too old to be kept.
     ttl: Math.max(maxStalenessMs, 1),
   });
+  let flushedAt = -Infinity;
   const listeners: ((customerId: string) => void)[] = [];
   setInterval(() => contexts.purgeStale(), PURGE_EVERY_MS).unref();
 
   const isFresh = ({ asOf }: CachedContext, at: number) => asOf + maxStalenessMs > at;
   const hasReportedChanges = (customerId: string, { context, asOf }: CachedContext) => {
+    if (asOf <= flushedAt) return false;
     const reported = changed.get(customerId);
     return reported === undefined || (versionOf(context) >= reported.version && asOf > reported.otherAt);
   };
@@ -100,6 +104,11 @@ export function createContextCache({
     },
     invalidate(changes) {
       for (const change of changes) invalidateOne(change);
+    },
+    flush() {
+      flushedAt = performance.now();
+      contexts.clear();
+      unknown.clear();
     },
     onInvalidated: (listener) => void listeners.push(listener),
   };

@@ -59,9 +59,13 @@ import {
 } from '../graph/index.ts';
 import { getCardNoticeContext, advanceCardExpiry } from '../graph/expiry/index.ts';
 import {
+  finishContextRebuild,
   getPublishingFacts,
   markPublished,
+  readContextRebuild,
   readUnpublished,
+  requestContextRebuild,
+  storeContextRebuild,
   storePublishedUntil,
 } from '../graph/outbox/index.ts';
 import {
@@ -204,6 +208,10 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await readUnpublished(graph, { from: '', except: [], limit: 10 });
   await markPublished(graph, [randomUUID()]);
   await storePublishedUntil(graph, 0);
+  await readContextRebuild(graph);
+  const rebuild = (await requestContextRebuild(graph)) ?? { id: 'none', after: '', published: 0 };
+  await storeContextRebuild(graph, rebuild);
+  await finishContextRebuild(graph, rebuild);
   await getPublishingFacts(graph, [
     {
       ...{

@@ -139,7 +139,9 @@ test('without Kafka a worker that publishes is degraded, and otherwise works', a
       },
     },
   ]);
-  expect(await (await fetch(metrics)).text()).toMatch(/^persona_outbox_blocked_streams 0$/m);
+  const text = await (await fetch(metrics)).text();
+  expect(text).toMatch(/^persona_outbox_blocked_streams 0$/m);
+  expect(text).toMatch(/^persona_projection_lag_seconds\{projection="timeline"\} 0$/m);
   // The relay tries again and again, and says why it cannot.
   await eventually(async () => {
     const { pendingActivities } = await client.workflowService.describeWorkflowExecution({

@@ -26,12 +26,14 @@ import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { createProjectionMetrics } from '../platform/projection-metrics.ts';
 import { type Phase, type Readiness, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { dependencyStates, sharedCheck, stateOf } from '../services/dependency-states.ts';
+import { getProjectionStates } from '../services/projections.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
@@ -90,6 +92,8 @@ async function main(): Promise<void> {
     shutdown.add('graph', () => graph.close());
     const client = openTemporal({ ...address, codecKeys });
     shutdown.add('temporal client', () => client.connection.close());
+
+    createProjectionMetrics(metrics.registry, () => getProjectionStates(graph, policy));
 
     const runsRelay = queues.includes(TaskQueue.relay);
     const publishing =

@@ -4,6 +4,12 @@
  * change has discarded it. All times are Redis's own, so that the clocks of Persona's machines may differ.
  */
 
+/** The form of the stored contexts: builds with different forms do not read each other's. */
+export const PREFIX = 'persona:contexts:1:';
+export const CHANNEL = `${PREFIX}changed`;
+/** On the channel, instead of one customer: every process discards all contexts. */
+export const FLUSH = '*';
+
 const NOW = `
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)`;

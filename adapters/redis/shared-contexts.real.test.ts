@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { ContextChange, SharedContext, SharedContexts } from '../../domain/ports.ts';
 import { startTestRedis, type TestRedis } from '../../test/redis-fixture.ts';
+import { flushSharedContexts } from './flush.ts';
 import { openSharedContexts } from './shared-contexts.ts';
 
 const MINUTE = 60_000;
@@ -150,6 +151,36 @@ test('subscribers receive every change, also after Redis was restarted, and igno
   expect(await publisher.contexts.find(customer_id)).toBeUndefined();
   await server.restart();
   await publishUntilReceived({ customer_id, version: 8 });
+});
+
+test('a flush discards every context, also one that was being read, and tells every subscriber', async () => {
+  const [reader, subscriber] = [await open(), await open()];
+  let flushes = 0;
+  subscriber.contexts.subscribe(
+    () => {},
+    () => {
+      flushes += 1;
+    },
+  );
+  const before = await reader.lookUp();
+  reader.contexts.keep(customer_id, before, context(3));
+  await expect.poll(reader.lookUp).toHaveProperty('found');
+  expect(await flushSharedContexts(server.url, MINUTE)).toBeGreaterThanOrEqual(1);
+  expect(await reader.lookUp()).not.toHaveProperty('found');
+  reader.calls.length = 0;
+  reader.contexts.keep(customer_id, before, context(3));
+  await settled(reader, 'keep');
+  expect(await reader.lookUp()).not.toHaveProperty('found');
+  // Until the subscription is made, messages pass by.
+  await expect
+    .poll(async () => {
+      await flushSharedContexts(server.url, MINUTE);
+      return flushes;
+    })
+    .toBeGreaterThan(0);
+  await expect(flushSharedContexts('redis://127.0.0.1:1', MINUTE)).rejects.toMatchObject({
+    type: 'cache_unavailable',
+  });
 });
 
 test('a Redis that hangs is asked a few times, then left alone, and used again once it responds', async () => {

@@ -10,11 +10,8 @@ import {
 } from 'cockatiel';
 import { Redis } from 'ioredis';
 import type { ContextChange, SharedContext, SharedContexts } from '../../domain/ports.ts';
-import { INVALIDATE, KEEP, LOOK_UP } from './scripts.ts';
+import { CHANNEL, FLUSH, INVALIDATE, KEEP, LOOK_UP, PREFIX } from './scripts.ts';
 
-/** The form of the stored contexts: builds with different forms do not read each other's. */
-const PREFIX = 'persona:contexts:1:';
-const CHANNEL = `${PREFIX}changed`;
 /** Reading from the graph takes a few milliseconds, so waiting longer than this would gain nothing. */
 const COMMAND_MS = 25;
 const CONNECT_MS = 2_000;
@@ -117,7 +114,7 @@ export function openSharedContexts(options: SharedContextsOptions): SharedContex
         );
       }
     },
-    subscribe(onInvalidated) {
+    subscribe(onInvalidated, onFlushed = () => {}) {
       const listener = redis.duplicate({
         // It waits for Redis as long as it takes, and listens again after every interruption.
         enableOfflineQueue: true,
@@ -129,6 +126,10 @@ export function openSharedContexts(options: SharedContextsOptions): SharedContex
       // Its connection fails together with the other one, which is reported.
       listener.on('error', () => {});
       listener.on('message', (_, message: string) => {
+        if (message === FLUSH) {
+          onFlushed();
+          return;
+        }
         const change = readMessage(message);
         if (change !== undefined) onInvalidated([change]);
       });

@@ -1,43 +1,83 @@
-import { admitKeys, openConfiguredGraph } from '../../graph/index.ts';
+import { admitKeys, type Graph, openConfiguredGraph } from '../../graph/index.ts';
+import { openGraphSource } from '../../graph/replay/graph-source.ts';
+import type { LogSource } from '../../graph/replay/log-source.ts';
 import { replayInto } from '../../graph/replay/replay-into.ts';
+import type { ReplayProgress } from '../../graph/replay/replay-progress.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
-import { readGraphEnvironment } from '../../platform/environment.ts';
+import { readGraphEnvironment, readKafkaEnvironment } from '../../platform/environment.ts';
 import type { CommandResult } from '../command-result.ts';
-import { ExitCode } from '../failure.ts';
+import { CliFailure, ExitCode } from '../failure.ts';
+import { openKafkaSource } from '../replay/kafka-source.ts';
 import type { Settings } from '../settings.ts';
 
+export const REPLAY_SOURCES = ['graph', 'kafka'] as const;
+
+export interface ReplayOptions {
+  /** Where the events are read; the keys that open them are this graph's in any case. */
+  from: (typeof REPLAY_SOURCES)[number];
+  /** Of the other Neo4j; its user, password and database are this one's, unless `PERSONA_REPLAY_PASSWORD` sets another password. */
+  into: string;
+  /** One customer with everything that its events refer to; absent: everything. */
+  customer?: string;
+  printStatus(line: string): void;
+}
+
+/** The least time between two lines of progress. */
+const PROGRESS_MS = 2_000;
+
 /**
- * Rebuilds this graph from its log in another, empty Neo4j, and verifies the copy against the log.
- * @param uri of the other Neo4j; its user, password and database are this one's, unless `PERSONA_REPLAY_PASSWORD` sets
- * another password
- * @param onProgress receives the number of events written so far
- * @throws EnvironmentError without the keys that open the log; PersonaError graph_not_empty, graph_unavailable
+ * Rebuilds this graph, or one customer of it, from its log in another, empty Neo4j, and verifies the copy against the log.
+ * Interrupted, the same command continues.
+ * @throws EnvironmentError without the keys that open the log; CliFailure without Kafka's address; PersonaError
+ * graph_not_empty, log_unusable, customer_not_found, graph_unavailable, kafka_unavailable
  */
-export async function replay(
-  settings: Settings,
-  uri: string,
-  onProgress: (events: number) => void,
-): Promise<CommandResult> {
+export async function replay(settings: Settings, options: ReplayOptions): Promise<CommandResult> {
   const environment = readGraphEnvironment(settings.variables);
   const password = settings.variables.PERSONA_REPLAY_PASSWORD;
-  const source = openConfiguredGraph(environment);
+  const { into: uri, customer: customerId, printStatus } = options;
+  const here = openConfiguredGraph(environment);
   const target = openConfiguredGraph(environment, { uri, ...(password !== undefined && { password }) });
+  let source: (LogSource & { close?(): Promise<void> }) | undefined;
   try {
-    const totals = await replayInto(source, target, { onProgress });
+    source = await openSource(settings, options.from, here);
+    const totals = await replayInto(source, here, target, {
+      ...(customerId !== undefined && { customerId }),
+      onProgress: progressPrinter(printStatus),
+    });
     await admitKeys(target, environment);
     const { differences } = await verifyAll(target, { onDifference: () => {} });
     const built = `${totals.events} events, ${totals.customers} customers, ${totals.devices} devices`;
+    const document = { ...totals, differences };
     return differences === 0
-      ? {
-          document: { ...totals, differences },
-          text: `Rebuilt at ${uri}: ${built}. It matches the event log.`,
-        }
+      ? { document, text: `Rebuilt at ${uri}: ${built}. It matches the event log.` }
       : {
-          document: { ...totals, differences },
+          document,
           text: `Rebuilt at ${uri}: ${built}. It does not match the event log: ${differences} differences; persona verify --all lists them.`,
           exitCode: ExitCode.failed,
         };
   } finally {
-    await Promise.all([source.close(), target.close()]);
+    await Promise.all([source?.close?.(), here.close(), target.close()]);
   }
+}
+
+async function openSource(
+  { variables }: Settings,
+  from: ReplayOptions['from'],
+  graph: Graph,
+): Promise<LogSource & { close?(): Promise<void> }> {
+  if (from === 'graph') return openGraphSource(graph);
+  const kafka = readKafkaEnvironment(variables);
+  if (kafka === undefined)
+    throw new CliFailure(ExitCode.usageError, '--from kafka needs KAFKA_BROKERS: host:port,…');
+  const { sasl, ...rest } = kafka;
+  return openKafkaSource({ ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) });
+}
+
+function progressPrinter(printStatus: (line: string) => void): (progress: ReplayProgress) => void {
+  let printed: { at: number; phase?: string } = { at: performance.now() };
+  return ({ phase, copied, applied }) => {
+    if (phase === printed.phase && performance.now() - printed.at < PROGRESS_MS) return;
+    printed = { at: performance.now(), phase };
+    printStatus(phase === 'copying' ? `${copied} events copied` : `${applied} of ${copied} events applied`);
+  };
 }

@@ -1,12 +1,10 @@
 import { kafkaOptions, verifyKafka } from '../../adapters/kafka/connection.ts';
 import type { Graph } from '../../graph/index.ts';
-import { getOutboxLag } from '../../graph/outbox/index.ts';
+import { getOutboxLag, type OutboxLag } from '../../graph/outbox/index.ts';
 import { readKafkaEnvironment } from '../../platform/environment.ts';
-import type { Settings } from '../settings.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import type { Settings, Variables } from '../settings.ts';
 import { type CheckResult, ok, runCheck, wrong } from './check.ts';
-
-/** An event is published within seconds; the first publishing of a large log takes longer. */
-const MAX_LAG_SECONDS = 5 * 60;
 
 /** Without Kafka there is nothing to check. */
 export async function checkKafka({ variables }: Settings): Promise<{ kafka?: CheckResult }> {
@@ -28,10 +26,17 @@ export async function checkOutbox(graph: Graph, { variables }: Settings): Promis
     const remedy = 'Start a worker with KAFKA_BROKERS, which publishes the log from its beginning';
     return hasKafka ? { outbox: wrong('nothing was ever published', remedy) } : {};
   }
-  const behind = `${lag.events} events are yet to be published, for ${Math.round(lag.seconds)} s at most`;
-  const outbox =
-    lag.seconds < MAX_LAG_SECONDS
-      ? ok(behind)
-      : wrong(behind, "See docs/runbook.md, 'Events are not published'");
-  return { outbox };
+  return { outbox: await runCheck(() => lagResult(lag, variables)) };
+}
+
+/** An event is published within seconds; the first publishing of a large log takes longer. */
+async function lagResult(
+  { events, seconds }: OutboxLag,
+  { PERSONA_POLICY_FILE }: Variables,
+): Promise<CheckResult> {
+  const { maxLag } = readPolicy(PERSONA_POLICY_FILE).projections;
+  const behind = `${events} events are yet to be published, for ${Math.round(seconds)} s at most`;
+  return seconds * 1_000 <= maxLag.kafka
+    ? ok(behind)
+    : wrong(behind, "See docs/runbook.md, 'Events are not published'");
 }

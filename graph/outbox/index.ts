@@ -3,5 +3,13 @@
 export { decodeEvent } from './decode.ts';
 export { getPublishingFacts } from './facts.ts';
 export { getOutboxLag, type OutboxLag } from './lag.ts';
+export {
+  type ContextRebuild,
+  finishContextRebuild,
+  readContextRebuild,
+  readCustomersAfter,
+  requestContextRebuild,
+  storeContextRebuild,
+} from './rebuild-contexts.ts';
 export { startRelay } from './start-relay.ts';
 export { markPublished, readUnpublished, storePublishedUntil } from './unpublished.ts';

@@ -1,0 +1,164 @@
+/** The second half of a replay: the projection of each event that was copied is applied again. */
+
+import { PersonaError } from '../../domain/errors.ts';
+import type { EventType, StreamKind } from '../../domain/events/event.ts';
+import type { DataKey, KeyOwner, WrappedKey } from '../../security/data-key.ts';
+import { EFFECTS } from '../events/index.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { type Projection, projectionParameters } from '../kernel/projection.ts';
+import type { Sender } from '../kernel/reader.ts';
+import { type ReplayProgress, writeWithProgress } from './replay-progress.ts';
+import { LABEL_OF, readEvent, readKey, type StoredEvent } from './stream.ts';
+
+interface StreamKey {
+  owner: KeyOwner;
+  key: DataKey;
+  wrapped: WrappedKey;
+}
+
+/** Events per transaction. */
+const PAGE = 250;
+// Devices first: customers' events refer to them, and theirs refer to no other stream. Then everything in chronological
+// order, which is the order of ids: an identifier that one customer gave up belongs to another afterwards, not before.
+const FIRST_KIND: StreamKind = 'device';
+
+const READ_PAGE = `
+  MATCH (e:PersonaEvent) WHERE e.id > $after AND e.stream = $kind
+  WITH e ORDER BY e.id LIMIT $limit
+  RETURN properties(e) AS event,
+    EXISTS {
+      MATCH (next:PersonaEvent {stream_id: e.stream_id, seq: e.seq + 1}) WHERE next.id < e.id
+    } AS was_overtaken
+  ORDER BY e.id`;
+const READ_NEXT = `
+  MATCH (e:PersonaEvent {stream_id: $stream_id, seq: $seq}) WHERE e.id < $before
+  RETURN properties(e) AS event`;
+const READ_VERSIONS = {
+  customer: 'UNWIND $ids AS id MATCH (n:Customer {id: id}) RETURN id, n.version AS version',
+  device: 'UNWIND $ids AS id MATCH (n:Device {id: id}) RETURN id, n.version AS version',
+} as const satisfies Record<StreamKind, string>;
+const WRITE_VERSION = {
+  customer: 'MATCH (n:Customer {id: $id}) SET n.version = $version',
+  device: 'MATCH (n:Device {id: $id}) SET n.version = $version',
+} as const satisfies Record<StreamKind, string>;
+
+interface Position {
+  kind: StreamKind;
+  /** Of the last event applied. */
+  id: string;
+}
+
+/**
+ * Applies what is left of the events that the target holds.
+ * @param keys where the streams' keys are stored
+ * @throws PersonaError graph_unavailable, internal (an event that cannot be decrypted or applied)
+ */
+export async function applyLog(
+  keys: Graph,
+  target: Graph,
+  begun: ReplayProgress,
+  onProgress: (progress: ReplayProgress) => void,
+): Promise<ReplayProgress> {
+  let progress = begun;
+  for (;;) {
+    const { kind, id } = positionOf(progress);
+    const page = await target.read<PageRow>(READ_PAGE, { kind, after: id, limit: PAGE });
+    const last = page.at(-1);
+    if (last === undefined) {
+      const isOver = kind !== FIRST_KIND;
+      const position = isOver ? null : JSON.stringify({ kind: 'customer', id: '' } satisfies Position);
+      progress = {
+        ...progress,
+        step: progress.step + 1,
+        position,
+        phase: isOver ? 'complete' : 'applying',
+      };
+      await writeWithProgress(target, progress, () => {});
+      if (isOver) return progress;
+      continue;
+    }
+    const events = await inOrder(target, kind, page);
+    const streamKeys = await keysOf(keys, events);
+    progress = {
+      ...progress,
+      step: progress.step + 1,
+      position: JSON.stringify({ kind, id: last.event.id } satisfies Position),
+      applied: progress.applied + events.length,
+    };
+    await writeWithProgress(target, progress, (send) => {
+      for (const event of events) applyEvent(target, event, streamKeys, send);
+    });
+    onProgress(progress);
+  }
+}
+
+interface PageRow {
+  event: StoredEvent;
+  /** Its successor has a smaller id: the clocks of two processes differ slightly. */
+  was_overtaken: boolean;
+}
+
+function positionOf({ position }: ReplayProgress): Position {
+  return position === null ? { kind: FIRST_KIND, id: '' } : (JSON.parse(position) as Position);
+}
+
+/** The page's events without those that come before their predecessor, and with those that waited for one of them. */
+async function inOrder(target: Graph, kind: StreamKind, page: readonly PageRow[]): Promise<StoredEvent[]> {
+  const ids = [...new Set(page.map(({ event }) => event.stream_id))];
+  const rows = await target.read<{ id: string; version: number }>(READ_VERSIONS[kind], { ids });
+  const versions = new Map(rows.map(({ id, version }) => [id, version]));
+  const ready: StoredEvent[] = [];
+  for (const { event, was_overtaken } of page) {
+    const { stream_id } = event;
+    if (event.seq !== (versions.get(stream_id) ?? 0) + 1) continue;
+    const overtaking = was_overtaken ? await readOvertaking(target, event) : [];
+    ready.push(event, ...overtaking);
+    versions.set(stream_id, event.seq + overtaking.length);
+  }
+  return ready;
+}
+
+/** The events that directly follow in the stream and have smaller ids. */
+async function readOvertaking(target: Graph, { stream_id, seq, id }: StoredEvent): Promise<StoredEvent[]> {
+  const found: StoredEvent[] = [];
+  for (;;) {
+    const parameters = { stream_id, seq: seq + found.length + 1, before: id };
+    const [row] = await target.read<{ event: StoredEvent }>(READ_NEXT, parameters);
+    if (row === undefined) return found;
+    found.push(row.event);
+  }
+}
+
+async function keysOf(keys: Graph, events: readonly StoredEvent[]): Promise<ReadonlyMap<string, StreamKey>> {
+  const streams = new Map(events.map(({ stream, stream_id }) => [stream_id, stream]));
+  return new Map(
+    await Promise.all(
+      [...streams].map(async ([id, kind]): Promise<[string, StreamKey]> => {
+        const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
+        const [key, wrapped] = await Promise.all([
+          readKey(keys, { kind, id }),
+          keys.keyStore.read(keys, owner),
+        ]);
+        if (typeof key !== 'string' && wrapped !== undefined) return [id, { owner, key, wrapped }];
+        throw new PersonaError('internal', `the key of ${LABEL_OF[kind]} ${id} cannot be used`);
+      }),
+    ),
+  );
+}
+
+function applyEvent(
+  target: Graph,
+  event: StoredEvent,
+  keys: ReadonlyMap<string, StreamKey>,
+  send: Sender['send'],
+): void {
+  const recorded = readEvent<EventType>(event);
+  const streamKey = keys.get(event.stream_id);
+  if (streamKey === undefined) throw new Error(`the key of ${event.stream_id} was not read`);
+  const { owner, key, wrapped } = streamKey;
+  if (event.seq === 1) target.keyStore.write({ send }, owner, wrapped, event.recorded_at);
+  const projection = EFFECTS[recorded.type] as Projection<EventType>;
+  const secrets = { key, blindIndex: target.blindIndex };
+  send(projection.cypher, projectionParameters(projection, recorded, secrets));
+  send(WRITE_VERSION[event.stream], { id: event.stream_id, version: event.seq });
+}
