@@ -1,18 +1,20 @@
 /** The way in of other agents' events, on a real Kafka, Neo4j and Temporal: nothing lost, nothing doubled, whatever fails. */
 
 import { randomBytes, randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { Admin } from '@platformatic/kafka';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openRecordReader } from '../adapters/kafka/consumer.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
-import type { DeadLetter } from '../domain/inbound/records.ts';
+import { runCli } from '../cli/program.ts';
+import type { KeptDeadLetter } from '../domain/inbound/records.ts';
 import { InboundTopic } from '../domain/inbound/topics.ts';
 import { recoveryWorkflowId } from '../domain/workflow-contracts.ts';
 import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
-import { getPaymentMethods, type Graph, openConfiguredGraph } from '../graph/index.ts';
+import { createCustomer, getPaymentMethods, type Graph, openConfiguredGraph } from '../graph/index.ts';
 import { readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
@@ -22,7 +24,7 @@ import { startTcpProxy, type TcpProxy } from '../test/faults/proxy.ts';
 import { encode, type KafkaServer, startKafkaServer, writeRecords } from '../test/kafka-fixture.ts';
 import { readReadyLine } from '../test/ready-line.ts';
 import { openNamespace } from '../test/rig/server.ts';
-import { openTestGraph, runCypher, verifyAndClose } from '../test/test-graph.ts';
+import { openTestGraph, runCypher, testHeader, verifyAndClose } from '../test/test-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../test/wallet-fixtures.ts';
 
 const policy = readPolicy();
@@ -134,7 +136,7 @@ const isRunning = (payment_id: unknown) =>
       ({ status }) => status.name === 'RUNNING',
       () => false,
     );
-const letterOf = async (id: string): Promise<DeadLetter | undefined> =>
+const letterOf = async (id: string): Promise<KeptDeadLetter | undefined> =>
   (await letters().list()).find((letter) => letter.id === id);
 const idOf = ([written]: { topic: string; partition: number; offset: bigint }[]) =>
   `${written?.topic}/${written?.partition}/${written?.offset}`;
@@ -257,7 +259,7 @@ test('a record that cannot be processed is kept, says why, and does not stop tho
   startConsumer();
   await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
   const found = (await letters().list()).filter(
-    ({ record }) => Buffer.from(record.key ?? []).toString() === key,
+    ({ open }) => Buffer.from(open().key ?? []).toString() === key,
   );
   expect(found.map(({ error_type, error, event_id }) => [error_type, error, event_id])).toEqual([
     ['undecodable', "the value lacks the header of Avro's single-object encoding", undefined],
@@ -277,10 +279,11 @@ test('a card number is masked in a dead letter, which Kafka holds encrypted', as
   await expect.poll(() => letterOf(id), LIMIT).toBeDefined();
   const letter = await letterOf(id);
   expect(letter).toMatchObject({ error_type: 'card_number_refused', event_id: record.value.event_id });
-  const kept = Buffer.from(letter?.record.value ?? []).toString('latin1');
+  const kept = Buffer.from(letter?.open().value ?? []).toString('latin1');
   expect(kept).toContain('card **** **** **** ****');
   expect(kept).not.toContain('4242');
-  await expect(openDeadLettersOf(randomBytes(32))().list()).rejects.toThrow();
+  const [other] = await openDeadLettersOf(randomBytes(32))().list();
+  expect(() => other?.open()).toThrow('cannot be decrypted with the keys of PERSONA_KEYS');
 });
 
 test('an error that no outage explains is repeated, then the record is kept, and its partition goes on', async () => {
@@ -342,6 +345,65 @@ test('a rebalance in the middle, duplicates, and Kafka killed change nothing', a
   );
   await expect.poll(totals, LIMIT).toEqual([3_001, 3_001, 3_001, 3_001]);
   await Promise.all([second.stop(), third.stop()]);
+});
+
+test('persona dlq lists, shows and retries: a customer who is known later, and a record that stays refused', async () => {
+  const run = async (...args: string[]) => {
+    const [out, err]: string[][] = [[], []];
+    const env = {
+      ...process.env,
+      ...{ KAFKA_BROKERS: kafka.brokers.join(), TEMPORAL_NAMESPACE: temporal.namespace, LOG_LEVEL: 'error' },
+    };
+    const print = {
+      out: (text: string) => void out?.push(text),
+      err: (text: string) => void err?.push(text),
+    };
+    const code = await runCli(['dlq', ...args, '--json'], { env, stdin: Readable.from([]), ...print });
+    return { code, document: JSON.parse(out?.join('') || '{}') as { items: { id: string }[] }, err };
+  };
+  const { keys, ...environment } = readGraphEnvironment(process.env);
+  const configured = openConfiguredGraph({ ...environment, keys });
+  const cipher = createDeadLetterCipher(createKeyRing(keys.reveal()));
+  const store = openDeadLetters({ brokers: kafka.brokers }, createDeadLetterCodec(cipher));
+  const stopping = new AbortController();
+  const customer_id = randomUUID();
+  const unknown = { customer_id, methods: [] };
+  const id = idOf(await writeRecords(kafka.brokers, [feedback(unknown, { segment: 'late' })]));
+  const invalid = idOf(await writeRecords(kafka.brokers, [feedback(unknown)]));
+  const consuming = consume({
+    openReader: () => openRecordReader({ brokers: kafka.brokers }),
+    processRecord: createRecordProcessor({ graph: configured, temporal: temporal.client, policy }),
+    deadLetters: store,
+    observe: { onProcessed() {}, onDeadLetter() {}, onWait() {}, onReading() {} },
+    signal: stopping.signal,
+  });
+  onTestFinished(async () => {
+    stopping.abort();
+    await consuming;
+    await Promise.all([store.close(), configured.close()]);
+  });
+  const listed = async () => (await run('list')).document.items.map((item) => item.id);
+  await expect.poll(listed, LIMIT).toEqual(expect.arrayContaining([id, invalid]));
+  expect((await run('show', id)).document).toMatchObject({
+    ...{ id, error_type: 'customer_not_found', topic: InboundTopic.analyticsFeedback, key: customer_id },
+    value: { customer_id, segment: 'late', ltv: null },
+  });
+  expect((await run('retry', id)).code).toBe(1);
+  await createCustomer(configured, testHeader(), { customer_id });
+  expect(await run('retry', id)).toMatchObject({
+    code: 0,
+    document: { items: [{ id, result: 'processed' }] },
+  });
+  expect(await run('retry', invalid)).toMatchObject({
+    code: 1,
+    document: { items: [{ id: invalid, result: 'refused', error: expect.stringContaining('ltv') }] },
+  });
+  const query = 'MATCH (c:Customer {id: $customer_id}) RETURN c.segment AS segment';
+  const { records } = await runCypher(configured, query, { customer_id });
+  expect(records[0]?.get('segment')).toBe('LATE');
+  expect(await listed()).toEqual(expect.arrayContaining([invalid]));
+  expect(await listed()).not.toContain(id);
+  expect(await run('show', id)).toMatchObject({ code: 1, err: [expect.stringContaining('no dead letter')] });
 });
 
 test('killed at any moment, the process loses and doubles nothing', async () => {

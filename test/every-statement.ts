@@ -99,6 +99,7 @@ import {
   openRecovery,
   claimAttempt,
   recordAttempt,
+  recordRoutingOutcome,
   refreshRecovery,
   getUnresolvedCharge,
   leaseNotice,
@@ -345,6 +346,20 @@ async function runRecoveryStatements(graph: Graph): Promise<void> {
     await claimAttempt(graph, testHeader(), { ...at, payment_id, payment_method_id, key, n: 1 });
     return { payment_id, key };
   };
+  const routed = {
+    ...{ customer_id, payment_method_id: first, amount: 1, currency: 'USD', transaction_id: randomUUID() },
+  };
+  for (const [succeeded, minutes] of [
+    [false, 2],
+    [true, 1],
+  ] as const) {
+    const event = {
+      event_id: randomUUID(),
+      occurred_at: new Date(Date.now() - minutes * 60_000).toISOString(),
+    };
+    const outcome = { ...routed, ...event, succeeded, decline_code: 'incorrect_cvc' };
+    await recordRoutingOutcome(graph, testHeader({ occurredAt: event.occurred_at }), { outcome, policy });
+  }
   const paid = await open();
   await paid.again();
   await hasReceipt(graph, paid.header);

@@ -2,7 +2,7 @@
 
 import { type MessageToProduce, Producer } from '@platformatic/kafka';
 import { PersonaError } from '../../domain/errors.ts';
-import type { DeadLetter, DeadLetterStore } from '../../domain/inbound/records.ts';
+import type { DeadLetter, DeadLetterStore, KeptDeadLetter } from '../../domain/inbound/records.ts';
 import { DEAD_LETTER_SETTINGS, DEAD_LETTERS } from '../../domain/inbound/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 import { openTopicReader } from './topic-reader.ts';
@@ -13,12 +13,12 @@ const ACKS_ALL = -1;
 
 interface Codec {
   encode(letter: DeadLetter): Buffer;
-  decode(id: string, bytes: Uint8Array): DeadLetter;
+  decode(id: string, bytes: Uint8Array): KeptDeadLetter;
 }
 
 export interface KafkaDeadLetters extends DeadLetterStore {
   /** All that are not handled, oldest first. @throws PersonaError kafka_unavailable */
-  list(): Promise<DeadLetter[]>;
+  list(): Promise<KeptDeadLetter[]>;
   /** It is handled. @throws PersonaError kafka_unavailable */
   remove(id: string): Promise<void>;
   close(): Promise<void>;

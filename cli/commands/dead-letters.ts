@@ -2,7 +2,7 @@
 
 import { kafkaOptions } from '../../adapters/kafka/connection.ts';
 import { type KafkaDeadLetters, openDeadLetters } from '../../adapters/kafka/dead-letters.ts';
-import type { DeadLetter } from '../../domain/inbound/records.ts';
+import type { KeptDeadLetter } from '../../domain/inbound/records.ts';
 import { createDeadLetterCodec } from '../../events/inbound/dead-letters.ts';
 import { createRecordDecoder } from '../../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../../events/inbound/process-record.ts';
@@ -31,8 +31,9 @@ export async function listDeadLetters(settings: Settings): Promise<CommandResult
 /** The record itself, opened: it may hold personal data. @throws as `listDeadLetters`; CliFailure: unknown id */
 export async function showDeadLetter(settings: Settings, id: string): Promise<CommandResult> {
   const letter = await withDeadLetters(settings, async (store) => find(await store.list(), id));
-  const { key, value, headers, timestamp } = letter.record;
-  const decoded = createRecordDecoder()(letter.record);
+  const record = letter.open();
+  const { key, value, headers, timestamp } = record;
+  const decoded = createRecordDecoder()(record);
   const document = {
     ...summaryOf(letter),
     recorded_at: new Date(timestamp).toISOString(),
@@ -59,8 +60,8 @@ export async function retryDeadLetters(settings: Settings, id: string | undefine
     const chosen = id === undefined ? letters : [find(letters, id)];
     const results = await withProcessor(settings, async (processRecord) => {
       const outcomes: { id: string; result: 'processed' | 'refused'; error?: string }[] = [];
-      for (const { id: letterId, record } of chosen) {
-        const rejection = await processRecord(record);
+      for (const { id: letterId, open } of chosen) {
+        const rejection = await processRecord(open());
         if (rejection === undefined) await store.remove(letterId);
         outcomes.push(
           rejection === undefined
@@ -80,10 +81,10 @@ export async function retryDeadLetters(settings: Settings, id: string | undefine
   });
 }
 
-function summaryOf({ id, read_at, error_type, error, event_id, record }: DeadLetter) {
+function summaryOf({ id, topic, read_at, error_type, error, event_id }: KeptDeadLetter) {
   return {
     id,
-    topic: record.topic,
+    topic,
     read_at: new Date(read_at).toISOString(),
     error_type,
     error,
@@ -91,7 +92,7 @@ function summaryOf({ id, read_at, error_type, error, event_id, record }: DeadLet
   };
 }
 
-function find(letters: readonly DeadLetter[], id: string): DeadLetter {
+function find(letters: readonly KeptDeadLetter[], id: string): KeptDeadLetter {
   const found = letters.find((letter) => letter.id === id);
   if (found === undefined)
     throw new CliFailure(ExitCode.failed, `There is no dead letter ${id}; persona dlq list shows all.`);

@@ -53,6 +53,13 @@ export interface DeadLetter extends Rejection {
   readonly read_at: number;
 }
 
+/** A dead letter as it is kept. */
+export interface KeptDeadLetter extends Omit<DeadLetter, 'record'> {
+  readonly topic: string;
+  /** Decrypts its record. @throws PersonaError key_unavailable: it was encrypted under a key that this process lacks */
+  open(): InboundRecord;
+}
+
 /** Where dead letters are kept. */
 export interface DeadLetterStore {
   /** @throws PersonaError kafka_unavailable: it is unknown whether it was written; a repetition replaces it */

@@ -1,13 +1,15 @@
 /** Dead letters as they are written to Kafka, and back. */
 
+import { PersonaError } from '../../domain/errors.ts';
 import { maskBytes, maskCardNumbers, maskFields } from '../../domain/inbound/mask.ts';
 import {
   type DeadLetter,
+  type KeptDeadLetter,
   type InboundRecord,
   recordId,
   type Rejection,
 } from '../../domain/inbound/records.ts';
-import { DEAD_LETTERS, InboundTopic } from '../../domain/inbound/topics.ts';
+import { DEAD_LETTERS, InboundTopic, type InboundTopicName } from '../../domain/inbound/topics.ts';
 import type { DeadLetterCipher } from '../../security/dead-letter-cipher.ts';
 import { createSingleObjectDecoder, createSingleObjectEncoder } from '../avro.ts';
 import { readSchema } from '../schemas.ts';
@@ -66,8 +68,8 @@ export function createDeadLetters(): (
 
 export interface DeadLetterCodec {
   encode(letter: DeadLetter): Buffer;
-  /** @throws Error: no dead letter, changed, or sealed under an unknown key */
-  decode(id: string, bytes: Uint8Array): DeadLetter;
+  /** @throws NotDecodable: it is no dead letter */
+  decode(id: string, bytes: Uint8Array): KeptDeadLetter;
 }
 
 export function createDeadLetterCodec(cipher: DeadLetterCipher): DeadLetterCodec {
@@ -85,20 +87,34 @@ export function createDeadLetterCodec(cipher: DeadLetterCipher): DeadLetterCodec
     },
     decode(id, bytes) {
       const letter = decode(bytes).value as StoredLetter;
-      const stored = JSON.parse(cipher.open(id, letter.sealed_record)) as StoredRecord;
-      const topic = Object.values(InboundTopic).find((name) => name === letter.topic);
-      if (topic === undefined) throw new Error(`${letter.topic} is no topic that Persona reads`);
       return {
         id,
-        ...{ error_type: letter.error_type, error: letter.error, read_at: letter.read_at },
-        ...(letter.event_id !== null && { event_id: letter.event_id }),
-        record: {
-          ...{ topic, partition: letter.partition, offset: BigInt(letter.offset), headers: stored.headers },
-          ...{ key: fromBase64(stored.key), value: fromBase64(stored.value) },
-          timestamp: letter.recorded_at ?? letter.read_at,
+        ...{
+          topic: letter.topic,
+          error_type: letter.error_type,
+          error: letter.error,
+          read_at: letter.read_at,
         },
+        ...(letter.event_id !== null && { event_id: letter.event_id }),
+        open: () => openRecord(cipher, id, letter),
       };
     },
+  };
+}
+
+function openRecord(cipher: DeadLetterCipher, id: string, letter: StoredLetter): InboundRecord {
+  let stored: StoredRecord;
+  try {
+    stored = JSON.parse(cipher.open(id, letter.sealed_record)) as StoredRecord;
+  } catch (error) {
+    const message = `the record of dead letter ${id} cannot be decrypted with the keys of PERSONA_KEYS`;
+    throw new PersonaError('key_unavailable', message, { cause: error });
+  }
+  return {
+    topic: letter.topic as InboundTopicName,
+    ...{ partition: letter.partition, offset: BigInt(letter.offset), headers: stored.headers },
+    ...{ key: fromBase64(stored.key), value: fromBase64(stored.value) },
+    timestamp: letter.recorded_at ?? letter.read_at,
   };
 }
 

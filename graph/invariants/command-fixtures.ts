@@ -18,6 +18,7 @@ import {
   openRecovery,
   openFromSettlement,
   recordAttempt,
+  recordRoutingOutcome,
 } from '../recovery/index.ts';
 
 const CUSTOMERS = 3;
@@ -233,14 +234,18 @@ export function prepare(
         });
     }
     case 'ltv':
-      return () =>
-        commands.applyAnalyticsFeedback(graph, header, {
-          customer_id: ownerOfNumber(world, item.event),
-          event_id: `${world.customers.join()}:${item.event}`,
-          ltv_minor: item.event + 1,
-          segment: item.event % 2 === 0 ? 'GOLD' : 'NEW',
+      return () => {
+        const customer = ownerOfNumber(world, item.event);
+        const event_id = `${world.customers.join()}:${item.event}`;
+        const [first = ''] = world.methods.get(customer) ?? [];
+        const outcome = {
+          ...{ event_id, transaction_id: event_id, customer_id: customer, payment_method_id: first },
+          ...{ succeeded: true, amount: item.event + 1, currency: policy.reportingCurrency },
           occurred_at: header.occurredAt,
-        });
+        };
+        const keyed = { ...header, idempotencyKey: event_id };
+        return recordRoutingOutcome(graph, keyed, { outcome, policy });
+      };
     case 'address': {
       const type = item.yes ? ('shipping' as const) : ('billing' as const);
       const address = { street1: 'A', city: 'B', zip_code: '1', country: 'US', type };
