@@ -10,7 +10,7 @@ import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
 import { runCli } from '../cli/program.ts';
 import type { KeptDeadLetter } from '../domain/inbound/records.ts';
 import { InboundTopic } from '../domain/inbound/topics.ts';
-import { recoveryWorkflowId } from '../domain/workflow-contracts.ts';
+import { fraudCaseWorkflowId, recoveryWorkflowId } from '../domain/workflow-contracts.ts';
 import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
@@ -171,7 +171,7 @@ test('each topic does what its agent reports; the topics are made if they are mi
   ]);
   await expect.poll(() => isRunning(failure.value.payment_id), LIMIT).toBe(true);
   await expect.poll(() => isRunning(payment_id), LIMIT).toBe(true);
-  const fraudCase = temporal.client.workflow.getHandle(`fraud:${case_id}`);
+  const fraudCase = temporal.client.workflow.getHandle(fraudCaseWorkflowId(case_id));
   await expect
     .poll(
       () =>
