@@ -3,6 +3,7 @@
  * flow runs with real processes, and everything that these have written or sent is searched for the marks.
  */
 
+import { randomUUID } from 'node:crypto';
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
@@ -22,6 +23,8 @@ import {
 import { createCommands, importFile, operate } from '../marks/flows/operations.ts';
 import * as payments from '../marks/flows/payments.ts';
 import { LIMIT, newCustomer, type Stage } from '../marks/flows/stage.ts';
+import { InboundTopic } from '../../domain/inbound/topics.ts';
+import { writeRecords } from '../kafka-fixture.ts';
 import { Marks, PSEUDONYM, randomCore } from '../marks/marks.ts';
 import * as places from '../marks/places.ts';
 import { createSearch, type Finding } from '../marks/search.ts';
@@ -95,11 +98,29 @@ async function driveEveryFlow(stage: Stage): Promise<unknown[]> {
     requestWrongly(stage, complete),
     importFile(stage, run).then(() => operate(stage, run, waiting)),
   ]);
-  failures.push(...(await settled([loseNeo4j(stage, complete)])));
+  failures.push(...(await settled([loseNeo4j(stage, complete), writeWrongly(complete.id)])));
   await keepPlace('worker');
   await system.sendBySmtp();
   failures.push(...(await settled([notifyBySmtp(stage, expiring.id)])));
   return failures;
+}
+
+/** Records of other agents that cannot be processed: what they say is kept, encrypted. */
+async function writeWrongly(customer_id: string): Promise<void> {
+  const secret = () => marks.drawForeign('a record that cannot be processed');
+  await writeRecords(system.persona.env.KAFKA_BROKERS?.split(',') ?? [], [
+    { topic: InboundTopic.analyticsFeedback, key: customer_id, value: Buffer.from(secret()) },
+    {
+      topic: InboundTopic.fraudOutcome,
+      value: {
+        ...{ event_id: randomUUID(), case_id: randomUUID(), outcome: 'suspected', customer_id: randomUUID() },
+        ...{ reason: secret(), occurred_at: new Date().toISOString() },
+      },
+      headers: { note: secret() },
+    },
+  ]);
+  const log = () => readFileSync(system.logs().consumer ?? '', 'utf8').match(/"dead_letter"/g)?.length;
+  await expect.poll(log, LIMIT).toBe(2);
 }
 
 /** One notice that the mail server refuses for now, and one of a card that expires. */
@@ -155,14 +176,14 @@ test('every flow runs, with a mark in every personal field', { timeout: 600_000 
 
 test('logs hold neither personal data nor secrets', () => {
   const logs = places.logPlaces(system, {
-    ...{ neo4j: 'Bolt enabled', temporal: 'Temporal Server' },
+    ...{ neo4j: 'Bolt enabled', temporal: 'Temporal Server', kafka: 'Kafka Server started' },
     ...{ api: controls.correlation, worker: controls.transaction },
   });
   for (const log of logs) expectClean(log);
 });
 
 test('metrics hold neither personal data nor secrets', async () => {
-  for (const name of ['api', 'worker-smtp']) await keepPlace(name);
+  for (const name of ['api', 'worker-smtp', 'consumer']) await keepPlace(name);
   for (const metrics of keptMetrics) expectClean(metrics);
 });
 
@@ -234,6 +255,13 @@ test('the folders of a copy hold secrets only in the files made for them, which 
     expect((statSync(file).mode & 0o777).toString(8), file).toBe('600');
   }
   expect([...new Set(purposes)].sort()).toEqual(['.env', '.json', '.jsonl', '.key', '.state']);
+});
+
+test("Kafka's files of Persona's topics hold only open properties, and nothing of dead letters", () => {
+  const data = join(system.homes.kafka, 'data');
+  expectClean(places.filesPlace("Kafka's topics", data, 'persona.*/*.log', 'persona.v1.'), isInGraph);
+  const letters = places.filesPlace('dead letters', data, 'persona.dlq.v1-*/*.log', 'customer_not_found');
+  expectClean(letters);
 });
 
 test("Neo4j's files hold only open properties, and each of them", async () => {

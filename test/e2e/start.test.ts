@@ -79,7 +79,7 @@ test(
     ]) {
       expect({ url, status: (await fetch(url)).status }).toEqual({ url, status: 200 });
     }
-    expect(Object.keys(run.metrics)).toEqual(['api', 'worker']);
+    expect(Object.keys(run.metrics)).toEqual(['api', 'worker', 'consumer']);
     for (const url of Object.values(run.metrics)) expect(await (await fetch(url)).text()).toMatch(/^# HELP/m);
     // Temporal's UI is configured with an endpoint that accepts its origin, and the codec server its token.
     const settings = (await (await fetch(`${run.temporal_ui}/api/v1/settings`)).json()) as {
@@ -115,6 +115,7 @@ test(
     expect(Object.keys(run.pids).sort()).toEqual([
       'api',
       'chimera',
+      'consumer',
       'gateway',
       'inbox',
       'issuer',

@@ -38,6 +38,7 @@ export function argumentPlaces(system: MarkedSystem): Place[] {
   const controls: Record<string, string> = {
     ...{ neo4j: '--home-dir=', temporal: '--db-filename' },
     ...{ worker: 'workers/main.ts', 'worker-smtp': 'workers/main.ts' },
+    ...{ kafka: 'kafka.Kafka', consumer: 'consumers/main.ts' },
   };
   return Object.entries(system.pids).map(([name, pid]) => ({
     name: `arguments of ${name}`,

@@ -21,8 +21,8 @@ export interface MarkedSystem {
   persona: PersonaSystem;
   /** With Neo4j's and Temporal's data, and the run file. */
   folder: string;
-  /** Neo4j's home folder, and Temporal's. */
-  homes: { neo4j: string; temporal: string };
+  /** The servers' home folders. */
+  homes: { neo4j: string; temporal: string; kafka: string };
   /** Process ids by name. */
   pids: Readonly<Record<string, number>>;
   graph: Graph;
@@ -56,20 +56,20 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
     STRIPE_API_KEY: `sk_test_${randomCore()}`,
   };
   const stack = await startStack({
-    servers: ['neo4j', 'temporal'],
+    servers: ['neo4j', 'temporal', 'kafka'],
     folder: join(folder, 'stack'),
     guard,
     log,
     env,
   });
-  const { NEO4J_URI = '', NEO4J_USERNAME, NEO4J_PASSWORD, TEMPORAL_ADDRESS } = stack.env;
+  const { NEO4J_URI = '', NEO4J_USERNAME, NEO4J_PASSWORD, TEMPORAL_ADDRESS, KAFKA_BROKERS } = stack.env;
   const neo4jAddress = NEO4J_URI.replace('bolt://', '');
   let proxy = await startTcpProxy(neo4jAddress);
   const proxyPort = Number(proxy.address.split(':')[1]);
-  const servers = { NEO4J_USERNAME, NEO4J_PASSWORD, TEMPORAL_ADDRESS };
+  const servers = { NEO4J_USERNAME, NEO4J_PASSWORD, TEMPORAL_ADDRESS, KAFKA_BROKERS };
   // Without the stack's keys: the copy makes its own, and writes them to its file.
   const persona = await startPersona({
-    ...{ guard, log, runFile },
+    ...{ guard, log, runFile, kafka: true },
     env: { ...env, ...servers, NEO4J_URI: `bolt://${proxy.address}` },
   });
   const graph = openConfiguredGraph(readGraphEnvironment({ ...persona.env, NEO4J_URI }));
@@ -81,7 +81,7 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
 
   return {
     ...{ persona, folder, graph, client, env, smtpPassword },
-    homes: { neo4j: homeOf('neo4j'), temporal: homeOf('temporal') },
+    homes: { neo4j: homeOf('neo4j'), temporal: homeOf('temporal'), kafka: homeOf('kafka') },
     get pids() {
       const servers = Object.entries(stack.processes).map(([name, { child }]) => [name, child.pid] as const);
       const programs = [...persona.programs].map(([name, { child }]) => [name, child.pid] as const);
@@ -139,7 +139,7 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
 
 /** Without addresses and keys from outside: what is searched belongs to this test alone. */
 function ownEnvironment(): Variables {
-  const foreign = /^(NEO4J|TEMPORAL|PERSONA|STRIPE|NOTIFY|CHIMERA|REDIS|MOTO)_/;
+  const foreign = /^(NEO4J|TEMPORAL|KAFKA|PERSONA|STRIPE|NOTIFY|CHIMERA|REDIS|MOTO)_/;
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => name === 'PERSONA_CACHE_DIR' || !foreign.test(name)),
   );
