@@ -1,18 +1,17 @@
 /**
- * The Avro schemas against those of the last release: consumers with either schema read what is written with the other,
- * because records stay in Kafka for weeks, and consumers are released when they like.
+ * The Avro schemas against those of the last release: who has either schema reads what is written with the other, because
+ * records stay in Kafka for weeks, and other agents are released when they like.
  */
 
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import { expect, test } from 'vitest';
-import { readSchemas } from '../../events/schemas.ts';
-import { RELEASED_EVENTS } from './released.ts';
+import { currentEvents, RELEASED_EVENTS } from './released.ts';
 
 type Schemas = Record<string, { fields: { name: string; type: unknown; default?: unknown }[] }>;
 
 const released = JSON.parse(readFileSync(RELEASED_EVENTS, 'utf8')) as Schemas;
-const current = () => structuredClone(Object.fromEntries(readSchemas())) as unknown as Schemas;
+const current = () => JSON.parse(currentEvents()) as Schemas;
 
 /** @returns each topic whose records one side cannot read, with the reason */
 function problems(schemas: Schemas): string[] {
