@@ -7,7 +7,9 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openRecordReader } from '../adapters/kafka/consumer.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
+import { checkKafka } from '../cli/doctor/kafka.ts';
 import { runCli } from '../cli/program.ts';
+import { readSettings } from '../cli/settings.ts';
 import type { KeptDeadLetter } from '../domain/inbound/records.ts';
 import { InboundTopic } from '../domain/inbound/topics.ts';
 import { fraudCaseWorkflowId, recoveryWorkflowId } from '../domain/workflow-contracts.ts';
@@ -347,13 +349,15 @@ test('a rebalance in the middle, duplicates, and Kafka killed change nothing', a
   await Promise.all([second.stop(), third.stop()]);
 });
 
+const commandEnvironment = () => ({
+  ...process.env,
+  ...{ KAFKA_BROKERS: kafka.brokers.join(), TEMPORAL_NAMESPACE: temporal.namespace, LOG_LEVEL: 'error' },
+});
+
 test('persona dlq lists, shows and retries: a customer who is known later, and a record that stays refused', async () => {
   const run = async (...args: string[]) => {
     const [out, err]: string[][] = [[], []];
-    const env = {
-      ...process.env,
-      ...{ KAFKA_BROKERS: kafka.brokers.join(), TEMPORAL_NAMESPACE: temporal.namespace, LOG_LEVEL: 'error' },
-    };
+    const env = commandEnvironment();
     const print = {
       out: (text: string) => void out?.push(text),
       err: (text: string) => void err?.push(text),
@@ -389,6 +393,8 @@ test('persona dlq lists, shows and retries: a customer who is known later, and a
     value: { customer_id, segment: 'late', ltv: null },
   });
   expect((await run('retry', id)).code).toBe(1);
+  const { dead_letters } = await checkKafka(readSettings(commandEnvironment()));
+  expect(dead_letters).toMatchObject({ state: 'wrong', detail: expect.stringContaining('not processed') });
   await createCustomer(configured, testHeader(), { customer_id });
   expect(await run('retry', id)).toMatchObject({
     code: 0,

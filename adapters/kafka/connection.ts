@@ -66,6 +66,14 @@ export function kafkaErrorNames(error: unknown): string[] {
   return causesOf(error).flatMap(({ apiId }) => (apiId === undefined ? [] : [apiId]));
 }
 
+/** The client reports it as an error of its caller, which has no name. */
+export function isUnknownTopic(error: unknown): boolean {
+  return (
+    kafkaErrorNames(error).includes('UNKNOWN_TOPIC_OR_PARTITION') ||
+    causesOf(error).some(({ message }) => message.startsWith('Unknown topic '))
+  );
+}
+
 type Cause = Error & { apiId?: string };
 
 function causesOf(error: unknown): Cause[] {

@@ -1,7 +1,6 @@
 /** Dead letters in their compacted topic: the newest record of a key counts, and none after its deletion. */
 
 import { type MessageToProduce, Producer } from '@platformatic/kafka';
-import { PersonaError } from '../../domain/errors.ts';
 import type { DeadLetter, DeadLetterStore, KeptDeadLetter } from '../../domain/inbound/records.ts';
 import { DEAD_LETTER_SETTINGS, DEAD_LETTERS } from '../../domain/inbound/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
@@ -52,7 +51,6 @@ export function openDeadLetters(options: KafkaOptions, codec: Codec): KafkaDeadL
     add: (letter) => send({ key: Buffer.from(letter.id), value: codec.encode(letter) }),
     remove: (id) => send({ key: Buffer.from(id) }),
     async list() {
-      await prepare();
       const newest = await readNewest(options);
       const letters = [...newest].map(([id, value]) => codec.decode(id, value));
       return letters.sort((one, other) => one.read_at - other.read_at);
@@ -62,9 +60,10 @@ export function openDeadLetters(options: KafkaOptions, codec: Codec): KafkaDeadL
 }
 
 async function readNewest(options: KafkaOptions): Promise<Map<string, Uint8Array>> {
-  const missing = () => new PersonaError('kafka_unavailable', `Kafka has no topic ${DEAD_LETTERS}`);
-  const reader = await openTopicReader(options, DEAD_LETTERS, missing);
   const newest = new Map<string, Uint8Array>();
+  const reader = await openTopicReader(options, DEAD_LETTERS);
+  // The first dead letter creates it.
+  if (reader === undefined) return newest;
   try {
     const { first, end } = await reader.offsets();
     for (const [partition, from] of first.entries()) {

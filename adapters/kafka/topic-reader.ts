@@ -1,8 +1,7 @@
 /** Reads all of a topic, partition by partition, without joining a group. */
 
 import { Consumer, type RecordsBatch } from '@platformatic/kafka';
-import { PersonaError } from '../../domain/errors.ts';
-import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';
+import { clientOptions, isUnknownTopic, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 
 export interface TopicRecord {
   readonly partition: number;
@@ -38,19 +37,14 @@ const MAX_WAIT_MS = 1_000;
 /** Everything up to the end is committed, so Kafka has something to send each time. */
 const MAX_EMPTY_RESPONSES = 10;
 
-/** @param ifMissing the error if there is no such topic @throws PersonaError kafka_unavailable, `ifMissing` */
-export async function openTopicReader(
-  options: KafkaOptions,
-  name: string,
-  ifMissing: () => PersonaError,
-): Promise<TopicReader> {
+/** @returns `undefined`: there is no such topic @throws PersonaError kafka_unavailable */
+export async function openTopicReader(options: KafkaOptions, name: string): Promise<TopicReader | undefined> {
   const consumer = new Consumer({ ...clientOptions(options), groupId: 'persona-reader' });
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (kafkaErrorNames(error).includes('UNKNOWN_TOPIC_OR_PARTITION')) throw ifMissing();
-      throw error instanceof PersonaError ? error : kafkaUnavailable(options, error);
+      throw kafkaUnavailable(options, error);
     }
   };
   const close = () => consumer.close(true).catch(() => {});
@@ -106,6 +100,7 @@ export async function openTopicReader(
     };
   } catch (error) {
     await close();
+    if (isUnknownTopic(error)) return undefined;
     throw error;
   }
 }

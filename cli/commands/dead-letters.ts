@@ -1,17 +1,13 @@
 /** Other agents' records that could not be processed (docs/runbook.md, 'Dead letters'). */
 
-import { kafkaOptions } from '../../adapters/kafka/connection.ts';
-import { type KafkaDeadLetters, openDeadLetters } from '../../adapters/kafka/dead-letters.ts';
 import type { KeptDeadLetter } from '../../domain/inbound/records.ts';
-import { createDeadLetterCodec } from '../../events/inbound/dead-letters.ts';
 import { createRecordDecoder } from '../../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../../events/inbound/process-record.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
-import { readCodecKeys, readGraphEnvironment, readKafkaEnvironment } from '../../platform/environment.ts';
+import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { createDeadLetterCipher } from '../../security/dead-letter-cipher.ts';
-import { createKeyRing } from '../../security/key-ring.ts';
 import type { CommandResult } from '../command-result.ts';
+import { withDeadLetters } from '../dead-letters.ts';
 import { CliFailure, ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 import { fields, table, timeText } from '../tables.ts';
@@ -97,22 +93,6 @@ function find(letters: readonly KeptDeadLetter[], id: string): KeptDeadLetter {
   if (found === undefined)
     throw new CliFailure(ExitCode.failed, `There is no dead letter ${id}; persona dlq list shows all.`);
   return found;
-}
-
-async function withDeadLetters<T>(
-  { variables }: Settings,
-  work: (store: KafkaDeadLetters) => Promise<T>,
-): Promise<T> {
-  const kafka = readKafkaEnvironment(variables);
-  if (kafka === undefined)
-    throw new CliFailure(ExitCode.usageError, 'Kafka is not configured: set KAFKA_BROKERS.');
-  const ring = createKeyRing(readGraphEnvironment(variables).keys.reveal());
-  const store = openDeadLetters(kafkaOptions(kafka), createDeadLetterCodec(createDeadLetterCipher(ring)));
-  try {
-    return await work(store);
-  } finally {
-    await store.close();
-  }
 }
 
 async function withProcessor<T>(

@@ -64,7 +64,7 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     ),
     runCheck(() => checkNotifier(settings)),
     runCheck(() => checkChimera(settings)),
-    checkKafka(settings),
+    kms.then((keys) => checkKafka(keys.settings ?? settings)),
     runCheck(() => checkPolicy(settings)),
   ]);
   const results: Record<string, CheckResult> = {

@@ -3,11 +3,15 @@ import type { Graph } from '../../graph/index.ts';
 import { getOutboxLag, type OutboxLag } from '../../graph/outbox/index.ts';
 import { readKafkaEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
+import { withDeadLetters } from '../dead-letters.ts';
 import type { Settings, Variables } from '../settings.ts';
 import { type CheckResult, ok, runCheck, wrong } from './check.ts';
 
 /** Without Kafka there is nothing to check. */
-export async function checkKafka({ variables }: Settings): Promise<{ kafka?: CheckResult }> {
+export async function checkKafka(
+  settings: Settings,
+): Promise<{ kafka?: CheckResult; dead_letters?: CheckResult }> {
+  const { variables } = settings;
   if (variables.KAFKA_BROKERS === undefined) return {};
   const kafka = await runCheck(async () => {
     const environment = readKafkaEnvironment(variables);
@@ -15,7 +19,16 @@ export async function checkKafka({ variables }: Settings): Promise<{ kafka?: Che
     await verifyKafka(kafkaOptions(environment));
     return ok(`reachable at ${environment.brokers.join(',')}`);
   }, 'Events wait in the graph until it is back');
-  return { kafka };
+  if (kafka.state !== 'ok') return { kafka };
+  return { kafka, dead_letters: await runCheck(() => deadLettersResult(settings)) };
+}
+
+/** Each may be a failed payment that is not being recovered. */
+async function deadLettersResult(settings: Settings): Promise<CheckResult> {
+  const count = (await withDeadLetters(settings, (store) => store.list())).length;
+  return count === 0
+    ? ok('every record of other agents was processed')
+    : wrong(`${count} records of other agents were not processed`, 'List them: persona dlq list');
 }
 
 /** How far publishing is behind; nothing where events are not published. */

@@ -29,8 +29,9 @@ export interface KafkaSource extends LogSource {
  * @throws PersonaError kafka_unavailable; log_unusable: there is no log, or its beginning was deleted
  */
 export async function openKafkaSource(options: KafkaOptions): Promise<KafkaSource> {
-  const missing = `Kafka has no topic ${Topic.log}: nothing was published to it`;
-  const reader = await openTopicReader(options, Topic.log, () => new PersonaError('log_unusable', missing));
+  const reader = await openTopicReader(options, Topic.log);
+  if (reader === undefined)
+    throw new PersonaError('log_unusable', `Kafka has no topic ${Topic.log}: nothing was published to it`);
   const decode = createSingleObjectDecoder([readSchemas().get(Topic.log)]);
   return {
     id: `Kafka's topic ${Topic.log} (${reader.topicId})`,
