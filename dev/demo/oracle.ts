@@ -54,7 +54,7 @@ export async function archiveLog(broker: string, awaited: Iterable<string>): Pro
     stream.on('data', ({ value }) => {
       const { event_id, stream_id, seq, type } = decode(value);
       if (entries.has(event_id)) repetitions += 1;
-      else entries.set(event_id, { event_id, stream_id, seq: Number(seq), type });
+      else entries.set(event_id, { event_id, stream_id, seq, type });
       missing.delete(event_id);
     });
     while (missing.size > 0 && !limit.aborted)
