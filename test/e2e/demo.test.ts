@@ -76,5 +76,5 @@ test('without Kafka Synapse signals and Chimera calls the API', async () => {
 test('Oracle has received every event of all that, in order, once', async () => {
   const { lines, checks } = await playOracle(broker(), otherStreams, inspector);
   expect(formatFailures('oracle', checks)).toEqual([]);
-  expect(lines[0]).toMatch(/CustomerSuspended 2/);
+  expect(lines[0]).toMatch(/CustomerStatusChanged 4/);
 });
