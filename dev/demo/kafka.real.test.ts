@@ -33,13 +33,18 @@ beforeAll(async () => {
 afterAll(() => kafka.close());
 
 test('Persona reads what Synapse and Chimera write', async () => {
-  const reports = await reportThroughKafka(broker);
+  // Each creates the missing topics.
+  const [reports, others, reader] = await Promise.all([
+    reportThroughKafka(broker),
+    reportThroughKafka(broker),
+    openRecordReader({ brokers: [broker] }),
+  ]);
+  await others.close();
   expect(await reports.paymentFailed(FAILURE)).toEqual({ workflowId: 'recovery:p1' });
   await reports.fraudOutcome(OUTCOME);
   await reports.close();
 
   const decode = createRecordDecoder();
-  const reader = await openRecordReader({ brokers: [broker] });
   const found = new Map();
   for await (const { topic, key, value, headers } of reader) {
     found.set(topic, { key: String(key), headers, decoded: decode({ topic, value }) });

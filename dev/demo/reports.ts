@@ -1,7 +1,7 @@
 /** How Synapse and Chimera report to Persona: through Kafka, or without it by a signal and over REST. */
 
 import { randomBytes } from 'node:crypto';
-import { Admin, Producer } from '@platformatic/kafka';
+import { Admin, findErrorBy, Producer } from '@platformatic/kafka';
 import { INBOUND_SETTINGS, InboundTopic } from '../../domain/inbound/topics.ts';
 import { PARTITIONS } from '../../domain/outbox/topics.ts';
 import type { Agents } from './agents.ts';
@@ -97,8 +97,9 @@ async function createTopics(
       if (existing.has(topic)) continue;
       await admin
         .createTopics({ topics: [topic], partitions: PARTITIONS, replicas: -1, configs })
-        .catch(async (error: unknown) => {
-          if (!(await admin.listTopics()).includes(topic)) throw error;
+        .catch((error: unknown) => {
+          // The list may lag behind, so only the error says that it is there.
+          if (!findErrorBy(error as Error, 'apiId', 'TOPIC_ALREADY_EXISTS')) throw error;
         });
     }
   } finally {
