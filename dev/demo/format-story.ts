@@ -20,17 +20,27 @@ export function formatStory(played: StoryResult, addresses: RunFile): string {
     styleText('bold', story.title),
     ...lines.map((line) => `  · ${line}`),
     ...messages.map(({ to, subject }) => `  ✉ to ${to}: ${subject}`),
-    `  ⏱ ${tookMs} ms from the signal to the end`,
+    `  ⏱ ${tookMs} ms from the report to the end`,
     `  ↗ ${link}`,
     ...checks.map((one) => `  ${formatCheck(one)}`),
   ].join('\n');
 }
 
-/** The failed checks, one line each. */
-export function formatFailures({ story, checks }: StoryResult): string[] {
+/** What Oracle has received. */
+export function formatArchive({ lines, checks }: Pick<StoryResult, 'lines' | 'checks'>): string {
+  return [
+    '',
+    styleText('bold', 'Oracle reads every event from Kafka'),
+    ...lines.map((line) => `  · ${line}`),
+    ...checks.map((one) => `  ${formatCheck(one)}`),
+  ].join('\n');
+}
+
+/** The failed checks, one line each. @param id of the story, or `oracle` */
+export function formatFailures(id: string, checks: readonly Check[]): string[] {
   return checks
     .filter(hasFailed)
-    .map((one) => `${story.id}: ${one.label}: expected '${one.expected}', found '${one.actual}'`);
+    .map((one) => `${id}: ${one.label}: expected '${one.expected}', found '${one.actual}'`);
 }
 
 function formatCheck(one: Check): string {

@@ -2,6 +2,7 @@
 
 import type { Agents } from './agents.ts';
 import type { Check } from './check.ts';
+import type { Reports } from './reports.ts';
 import type { StateInspector } from './state-inspector.ts';
 import { onboard, until } from './play.ts';
 import type { Card, Story } from './stories.ts';
@@ -35,7 +36,7 @@ const INES: Pick<Story, 'id' | 'customer'> = {
 /** @param run as in `play` */
 export async function playFraud(
   run: string,
-  { agents, inspector }: { agents: Agents; inspector: StateInspector },
+  { agents, reports, inspector }: { agents: Agents; reports: Reports; inspector: StateInspector },
 ): Promise<StoryResult> {
   const { id, customer } = INES;
   const lines: string[] = [];
@@ -47,7 +48,7 @@ export async function playFraud(
 
   const paymentId = `${id}-${run}`;
   const startedAt = Date.now();
-  await agents.signalPaymentFailed({
+  await reports.paymentFailed({
     ...{ event_id: `synapse-${paymentId}`, payment_id: paymentId, customer_id: customerId },
     ...{ payment_method_id: failedMethodId, amount: AMOUNT, currency: 'EUR', kind: 'recurring' },
     ...{ occurred_at: new Date().toISOString(), decline_code: 'insufficient_funds' },
@@ -58,14 +59,14 @@ export async function playFraud(
   );
 
   const caseId = `case-${run}`;
-  await agents.reportFraud({
+  await reports.fraudOutcome({
     ...{ event_id: `chimera-${run}`, case_id: caseId, outcome: 'confirmed_fraud', customer_id: customerId },
     ...{ device_id: devices.get(DEVICE), reason: 'account takeover', occurred_at: new Date().toISOString() },
   });
   await waitForNotice(inspector, customerId, 'account_suspended');
   const { status: statusAfterReport } = await agents.getContext(customerId);
   lines.push(
-    `Chimera reports confirmed fraud: the account is ${statusAfterReport}, and she is notified at her verified address`,
+    `Chimera reports confirmed fraud ${reports.means.fraudOutcome}: the account is ${statusAfterReport}, and she is notified at her verified address`,
   );
 
   const newCard: Card = {

@@ -14,37 +14,45 @@ import { playExpiry } from './expiry.ts';
 import { playFraud } from './fraud.ts';
 import { type CrashProgram, playStory } from './play.ts';
 import { readStories } from './stories.ts';
-import { formatFailures, formatStory, type StoryResult } from './format-story.ts';
+import { formatArchive, formatFailures, formatStory, type StoryResult } from './format-story.ts';
+import { playOracle } from './play-oracle.ts';
+import { reportDirectly, reportThroughKafka } from './reports.ts';
 
 const OUTPUT_FOLDER = fileURLToPath(new URL('../../.persona/demo/', import.meta.url));
 const startedAt = Date.now();
 
 await runDevCommand(async ({ guard, log }) => {
   const system = await startPersona({ kafka: true, codec: true, guard, log });
-  const stories = await playAll(system, log);
-  const failedChecks = stories.flatMap((played) => formatFailures(played));
+  const failedChecks = await playAll(system, log);
+  const sources = ['the graph', 'the ledger', 'the inbox', ...(system.addresses.kafka ? ['Kafka'] : [])];
   log(
     failedChecks.length === 0
-      ? 'Every outcome is as expected in the graph, the ledger and the inbox.'
+      ? `Every outcome is as expected in ${new Intl.ListFormat('en-GB').format(sources)}.`
       : failedChecks.join('\n'),
   );
   await waitBeforeExit(log);
   return failedChecks.length === 0 ? 0 : 1;
 });
 
-async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<StoryResult[]> {
+/** @returns the failed checks, one line each */
+async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<string[]> {
   const { addresses } = system;
+  const { kafka } = addresses;
   const agents = await connectAgents(addresses);
   const inspector = openStateInspector(addresses);
+  const reports = kafka ? await reportThroughKafka(kafka) : reportDirectly(agents);
+  if (!kafka)
+    log('(without Kafka: Synapse reports by signals, Chimera over REST, and Oracle receives nothing)');
+  const otherStreams = new Set((await inspector.events()).map(({ stream_id }) => stream_id));
   const run = randomBytes(3).toString('hex');
   const crash: CrashProgram = async (program, token) => {
     const lines = await killDuringCharge(system, program, token);
     log(`\n(the ${program} was killed during a charge, which is resolved after its timeout of 45 s…)`);
     return lines;
   };
-  const all: StoryResult[] = [];
+  const failedChecks: string[] = [];
   const publish = async (played: StoryResult) => {
-    all.push(played);
+    failedChecks.push(...formatFailures(played.story.id, played.checks));
     const text = formatStory(played, addresses);
     log(text);
     save(`${played.story.id}.txt`, text);
@@ -53,7 +61,7 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
   };
   try {
     for (const story of readStories()) {
-      await publish(await playStory(story, run, { agents, inspector, crash }));
+      await publish(await playStory(story, run, { agents, reports, inspector, crash }));
       if (story.id === 'declined') {
         log(
           `(the first recovered payment, ${((Date.now() - startedAt) / 1000).toFixed(1)} s after the demo's start)\n`,
@@ -61,11 +69,18 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
       }
     }
     await publish(await playExpiry(run, { agents, inspector }));
-    await publish(await playFraud(run, { agents, inspector }));
+    await publish(await playFraud(run, { agents, reports, inspector }));
+    if (kafka) {
+      const archive = await playOracle(kafka, otherStreams, inspector);
+      failedChecks.push(...formatFailures('oracle', archive.checks));
+      const text = formatArchive(archive);
+      log(text);
+      save('oracle.txt', text);
+    }
   } finally {
-    await Promise.all([agents.close(), inspector.close()]);
+    await Promise.all([agents.close(), reports.close(), inspector.close()]);
   }
-  return all;
+  return failedChecks;
 }
 
 function save(name: string, content: string): void {

@@ -3,6 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Agents } from './agents.ts';
+import type { Reports } from './reports.ts';
 import type { StateInspector, Message } from './state-inspector.ts';
 import { type Check, check } from './check.ts';
 import type { Card, Story } from './stories.ts';
@@ -15,7 +16,7 @@ export interface PlayedStory {
   recovery: GetRecoveryResponse;
   /** The events, one line each. */
   lines: string[];
-  /** From the signal to the end, in milliseconds. */
+  /** From the report to the end, in milliseconds. */
   tookMs: number;
   messages: Message[];
   checks: Check[];
@@ -32,7 +33,12 @@ export type CrashProgram = (program: string, token: string) => Promise<string[]>
 export async function playStory(
   story: Story,
   run: string,
-  { agents, inspector, crash }: { agents: Agents; inspector: StateInspector; crash: CrashProgram },
+  {
+    agents,
+    reports,
+    inspector,
+    crash,
+  }: { agents: Agents; reports: Reports; inspector: StateInspector; crash: CrashProgram },
 ): Promise<PlayedStory> {
   const lines: string[] = [];
   const methods = new Map<string, string>();
@@ -59,7 +65,7 @@ export async function playStory(
   const paymentId = `${story.id}-${run}`;
   const { failure, expect } = story;
   const startedAt = Date.now();
-  const { workflowId } = await agents.signalPaymentFailed({
+  const { workflowId } = await reports.paymentFailed({
     event_id: `synapse-${paymentId}`,
     payment_id: paymentId,
     customer_id: customerId,
@@ -73,7 +79,7 @@ export async function playStory(
     network_code: failure.network_code,
   });
   lines.push(
-    `Synapse signals: '${failure.description}' failed on the ${failure.card} (${failure.decline_code})`,
+    `Synapse reports ${reports.means.paymentFailed}: '${failure.description}' failed on the ${failure.card} (${failure.decline_code})`,
   );
 
   if (story.kills) {

@@ -2,6 +2,7 @@
 
 import neo4j from 'neo4j-driver';
 import type { RunFile } from '../../platform/run-file.ts';
+import type { LogEntry } from './oracle.ts';
 import type { Card } from './stories.ts';
 
 export interface WalletRow {
@@ -35,6 +36,8 @@ export interface StateInspector {
   wallet(customerId: string): Promise<WalletRow[]>;
   /** State of the obligation in the graph. */
   obligation(paymentId: string): Promise<string | undefined>;
+  /** Every event of the graph's log. */
+  events(): Promise<LogEntry[]>;
   /** Every charge of this payment at the gateway. */
   ledger(paymentId: string): Promise<LedgerRow[]>;
   /** Every charge of these cards, for any payment. */
@@ -56,19 +59,23 @@ const WALLET = `
   RETURN p.id AS payment_method_id, p.status AS status, h.is_default AS is_default,
     h.off_session_consent AS off_session_consent, toString(p.expires_on) AS expires_on`;
 const OBLIGATION = 'MATCH (o:Obligation {payment_id: $id}) RETURN o.state AS state';
+const EVENTS = `
+  MATCH (e:PersonaEvent)
+  RETURN e.id AS event_id, e.stream_id AS stream_id, toFloat(e.seq) AS seq, e.type AS type`;
 
 export function openStateInspector(addresses: RunFile): StateInspector {
   const driver = neo4j.driver(
     addresses.neo4j,
     neo4j.auth.basic(addresses.neo4j_username, addresses.neo4j_password),
   );
-  const read = async (cypher: string, id: string) => {
+  const read = async (cypher: string, id?: string) => {
     const { records } = await driver.executeQuery(cypher, { id }, { database: addresses.neo4j_database });
     return records.map((record) => record.toObject());
   };
   return {
     wallet: async (customerId) => (await read(WALLET, customerId)) as WalletRow[],
     obligation: async (paymentId) => (await read(OBLIGATION, paymentId))[0]?.state as string | undefined,
+    events: async () => (await read(EVENTS)) as LogEntry[],
     ledger: (paymentId) => list(`${addresses.gateway}/_sim/charges?payment_id=${paymentId}`),
     charges: async (tokens) =>
       (await list<LedgerRow>(`${addresses.gateway}/_sim/charges`)).filter(({ payment_method }) =>

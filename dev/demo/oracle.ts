@@ -1,0 +1,68 @@
+/** Oracle, who archives every event: reads all of `persona.log.v1`, and drops the events which it has seen. */
+
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Consumer } from '@platformatic/kafka';
+import { Topic } from '../../domain/outbox/topics.ts';
+import { readAvroCodec } from './avro.ts';
+
+/** Of an event: what Oracle counts and orders by. */
+export interface LogEntry {
+  event_id: string;
+  stream_id: string;
+  /** Numbers the events of the stream from 1. */
+  seq: number;
+  type: string;
+}
+
+export interface Archive {
+  /** In the order of arrival, each event once. */
+  entries: LogEntry[];
+  /** How many records were dropped, because their events had arrived before. */
+  repetitions: number;
+}
+
+const READ_COMMITTED = 1;
+/** Everything is in the graph when Oracle begins, and publishing takes milliseconds. */
+const LIMIT_MS = 30_000;
+
+/**
+ * Reads the log's topic from its first record until every awaited event has arrived, or for 30 s.
+ * @param broker host:port
+ * @param awaited ids of events
+ */
+export async function archiveLog(broker: string, awaited: Iterable<string>): Promise<Archive> {
+  const { decode } = readAvroCodec<LogEntry>('log.avsc');
+  const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
+    clientId: 'oracle',
+    groupId: `oracle-${randomUUID()}`,
+    bootstrapBrokers: [broker],
+    retries: 20,
+    retryDelay: 250,
+  });
+  const missing = new Set(awaited);
+  const entries = new Map<string, LogEntry>();
+  let repetitions = 0;
+  const limit = AbortSignal.timeout(LIMIT_MS);
+  try {
+    const stream = await consumer.consume({
+      topics: [Topic.log],
+      mode: 'earliest',
+      autocommit: false,
+      isolationLevel: READ_COMMITTED,
+    });
+    stream.on('data', ({ value }) => {
+      const { event_id, stream_id, seq, type } = decode(value);
+      if (entries.has(event_id)) repetitions += 1;
+      else entries.set(event_id, { event_id, stream_id, seq, type });
+      missing.delete(event_id);
+    });
+    while (missing.size > 0 && !limit.aborted)
+      await once(stream, 'data', { signal: limit }).catch((error: unknown) => {
+        if (!limit.aborted) throw error;
+      });
+    return { entries: [...entries.values()], repetitions };
+  } finally {
+    await consumer.close(true);
+  }
+}
