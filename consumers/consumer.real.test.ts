@@ -2,9 +2,9 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Admin } from '@platformatic/kafka';
+import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { openRecordReader } from '../adapters/kafka/consumer.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
 import { runCli } from '../cli/program.ts';
@@ -284,6 +284,43 @@ test('a card number is masked in a dead letter, which Kafka holds encrypted', as
   expect(kept).not.toContain('4242');
   const [other] = await openDeadLettersOf(randomBytes(32))().list();
   expect(() => other?.open()).toThrow('cannot be decrypted with the keys of PERSONA_KEYS');
+});
+
+test('a record that is too large for a dead letter leaves its place, and does not stop those after it', async () => {
+  const wallet = await customerWithCards(graph, policy, { cards: 1 });
+  const value = Buffer.from('4242424242424242,'.repeat(55_000));
+  const large = idOf(await writeRecords(kafka.brokers, [{ ...routed(wallet), value }]));
+  await writeRecords(kafka.brokers, [routed(wallet)]);
+  startConsumer();
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
+  await expect.poll(() => letterOf(large), LIMIT).toMatchObject({ error_type: 'too_large' });
+  expect((await letterOf(large))?.open()).toMatchObject({ key: undefined, value: undefined });
+});
+
+test('when the client gives up joining the group again, it is joined anew', async () => {
+  const join = vi.spyOn(Consumer.prototype, 'consume');
+  onTestFinished(() => join.mockRestore());
+  const wallet = await customerWithCards(graph, policy, { cards: 1 });
+  const consumer = startConsumer();
+  await consumer.reading;
+  (join.mock.contexts[0] as Consumer | undefined)?.emit('error', new Error('joinGroup failed'));
+  await expect.poll(() => consumer.waits, LIMIT).toContainEqual(expect.stringContaining('joinGroup failed'));
+  await writeRecords(kafka.brokers, [routed(wallet)]);
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
+});
+
+test('dead letters that are written at the same time share a producer', async () => {
+  const send = vi.spyOn(Producer.prototype, 'send');
+  onTestFinished(() => send.mockRestore());
+  const store = openDeadLettersOf(randomBytes(32))();
+  onTestFinished(() => store.close());
+  const record = { topic: InboundTopic.fraudOutcome, partition: 0, key: undefined, value: undefined };
+  const written = [1, 2, 3].map((n) => ({
+    ...{ id: `shared-${n}`, error_type: 'internal', error: 'x', read_at: n },
+    record: { ...record, offset: BigInt(n), headers: {}, timestamp: 0 },
+  }));
+  await Promise.all(written.map((letter) => store.add(letter)));
+  expect(new Set(send.mock.contexts).size).toBe(1);
 });
 
 test('an error that no outage explains is repeated, then the record is kept, and its partition goes on', async () => {

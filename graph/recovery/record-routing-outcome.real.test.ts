@@ -123,7 +123,10 @@ test('Synapse’s report of the same payment opens its recovery, however the two
 
 test('an event id that Synapse uses, too, is another event: each has its own attempt, on its own customer', async () => {
   for (const routedFirst of [true, false]) {
-    const [customer, other] = [await customerWithCards(graph, policy), await customerWithCards(graph, policy)];
+    const [customer, other] = [
+      await customerWithCards(graph, policy),
+      await customerWithCards(graph, policy),
+    ];
     const failure = failureOf(customer);
     const decline = () =>
       route(other, { succeeded: false, event_id: failure.event_id, decline_code: 'stolen_card' });
