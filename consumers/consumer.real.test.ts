@@ -435,6 +435,18 @@ test('persona dlq lists, shows and retries: a customer who is known later, and a
     code: 1,
     document: { items: [{ id: invalid, result: 'refused', error: expect.stringContaining('ltv') }] },
   });
+  // The oldest cannot be decrypted: the others are processed nevertheless.
+  const record = { topic: InboundTopic.fraudOutcome, partition: 0, offset: 0n, headers: {}, timestamp: 0 };
+  await letters().add({
+    ...{ id: 'of-another-key', error_type: 'internal', error: 'x', read_at: 0 },
+    record: { ...record, key: undefined, value: undefined },
+  });
+  expect(await run('retry', '--all')).toMatchObject({
+    code: 1,
+    document: {
+      items: expect.arrayContaining([expect.objectContaining({ id: invalid, result: 'refused' })]),
+    },
+  });
   const query = 'MATCH (c:Customer {id: $customer_id}) RETURN c.segment AS segment';
   const { records } = await runCypher(configured, query, { customer_id });
   expect(records[0]?.get('segment')).toBe('LATE');
