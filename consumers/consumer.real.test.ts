@@ -2,9 +2,9 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Admin } from '@platformatic/kafka';
+import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { openRecordReader } from '../adapters/kafka/consumer.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
 import { checkKafka } from '../cli/doctor/kafka.ts';
@@ -288,6 +288,43 @@ test('a card number is masked in a dead letter, which Kafka holds encrypted', as
   expect(() => other?.open()).toThrow('cannot be decrypted with the keys of PERSONA_KEYS');
 });
 
+test('a record that is too large for a dead letter leaves its place, and does not stop those after it', async () => {
+  const wallet = await customerWithCards(graph, policy, { cards: 1 });
+  const value = Buffer.from('4242424242424242,'.repeat(55_000));
+  const large = idOf(await writeRecords(kafka.brokers, [{ ...routed(wallet), value }]));
+  await writeRecords(kafka.brokers, [routed(wallet)]);
+  startConsumer();
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
+  await expect.poll(() => letterOf(large), LIMIT).toMatchObject({ error_type: 'too_large' });
+  expect((await letterOf(large))?.open()).toMatchObject({ key: undefined, value: undefined });
+});
+
+test('when the client gives up joining the group again, it is joined anew', async () => {
+  const join = vi.spyOn(Consumer.prototype, 'consume');
+  onTestFinished(() => join.mockRestore());
+  const wallet = await customerWithCards(graph, policy, { cards: 1 });
+  const consumer = startConsumer();
+  await consumer.reading;
+  (join.mock.contexts[0] as Consumer | undefined)?.emit('error', new Error('joinGroup failed'));
+  await expect.poll(() => consumer.waits, LIMIT).toContainEqual(expect.stringContaining('joinGroup failed'));
+  await writeRecords(kafka.brokers, [routed(wallet)]);
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
+});
+
+test('dead letters that are written at the same time share a producer', async () => {
+  const send = vi.spyOn(Producer.prototype, 'send');
+  onTestFinished(() => send.mockRestore());
+  const store = openDeadLettersOf(randomBytes(32))();
+  onTestFinished(() => store.close());
+  const record = { topic: InboundTopic.fraudOutcome, partition: 0, key: undefined, value: undefined };
+  const written = [1, 2, 3].map((n) => ({
+    ...{ id: `shared-${n}`, error_type: 'internal', error: 'x', read_at: n },
+    record: { ...record, offset: BigInt(n), headers: {}, timestamp: 0 },
+  }));
+  await Promise.all(written.map((letter) => store.add(letter)));
+  expect(new Set(send.mock.contexts).size).toBe(1);
+});
+
 test('an error that no outage explains is repeated, then the record is kept, and its partition goes on', async () => {
   const wallet = await customerWithCards(graph, policy);
   const [poison, next] = [routed(wallet), routed(wallet)];
@@ -403,6 +440,18 @@ test('persona dlq lists, shows and retries: a customer who is known later, and a
   expect(await run('retry', invalid)).toMatchObject({
     code: 1,
     document: { items: [{ id: invalid, result: 'refused', error: expect.stringContaining('ltv') }] },
+  });
+  // The oldest cannot be decrypted: the others are processed nevertheless.
+  const record = { topic: InboundTopic.fraudOutcome, partition: 0, offset: 0n, headers: {}, timestamp: 0 };
+  await letters().add({
+    ...{ id: 'of-another-key', error_type: 'internal', error: 'x', read_at: 0 },
+    record: { ...record, key: undefined, value: undefined },
+  });
+  expect(await run('retry', '--all')).toMatchObject({
+    code: 1,
+    document: {
+      items: expect.arrayContaining([expect.objectContaining({ id: invalid, result: 'refused' })]),
+    },
   });
   const query = 'MATCH (c:Customer {id: $customer_id}) RETURN c.segment AS segment';
   const { records } = await runCypher(configured, query, { customer_id });

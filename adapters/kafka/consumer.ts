@@ -62,6 +62,8 @@ export async function openRecordReader(options: KafkaOptions): Promise<KafkaReco
       await consumer.close(true).catch(() => {});
       return fail(error);
     });
+  // The membership was lost, and joining again failed: the client gives up then. Without a listener the process would end.
+  consumer.on('error', (error: Error) => stream.destroy(error));
   let closing: Promise<void> | undefined;
   return {
     [Symbol.asyncIterator]: () => read(stream, fail),

@@ -10,6 +10,8 @@ import { createMissingTopics } from './topics.ts';
 /** From every in-sync replica. */
 const ACKS_ALL = -1;
 
+type DeadLetterProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
+
 interface Codec {
   encode(letter: DeadLetter): Buffer;
   decode(id: string, bytes: Uint8Array): KeptDeadLetter;
@@ -24,27 +26,29 @@ export interface KafkaDeadLetters extends DeadLetterStore {
 }
 
 export function openDeadLetters(options: KafkaOptions, codec: Codec): KafkaDeadLetters {
-  let producer: Producer<Buffer, Buffer, Buffer, Buffer> | undefined;
-  const close = async () => {
-    const open = producer;
-    producer = undefined;
-    await open?.close(true).catch(() => {});
+  /** Shared by those who send at the same time. */
+  let opening: Promise<DeadLetterProducer> | undefined;
+  const close = async (closed = opening) => {
+    if (opening === closed) opening = undefined;
+    await closed?.then((producer) => producer.close(true)).catch(() => {});
   };
   const prepare = () =>
     createMissingTopics(options, [[DEAD_LETTERS, DEAD_LETTER_SETTINGS]]).catch((error: unknown) => {
       throw kafkaUnavailable(options, error);
     });
+  const openProducer = async (): Promise<DeadLetterProducer> => {
+    await prepare();
+    return new Producer({ ...clientOptions(options), idempotent: true });
+  };
   const send = async (message: Omit<MessageToProduce<Buffer, Buffer, Buffer, Buffer>, 'topic'>) => {
-    if (producer === undefined) {
-      await prepare();
-      producer = new Producer({ ...clientOptions(options), idempotent: true });
-    }
+    const used = (opening ??= openProducer());
     try {
+      const producer = await used;
       await producer.send({ messages: [{ ...message, topic: DEAD_LETTERS }], acks: ACKS_ALL });
     } catch (error) {
       // What it has sent without an answer has a number that the next one must not wait for.
-      await close();
-      throw kafkaUnavailable(options, error);
+      await close(used);
+      throw error instanceof PersonaError ? error : kafkaUnavailable(options, error);
     }
   };
   return {
@@ -55,7 +59,7 @@ export function openDeadLetters(options: KafkaOptions, codec: Codec): KafkaDeadL
       const letters = [...newest].map(([id, value]) => codec.decode(id, value));
       return letters.sort((one, other) => one.read_at - other.read_at);
     },
-    close,
+    close: () => close(),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Other agents' records that could not be processed (docs/runbook.md, 'Dead letters'). */
 
-import type { KeptDeadLetter } from '../../domain/inbound/records.ts';
+import { ERRORS, PersonaError } from '../../domain/errors.ts';
+import type { KeptDeadLetter, Rejection } from '../../domain/inbound/records.ts';
 import { createRecordDecoder } from '../../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../../events/inbound/process-record.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
@@ -57,7 +58,7 @@ export async function retryDeadLetters(settings: Settings, id: string | undefine
     const results = await withProcessor(settings, async (processRecord) => {
       const outcomes: { id: string; result: 'processed' | 'refused'; error?: string }[] = [];
       for (const { id: letterId, open } of chosen) {
-        const rejection = await processRecord(open());
+        const rejection = await rejectionOf(() => processRecord(open()));
         if (rejection === undefined) await store.remove(letterId);
         outcomes.push(
           rejection === undefined
@@ -75,6 +76,18 @@ export async function retryDeadLetters(settings: Settings, id: string | undefine
       exitCode: refused.length === 0 ? ExitCode.success : ExitCode.failed,
     };
   });
+}
+
+/** @throws an outage, which would stop all of them; any other failure concerns one dead letter, and the next follows */
+async function rejectionOf(work: () => Promise<Rejection | undefined>): Promise<Rejection | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PersonaError)) return { error_type: 'internal', error: 'an unexpected error' };
+    const { type, message } = error;
+    if (ERRORS[type].retryable && type !== 'key_unavailable') throw error;
+    return { error_type: type, error: message };
+  }
 }
 
 function summaryOf({ id, topic, read_at, error_type, error, event_id }: KeptDeadLetter) {

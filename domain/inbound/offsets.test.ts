@@ -5,12 +5,14 @@ test('an offset is committed once everything before it is processed', () => {
   const tracker = new OffsetTracker();
   for (const offset of [5n, 6n, 9n]) tracker.start(offset);
   tracker.finish(6n);
-  expect(tracker.takeCommittable()).toBeUndefined();
+  expect(tracker.committable).toBeUndefined();
   tracker.finish(5n);
-  expect(tracker.takeCommittable()).toBe(7n);
-  expect(tracker.takeCommittable()).toBeUndefined();
+  expect(tracker.committable).toBe(7n);
   tracker.finish(9n);
-  expect(tracker.takeCommittable()).toBe(10n);
+  tracker.committed(7n);
+  expect(tracker.committable).toBe(10n);
+  tracker.committed(10n);
+  expect(tracker.committable).toBeUndefined();
 });
 
 test('a record that is read again while it is processed is not processed twice at once', () => {

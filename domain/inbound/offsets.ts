@@ -23,10 +23,13 @@ export class OffsetTracker {
     }
   }
 
-  /** The offset to commit, once: that of the next record to read. `undefined`: nothing new. */
-  takeCommittable(): bigint | undefined {
-    const committable = this.#committable;
-    this.#committable = undefined;
-    return committable;
+  /** The offset to commit: that of the next record to read. `undefined`: nothing new since `committed`. */
+  get committable(): bigint | undefined {
+    return this.#committable;
+  }
+
+  /** The offset was committed. Until then it stays committable: perhaps no record follows that would make it so again. */
+  committed(offset: bigint): void {
+    if (this.#committable === offset) this.#committable = undefined;
   }
 }

@@ -33,9 +33,22 @@ export interface RecordReader extends AsyncIterable<InboundRecord> {
 export const recordId = ({ topic, partition, offset }: CommittedOffset): string =>
   `${topic}/${partition}/${offset}`;
 
+/** Many times the longest valid one. Searching it for card numbers takes less than seconds, and its dead letter fits into Kafka. */
+const MAX_RECORD_BYTES = 32 * 1024;
+
+/** Whether a record is too large to be looked into, or kept as a dead letter: only its place in its topic is. */
+export function isTooLarge({
+  key,
+  value,
+  headers,
+}: Pick<InboundRecord, 'key' | 'value' | 'headers'>): boolean {
+  const names = Object.entries(headers).reduce((all, [name, text]) => all + name.length + text.length, 0);
+  return (key?.length ?? 0) + (value?.length ?? 0) + names > MAX_RECORD_BYTES;
+}
+
 /** Why a record cannot be processed. */
 export interface Rejection {
-  /** From the error catalogue; `undecodable`: it is no value of its topic's schema. */
+  /** From the error catalogue; `undecodable`: it is no value of its topic's schema; `too_large`. */
   readonly error_type: string;
   /** Names fields and rules, not values. */
   readonly error: string;
@@ -47,7 +60,7 @@ export interface Rejection {
 export interface DeadLetter extends Rejection {
   /** `TOPIC/PARTITION/OFFSET` of the record. */
   readonly id: string;
-  /** With masked card numbers. */
+  /** With masked card numbers; without key, value and headers, if it is too large. */
   readonly record: InboundRecord;
   /** Epoch milliseconds. */
   readonly read_at: number;

@@ -58,5 +58,11 @@ const ROUTED = 'routed:';
  */
 export const routedPaymentId = (transactionId: string): string => `${ROUTED}${transactionId}`;
 
+/**
+ * The event id of a routed payment's attempt. Ids are unique per kind of event only, but attempts are keyed by them: one
+ * that Synapse uses, too, must not change the attempt of its payment, which may even be another customer's.
+ */
+export const routedEventId = (eventId: string): string => `${ROUTED}${eventId}`;
+
 /** Whether an attempt was made by Cerebrum, not for an obligation. */
 export const isRoutedPayment = (paymentId: string): boolean => paymentId.startsWith(ROUTED);

@@ -69,6 +69,8 @@ async function consumeFrom(reader: RecordReader, options: ConsumeOptions): Promi
   const timer = setInterval(() => void session.commit(reader).catch(() => {}), COMMIT_EVERY_MS);
   const close = () => void reader.close();
   options.signal.addEventListener('abort', close, { once: true });
+  // Joining takes seconds: the signal may have been aborted meanwhile, and no record may ever come.
+  if (options.signal.aborted) close();
   try {
     for await (const record of reader) {
       if (options.signal.aborted) break;
@@ -104,10 +106,12 @@ function createSession(options: ConsumeOptions): Session {
 
   const commitNow = async (reader: RecordReader) => {
     const offsets = [...partitions.values()].flatMap(({ topic, partition, tracker }) => {
-      const offset = tracker.takeCommittable();
-      return offset === undefined ? [] : [{ topic, partition, offset }];
+      const offset = tracker.committable;
+      return offset === undefined ? [] : [{ topic, partition, offset, tracker }];
     });
-    if (offsets.length > 0) await reader.commit(offsets);
+    if (offsets.length === 0) return;
+    await reader.commit(offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })));
+    for (const { tracker, offset } of offsets) tracker.committed(offset);
   };
 
   return {

@@ -6,6 +6,7 @@ import {
   type DeadLetter,
   type KeptDeadLetter,
   type InboundRecord,
+  isTooLarge,
   recordId,
   type Rejection,
 } from '../../domain/inbound/records.ts';
@@ -51,17 +52,16 @@ export function createDeadLetters(): (
     if ('value' in decoded && encode) return encode(maskFields(decoded.value));
     return record.value && maskBytes(record.value);
   };
+  const mask = (record: InboundRecord): Pick<InboundRecord, 'key' | 'value' | 'headers'> => {
+    if (isTooLarge(record)) return { key: undefined, value: undefined, headers: {} };
+    const headers = Object.entries(record.headers).map(([name, text]) => [name, maskCardNumbers(text)]);
+    const key = record.key && maskBytes(record.key);
+    return { key, value: maskValue(record), headers: Object.fromEntries(headers) };
+  };
   return (record, rejection, now) => ({
     ...rejection,
     id: recordId(record),
-    record: {
-      ...record,
-      key: record.key && maskBytes(record.key),
-      value: maskValue(record),
-      headers: Object.fromEntries(
-        Object.entries(record.headers).map(([name, text]) => [name, maskCardNumbers(text)]),
-      ),
-    },
+    record: { ...record, ...mask(record) },
     read_at: now,
   });
 }

@@ -1,5 +1,5 @@
 import { PersonaError, ERRORS } from '../../domain/errors.ts';
-import type { InboundRecord, Rejection } from '../../domain/inbound/records.ts';
+import { type InboundRecord, isTooLarge, type Rejection } from '../../domain/inbound/records.ts';
 import { findCardNumber } from '../../domain/pan.ts';
 import { createRecordDecoder } from './decode-record.ts';
 import { type HandlerDependencies, HANDLERS } from './handlers.ts';
@@ -19,6 +19,7 @@ export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | undef
 export function createRecordProcessor(dependencies: HandlerDependencies): ProcessRecord {
   const decode = createRecordDecoder();
   return async (record) => {
+    if (isTooLarge(record)) return { error_type: 'too_large', error: 'only its place in its topic is kept' };
     const decoded = decode(record);
     if ('rejection' in decoded) return decoded.rejection;
     const { value } = decoded;

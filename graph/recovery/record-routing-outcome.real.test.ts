@@ -121,6 +121,29 @@ test('Synapse’s report of the same payment opens its recovery, however the two
   }
 });
 
+test('an event id that Synapse uses, too, is another event: each has its own attempt, on its own customer', async () => {
+  for (const routedFirst of [true, false]) {
+    const [customer, other] = [
+      await customerWithCards(graph, policy),
+      await customerWithCards(graph, policy),
+    ];
+    const failure = failureOf(customer);
+    const decline = () =>
+      route(other, { succeeded: false, event_id: failure.event_id, decline_code: 'stolen_card' });
+    if (routedFirst) await decline();
+    await opened(failure);
+    if (!routedFirst) await decline();
+    const query = `
+      MATCH (a:ChargeAttempt) WHERE a.customer_id IN $customers
+      RETURN a.customer_id AS customer_id, a.class AS class ORDER BY class`;
+    const attempts = await graph.read(query, { customers: [customer.customer_id, other.customer_id] });
+    expect(attempts).toEqual([
+      { customer_id: other.customer_id, class: 'FRAUD' },
+      { customer_id: customer.customer_id, class: 'LATER' },
+    ]);
+  }
+});
+
 test('a method that failed for its details is active again after a later success, and only then', async () => {
   const customer = await customerWithCards(graph, policy);
   const [method = '', other = ''] = customer.methods;

@@ -1,4 +1,4 @@
-import { type RoutingOutcome, routedPaymentId } from '../../domain/inbound/routing-outcome.ts';
+import { routedEventId, type RoutingOutcome, routedPaymentId } from '../../domain/inbound/routing-outcome.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
@@ -98,6 +98,7 @@ async function recordDecline(
   return endOtherRecoveries(tx, decision, { customer_id, payment_id, payment_method_id });
 }
 
-function asFailure({ transaction_id, ...outcome }: RoutingOutcome): PaymentFailed {
-  return { ...outcome, payment_id: routedPaymentId(transaction_id), kind: 'one_time' };
+function asFailure({ transaction_id, event_id, ...outcome }: RoutingOutcome): PaymentFailed {
+  const ids = { event_id: routedEventId(event_id), payment_id: routedPaymentId(transaction_id) };
+  return { ...outcome, ...ids, kind: 'one_time' };
 }
