@@ -15,7 +15,7 @@ const PAYERS = 48;
 const RECORDS = Number(process.env.BENCH_CHARGE_RECORDS ?? 100);
 const IN_FLIGHT = [1, 8];
 const TURNS = 5;
-const WARM_UP = 300;
+const WARM_UP = Math.min(300, 3 * RECORDS);
 /** How exactly the time of a charge is known. */
 const POLL_MS = 5;
 const LIMIT_MS = 60_000;

@@ -6,6 +6,9 @@ import type { Graph } from '../../graph/index.ts';
 
 const PAGE = 500;
 
+/** Kafka asks for the producer's id and epoch if it has one. */
+const NEW_PRODUCER = { producerId: -1n, producerEpoch: -1 };
+
 const BARE_PAGE = `
   MATCH (e:Unpublished) USING INDEX e:Unpublished(stream_id, seq)
   WHERE e.stream_id >= '' AND e.seq > 0
@@ -50,10 +53,10 @@ export async function openBarePublisher(brokers: string[], id: string): Promise<
     ...{ retries: 20, retryDelay: 10 },
   });
   // So that the first page of a turn does not wait for it.
-  await (await producer.beginTransaction()).cancel();
+  await (await producer.beginTransaction(NEW_PRODUCER)).cancel();
   return {
     async publish(records) {
-      const transaction = await producer.beginTransaction();
+      const transaction = await producer.beginTransaction(NEW_PRODUCER);
       await transaction.send({
         messages: records.map(({ topic, key, value, headers }) => ({
           ...{ topic, key: Buffer.from(key), value: Buffer.from(value) },
