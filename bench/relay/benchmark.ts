@@ -15,6 +15,7 @@ import { failureOf } from '../customers.ts';
 import { addPayer, recover } from '../payers.ts';
 import { createProcessorMeter } from '../processor-time.ts';
 import { type FigureTable, type Findings, median } from '../result.ts';
+import { createStopwatch } from '../sweep/stopwatch.ts';
 import { runCalls, sideBySide, toComparison } from '../side-by-side.ts';
 import type { BenchSystem, OwnGraph, OwnKafka } from '../system.ts';
 import { openBarePublisher, publishBare, type Recorded } from './bare.ts';
@@ -59,6 +60,7 @@ export const relayBenchmark = {
         await processors.measure(side, events, publish);
         return { perSecond: (events * 1_000) / (performance.now() - began) };
       };
+      const before = persona.waited();
       const sides = await sideBySide(
         turn('persona', () => persona.publish(events)),
         turn('bare', async () => {
@@ -66,13 +68,24 @@ export const relayBenchmark = {
           if (published !== events) throw new Error(`published ${published} events instead of ${events}`);
         }),
       );
+      const waited = persona.waited();
       await publisher.close();
+      // With the turn that is not measured.
+      const published = events * (sides.persona.length + 1);
+      const waitTable: FigureTable = {
+        head: ['the relay waits', 'ms/event'],
+        rows: [
+          ['for Neo4j, reading', (waited.reading - before.reading) / published],
+          ['for Kafka, a page’s transaction', (waited.producing - before.producing) / published],
+          ['for Kafka, opening and closing the producer', (waited.opening - before.opening) / published],
+        ],
+      };
       const scaling = await measureRelays({ own, kafka, startWorker, log });
       return {
         comparisons: [
           { ...toComparison('events published', 'events/s', 'perSecond', sides), goal: { atLeast: 0.8 } },
         ],
-        tables: [processors.table('processor time of one event (ms)'), scaling],
+        tables: [processors.table('processor time of one event (ms)'), waitTable, scaling],
       };
     } finally {
       await Promise.all([kafka.stop(), own.stop()]);
@@ -104,25 +117,32 @@ function createRelay(graph: Graph, brokers: string[]) {
     else records.set(id, [...(records.get(id) ?? []), record]);
   };
   const open = createKafkaPublishers({ brokers });
+  const [opening, reading, producing] = [createStopwatch(), createStopwatch(), createStopwatch()];
   let isRecorded = false;
   const openPublisher: OpenPublisher = async () => {
-    const publisher: Publisher = await open();
-    if (isRecorded) return publisher;
+    const publisher: Publisher = await opening.around(open);
     return {
-      ...publisher,
-      publish: (published) => {
-        published.forEach(keep);
-        return publisher.publish(published);
+      publish(published) {
+        if (!isRecorded) published.forEach(keep);
+        return producing.around(() => publisher.publish(published));
       },
+      close: () => opening.around(() => publisher.close()),
     };
   };
+  const watched: Graph = { ...graph, read: (...args) => reading.around(() => graph.read(...args)) };
 
   /** As the workflow runs it, until this many events are published. */
   const publish = async (events: number): Promise<void> => {
     for (let published = 0; published < events; ) {
       const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('WARN') });
       const { relayEvents } = createRelayActivities({
-        ...{ graph, policy: readPolicy(), openPublisher, encode: createRecordEncoder(), now: Date.now },
+        ...{
+          graph: watched,
+          policy: readPolicy(),
+          openPublisher,
+          encode: createRecordEncoder(),
+          now: Date.now,
+        },
         observeRelay({ published: page = 0 }) {
           published += page;
           if (published >= events) environment.cancel();
@@ -132,7 +152,9 @@ function createRelay(graph: Graph, brokers: string[]) {
     }
     isRecorded = true;
   };
-  return { publish, recorded: { records, contexts } satisfies Recorded };
+  /** Milliseconds so far. */
+  const waited = () => ({ opening: opening.total, reading: reading.total, producing: producing.total });
+  return { publish, waited, recorded: { records, contexts } satisfies Recorded };
 }
 
 /** The speed of several relays, and the processor time that an event takes. */
