@@ -6,6 +6,7 @@
 import { runDevCommand } from '../dev/run-dev-command.ts';
 import { bulkheadsBenchmark } from './bulkheads.ts';
 import { checkoutBenchmark } from './checkout.ts';
+import { consumerBenchmark } from './consumer/benchmark.ts';
 import { contextBenchmark } from './context.ts';
 import { expiryBenchmark } from './expiry/benchmark.ts';
 import { fraudBenchmark } from './fraud.ts';
@@ -16,6 +17,8 @@ import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
 import { reconciliationBenchmark } from './reconciliation.ts';
 import { recoveryBenchmark } from './recovery.ts';
+import { recordToChargeBenchmark } from './record-to-charge.ts';
+import { relayBenchmark } from './relay/benchmark.ts';
 import { restBenchmark } from './rest.ts';
 import { describeMachine } from './machine.ts';
 import { saveResult, publish } from './record.ts';
@@ -53,6 +56,9 @@ const BENCHMARKS: readonly Benchmark[] = [
   reconciliationBenchmark,
   sweepBenchmark,
   storageBenchmark,
+  relayBenchmark,
+  consumerBenchmark,
+  recordToChargeBenchmark,
   // The last one, because its recoveries stay open.
   openRecoveriesBenchmark,
 ];

@@ -9,7 +9,7 @@ import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, type ProgramOptions, startProgram } from '../dev/programs.ts';
 import { signalGroup } from '../dev/stack/process-groups.ts';
 import type { Guard } from '../dev/stack/guard.ts';
-import { startStack } from '../dev/stack/stack.ts';
+import { type Stack, startStack } from '../dev/stack/stack.ts';
 import { type Graph, migrate, openConfiguredGraph } from '../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../platform/environment.ts';
 import { connectTemporal } from '../temporal/client.ts';
@@ -25,13 +25,30 @@ type Variables = Record<string, string | undefined>;
 
 export type BenchProgram = Inspectable & { ready: Program['ready']; stop(): Promise<void> };
 
+/** Process ids by the server's name. */
+type Pids = Record<string, number>;
+
 /** A graph on a separate Neo4j. */
 export interface OwnGraph {
   graph: Graph;
   env: Variables;
+  pids: Pids;
   /** The folder that contains the server's files. */
   folder: string;
   /** Shuts the server down gracefully, so that its files are complete. */
+  stop(): Promise<void>;
+}
+
+/** A separate Kafka. */
+export interface OwnKafka {
+  brokers: string[];
+  pids: Pids;
+  stop(): Promise<void>;
+}
+
+/** Another Persona, which publishes to a Kafka of its own and reads from it. */
+export interface KafkaSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
+  brokers: string[];
   stop(): Promise<void>;
 }
 
@@ -48,11 +65,13 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   /** @returns the URL of an empty Redis */
   startRedis(): Promise<string>;
   /** Starts a program of `bench/bare`. @param ports as in `startProgram` */
-  startBare(
-    name: string,
-    ports?: Record<string, number>,
-    env?: Record<string, string>,
-  ): Promise<BenchProgram>;
+  startBare(name: string, ports?: Record<string, number>, env?: Variables): Promise<BenchProgram>;
+  /** Starts a process that reads other agents' records. @param env additions and overrides */
+  startConsumer(env: Variables): Promise<BenchProgram>;
+  /** Starts a separate empty Kafka. */
+  startKafka(name: string): Promise<OwnKafka>;
+  /** Starts all of Persona a second time, with servers of its own, among them Kafka. */
+  startWithKafka(): Promise<KafkaSystem>;
   /** Starts a program of this folder with the environment of Persona's worker. @param env additions and overrides */
   startWorker(file: string, env: Variables): Promise<BenchProgram>;
   /**
@@ -61,18 +80,15 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
    */
   startGraph(name: string, neo4jSettings: Record<string, string>): Promise<OwnGraph>;
   /** Starts a separate empty graph and Temporal, without any of Persona's programs, and creates a folder for files. */
-  startServers(name: string): Promise<Servers & { folder: string; stop(): Promise<void> }>;
+  startServers(name: string): Promise<Servers & { folder: string; pids: Pids; stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
 export async function startSystem({ guard, log }: DevCommandContext): Promise<BenchSystem> {
   // In memory only: writing its state after each request, the simulator would be busier than the measured system.
   const gateway = { SIM_STATE: '' };
-  const persona = await startPersona({
-    guard,
-    log,
-    env: { ...process.env, ...INSPECTABLE, ...gateway, PERSONA_INSECURE: '1' },
-  });
+  const variables = { ...process.env, ...INSPECTABLE, ...gateway, PERSONA_INSECURE: '1' };
+  const persona = await startPersona({ guard, log, env: variables });
   const { addresses, env, folder, programs } = persona;
   const worker = programs.get('worker')?.child;
   if (worker === undefined) throw new Error('Persona is running without a worker');
@@ -123,6 +139,34 @@ export async function startSystem({ guard, log }: DevCommandContext): Promise<Be
     },
     startBare: (name, ports = {}, extra = {}) =>
       start({ name: `bare-${name}`, file: `bench/bare/${name}.ts`, ports, env: { ...env, ...extra } }),
+    startConsumer: (extra) =>
+      start({
+        ...{ name: 'consumer', file: 'consumers/main.ts', ports: { METRICS_PORT: 0 } },
+        env: { ...env, ...extra },
+      }),
+    async startKafka(name) {
+      const servers = { servers: ['kafka'], folder: join(folder, name), guard, log } as const;
+      const { urls, processes } = await startStack({ ...servers, env: { ...env, KAFKA_BROKERS: undefined } });
+      const stop = async () => {
+        await Promise.all(Object.values(processes).map((server) => server.kill()));
+      };
+      return { brokers: [urls.kafka ?? ''], pids: pidsOf(processes), stop };
+    },
+    async startWithKafka() {
+      const own = { NEO4J_URI: undefined, TEMPORAL_ADDRESS: undefined, KAFKA_BROKERS: undefined };
+      const second = await startPersona({
+        ...{ guard, log, kafka: true, runFile: join(folder, 'with-kafka.json') },
+        env: { ...variables, ...own },
+      });
+      const { kafka, pids } = second.addresses;
+      if (kafka === undefined) throw new Error('Persona is running without Kafka');
+      const servers = { graph: openGraph(second.env), temporal: await connect(second.env) };
+      const stop = async () => {
+        await disconnect(servers);
+        for (const pid of Object.values(pids)) signalGroup(pid, 'SIGTERM');
+      };
+      return { ...servers, env: second.env, addresses: second.addresses, brokers: [kafka], stop };
+    },
     startWorker: (file, extra) =>
       start({
         name: `bench-${basename(file, '.ts')}`,
@@ -143,7 +187,7 @@ export async function startSystem({ guard, log }: DevCommandContext): Promise<Be
         signalGroup(neo4j.child.pid, 'SIGTERM');
         await neo4j.child.exited;
       };
-      return { graph: ownGraph, env: stack.env, folder: home, stop };
+      return { graph: ownGraph, env: stack.env, pids: pidsOf(stack.processes), folder: home, stop };
     },
     async startServers(name) {
       const stack = await startStack({
@@ -159,10 +203,14 @@ export async function startSystem({ guard, log }: DevCommandContext): Promise<Be
         await disconnect(servers);
         await Promise.all(Object.values(stack.processes).map((server) => server.kill()));
       };
-      return { ...servers, folder: files, stop };
+      return { ...servers, pids: pidsOf(stack.processes), folder: files, stop };
     },
     close: () => disconnect({ graph, temporal }),
   };
+}
+
+function pidsOf(processes: Stack['processes']): Pids {
+  return Object.fromEntries(Object.entries(processes).map(([name, { child }]) => [name, child.pid]));
 }
 
 async function disconnect({ graph, temporal }: Pick<Servers, 'graph' | 'temporal'>): Promise<void> {
