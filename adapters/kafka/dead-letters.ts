@@ -1,6 +1,7 @@
 /** Dead letters in their compacted topic: the newest record of a key counts, and none after its deletion. */
 
 import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import { PersonaError } from '../../domain/errors.ts';
 import type { DeadLetter, DeadLetterStore, KeptDeadLetter } from '../../domain/inbound/records.ts';
 import { DEAD_LETTER_SETTINGS, DEAD_LETTERS } from '../../domain/inbound/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
