@@ -132,13 +132,14 @@ function isScalar(value: unknown): value is string | number {
 /** A card number consists of whole groups: `12 4242 4242 4242 4242` holds one; a longer number that contains one does not. */
 function findInRun(run: string): { start: number; end: number } | undefined {
   const groups = [...run.matchAll(GROUP)];
-  for (let first = 0; first < groups.length; first += 1) {
+  for (const [first, { index: start }] of groups.entries()) {
     let digits = '';
-    for (const group of groups.slice(first)) {
+    // At most nineteen groups: a message may consist of thousands of single digits.
+    for (const group of groups.slice(first, first + MAX_DIGITS)) {
       digits += group[0];
       if (digits.length > MAX_DIGITS) break;
       if (digits.length >= MIN_DIGITS && isInIssuerRange(digits) && passesLuhn(digits))
-        return { start: groups[first]?.index ?? 0, end: group.index + group[0].length };
+        return { start, end: group.index + group[0].length };
     }
   }
   return undefined;
