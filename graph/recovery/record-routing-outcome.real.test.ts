@@ -163,6 +163,18 @@ test('a method that failed for its details is active again after a later success
   expect((await wallet(customer))[other]).toMatchObject({ status: 'compromised' });
 });
 
+test('a method that a decline has made suspect is not active again after a success', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [method = ''] = customer.methods;
+  const suspicion = { succeeded: false, decline_code: 'fraudulent', occurred_at: ago(3) };
+  await route(customer, suspicion);
+  await route(customer, { succeeded: false, decline_code: 'incorrect_cvc', occurred_at: ago(2) });
+  const { status } = (await wallet(customer))[method] ?? {};
+  expect(status).not.toBe('active');
+  await route(customer, { occurred_at: ago(1) });
+  expect((await wallet(customer))[method]).toMatchObject({ status });
+});
+
 test('a withdrawn consent ends the recoveries that failed on the method', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);

@@ -69,18 +69,19 @@ async function recordSuccess(
   return [];
 }
 
-const NEWEST_DECLINE = `
+const DECLINES = `
   MATCH (a:ChargeAttempt {payment_method_id: $payment_method_id})
   WHERE a.state = 'declined'
-  RETURN a.class AS class, a.claimed_at AS claimed_at
-  ORDER BY a.claimed_at DESC LIMIT 1`;
+  RETURN collect(DISTINCT a.class) AS classes, max(a.claimed_at) AS newest`;
 
-/** Whether the method failed only for details that must have been corrected since, as it was charged after that. */
+/**
+ * Whether the method failed only for details that must have been corrected since, as it was charged after that. One that a
+ * decline has made suspect stays as it is: that is for Chimera to decide.
+ */
 async function isCorrected(tx: CommandTx, payment_method_id: string, at: string): Promise<boolean> {
-  const [decline] = await tx.read<{ class: string; claimed_at: string }>(NEWEST_DECLINE, {
-    payment_method_id,
-  });
-  return decline !== undefined && decline.class === 'FIX' && decline.claimed_at < at;
+  const [row] = await tx.read<{ classes: string[]; newest: string | null }>(DECLINES, { payment_method_id });
+  if (!row || row.newest === null || row.newest >= at) return false;
+  return row.classes.includes('FIX') && !row.classes.includes('FRAUD');
 }
 
 async function recordDecline(
