@@ -245,6 +245,15 @@ export function validate<T>(
   return problems.length > 0 ? { ok: false, type: 'invalid_argument', problems } : { ok: true, value };
 }
 
+/** As `validate`, of a message: the result's name is what callers send on. */
+export function validateMessage<T>(
+  input: unknown,
+  read: (fields: FieldReader) => T,
+): { ok: true; message: T } | ValidationFailure {
+  const checked = validate(input, read);
+  return checked.ok ? { ok: true, message: checked.value } : checked;
+}
+
 /** Iterates by level instead of recursing: the input may be deeper than the engine's stack allows. */
 function isDeeperThan(value: unknown, levels: number): boolean {
   let level: unknown[] = [value];

@@ -1,7 +1,7 @@
 /** Messages about fraud cases and their validation (docs/reference/interfaces.md, 'FraudOutcome'). */
 
 import {
-  validate,
+  validateMessage,
   EXTERNAL_ID,
   type FieldReader,
   REASON,
@@ -52,26 +52,24 @@ export interface ReviewDecision {
 export function validateFraudOutcome(
   input: unknown,
 ): { ok: true; message: FraudOutcomeReport } | ValidationFailure {
-  return asMessage(validate(input, readFraudOutcome));
+  return validateMessage(input, readFraudOutcome);
 }
 
 /** Validates the payload of `reviewDecision` by the same rules. */
 export function validateReviewDecision(
   input: unknown,
 ): { ok: true; message: ReviewDecision } | ValidationFailure {
-  return asMessage(
-    validate(input, (fields) => ({
-      decision: fields.requiredOneOf('decision', REVIEW_DECISIONS),
-      ...readOperatorRequest(fields),
-    })),
-  );
+  return validateMessage(input, (fields) => ({
+    decision: fields.requiredOneOf('decision', REVIEW_DECISIONS),
+    ...readOperatorRequest(fields),
+  }));
 }
 
 /** Validates the payload of `reinstate` by the same rules. */
 export function validateReinstatement(
   input: unknown,
 ): { ok: true; message: { actor: string; reason: string } } | ValidationFailure {
-  return asMessage(validate(input, readOperatorRequest));
+  return validateMessage(input, readOperatorRequest);
 }
 
 function readFraudOutcome(fields: FieldReader): FraudOutcomeReport {
@@ -93,10 +91,4 @@ function readOperatorRequest(fields: FieldReader): { actor: string; reason: stri
     actor: fields.requiredText('actor', EXTERNAL_ID),
     reason: fields.requiredText('reason', REASON),
   };
-}
-
-function asMessage<T>(
-  checked: { ok: true; value: T } | ValidationFailure,
-): { ok: true; message: T } | ValidationFailure {
-  return checked.ok ? { ok: true, message: checked.value } : checked;
 }

@@ -7,7 +7,7 @@ import {
   type FieldReader,
   omitUndefined,
   type TextRule,
-  validate,
+  validateMessage,
   type ValidationFailure,
 } from '../validation.ts';
 
@@ -30,8 +30,7 @@ export function validateAnalyticsFeedback(
   input: unknown,
   reportingCurrency: string,
 ): { ok: true; message: AnalyticsFeedback } | ValidationFailure {
-  const checked = validate(input, (fields) => readAnalyticsFeedback(fields, reportingCurrency));
-  return checked.ok ? { ok: true, message: checked.value } : checked;
+  return validateMessage(input, (fields) => readAnalyticsFeedback(fields, reportingCurrency));
 }
 
 function readAnalyticsFeedback(fields: FieldReader, reportingCurrency: string): AnalyticsFeedback {

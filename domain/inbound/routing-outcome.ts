@@ -6,7 +6,7 @@ import {
   EXTERNAL_ID,
   type FieldReader,
   omitUndefined,
-  validate,
+  validateMessage,
   type ValidationFailure,
 } from '../validation.ts';
 
@@ -30,8 +30,7 @@ export interface RoutingOutcome extends ReportedCodes {
 export function validateRoutingOutcome(
   input: unknown,
 ): { ok: true; message: RoutingOutcome } | ValidationFailure {
-  const checked = validate(input, readRoutingOutcome);
-  return checked.ok ? { ok: true, message: checked.value } : checked;
+  return validateMessage(input, readRoutingOutcome);
 }
 
 function readRoutingOutcome(fields: FieldReader): RoutingOutcome {

@@ -1,7 +1,7 @@
 /** Validation of other agents' reports about a payment (docs/reference/interfaces.md, 'PaymentFailed'; docs/reference/graph.md, `Obligation`). */
 
 import type { FieldReader, ValidationFailure, TextRule } from '../validation.ts';
-import { validate, EXTERNAL_ID, PAYMENT_ID, omitUndefined } from '../validation.ts';
+import { validateMessage, EXTERNAL_ID, PAYMENT_ID, omitUndefined } from '../validation.ts';
 import { isCurrency } from '../money.ts';
 import { NETWORKS } from '../payment-method.ts';
 import type { PaymentFailed, PaymentSettled, ReportedCodes } from './messages.ts';
@@ -24,16 +24,14 @@ const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'b
 export function validatePaymentFailed(
   input: unknown,
 ): { ok: true; message: PaymentFailed } | ValidationFailure {
-  const checked = validate(input, readPaymentFailed);
-  return checked.ok ? { ok: true, message: checked.value } : checked;
+  return validateMessage(input, readPaymentFailed);
 }
 
 /** Validates the message of `paymentSettled` by the same rules. */
 export function validatePaymentSettled(
   input: unknown,
 ): { ok: true; message: PaymentSettled } | ValidationFailure {
-  const checked = validate(input, readPaymentSettled);
-  return checked.ok ? { ok: true, message: checked.value } : checked;
+  return validateMessage(input, readPaymentSettled);
 }
 
 function readPaymentFailed(fields: FieldReader): PaymentFailed {
