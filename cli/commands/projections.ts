@@ -91,13 +91,13 @@ async function flushCache({ variables }: Settings): Promise<CommandResult> {
   if (url === undefined)
     throw new CliFailure(
       ExitCode.failed,
-      'Without REDIS_URL no API process can be told: restart them, or wait for context.maxOutageStalenessMs',
+      'Without REDIS_URL no API process can be notified: restart them, or wait for context.maxOutageStalenessMs',
     );
   const { context } = readPolicy(variables.PERSONA_POLICY_FILE);
   const discarded = await flushSharedContexts(url.reveal(), context.maxStalenessMs);
   return {
     document: { projection: 'context-cache', discarded },
-    text: `${discarded} shared contexts were discarded, and every API process was told to discard its own.`,
+    text: `${discarded} shared contexts were discarded, and every API process was notified to discard its own.`,
   };
 }
 

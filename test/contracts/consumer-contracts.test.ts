@@ -65,7 +65,7 @@ const STATUS = Topic.paymentMethodStatusChanged;
 const cerebrum = contracts.find(({ consumer }) => consumer === 'cerebrum') as ConsumerContract;
 const WHO = `cerebrum relies on ${STATUS}`;
 
-describe('a producer that breaks it is told whom it breaks', () => {
+describe('a producer that breaks it learns whom it breaks', () => {
   const fieldOf = (changed: Schemas, name: string) =>
     changed[STATUS]?.fields.find((field) => field.name === name) ?? expect.fail(`there is no ${name}`);
 
