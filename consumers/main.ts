@@ -31,7 +31,7 @@ import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { dependencyStates, stateOf } from '../services/dependency-states.ts';
+import { dependencyStates, sharedCheck, stateOf } from '../services/dependency-states.ts';
 import { openTemporal } from '../temporal/client.ts';
 
 /** Covers the records in progress, and closing everything else. */
@@ -74,15 +74,16 @@ async function main(): Promise<void> {
     shutdown.add('dead letters', () => deadLetters.close());
 
     let phase: Phase = 'starting';
+    const serverStates = sharedCheck(async () => {
+      const [states, kafkaState] = await Promise.all([
+        dependencyStates({ graph, temporal }),
+        stateOf(verifyKafka(kafka)),
+      ]);
+      return { ...states, kafka: kafkaState };
+    });
     const metricsServer = await serveMetrics(environment.metrics, {
       metrics: () => metrics.registry.metrics(),
-      readiness: async () => {
-        const [states, kafkaState] = await Promise.all([
-          dependencyStates({ graph, temporal }),
-          stateOf(verifyKafka(kafka)),
-        ]);
-        return readinessOf({ ...states, kafka: kafkaState }, phase);
-      },
+      readiness: async () => readinessOf(await serverStates(), phase),
     });
     shutdown.add('metrics', () => metricsServer.close());
 

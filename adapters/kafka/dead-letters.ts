@@ -2,7 +2,7 @@
 
 import { type MessageToProduce, Producer } from '@platformatic/kafka';
 import { PersonaError } from '../../domain/errors.ts';
-import type { DeadLetter, DeadLetterStore, KeptDeadLetter } from '../../domain/inbound/records.ts';
+import type { DeadLetterCodec, DeadLetterStore, KeptDeadLetter } from '../../domain/inbound/records.ts';
 import { DEAD_LETTER_SETTINGS, DEAD_LETTERS } from '../../domain/inbound/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 import { openTopicReader } from './topic-reader.ts';
@@ -13,11 +13,6 @@ const ACKS_ALL = -1;
 
 type DeadLetterProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
 
-interface Codec {
-  encode(letter: DeadLetter): Buffer;
-  decode(id: string, bytes: Uint8Array): KeptDeadLetter;
-}
-
 export interface KafkaDeadLetters extends DeadLetterStore {
   /** All that are not handled, oldest first. @throws PersonaError kafka_unavailable */
   list(): Promise<KeptDeadLetter[]>;
@@ -26,7 +21,7 @@ export interface KafkaDeadLetters extends DeadLetterStore {
   close(): Promise<void>;
 }
 
-export function openDeadLetters(options: KafkaOptions, codec: Codec): KafkaDeadLetters {
+export function openDeadLetters(options: KafkaOptions, codec: DeadLetterCodec): KafkaDeadLetters {
   /** Shared by those who send at the same time. */
   let opening: Promise<DeadLetterProducer> | undefined;
   const close = async (closed = opening) => {

@@ -1,22 +1,12 @@
 import { Redis } from 'ioredis';
 import { PersonaError } from '../../domain/errors.ts';
-import { CHANNEL, FLUSH, INVALIDATE, PREFIX } from './scripts.ts';
+import { CHANNEL, FLUSH, INVALIDATE, type InvalidateScript, PREFIX } from './scripts.ts';
 
 const TIMEOUT_MS = 10_000;
 const SCAN = 1_000;
 
-interface Scripts {
-  invalidateContext(
-    key: string,
-    version: number,
-    forMs: number,
-    channel: string,
-    message: string,
-  ): Promise<number>;
-}
-
 /**
- * Discards every shared context, and tells each process that listens to discard its own. A reading that began before does
+ * Discards every shared context, and notifies each process that listens, which discards its own. A reading that began before does
  * not put an older context back, as after a change.
  * @param url `redis://` or `rediss://`, with credentials
  * @param maxStalenessMs how long a context may be kept
@@ -32,7 +22,7 @@ export async function flushSharedContexts(url: string, maxStalenessMs: number): 
     retryStrategy: () => null,
     scripts: { invalidateContext: { lua: INVALIDATE, numberOfKeys: 1 } },
   });
-  const scripts = redis as unknown as Scripts;
+  const scripts = redis as unknown as InvalidateScript;
   redis.on('error', () => {});
   try {
     await redis.connect();

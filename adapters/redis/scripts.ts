@@ -34,6 +34,17 @@ export const KEEP = `${NOW}
   redis.call('PEXPIREAT', KEYS[1], expires)
   return 1`;
 
+/** A client that was created with `INVALIDATE` as its script of this name. */
+export interface InvalidateScript {
+  invalidateContext(
+    key: string,
+    version: number,
+    forMs: number,
+    channel: string,
+    message: string,
+  ): Promise<number>;
+}
+
 /**
  * KEYS: the customer's key. ARGV: the version after the change (0: the change was not one of the customer's version), the
  * time in milliseconds after which no context from before the change can be kept any more, channel, message.

@@ -10,7 +10,7 @@ import {
 } from 'cockatiel';
 import { Redis } from 'ioredis';
 import type { ContextChange, SharedContext, SharedContexts } from '../../domain/ports.ts';
-import { CHANNEL, FLUSH, INVALIDATE, KEEP, LOOK_UP, PREFIX } from './scripts.ts';
+import { CHANNEL, FLUSH, INVALIDATE, type InvalidateScript, KEEP, LOOK_UP, PREFIX } from './scripts.ts';
 
 /** Reading from the graph takes a few milliseconds, so waiting longer than this would gain nothing. */
 const COMMAND_MS = 25;
@@ -49,7 +49,7 @@ interface KeptContext {
   context: object;
 }
 
-interface Scripts {
+interface Scripts extends InvalidateScript {
   lookUpContext(key: string): Promise<[now: string, version: string | null, context: string | null]>;
   keepContext(
     key: string,
@@ -57,13 +57,6 @@ interface Scripts {
     maxStalenessMs: number,
     version: number,
     context: string,
-  ): Promise<number>;
-  invalidateContext(
-    key: string,
-    version: number,
-    forMs: number,
-    channel: string,
-    message: string,
   ): Promise<number>;
 }
 

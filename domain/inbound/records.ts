@@ -73,6 +73,13 @@ export interface KeptDeadLetter extends Omit<DeadLetter, 'record'> {
   open(): InboundRecord;
 }
 
+/** Dead letters as they are written to the broker, and back. */
+export interface DeadLetterCodec {
+  encode(letter: DeadLetter): Buffer;
+  /** @throws Error: it is no dead letter */
+  decode(id: string, bytes: Uint8Array): KeptDeadLetter;
+}
+
 /** Where dead letters are kept. */
 export interface DeadLetterStore {
   /** @throws PersonaError kafka_unavailable: it is unknown whether it was written; a repetition replaces it */

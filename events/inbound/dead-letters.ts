@@ -4,7 +4,7 @@ import { PersonaError } from '../../domain/errors.ts';
 import { maskBytes, maskCardNumbers, maskFields } from '../../domain/inbound/mask.ts';
 import {
   type DeadLetter,
-  type KeptDeadLetter,
+  type DeadLetterCodec,
   type InboundRecord,
   isTooLarge,
   recordId,
@@ -64,12 +64,6 @@ export function createDeadLetters(): (
     record: { ...record, ...mask(record) },
     read_at: now,
   });
-}
-
-export interface DeadLetterCodec {
-  encode(letter: DeadLetter): Buffer;
-  /** @throws NotDecodable: it is no dead letter */
-  decode(id: string, bytes: Uint8Array): KeptDeadLetter;
 }
 
 export function createDeadLetterCodec(cipher: DeadLetterCipher): DeadLetterCodec {
