@@ -39,7 +39,7 @@ const rpcs = [PersonaAgentService, IdentityGraphServiceService].flatMap((service
 );
 const nameOf = (path: string) => path.split('/')[2] ?? '';
 
-/** From docs/reference/security.md: `self` and `ops` read everything about a customer, `customers:read` what is stored. */
+/** From docs/reference/security.md: `self` and `ops` read everything about a customer, `customers:read` what is stored; `privacy` acts for a customer who uses a right. */
 const CUSTOMER = '/api/v1/customers/{customer_id}';
 const CHECKOUT_OPTIONS = `GET ${CUSTOMER}/checkout-options`;
 const READS = Object.keys(ROUTES).filter((route) => route.startsWith(`GET ${CUSTOMER}/`));
@@ -72,6 +72,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     'POST /internal/v1/payment-failures',
     'POST /internal/v1/payment-settlements',
   ],
+  privacy: [`GET ${CUSTOMER}/timeline`],
   'customers:read': READS.filter((route) => route !== CHECKOUT_OPTIONS),
   'customers:write': ['POST /api/v1/customers'],
   'payments:report': ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
@@ -162,8 +163,8 @@ test.each(routes.filter((route) => !PUBLIC_ROUTES.includes(route)))('%s', async 
   }
   // A customer is refused as if nothing were there; a service is not told which ids exist either.
   expect((await request(route, 'self', BEN)).status).toBe(404);
-  const privacy = await request(route, 'privacy', ADA);
-  expect([privacy.status, await typeOf(privacy)]).toEqual([403, 'urn:persona:error:permission_denied']);
+  const oracle = await request(route, 'oracle', ADA);
+  expect([oracle.status, await typeOf(oracle)]).toEqual([403, 'urn:persona:error:permission_denied']);
 });
 
 test.each(PUBLIC_ROUTES)('%s needs no authentication', async (route) => {

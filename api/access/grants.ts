@@ -60,7 +60,7 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   [`PUT ${CUSTOMER}/addresses/{address_id}`]: ['self'],
   [`DELETE ${CUSTOMER}/addresses/{address_id}`]: ['self'],
   [`GET ${CUSTOMER}/checkout-options`]: ['self', 'checkout', 'ops'],
-  [`GET ${CUSTOMER}/timeline`]: ['self', 'ops', 'customers:read'],
+  [`GET ${CUSTOMER}/timeline`]: ['self', 'privacy', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries`]: ['self', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['self', 'ops', 'customers:read'],
 
