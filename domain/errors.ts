@@ -70,6 +70,7 @@ export const ERRORS = {
   address_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such address'),
   identifier_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such digital identifier'),
   relationship_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such relationship'),
+  event_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such event'),
   recovery_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
   fraud_case_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such fraud case'),
   customer_suspended: errorRow(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),

@@ -9,6 +9,9 @@ import { isReadable, upcast } from './events/upcast.ts';
 import { textsFor } from './texts/index.ts';
 import type { EventText, MethodName, ShownEvent } from './texts/language.ts';
 
+/** The type that a masked event is shown with. */
+export const MASKED = 'Masked';
+
 /**
  * @param event - if its type or version is unknown to this release, it is masked too
  * @param customer.methods - the payment methods by id
@@ -16,11 +19,11 @@ import type { EventText, MethodName, ShownEvent } from './texts/language.ts';
 export function describeEvent(
   event: { type: string; schema_version: number; data: Readonly<Record<string, unknown>> },
   { methods, locale }: { methods: ReadonlyMap<string, MethodName>; locale?: string | null },
-): { type: string; text: string } {
+): { type: ShownEvent | typeof MASKED; text: string } {
   const { schema_version: version } = event;
   const { events, masked, methodName } = textsFor(locale).timeline;
   const isShown = (type: string): type is ShownEvent => Object.hasOwn(events, type);
-  if (!isShown(event.type) || !isReadable(event.type, version)) return { type: 'Masked', text: masked };
+  if (!isShown(event.type) || !isReadable(event.type, version)) return { type: MASKED, text: masked };
   const { type } = event;
   const describe = events[type] as EventText<EventType>;
   const name = (id: string) => methodName(methods.get(id));

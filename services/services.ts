@@ -37,7 +37,7 @@ import { reportPaymentFailure } from './report-payment-failure.ts';
 import { reportPaymentSettled } from './report-payment-settled.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import { handleStripeWebhook } from './stripe-webhook.ts';
-import { getTimeline } from './timeline.ts';
+import { getTimeline, getTimelineEvent } from './timeline.ts';
 import { getPaymentMethod, getPaymentMethods } from './wallet.ts';
 
 export function createServices(dependencies: ServiceDependencies, contextReading: ContextReading) {
@@ -72,6 +72,7 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     getRecoveries: read(getRecoveries),
     handleStripeWebhook: change(handleStripeWebhook),
     getTimeline: read(getTimeline),
+    getTimelineEvent: read(getTimelineEvent),
     getCustomer: read(getCustomer),
     findCustomerByDigitalId: read(findCustomerByDigitalId),
     getDevices: read(getDevices),

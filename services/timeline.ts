@@ -1,7 +1,8 @@
-import { getTimeline as readTimeline } from '../graph/index.ts';
-import { firstPageOf, readCursor, refuseCursor, type Page, type PageRequest } from './pages.ts';
+import { PersonaError } from '../domain/errors.ts';
+import { getEventDetails, getTimeline as readTimeline } from '../graph/index.ts';
+import { firstPageOf, type Page, type PageRequest, readCursor, refuseCursor } from './pages.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import type { TimelineView } from './views.ts';
+import type { EventView, TimelineView } from './views.ts';
 
 /**
  * A page of a customer's events in plain words, newest first.
@@ -15,6 +16,21 @@ export async function getTimeline(
   const before = cursor === undefined ? undefined : readTimelineCursor(cursor);
   const found = await readTimeline(graph, { customer_id, limit: limit + 1, before });
   return firstPageOf(found, ({ seq }) => [String(seq)], limit);
+}
+
+/**
+ * One event with all that its customer may see of it.
+ *
+ * @param request.seq its position in the customer's stream, from 1
+ * @throws PersonaError customer_not_found, event_not_found, graph_unavailable
+ */
+export async function getTimelineEvent(
+  { graph }: Pick<ServiceDependencies, 'graph'>,
+  { customer_id, seq }: { customer_id: string; seq: number },
+): Promise<EventView> {
+  const [found] = await getEventDetails(graph, { customer_id, after: seq - 1, limit: 1 });
+  if (found?.seq === seq) return found;
+  throw new PersonaError('event_not_found', `customer ${customer_id} has no event ${seq}`);
 }
 
 function readTimelineCursor(cursor: string): number {

@@ -1,6 +1,6 @@
 /** The results of the services: the shapes of docs/reference/interfaces.md, 'Shapes of responses', the same for REST and gRPC. */
 
-import type { RecoveryStatus, AttemptStatus } from '../domain/recovery/status.ts';
+import type { AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
 import type {
   Customer,
   CustomerContext,
@@ -11,6 +11,7 @@ import type {
 } from '../graph/index.ts';
 import type { StoredRecovery } from '../graph/recovery/index.ts';
 
+export type { EventDetail as EventView } from '../domain/timeline-detail.ts';
 export type {
   Address as AddressView,
   ConnectedCustomer,

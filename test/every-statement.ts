@@ -38,6 +38,7 @@ import {
   getPaymentMethods,
   getPaymentOptions,
   getRelationshipAttributes,
+  getEventDetails,
   getTimeline,
   awaitsBehavioralProfile,
   linkBehavioralProfile,
@@ -206,6 +207,7 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await findChargeInFlight(graph, own);
   await isRefundOwed(graph, { payment_id: life.paid, notification_id: 'none' });
   await getTimeline(graph, { customer_id: life.customer_id, limit: 10 });
+  await getEventDetails(graph, { customer_id: life.customer_id, after: 0, limit: 10 });
   await readUnpublished(graph, { from: '', except: [], limit: 10 });
   await markPublished(graph, [randomUUID()]);
   await storePublishedUntil(graph, 0);

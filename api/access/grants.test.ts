@@ -72,7 +72,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     'POST /internal/v1/payment-failures',
     'POST /internal/v1/payment-settlements',
   ],
-  privacy: [`GET ${CUSTOMER}/timeline`],
+  privacy: [`GET ${CUSTOMER}/timeline`, `GET ${CUSTOMER}/timeline/{seq}`],
   'customers:read': READS.filter((route) => route !== CHECKOUT_OPTIONS),
   'customers:write': ['POST /api/v1/customers'],
   'payments:report': ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],

@@ -27,6 +27,7 @@ import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { profileRoutes } from './routes/profile.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
+import { timelineRoutes } from './routes/timeline.ts';
 import { walletRoutes } from './routes/wallet.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -106,6 +107,7 @@ export function createApp(
 
   const forms = formatRules(policy);
   customerRoutes(app, services, forms);
+  timelineRoutes(app, services);
   profileRoutes(app, services, forms);
   addressRoutes(app, services);
   walletRoutes(app, services);

@@ -8,6 +8,7 @@ import type { EventData } from '../events/event.ts';
 import { formatMoney } from '../money.ts';
 import { type PaymentMethodStatus, statusShownToCustomer } from '../payment-method.ts';
 import type { CardNoticeData, NoticeData, NoticeMethod } from '../ports.ts';
+import { whyInEnglish } from './en-why.ts';
 import type { Language, MethodName } from './language.ts';
 
 const BRANDS: ReadonlyMap<string, string> = new Map([
@@ -65,6 +66,43 @@ const PROPERTY_CHANGES: Readonly<
   PaymentMethod: (id, name) => `${name(id)} was to get a new expiry date.`,
   DigitalIdentifier: () => 'One of your e-mail addresses or phone numbers has to be confirmed again.',
   Customer: () => 'We checked your payment methods against our payment gateway.',
+};
+
+const RECOVERY: Language['recovery'] = {
+  failure: {
+    FRAUD: 'The bank did not accept this payment method.',
+    STOP: 'You asked your bank to stop this payment, so it is not charged.',
+    HARD: 'The bank did not accept this payment method.',
+    FIX: 'The details of this payment method are outdated or incomplete.',
+    AUTH: 'The bank asks you to confirm this payment.',
+    LATER: 'The bank did not approve the payment this time.',
+    TECH: 'The bank could not be reached.',
+    CONFIG: 'The payment could not be processed; we are looking into it.',
+    UNKNOWN: 'We are checking whether the payment went through.',
+  },
+  waiting: {
+    claim: 'Another payment of yours is being processed first.',
+    method: 'Add or update a payment method to complete the payment.',
+    authentication: 'Confirm the payment with your bank to complete it.',
+    review: 'We are looking into it.',
+    customer_status: 'It will continue once your account is active again.',
+    gateway: 'Payments cannot be processed at the moment; this one will continue as soon as possible.',
+  },
+  outcome: {
+    recovered: 'The payment went through with another attempt.',
+    stopped: 'No further attempt will be made.',
+    exhausted: 'The payment could not be collected, and no further attempt will be made.',
+    paid_elsewhere: 'The payment was settled another way.',
+    cancelled: 'The collection of this payment was cancelled.',
+    ignored: 'The failure is too old to act on.',
+  },
+  attempt: {
+    in_flight: 'The payment is being processed.',
+    approved: 'The payment went through.',
+    pending: 'The bank is still processing the payment.',
+    unknown: 'We are checking whether the payment went through.',
+    void: 'The payment was not sent.',
+  },
 };
 
 export const english: Language = {
@@ -197,45 +235,11 @@ export const english: Language = {
       closing: 'Nothing has been charged.',
     }),
   },
-  recovery: {
-    failure: {
-      FRAUD: 'The bank did not accept this payment method.',
-      STOP: 'You asked your bank to stop this payment, so it is not charged.',
-      HARD: 'The bank did not accept this payment method.',
-      FIX: 'The details of this payment method are outdated or incomplete.',
-      AUTH: 'The bank asks you to confirm this payment.',
-      LATER: 'The bank did not approve the payment this time.',
-      TECH: 'The bank could not be reached.',
-      CONFIG: 'The payment could not be processed; we are looking into it.',
-      UNKNOWN: 'We are checking whether the payment went through.',
-    },
-    waiting: {
-      claim: 'Another payment of yours is being processed first.',
-      method: 'Add or update a payment method to complete the payment.',
-      authentication: 'Confirm the payment with your bank to complete it.',
-      review: 'We are looking into it.',
-      customer_status: 'It will continue once your account is active again.',
-      gateway: 'Payments cannot be processed at the moment; this one will continue as soon as possible.',
-    },
-    outcome: {
-      recovered: 'The payment went through with another attempt.',
-      stopped: 'No further attempt will be made.',
-      exhausted: 'The payment could not be collected, and no further attempt will be made.',
-      paid_elsewhere: 'The payment was settled another way.',
-      cancelled: 'The collection of this payment was cancelled.',
-      ignored: 'The failure is too old to act on.',
-    },
-    attempt: {
-      in_flight: 'The payment is being processed.',
-      approved: 'The payment went through.',
-      pending: 'The bank is still processing the payment.',
-      unknown: 'We are checking whether the payment went through.',
-      void: 'The payment was not sent.',
-    },
-  },
+  recovery: RECOVERY,
   timeline: {
     masked: 'There was activity that we cannot show here.',
     methodName,
+    why: whyInEnglish(RECOVERY),
     events: {
       CustomerCreated: () => 'Your account was created.',
       CustomerProfileUpdated: ({ segment, locale }) => {

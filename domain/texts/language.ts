@@ -29,6 +29,12 @@ export type EventText<T extends EventType> = (
   name: (paymentMethodId: string) => string,
 ) => string;
 
+/** Who caused an event, as the person is told. */
+export type Party = 'customer' | 'service' | 'gateway' | 'operator' | 'persona';
+
+/** `undefined`: that `by` did it says enough. */
+export type EventReason<T extends EventType> = (data: EventData[T], by: Party) => string | undefined;
+
 export interface Language extends NoticeLanguage {
   readonly recovery: {
     readonly failure: Readonly<Record<DeclineClass, string>>;
@@ -41,5 +47,10 @@ export interface Language extends NoticeLanguage {
     readonly masked: string;
     readonly methodName: (method: MethodName | undefined) => string;
     readonly events: { readonly [T in ShownEvent]: EventText<T> };
+    /** What decided: the party's own words, unless the event's type has better ones. */
+    readonly why: {
+      readonly by: Readonly<Record<Party, string>>;
+      readonly events: { readonly [T in ShownEvent]?: EventReason<T> };
+    };
   };
 }

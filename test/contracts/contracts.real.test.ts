@@ -25,6 +25,7 @@ const EXAMPLE_SEQUENCE = [
   'grpc/batch-get-customer-context',
   'rest/get-profile',
   'rest/get-timeline',
+  'rest/get-timeline-event',
   'rest/add-payment-method',
   'rest/get-payment-methods',
   'rest/get-payment-method',

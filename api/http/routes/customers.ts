@@ -1,12 +1,10 @@
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { z } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { FormatRules } from '../../../domain/onboarding/types.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { optionalIdempotencyHeaders } from '../idempotency.ts';
-import { customerParams, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
-import { onboardingResult, onboardingRequest } from '../schemas/onboarding.ts';
-import { timelineEntry } from '../schemas/wallet.ts';
+import { errorResponses, jsonResponse } from '../schemas/common.ts';
+import { onboardingRequest, onboardingResult } from '../schemas/onboarding.ts';
 
 const location = z.object({ Location: z.string().openapi({ description: 'URL of the profile' }) });
 
@@ -30,19 +28,7 @@ const onboard = (forms: FormatRules) =>
     },
   });
 
-const timeline = createRoute({
-  method: 'get',
-  path: '/api/v1/customers/{customer_id}/timeline',
-  tags: ['customers'],
-  summary: "The customer's events in plain words, newest first",
-  request: { params: customerParams, query: pageQuery },
-  responses: {
-    200: jsonResponse(pageSchema(timelineEntry, 'Timeline'), 'A page of the timeline'),
-    ...errorResponses(['customer_not_found', 'invalid_argument']),
-  },
-});
-
-/** Onboarding and timeline. @param forms the format rules of an onboarding's fields */
+/** Onboarding. @param forms the format rules of an onboarding's fields */
 export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, forms: FormatRules): void {
   app.openapi(onboard(forms), async (c) => {
     const request = c.req.valid('json');
@@ -52,12 +38,5 @@ export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, fo
     c.set('about', { transaction_id, customer_id: result.customer_id });
     c.header('location', `/api/v1/customers/${result.customer_id}/profile`);
     return c.json(result, result.created ? 201 : 200);
-  });
-
-  app.openapi(timeline, async (c) => {
-    const { customer_id } = c.req.valid('param');
-    const request = { customer_id, ...c.req.valid('query') };
-    const page = await services.getTimeline(callerOf(c, customer_id), request);
-    return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
   });
 }

@@ -3,8 +3,8 @@ import { readMethodChange } from '../../../domain/method-change.ts';
 import { TOKEN } from '../../../domain/onboarding/fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { validate } from '../../../domain/validation.ts';
-import type { PaymentMethodView, ProfileView, TimelineView } from '../../../services/views.ts';
-import { withDomainRules, optional, optionalInteger, resultSchema, time, uuid } from './domain-rules.ts';
+import type { PaymentMethodView, ProfileView } from '../../../services/views.ts';
+import { optional, optionalInteger, resultSchema, time, uuid, withDomainRules } from './domain-rules.ts';
 
 export const newPaymentMethodShape = z.looseObject({
   type: z.enum(PAYMENT_METHOD_TYPES),
@@ -52,13 +52,6 @@ export const paymentMethod = resultSchema<PaymentMethodView>()({
   last_used: time.optional(),
   changed_seq: z.int(),
 }).openapi('PaymentMethod');
-
-export const timelineEntry = resultSchema<TimelineView>()({
-  seq: z.int(),
-  type: z.string().openapi({ description: 'The event type; Masked if it must not be disclosed' }),
-  occurred_at: time,
-  text: z.string(),
-}).openapi('TimelineEntry');
 
 export const profile = resultSchema<ProfileView>()({
   customer_id: uuid,

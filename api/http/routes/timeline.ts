@@ -1,0 +1,47 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import type { Services } from '../../../services/services.ts';
+import { callerOf, type HttpEnv } from '../env.ts';
+import { customerParams, errorResponses, jsonResponse, pageQuery, pageSchema } from '../schemas/common.ts';
+import { eventParams, timelineEntry, timelineEvent } from '../schemas/timeline.ts';
+
+const PATH = '/api/v1/customers/{customer_id}/timeline';
+const tags = ['rights'];
+
+const list = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: "The customer's events in plain words, newest first",
+  request: { params: customerParams, query: pageQuery },
+  responses: {
+    200: jsonResponse(pageSchema(timelineEntry, 'Timeline'), 'A page of the timeline'),
+    ...errorResponses(['customer_not_found', 'invalid_argument']),
+  },
+});
+
+const get = createRoute({
+  method: 'get',
+  path: `${PATH}/{seq}`,
+  tags,
+  summary: 'One event, with its data and what decided',
+  request: { params: eventParams },
+  responses: {
+    200: jsonResponse(timelineEvent, 'The event'),
+    ...errorResponses(['customer_not_found', 'event_not_found', 'invalid_argument']),
+  },
+});
+
+/** What Persona knows of the customer, and why. */
+export function timelineRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
+  app.openapi(list, async (c) => {
+    const { customer_id } = c.req.valid('param');
+    const request = { customer_id, ...c.req.valid('query') };
+    const page = await services.getTimeline(callerOf(c, customer_id), request);
+    return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
+  });
+
+  app.openapi(get, async (c) => {
+    const event = c.req.valid('param');
+    return c.json(await services.getTimelineEvent(callerOf(c, event.customer_id), event), 200);
+  });
+}

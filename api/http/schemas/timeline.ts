@@ -1,0 +1,40 @@
+import { z } from '@hono/zod-openapi';
+import type { EventView, TimelineView } from '../../../services/views.ts';
+import { customerParams } from './common.ts';
+import { resultSchema, time } from './domain-rules.ts';
+
+const type = z.string().openapi({ description: 'The event type; Masked if it must not be disclosed' });
+
+export const timelineEntry = resultSchema<TimelineView>()({
+  seq: z.int(),
+  type,
+  occurred_at: time,
+  text: z.string(),
+}).openapi('TimelineEntry');
+
+/** Of a masked event, `source`, `actor`, `why` and `data` are null. */
+export const timelineEvent = resultSchema<EventView>()({
+  seq: z.int(),
+  type,
+  occurred_at: time,
+  recorded_at: time,
+  source: z.string().nullable().openapi({ description: 'What reported it; null if it is masked' }),
+  actor: z.string().nullable().openapi({
+    description: 'Who did it: customer, service, gateway, operator or persona, or the name of an agent',
+  }),
+  text: z.string(),
+  why: z.string().nullable().openapi({ description: 'What decided, in words' }),
+  data: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .openapi({ description: "The event's data, without tokens, codes and reasons" }),
+  caused_by: z.string().optional().openapi({ description: "The id of another agent's event" }),
+}).openapi('TimelineEvent');
+
+export const eventParams = customerParams.extend({
+  seq: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be the seq of an event')
+    .transform(Number)
+    .openapi({ param: { name: 'seq', in: 'path' }, type: 'integer', minimum: 1 }),
+});
