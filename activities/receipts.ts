@@ -1,7 +1,8 @@
-/** Deletes expired command receipts, in batches. It may be killed at any point, and run twice. */
+/** Deletes expired command receipts and personas' metrics, in batches. It may be killed at any point, and run twice. */
 
 import { heartbeat } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
+import { expireMetrics } from '../graph/catalogue/index.ts';
 import { expireReceipts, type Graph, type ReceiptKind } from '../graph/index.ts';
 import type { ReceiptActivities } from '../workflows/expire-receipts.ts';
 
@@ -22,19 +23,25 @@ export function createReceiptActivities({
   /** Epoch milliseconds. */
   now: () => number;
 }): ReceiptActivities {
-  const RETENTION_MS: Readonly<Record<ReceiptKind, number>> = {
-    request: REQUEST_RETENTION_MS,
-    event: policy.retention.receipts,
-  };
+  const receiptsOf = (kind: ReceiptKind) => (page: { before: number; limit: number }) =>
+    expireReceipts(graph, { kind, ...page });
+  const expiring = [
+    { retention: REQUEST_RETENTION_MS, expire: receiptsOf('request') },
+    { retention: policy.retention.receipts, expire: receiptsOf('event') },
+    {
+      retention: policy.catalogue.metricsFor,
+      expire: (page: { before: number; limit: number }) => expireMetrics(graph, page),
+    },
+  ];
   return {
     async expireReceipts() {
       const started = now();
       let expired = 0;
-      for (const [kind, retention] of Object.entries(RETENTION_MS)) {
+      for (const { retention, expire } of expiring) {
         for (let deleted = BATCH; deleted === BATCH; ) {
           if (now() - started > MAX_RUN_MS) return { expired, isDone: false };
           const before = started - retention;
-          deleted = await expireReceipts(graph, { kind: kind as ReceiptKind, before, limit: BATCH });
+          deleted = await expire({ before, limit: BATCH });
           expired += deleted;
           heartbeat(expired);
         }

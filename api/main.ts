@@ -12,6 +12,7 @@ import {
   openConfiguredGraph,
   READ_MS,
 } from '../graph/index.ts';
+import { observeCatalogue } from '../platform/catalogue-metrics.ts';
 import { createContextMetrics, observeSharedContexts } from '../platform/context-metrics.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
@@ -25,6 +26,7 @@ import { createShutdown } from '../platform/shutdown.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
+import { createCatalogueCache } from '../services/catalogue-cache.ts';
 import { createContextCache } from '../services/context-cache.ts';
 import { createDependencyGuards } from '../services/dependency-guards.ts';
 import { createServices } from '../services/services.ts';
@@ -95,12 +97,15 @@ async function main(): Promise<void> {
       : undefined;
     // After the servers: the reports that they have sent may finish.
     if (chimera) shutdown.add('chimera', () => chimera.close());
+    const catalogue = createCatalogueCache(graph, observeCatalogue(metrics.registry, logger));
     const services = createServices(
-      { graph, temporal, policy, gatewayEvents, chimera },
+      { graph, temporal, policy, gatewayEvents, chimera, catalogue },
       { cache, shared, onRead: contextMetrics.onRead },
     );
     const observers = createObservers(logger, metrics);
     const servers = await startServers({ ...environment, policy }, services, observers, shutdown);
+    // Before the servers: callers that watch it would keep them open.
+    shutdown.add('catalogue', async () => catalogue.close());
     const authorise = servers.authoriseDecoding;
     const codec =
       environment.codec && (await serveCodec({ ...environment.codec, keys: codecKeys, authorise, logger }));
@@ -112,6 +117,7 @@ async function main(): Promise<void> {
         onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
       });
       await admitKeys(graph, environment);
+      await catalogue.refresh();
     };
     const { signal } = shutdown;
     await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
@@ -124,6 +130,7 @@ async function main(): Promise<void> {
       logger.warn({ err: error }, 'temporal is unavailable: requests that need a process are not served'),
     );
     if (signal.aborted) return;
+    catalogue.start();
     servers.setReady();
     if (environment.auth === undefined)
       logger.warn('PERSONA_INSECURE=1: plain text and no authentication; for this machine only');

@@ -55,7 +55,13 @@ test('waits for Neo4j: it is alive, names what it waits for, refuses requests, a
         resolve(error ?? response.status),
       );
     });
-  const names = ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService', 'processes'];
+  const names = [
+    '',
+    'persona.v1.PersonaAgent',
+    'persona.v1.IdentityGraphService',
+    'persona.v1.PersonaCatalogue',
+    'processes',
+  ];
   for (const name of names) expect(await statusOf(name)).toBe('NOT_SERVING');
   const refused = await fetch(api(`/api/v1/customers/${UNKNOWN}/profile`));
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);

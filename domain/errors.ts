@@ -73,6 +73,9 @@ export const ERRORS = {
   event_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such event'),
   recovery_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
   fraud_case_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such fraud case'),
+  persona_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such persona'),
+  persona_version_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'The persona has no such version'),
+  configuration_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such configuration'),
   customer_suspended: errorRow(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
   token_belongs_to_other_customer: errorRow(
     false,

@@ -36,6 +36,8 @@ export interface Policy {
   reconcile: { cycle: number };
   /** How long the receipts of events, transactions and processes are stored; older events are refused. */
   retention: { receipts: number };
+  /** `additionalTypes`: of personas. `metricsFor`: how long their metrics are stored. */
+  catalogue: { additionalTypes: string[]; metricsFor: number };
   /** How far what is derived from the log may be behind it, in milliseconds (`domain/projections.ts`). */
   projections: { maxLag: { kafka: number; contextCache: number } };
   /** The links in notices: `{customer_id}` and `{payment_id}` are filled in. */

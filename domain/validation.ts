@@ -154,6 +154,21 @@ export class FieldReader {
       : this.refuse(field, 'must be an object');
   }
 
+  /** The texts of a nested list. */
+  texts(field: string, rule: TextRule, max: number): string[] {
+    const value = this.rawValue(field) ?? [];
+    if (!Array.isArray(value)) {
+      this.refuse(field, 'must be a list');
+      return [];
+    }
+    if (value.length > max) this.refuse(field, `must have at most ${max} entries`);
+    const entries = Object.fromEntries(
+      value.slice(0, max).map((item: unknown, index) => [`${field}[${index}]`, item]),
+    );
+    const reader = new FieldReader(entries, this.problems, this.path);
+    return Object.keys(entries).map((entry) => reader.requiredText(entry, rule));
+  }
+
   /** The objects of a nested list. */
   objects(field: string, max: number): FieldReader[] {
     const value = this.rawValue(field) ?? [];

@@ -9,6 +9,7 @@ import { type CypherText, cypherTexts, normaliseCypher } from '../test/cypher-te
 import { runEveryStatement } from '../test/every-statement.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
 import { runCypher, testGraph } from '../test/test-graph.ts';
+import { expireMetrics, getCatalogueState, getPersonas, getPersonaVersions } from './catalogue/index.ts';
 import { trustParameters } from './devices/trust-query.ts';
 import { findCardNoticesDue } from './expiry/index.ts';
 import {
@@ -303,6 +304,10 @@ test.each(INDEX_SCANS)('the query for %s walks %s in its order', async (_, index
 /** Queries over few nodes: all of them are read, and nothing else of the graph. */
 const SMALL_INDEX_READS: typeof INDEX_SCANS = [
   ['pending charges', 'Reconciliation(id)', (graph) => getPendingCharges(graph, { limit: 10 })],
+  ['the catalogue’s state', 'AgentPersona(version)', getCatalogueState],
+  ['the versions of all personas', 'AgentPersona(version)', getPersonaVersions],
+  ['all personas', 'AgentPersona(version)', getPersonas],
+  ['metrics that expire', 'PersonaMetric(at)', (graph) => expireMetrics(graph, { before: 0, limit: 10 })],
   ['recent events', 'PersonaEvent(id)', (graph) => countRecentEvents(graph, 1)],
   [
     'unresolved charges of closed recoveries',

@@ -123,6 +123,14 @@ export const policySchema = z.strictObject({
       .refine((milliseconds) => milliseconds >= 90 * 86_400_000, 'must be at least 90 days')
       .describe('Retention of the receipts of events and transactions; older requests are refused as stale'),
   }),
+  catalogue: z.strictObject({
+    additionalTypes: z
+      .array(z.string().regex(/^[a-z0-9-]{1,50}$/, 'must consist of at most 50 of a–z, 0–9 and "-"'))
+      .describe("Types of agents' personas besides the four that always exist"),
+    metricsFor: duration
+      .refine((milliseconds) => milliseconds >= 86_400_000, 'must be at least one day')
+      .describe("Retention of personas' metrics"),
+  }),
   projections: z.strictObject({
     maxLag: z.strictObject({
       kafka: duration.describe(

@@ -19,12 +19,19 @@ export interface WrappedKey {
 
 /** The data key of one customer or device (envelope encryption). */
 export class DataKey {
-  readonly #secret: KeyObject;
+  /** Of a stream without personal data: nothing is sealed there. */
+  static readonly NONE = new DataKey(undefined);
+  readonly #key: KeyObject | undefined;
   /** Values sealed by this instance: writing an event opens them again for the node that the event changes. */
   readonly #sealed = new Map<string, { context: string; value: string }>();
 
-  private constructor(bytes: Buffer) {
-    this.#secret = createSecretKey(bytes);
+  private constructor(bytes: Buffer | undefined) {
+    this.#key = bytes && createSecretKey(bytes);
+  }
+
+  get #secret(): KeyObject {
+    if (this.#key === undefined) throw new PersonaError('internal', 'this stream has no data key');
+    return this.#key;
   }
 
   /** A new random key and its wrapping by the ring's first key. */

@@ -2,8 +2,9 @@ import type { Client } from '@temporalio/client';
 import type { Policy } from '../domain/policy.ts';
 import type { TrustedDeviceListener, WebhookReader } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
+import type { CatalogueDependencies } from './catalogue.ts';
 
-export interface ServiceDependencies {
+export interface ServiceDependencies extends CatalogueDependencies {
   readonly graph: Graph;
   readonly temporal: Client;
   readonly policy: Policy;

@@ -11,6 +11,21 @@ import {
 } from './addresses.ts';
 import type { Caller } from './caller.ts';
 import {
+  activate,
+  addMetrics,
+  deactivate,
+  diffPersona,
+  getConfiguration,
+  getMetrics,
+  getPersona,
+  getPersonaVersions,
+  listPersonas,
+  putConfiguration,
+  putPersona,
+  watchPersonas,
+  type WatchRequest,
+} from './catalogue.ts';
+import {
   removePaymentMethod,
   setDefaultPaymentMethod,
   updatePaymentMethod,
@@ -90,6 +105,18 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     updateNodeProperty: change(updateNodeProperty),
     findCustomersByUsage: read(findCustomersByUsage),
     findConnectedCustomers: read(findConnectedCustomers),
+    listPersonas: read(listPersonas),
+    getPersona: change(getPersona),
+    getPersonaVersions: read(getPersonaVersions),
+    diffPersona: read(diffPersona),
+    watchPersonas: (caller: Caller, request: WatchRequest) => watchPersonas(dependencies, caller, request),
+    putPersona: change(putPersona),
+    activatePersona: change(activate),
+    deactivatePersona: change(deactivate),
+    addPersonaMetrics: change(addMetrics),
+    getPersonaMetrics: read(getMetrics),
+    getPersonaConfiguration: read(getConfiguration),
+    putPersonaConfiguration: change(putConfiguration),
     /** Which of the servers behind the services respond. */
     dependencyStates: sharedCheck(() => dependencyStates(dependencies)),
   };

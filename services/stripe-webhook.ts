@@ -33,7 +33,7 @@ export type WebhookResult = { result: 'accepted' | 'known' | 'ignored' };
  *   deadline_exceeded
  */
 export async function handleStripeWebhook(
-  { graph, temporal, gatewayEvents }: ServiceDependencies,
+  { graph, temporal, gatewayEvents }: Pick<ServiceDependencies, 'graph' | 'temporal' | 'gatewayEvents'>,
   caller: Caller,
   { body, signature }: { body: Uint8Array; signature?: string },
 ): Promise<WebhookResult> {

@@ -36,6 +36,20 @@ export type CustomerContextView = Omit<CustomerContext, 'ltv_minor'> &
 /** What is shown to services in addition to the profile. */
 export type CustomerView = CustomerProfile & Pick<Customer, 'acquisition_date'> & LifetimeValue;
 
+export type {
+  PersonaNode as PersonaView,
+  PersonaVersion as PersonaVersionView,
+} from '../graph/catalogue/index.ts';
+
+/** A setting of the agents that use the catalogue. */
+export interface ConfigurationView {
+  key: string;
+  /** Any JSON. */
+  value: unknown;
+  version: number;
+  updated_at: string;
+}
+
 type Usage = 'login_count' | 'first_login' | 'last_login';
 
 /** Its usage is that of one customer; absent if the device is read on its own. */

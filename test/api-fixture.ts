@@ -15,6 +15,7 @@ import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { readCodecKeys, readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { IdentityGraphServiceClient } from '../proto/gen/persona/v1/identity_graph.ts';
+import { PersonaCatalogueClient } from '../proto/gen/persona/v1/persona_catalogue.ts';
 import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { signalRecoveries } from '../temporal/workflow-client.ts';
@@ -35,6 +36,7 @@ export interface ApiProcess {
   metrics: string;
   agent: PersonaAgentClient;
   graph: IdentityGraphServiceClient;
+  catalogue: PersonaCatalogueClient;
   /** Sends SIGTERM. @returns the exit code */
   stop(): Promise<number | undefined>;
 }
@@ -124,15 +126,18 @@ export async function startApiProcess(variables: Record<string, string>): Promis
   const { http, grpc, metrics } = await readReadyLine(child);
   const agent = new PersonaAgentClient(grpc, credentials.createInsecure());
   const graph = new IdentityGraphServiceClient(grpc, credentials.createInsecure());
+  const catalogue = new PersonaCatalogueClient(grpc, credentials.createInsecure());
   return {
     http,
     grpc,
     metrics,
     agent,
     graph,
+    catalogue,
     async stop() {
       agent.close();
       graph.close();
+      catalogue.close();
       child.kill('SIGTERM');
       return (await child).exitCode;
     },

@@ -107,7 +107,18 @@ import {
   releaseNotice,
 } from '../graph/recovery/index.ts';
 
-import { createCustomerHistory, type CustomerHistory } from '../graph/replay/history-fixtures.ts';
+import {
+  aggregateMetrics,
+  getConfiguration,
+  getPersonaHistory,
+  getPersonas,
+  recordMetrics,
+} from '../graph/catalogue/index.ts';
+import {
+  createCatalogueHistory,
+  createCustomerHistory,
+  type CustomerHistory,
+} from '../graph/replay/history-fixtures.ts';
 import { verifyStreams } from '../graph/replay/verify.ts';
 
 const policy = readPolicy();
@@ -274,6 +285,23 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   ] as const;
   await verifyStreams(graph, streams);
   await runEditsAndSearches(graph, life);
+  await runCatalogueStatements(graph);
+}
+
+/** The catalogue of agents' personas. */
+async function runCatalogueStatements(graph: Graph): Promise<void> {
+  const { persona, configuration } = await createCatalogueHistory(graph);
+  await getPersonas(graph, [persona]);
+  await getPersonaHistory(graph, { name: persona, limit: 10 });
+  await getConfiguration(graph, { key: configuration });
+  const metric = { name: 'latency', value: 1, unit: 'ms' };
+  await recordMetrics(graph, testHeader(), { persona, metrics: [metric] });
+  const period = { from: new Date(0).toISOString(), to: new Date().toISOString(), every: 60_000 };
+  await aggregateMetrics(graph, { persona, name: metric.name, ...period, limit: 10 });
+  await verifyStreams(graph, [
+    { kind: 'catalogue', id: persona },
+    { kind: 'configuration', id: configuration },
+  ]);
 }
 
 /** The reads and writes of the reconciliation. */

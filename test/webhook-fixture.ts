@@ -11,6 +11,7 @@ import { attemptKey } from '../domain/workflow-contracts.ts';
 import { addPaymentMethod, getDevices, type Graph, onboard, recordVerification } from '../graph/index.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { unreadCatalogue } from './catalogue-fixtures.ts';
 import { contextReading } from './context-fixture.ts';
 import { createServices } from '../services/services.ts';
 import { verifyAndClose, onboardingRequest, openTestGraph, randomToken, testHeader } from './test-graph.ts';
@@ -55,7 +56,10 @@ export async function startWebhooks() {
   const gatewayEvents = createStripeEvents(SECRET);
   const createAppFor = (client: Client) =>
     createApp(
-      createServices({ graph, temporal: client, policy, gatewayEvents }, contextReading(policy)),
+      createServices(
+        { graph, temporal: client, policy, gatewayEvents, catalogue: unreadCatalogue(graph) },
+        contextReading(policy),
+      ),
       silentObservers(),
       testAppOptions,
     );

@@ -1,11 +1,11 @@
-/** Hourly: deletes command receipts once no repeat of their command is possible any more. */
+/** Hourly: deletes command receipts once no repeat of their command is possible any more, and old metrics of personas. */
 
 import { proxyActivities } from '@temporalio/workflow';
 import { WorkflowName } from '../domain/workflow-contracts.ts';
 import { show } from './visibility.ts';
 
 export interface ReceiptActivities {
-  /** Deletes expired receipts of every kind for up to a few minutes. `isDone`: no expired receipt is left. */
+  /** Deletes expired receipts and metrics for up to a few minutes. `isDone`: nothing expired is left. */
   expireReceipts(): Promise<{ expired: number; isDone: boolean }>;
 }
 

@@ -4,6 +4,7 @@ import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
+import { PersonaCatalogueService } from '../../proto/gen/persona/v1/persona_catalogue.ts';
 import { PersonaAgentService } from '../../proto/gen/persona/v1/persona_agent.ts';
 import { fakeServices, openAccess, silentObservers, testAppOptions } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from '../grpc/server.ts';
@@ -34,7 +35,7 @@ const routes = [
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}')}`),
   ),
 ];
-const rpcs = [PersonaAgentService, IdentityGraphServiceService].flatMap((service) =>
+const rpcs = [PersonaAgentService, IdentityGraphServiceService, PersonaCatalogueService].flatMap((service) =>
   Object.values(service).map(({ path }) => path),
 );
 const nameOf = (path: string) => path.split('/')[2] ?? '';
@@ -43,7 +44,18 @@ const nameOf = (path: string) => path.split('/')[2] ?? '';
 const CUSTOMER = '/api/v1/customers/{customer_id}';
 const CHECKOUT_OPTIONS = `GET ${CUSTOMER}/checkout-options`;
 const READS = Object.keys(ROUTES).filter((route) => route.startsWith(`GET ${CUSTOMER}/`));
+/** docs/reference/interfaces.md, 'The catalogue': every role may read it, ask a persona and report what it measured. */
+const CATALOGUE = [
+  'GET /personas',
+  'GET /personas/{name}',
+  'GET /personas/{name}/versions',
+  'GET /personas/{name}/diff',
+  'POST /personas/{name}/metrics',
+  'GET /persona-configurations/{key}',
+];
 const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
+  cerebrum: CATALOGUE,
+  oracle: CATALOGUE,
   self: [
     ...READS,
     `POST ${CUSTOMER}/payment-methods`,
@@ -56,15 +68,22 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     `DELETE ${CUSTOMER}/addresses/{address_id}`,
   ],
   checkout: [
+    ...CATALOGUE,
     'POST /api/v1/customers',
     `POST ${CUSTOMER}/payment-methods`,
     `POST ${CUSTOMER}/identifiers/{identifier_id}/verify`,
     CHECKOUT_OPTIONS,
   ],
-  chimera: ['POST /internal/v1/fraud-outcomes'],
-  synapse: ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
+  chimera: [...CATALOGUE, 'POST /internal/v1/fraud-outcomes'],
+  synapse: [...CATALOGUE, 'POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
   ops: [
     ...READS,
+    ...CATALOGUE,
+    'PUT /personas/{name}',
+    'POST /personas/{name}/activate',
+    'POST /personas/{name}/deactivate',
+    'GET /personas/{name}/metrics',
+    'PUT /persona-configurations/{key}',
     `POST ${CUSTOMER}/identifiers/{identifier_id}/verify`,
     'GET /internal/v1/customers/by-usage',
     'GET /internal/v1/customers/{customer_id}/connected',
@@ -72,18 +91,20 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     'POST /internal/v1/payment-failures',
     'POST /internal/v1/payment-settlements',
   ],
-  privacy: [`GET ${CUSTOMER}/timeline`, `GET ${CUSTOMER}/timeline/{seq}`],
+  privacy: [...CATALOGUE, `GET ${CUSTOMER}/timeline`, `GET ${CUSTOMER}/timeline/{seq}`],
   'customers:read': READS.filter((route) => route !== CHECKOUT_OPTIONS),
   'customers:write': ['POST /api/v1/customers'],
   'payments:report': ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
   'fraud:report': ['POST /internal/v1/fraud-outcomes'],
 };
+const PERSONAS = ['ListPersonas', 'GetPersona', 'WatchPersonas'];
 const CONTEXTS = ['GetCustomerContext', 'BatchGetCustomerContext'];
 const FOR_PRIVACY: string[] = [];
 const EXPECTED_RPCS: Partial<Record<Grant, string[]>> = {
-  checkout: ['CreateCustomer', 'GetPaymentOptions', ...CONTEXTS],
-  cerebrum: [...CONTEXTS, 'GetRecovery'],
+  checkout: [...PERSONAS, 'CreateCustomer', 'GetPaymentOptions', ...CONTEXTS],
+  cerebrum: [...PERSONAS, ...CONTEXTS, 'GetRecovery'],
   chimera: [
+    ...PERSONAS,
     ...CONTEXTS,
     'GetVerifiedAddresses',
     'UpdateDeviceTrustScore',
@@ -93,14 +114,16 @@ const EXPECTED_RPCS: Partial<Record<Grant, string[]>> = {
     'FindCustomersByUsage',
   ],
   synapse: [
+    ...PERSONAS,
     'ReportPaymentFailure',
     'ReportPaymentSettled',
     'GetRecovery',
     'GetCustomerContext',
     'MarkPaymentMethodInactive',
   ],
-  oracle: ['FindCustomersByUsage', 'GetCustomerContext'],
+  oracle: [...PERSONAS, 'FindCustomersByUsage', 'GetCustomerContext'],
   ops: rpcs.map(nameOf).filter((name) => !FOR_PRIVACY.includes(name)),
+  privacy: PERSONAS,
   'customers:read': ['GetCustomer', 'GetPaymentMethods', 'GetDevices', 'GetAddresses', 'GetTimeline'],
   'customers:write': ['CreateCustomer'],
   'payments:report': ['ReportPaymentFailure', 'ReportPaymentSettled'],
@@ -163,20 +186,23 @@ test.each(routes.filter((route) => !PUBLIC_ROUTES.includes(route)))('%s', async 
   }
   // A customer is refused as if nothing were there; a service is not told which ids exist either.
   expect((await request(route, 'self', BEN)).status).toBe(404);
-  const oracle = await request(route, 'oracle', ADA);
-  expect([oracle.status, await typeOf(oracle)]).toEqual([403, 'urn:persona:error:permission_denied']);
+  const [refused] = GRANTS.filter((grant) => grant !== 'self' && !EXPECTED_ROUTES[grant]?.includes(route));
+  const response = await request(route, refused, ADA);
+  expect([response.status, await typeOf(response)]).toEqual([403, 'urn:persona:error:permission_denied']);
 });
 
 test.each(PUBLIC_ROUTES)('%s needs no authentication', async (route) => {
   expect(await isRefused(await request(route, undefined, ADA))).toBe(false);
 });
 
+const STREAMS = ['GetTimeline', 'WatchPersonas'];
+
 function call(path: string, authorization: string | undefined): Promise<number> {
   const metadata = new Metadata();
   if (authorization !== undefined) metadata.set('authorization', authorization);
   const identity = (bytes: Buffer) => bytes;
   return new Promise((resolve) => {
-    if (nameOf(path) === 'GetTimeline') {
+    if (STREAMS.includes(nameOf(path))) {
       const stream = client.makeServerStreamRequest(path, identity, identity, Buffer.alloc(0), metadata);
       stream.on('error', ({ code }: { code?: number }) => resolve(code ?? -1));
       stream.on('end', () => resolve(status.OK));

@@ -32,6 +32,10 @@ type Row = typeof PUBLIC | readonly Grant[];
 
 const CUSTOMER = '/api/v1/customers/{customer_id}';
 
+/** Every agent may know who the agents are, and what they may be asked. */
+const ANY_SERVICE: readonly Grant[] = SERVICE_ROLES;
+const PERSONA = '/personas/{name}';
+
 /** By method and path, as in the OpenAPI document. */
 export const ROUTES: Readonly<Record<string, Row>> = {
   'GET /healthz': PUBLIC,
@@ -68,6 +72,18 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   'POST /internal/v1/payment-failures': ['synapse', 'ops', 'payments:report'],
   'POST /internal/v1/payment-settlements': ['synapse', 'ops', 'payments:report'],
   'POST /internal/v1/fraud-outcomes': ['chimera', 'ops', 'fraud:report'],
+  'GET /personas': ANY_SERVICE,
+  [`GET ${PERSONA}`]: ANY_SERVICE,
+  [`PUT ${PERSONA}`]: ['ops'],
+  [`POST ${PERSONA}/activate`]: ['ops'],
+  [`POST ${PERSONA}/deactivate`]: ['ops'],
+  [`GET ${PERSONA}/versions`]: ANY_SERVICE,
+  [`GET ${PERSONA}/diff`]: ANY_SERVICE,
+  [`POST ${PERSONA}/metrics`]: ANY_SERVICE,
+  [`GET ${PERSONA}/metrics`]: ['ops'],
+  'GET /persona-configurations/{key}': ANY_SERVICE,
+  'PUT /persona-configurations/{key}': ['ops'],
+
   'GET /internal/v1/customers/by-usage': ['ops'],
   'GET /internal/v1/customers/{customer_id}/connected': ['ops'],
 };
@@ -97,6 +113,10 @@ export const RPCS: Readonly<Record<string, readonly Grant[]>> = {
   UpdateNodeProperty: ['ops'],
   FindCustomersByUsage: ['chimera', 'oracle', 'ops'],
   FindConnectedCustomers: ['chimera', 'ops'],
+  ListPersonas: ANY_SERVICE,
+  GetPersona: ANY_SERVICE,
+  PutPersona: ['ops'],
+  WatchPersonas: ANY_SERVICE,
   GetTimeline: ['ops', 'customers:read'],
 };
 

@@ -15,9 +15,13 @@ type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 /** Ended calls also count as cancelled; with a shared reason, aborting does not create an error for each of them. */
 const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller disconnected');
 
-/** The caller and its deadline. @throws PersonaError invalid_argument (the key) */
-export function callerOf(call: Call, ids: RequestIds): Caller {
-  return new GrpcCaller(call, ids.correlationId);
+/**
+ * The caller and its deadline.
+ * @param maxWaitMs the latest deadline
+ * @throws PersonaError invalid_argument (the key)
+ */
+export function callerOf(call: Call, ids: RequestIds, maxWaitMs = MAX_WAIT_MS): Caller {
+  return new GrpcCaller(call, ids.correlationId, maxWaitMs);
 }
 
 class GrpcCaller implements Caller {
@@ -30,14 +34,14 @@ class GrpcCaller implements Caller {
   readonly #call: Call;
   #cancellation: AbortController | undefined;
 
-  constructor(call: Call, correlationId: string) {
+  constructor(call: Call, correlationId: string, maxWaitMs: number) {
     const identity = identityOf(call);
     this.caller = identity.name;
     this.actor = identity.name;
     this.maySetLtvAndSegment = maySetLtvAndSegment(identity);
     this.correlationId = correlationId;
     this.idempotencyKey = readIdempotencyKey(metadataValue(call, 'idempotency-key'), 'idempotency-key');
-    this.deadline = Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS);
+    this.deadline = Math.min(deadlineOf(call), Date.now() + maxWaitMs);
     this.#call = call;
   }
 

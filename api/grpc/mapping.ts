@@ -70,6 +70,7 @@ const TIMES = [
   'as_of',
   'at',
   'closes_at',
+  'created_at',
   'first_login',
   'first_shipped',
   'first_used',
@@ -80,6 +81,7 @@ const TIMES = [
   'opened_at',
   'resolved_at',
   'started_at',
+  'updated_at',
 ] as const;
 /** The fields that are integers of 64 bits in a message. */
 const LONG_INTEGERS = ['amount', 'changed_seq', 'linked_customers', 'login_count', 'seq', 'version'] as const;

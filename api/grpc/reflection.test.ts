@@ -48,6 +48,7 @@ test.each([
     'grpc.reflection.v1alpha.ServerReflection',
     'persona.v1.IdentityGraphService',
     'persona.v1.PersonaAgent',
+    'persona.v1.PersonaCatalogue',
   ]);
 });
 

@@ -11,18 +11,20 @@ import { toServiceError } from './errors.ts';
 /**
  * @param operation the RPC's name, for log and metrics
  * @param handle yields messages, each requested when the caller can receive it; may throw PersonaErrors
+ * @param maxWaitMs after which the stream fails, if its caller has no earlier deadline
  */
 export function serverStream<Request extends object, Response>(
   observers: Observers,
   operation: string,
   handle: (caller: Caller, request: Request) => AsyncGenerator<Response>,
+  maxWaitMs?: number,
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
     const startedAt = performance.now();
     const ids = requestIds((name) => metadataValue(call, name));
     const about = subjectOf(call.request);
     const respond = async () => {
-      const caller = callerOf(call, ids);
+      const caller = callerOf(call, ids, maxWaitMs);
       const messages = handle(caller, call.request);
       for (;;) {
         const next = await beforeDeadline(caller, messages.next());

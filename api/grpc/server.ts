@@ -1,6 +1,7 @@
 import { experimental, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { TlsMaterial, TlsWatch } from '../../platform/tls-files.ts';
 import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
+import { PersonaCatalogueService } from '../../proto/gen/persona/v1/persona_catalogue.ts';
 import type { Services } from '../../services/services.ts';
 import type { Authentication } from '../access/authenticate.ts';
 import type { Admission } from '../admission.ts';
@@ -9,10 +10,15 @@ import { admitCalls } from './admission.ts';
 import { personaAgentService } from './context-message.ts';
 import { identityGraph } from './identity-graph.ts';
 import { personaAgent } from './persona-agent.ts';
+import { personaCatalogue } from './persona-catalogue.ts';
 import { serveHealth } from './health.ts';
 import { addReflection } from './reflection.ts';
 
-const SERVICES = ['persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'];
+const SERVICES = [
+  'persona.v1.PersonaAgent',
+  'persona.v1.IdentityGraphService',
+  'persona.v1.PersonaCatalogue',
+];
 /** Served in addition. */
 const STANDARD_SERVICES = [
   'grpc.health.v1.Health',
@@ -41,7 +47,7 @@ export interface GrpcServer {
 }
 
 /**
- * Serves both services, health and reflection; the last two to everyone.
+ * Serves all services, health and reflection; the last two to everyone.
  *
  * @param address.tls with the authority of client certificates; absent: plain text, for a loopback address only
  * @param address.port 0: any free port
@@ -63,7 +69,8 @@ export async function serveGrpc(
   const admitted = <T extends UntypedServiceImplementation>(calls: T) => admitCalls(calls, observers, access);
   server.addService(personaAgentService, admitted(personaAgent(services, observers)));
   server.addService(IdentityGraphServiceService, admitted(identityGraph(services, observers)));
-  // Both services read the graph, and are available for that without Temporal.
+  server.addService(PersonaCatalogueService, admitted(personaCatalogue(services, observers)));
+  // All services read the graph, and are available for that without Temporal.
   const roles = { reads: ['', ...SERVICES], processes: ['processes'] };
   const health = serveHealth(server, () => services.dependencyStates(), roles);
   addReflection(server, [...SERVICES, ...STANDARD_SERVICES]);

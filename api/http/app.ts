@@ -20,6 +20,7 @@ import { describeEveryRoute } from './document.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
 import { addressRoutes } from './routes/addresses.ts';
+import { catalogueRoutes } from './routes/catalogue.ts';
 import { checkoutRoutes } from './routes/checkout.ts';
 import { customerSearchRoutes } from './routes/customer-search.ts';
 import { customerRoutes } from './routes/customers.ts';
@@ -36,7 +37,7 @@ const MAX_BODY_BYTES = 64 * 1_024;
 export interface AppOptions {
   admission: Admission;
   authentication: Authentication;
-  policy: Pick<Policy, 'onboarding' | 'reportingCurrency'>;
+  policy: Pick<Policy, 'onboarding' | 'reportingCurrency' | 'catalogue'>;
   phase: () => Phase;
 }
 
@@ -112,6 +113,7 @@ export function createApp(
   addressRoutes(app, services);
   walletRoutes(app, services);
   checkoutRoutes(app, services);
+  catalogueRoutes(app, services, policy);
   customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
   fraudRoutes(app, services);

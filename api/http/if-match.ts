@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
-import { PersonaError } from '../../domain/errors.ts';
+import { PersonaError, validationError } from '../../domain/errors.ts';
 import { IDEMPOTENCY_KEY, readIdempotencyKey } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 
@@ -19,6 +19,17 @@ export const requireIfMatch = createMiddleware<HttpEnv>(async (c, next) => {
         problems: [{ field: NAME, message: 'is required' }],
       },
     );
+  readIdempotencyKey(c.req.header('Idempotency-Key'), 'Idempotency-Key');
+  await next();
+});
+
+const NONE_MATCH = 'If-None-Match';
+
+/** The same for a PUT that may also add the resource, with `If-None-Match: *`. */
+export const requireCondition = createMiddleware<HttpEnv>(async (c, next) => {
+  if (c.req.header(NONE_MATCH) === undefined) return requireIfMatch(c, next);
+  if (c.req.header(NAME) !== undefined || c.req.header(NONE_MATCH)?.trim() !== '*')
+    throw validationError([{ field: NONE_MATCH, message: `must be *, and sent without ${NAME}` }]);
   readIdempotencyKey(c.req.header('Idempotency-Key'), 'Idempotency-Key');
   await next();
 });
@@ -40,6 +51,38 @@ export const ifMatchHeaders = z.object({
       param: { name: 'idempotency-key', in: 'header' },
     }),
 });
+
+/** For the OpenAPI document; validated by the middleware. */
+export const conditionHeaders = ifMatchHeaders.extend({
+  'if-match': z
+    .string()
+    .optional()
+    .openapi({
+      description: 'The ETag that was read; `*`: any version. Required without If-None-Match',
+      pattern: String.raw`^(\*|"\d{1,15}")$`,
+      example: '"7"',
+      param: { name: 'if-match', in: 'header' },
+    }),
+  'if-none-match': z
+    .string()
+    .optional()
+    .openapi({
+      description: '`*`: only if there is no such resource yet',
+      pattern: String.raw`^\*$`,
+      param: { name: 'if-none-match', in: 'header' },
+    }),
+});
+
+/** What a PUT that may add the resource applies to. `expected_version`: 0: none; absent: any. @throws PersonaError stale_version */
+export function conditionOf(headers: z.infer<typeof conditionHeaders>): {
+  expected_version?: number;
+  may_create: boolean;
+} {
+  const ifMatch = headers['if-match'];
+  if (ifMatch === undefined) return { expected_version: 0, may_create: true };
+  const expected_version = versionOf(ifMatch);
+  return { ...(expected_version !== undefined && { expected_version }), may_create: false };
+}
 
 /**
  * The version in an `If-Match`; `undefined` for `*`, any version.

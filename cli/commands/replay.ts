@@ -46,7 +46,7 @@ export async function replay(settings: Settings, options: ReplayOptions): Promis
     });
     await admitKeys(target, environment);
     const { differences } = await verifyAll(target, { onDifference: () => {} });
-    const built = `${totals.events} events, ${totals.customers} customers, ${totals.devices} devices`;
+    const built = `${totals.events} events, ${totals.customers} customers, ${totals.devices} devices, ${totals.personas} personas`;
     const document = { ...totals, differences };
     return differences === 0
       ? { document, text: `Rebuilt at ${uri}: ${built}. It matches the event log.` }

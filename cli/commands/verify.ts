@@ -43,8 +43,8 @@ function toCommandResult(
   };
 }
 
-function summary({ customers, devices, events }: VerificationTotals): string {
-  return `The graph (${customers} customers, ${devices} devices, ${events} events)`;
+function summary({ customers, devices, personas, events }: VerificationTotals): string {
+  return `The graph (${customers} customers, ${devices} devices, ${personas} personas, ${events} events)`;
 }
 
 function valueText(value: unknown): string {

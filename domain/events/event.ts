@@ -5,6 +5,7 @@
  */
 
 import type { AddressEvents } from './addresses.ts';
+import type { CatalogueEvents } from './catalogue.ts';
 import type { CustomerEvents } from './customer.ts';
 import type { DeviceEvents } from './devices.ts';
 import type { EditEvents } from './edits.ts';
@@ -15,8 +16,8 @@ import type { RecoveryEvents } from './recovery.ts';
 import type { RefundEvents } from './refunds.ts';
 import type { WalletEvents } from './wallet.ts';
 
-/** The owner of a stream: a customer or a device. */
-export type StreamKind = 'customer' | 'device';
+/** The owner of a stream: a customer, a device, or a persona or a configuration of the catalogue. */
+export type StreamKind = 'customer' | 'device' | 'catalogue' | 'configuration';
 
 /** The data of every event that a command may append: one line per family. */
 export interface EventData
@@ -29,7 +30,8 @@ export interface EventData
     FraudEvents,
     RecoveryEvents,
     RefundEvents,
-    NoticeEvents {}
+    NoticeEvents,
+    CatalogueEvents {}
 export type EventType = keyof EventData;
 
 /** An event as the log holds it. */

@@ -6,7 +6,7 @@ import type { RecordedEvent } from './event.ts';
  * person. Devices refer to no other stream.
  */
 export function referencesOf({ stream, data }: Pick<RecordedEvent, 'stream' | 'data'>): string[] {
-  if (stream === 'device') return [];
+  if (stream !== 'customer') return [];
   const { device_id, customer_id, type, target_id } = data as Readonly<Record<string, unknown>>;
   const ends = typeof type === 'string' ? RELATIONSHIP_ENDS[type as RelationshipType] : undefined;
   return [device_id, customer_id, ends?.[1] === 'Device' ? target_id : undefined].filter(

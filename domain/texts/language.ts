@@ -1,6 +1,7 @@
 /** What customers read, in one language. */
 
 import type { DeclineClass } from '../decline/classify.ts';
+import type { CatalogueEvents } from '../events/catalogue.ts';
 import type { EventData, EventType } from '../events/event.ts';
 import type { NoticeLanguage } from '../notices/content.ts';
 import type { AttemptStatus, RecoveryStatus } from '../recovery/status.ts';
@@ -20,7 +21,9 @@ type MaskedEvent =
   // The score reveals a suspicion or its absence.
   | 'DeviceTrustScoreUpdated'
   | 'FraudOutcomeApplied'
-  | 'FraudReviewReminded';
+  | 'FraudReviewReminded'
+  // In no customer's stream.
+  | keyof CatalogueEvents;
 export type ShownEvent = Exclude<EventType, MaskedEvent>;
 
 export type EventText<T extends EventType> = (

@@ -1,5 +1,6 @@
 import type { EventData } from '../../domain/events/event.ts';
 import { addressEffects } from './addresses.ts';
+import { catalogueEffects } from './catalogue.ts';
 import { customerEffects } from './customer.ts';
 import { deviceEffects } from './devices.ts';
 import { editEffects } from './edits.ts';
@@ -23,4 +24,5 @@ export const EFFECTS: Effects<EventData> = {
   ...noticeEffects,
   ...editEffects,
   ...fraudEffects,
+  ...catalogueEffects,
 };

@@ -14,6 +14,8 @@ export const LABELS = [
   'Refund',
   'Notice',
   'FraudCase',
+  'AgentPersona',
+  'PersonaConfiguration',
 ] as const;
 export type Label = (typeof LABELS)[number];
 
@@ -31,6 +33,8 @@ export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   Refund: 'id',
   Notice: 'notification_id',
   FraudCase: 'case_id',
+  AgentPersona: 'name',
+  PersonaConfiguration: 'key',
 };
 
 /** `Label/id`. */

@@ -47,6 +47,9 @@ export interface DeviceNode {
   changed_seq: number;
 }
 
+/** The kinds of streams that form the catalogue of agents' personas. */
+export type CatalogueKind = Extract<StreamKind, 'catalogue' | 'configuration'>;
+
 /**
  * A command's transaction. Writes are not awaited: they are collected and sent, in order, before the next statement
  * that reads, and at the end.
@@ -72,7 +75,12 @@ export interface CommandTx extends Reader, Sender {
   lockCustomer(id: string): Promise<CustomerNode>;
   /** The same for a device. @throws PersonaError device_not_found */
   lockDevice(id: string): Promise<DeviceNode>;
-  /** Starts the stream of a customer or a device that does not exist yet, with its own data key. */
+  /**
+   * Locks a persona by its name, or a configuration by its key; `undefined`: there is none yet. Two commands that both
+   * begin its stream conflict, and one of them runs again.
+   */
+  lockEntry<N extends { version: number }>(kind: CatalogueKind, id: string): Promise<N | undefined>;
+  /** Starts a stream that does not exist yet; that of a customer or a device with its own data key. */
   beginStream(stream: StreamKind, id: string): void;
   /** The data key of a locked or new stream. */
   keyOf(streamId: string): DataKey;

@@ -62,6 +62,7 @@ export function openCommand(
     acquireLockSlot: (lock) => slots.acquire(lock),
     lockCustomer: (id) => withLockSlot(`customer:${id}`, () => streams.lockCustomer(id)),
     lockDevice: (id) => withLockSlot(`device:${id}`, () => streams.lockDevice(id)),
+    lockEntry: (kind, id) => withLockSlot(`${kind}:${id}`, () => streams.lockEntry(kind, id)),
     beginStream: (kind, id) => streams.begin(kind, id, recordedAt),
     keyOf: (id) => streams.get(id).key,
     versionOf: (id) => streams.get(id).version,

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { StreamKind } from '../../domain/events/event.ts';
 import { DataKey, type KeyOwner } from '../../security/data-key.ts';
-import type { CustomerNode, DeviceNode } from './command-tx.ts';
+import type { CatalogueKind, CustomerNode, DeviceNode } from './command-tx.ts';
 import type { Graph } from './graph.ts';
 import { readWithKey } from './key-store.ts';
 import type { Reader, Sender } from './reader.ts';
@@ -18,10 +18,35 @@ const LOCK_DEVICE = `
   SET d.locked = true
   REMOVE d.locked
   RETURN properties(d) AS node`;
-const WRITE_CUSTOMER_VERSION = 'MATCH (c:Customer {id: $id}) SET c.version = $version';
-const WRITE_DEVICE_VERSION = 'MATCH (d:Device {id: $id}) SET d.version = $version';
+const LOCK_ENTRY = {
+  catalogue: `
+    MATCH (p:AgentPersona {name: $id})
+    SET p.locked = true
+    REMOVE p.locked
+    RETURN properties(p) AS node`,
+  configuration: `
+    MATCH (c:PersonaConfiguration {key: $id})
+    SET c.locked = true
+    REMOVE c.locked
+    RETURN properties(c) AS node`,
+} as const satisfies Record<CatalogueKind, string>;
+/** How the version of each kind's node is written. */
+export const WRITE_VERSION = {
+  customer: 'MATCH (n:Customer {id: $id}) SET n.version = $version',
+  device: 'MATCH (n:Device {id: $id}) SET n.version = $version',
+  catalogue: 'MATCH (n:AgentPersona {name: $id}) SET n.version = $version',
+  configuration: 'MATCH (n:PersonaConfiguration {key: $id}) SET n.version = $version',
+} as const satisfies Record<StreamKind, string>;
 
-/** A customer or a device to which a command may append events. */
+/** The keys of streams, by their kind; `null`: its events hold no personal data, and nothing in them is sealed. */
+export const KEY_LABEL: Readonly<Record<StreamKind, KeyOwner['label'] | null>> = {
+  customer: 'CustomerKey',
+  device: 'DeviceKey',
+  catalogue: null,
+  configuration: null,
+};
+
+/** A stream to which a command may append events. */
 export interface Stream {
   readonly id: string;
   readonly kind: StreamKind;
@@ -53,12 +78,33 @@ export class Streams {
     return this.#lock(LOCK_DEVICE, { label: 'DeviceKey', id }, notFound);
   }
 
+  /** `undefined`: there is no such entry yet. */
+  async lockEntry<N extends { version: number }>(kind: CatalogueKind, id: string): Promise<N | undefined> {
+    const [row] = await this.#statements.read<{ node: N }>(LOCK_ENTRY[kind], { id });
+    if (row === undefined) return undefined;
+    const { version } = row.node;
+    this.#streams.set(id, { id, kind, key: DataKey.NONE, version, storedVersion: version });
+    return row.node;
+  }
+
   /** @param createdAt - RFC 3339 */
   begin(kind: StreamKind, id: string, createdAt: string): void {
-    const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
+    this.#streams.set(id, {
+      id,
+      kind,
+      key: this.#createKey(kind, id, createdAt),
+      version: 0,
+      storedVersion: 1,
+    });
+  }
+
+  #createKey(kind: StreamKind, id: string, createdAt: string): DataKey {
+    const label = KEY_LABEL[kind];
+    if (label === null) return DataKey.NONE;
+    const owner: KeyOwner = { label, id };
     const { key, wrapped } = DataKey.create(this.#graph.keyRing, owner);
     this.#graph.keyStore.write(this.#statements, owner, wrapped, createdAt);
-    this.#streams.set(id, { id, kind, key, version: 0, storedVersion: 1 });
+    return key;
   }
 
   get(id: string): Stream {
@@ -69,8 +115,7 @@ export class Streams {
 
   writeVersions(): void {
     for (const { id, kind, version, storedVersion } of this.#streams.values()) {
-      const cypher = kind === 'customer' ? WRITE_CUSTOMER_VERSION : WRITE_DEVICE_VERSION;
-      if (version > storedVersion) this.#statements.send(cypher, { id, version });
+      if (version > storedVersion) this.#statements.send(WRITE_VERSION[kind], { id, version });
     }
   }
 

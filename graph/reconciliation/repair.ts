@@ -5,16 +5,15 @@ import type { CommandHeader } from '../kernel/command-header.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { WRITE_VERSION } from '../kernel/streams.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
 // An index on two properties is used only if both are in the condition: hence seq.
 const LAST_SEQ = `
   MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0
   RETURN e.seq AS seq ORDER BY e.stream_id DESC, e.seq DESC LIMIT 1`;
-const SET_VERSION: Readonly<Record<StreamKind, string>> = {
-  customer: 'MATCH (c:Customer {id: $id}) SET c.version = $seq',
-  device: 'MATCH (d:Device {id: $id}) SET d.version = $seq',
-};
+/** What the reconciliation compares. */
+type ReconciledKind = Extract<StreamKind, 'customer' | 'device'>;
 
 /**
  * Sets the version of a stream's node to the `seq` of its last event. It appends no event, because the version counts
@@ -26,14 +25,14 @@ const SET_VERSION: Readonly<Record<StreamKind, string>> = {
 export function repairVersion(
   graph: Graph,
   header: CommandHeader,
-  stream: { kind: StreamKind; id: string },
+  stream: { kind: ReconciledKind; id: string },
 ): Promise<boolean> {
   const { kind, id } = stream;
   return runCommand(graph, header, 'repairVersion', stream, async (tx: CommandTx) => {
     const { version } = kind === 'customer' ? await tx.lockCustomer(id) : await tx.lockDevice(id);
     const [last] = await tx.read<{ seq: number }>(LAST_SEQ, { id });
     if (last === undefined || last.seq === version) return false;
-    tx.send(SET_VERSION[kind], { id, seq: last.seq });
+    tx.send(WRITE_VERSION[kind], { id, version: last.seq });
     return true;
   });
 }

@@ -2,25 +2,27 @@
 
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventType, StreamKind } from '../../domain/events/event.ts';
-import type { DataKey, KeyOwner, WrappedKey } from '../../security/data-key.ts';
+import { DataKey, type KeyOwner, type WrappedKey } from '../../security/data-key.ts';
 import { EFFECTS } from '../events/index.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { type Projection, projectionParameters } from '../kernel/projection.ts';
 import type { Sender } from '../kernel/reader.ts';
+import { KEY_LABEL, WRITE_VERSION } from '../kernel/streams.ts';
 import { type ReplayProgress, writeWithProgress } from './replay-progress.ts';
 import { LABEL_OF, readEvent, readKey, type StoredEvent } from './stream.ts';
 
 interface StreamKey {
-  owner: KeyOwner;
   key: DataKey;
-  wrapped: WrappedKey;
+  /** How the key is stored; absent: the stream has none. */
+  stored?: { owner: KeyOwner; wrapped: WrappedKey };
 }
 
 /** Events per transaction. */
 const PAGE = 250;
-// Devices first: customers' events refer to them, and theirs refer to no other stream. Then everything in chronological
-// order, which is the order of ids: an identifier that one customer gave up belongs to another afterwards, not before.
-const FIRST_KIND: StreamKind = 'device';
+// Devices first: customers' events refer to them, and theirs refer to no other stream. Within a kind everything in
+// chronological order, which is the order of ids: an identifier that one customer gave up belongs to another afterwards,
+// not before.
+const KINDS = ['device', 'customer', 'catalogue', 'configuration'] as const satisfies readonly StreamKind[];
 
 const READ_PAGE = `
   MATCH (e:PersonaEvent) WHERE e.id > $after AND e.stream = $kind
@@ -36,10 +38,8 @@ const READ_NEXT = `
 const READ_VERSIONS = {
   customer: 'UNWIND $ids AS id MATCH (n:Customer {id: id}) RETURN id, n.version AS version',
   device: 'UNWIND $ids AS id MATCH (n:Device {id: id}) RETURN id, n.version AS version',
-} as const satisfies Record<StreamKind, string>;
-const WRITE_VERSION = {
-  customer: 'MATCH (n:Customer {id: $id}) SET n.version = $version',
-  device: 'MATCH (n:Device {id: $id}) SET n.version = $version',
+  catalogue: 'UNWIND $ids AS id MATCH (n:AgentPersona {name: id}) RETURN id, n.version AS version',
+  configuration: 'UNWIND $ids AS id MATCH (n:PersonaConfiguration {key: id}) RETURN id, n.version AS version',
 } as const satisfies Record<StreamKind, string>;
 
 interface Position {
@@ -65,8 +65,9 @@ export async function applyLog(
     const page = await target.read<PageRow>(READ_PAGE, { kind, after: id, limit: PAGE });
     const last = page.at(-1);
     if (last === undefined) {
-      const isOver = kind !== FIRST_KIND;
-      const position = isOver ? null : JSON.stringify({ kind: 'customer', id: '' } satisfies Position);
+      const next = KINDS[KINDS.indexOf(kind) + 1];
+      const isOver = next === undefined;
+      const position = isOver ? null : JSON.stringify({ kind: next, id: '' } satisfies Position);
       progress = {
         ...progress,
         step: progress.step + 1,
@@ -99,7 +100,7 @@ interface PageRow {
 }
 
 function positionOf({ position }: ReplayProgress): Position {
-  return position === null ? { kind: FIRST_KIND, id: '' } : (JSON.parse(position) as Position);
+  return position === null ? { kind: KINDS[0], id: '' } : (JSON.parse(position) as Position);
 }
 
 /** The page's events without those that come before their predecessor, and with those that waited for one of them. */
@@ -134,12 +135,15 @@ async function keysOf(keys: Graph, events: readonly StoredEvent[]): Promise<Read
   return new Map(
     await Promise.all(
       [...streams].map(async ([id, kind]): Promise<[string, StreamKey]> => {
-        const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
+        const label = KEY_LABEL[kind];
+        if (label === null) return [id, { key: DataKey.NONE }];
+        const owner: KeyOwner = { label, id };
         const [key, wrapped] = await Promise.all([
           readKey(keys, { kind, id }),
           keys.keyStore.read(keys, owner),
         ]);
-        if (typeof key !== 'string' && wrapped !== undefined) return [id, { owner, key, wrapped }];
+        if (typeof key !== 'string' && wrapped !== undefined)
+          return [id, { key, stored: { owner, wrapped } }];
         throw new PersonaError('internal', `the key of ${LABEL_OF[kind]} ${id} cannot be used`);
       }),
     ),
@@ -155,8 +159,9 @@ function applyEvent(
   const recorded = readEvent<EventType>(event);
   const streamKey = keys.get(event.stream_id);
   if (streamKey === undefined) throw new Error(`the key of ${event.stream_id} was not read`);
-  const { owner, key, wrapped } = streamKey;
-  if (event.seq === 1) target.keyStore.write({ send }, owner, wrapped, event.recorded_at);
+  const { key, stored } = streamKey;
+  if (event.seq === 1 && stored)
+    target.keyStore.write({ send }, stored.owner, stored.wrapped, event.recorded_at);
   const projection = EFFECTS[recorded.type] as Projection<EventType>;
   const secrets = { key, blindIndex: target.blindIndex };
   send(projection.cypher, projectionParameters(projection, recorded, secrets));

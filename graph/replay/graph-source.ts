@@ -18,6 +18,9 @@ const NEXT_STREAMS = `
   MATCH (e:PersonaEvent) WHERE e.stream_id > $stream_id AND e.seq > 0 AND e.stream = $kind
   RETURN ${ROW} ORDER BY e.stream_id, e.seq LIMIT $limit`;
 
+/** Customers first: whatever they refer to was committed before, and is read after them. */
+const KINDS: readonly StreamKind[] = ['customer', 'device', 'catalogue', 'configuration'];
+
 /** After the event with this number of this stream; `isOver`: what follows of the stream is after the end. */
 interface Position {
   kind: StreamKind;
@@ -32,8 +35,7 @@ interface Row {
 }
 
 /**
- * The log of a graph, stream by stream. Customers first: whatever they refer to was committed before, and is read after
- * them, also while commands go on.
+ * The log of a graph, stream by stream, also while commands go on.
  * @throws PersonaError graph_unavailable
  */
 export async function openGraphSource(graph: Graph): Promise<LogSource> {
@@ -58,8 +60,9 @@ async function* readAll(graph: Graph, end: string, after: string | undefined): A
     const rows = await readRows(graph, position);
     const last = rows.at(-1);
     if (last === undefined) {
-      if (position.kind === 'device') return;
-      position = { kind: 'device', stream_id: '', seq: 0, isOver: true };
+      const kind = KINDS[KINDS.indexOf(position.kind) + 1];
+      if (kind === undefined) return;
+      position = { kind, stream_id: '', seq: 0, isOver: true };
       continue;
     }
     const { events, isOver } = upTo(rows, end, position);

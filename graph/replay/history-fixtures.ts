@@ -5,6 +5,7 @@ import { startOfDay } from '../../domain/expiry/calendar.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey, settledPaymentKey } from '../../domain/workflow-contracts.ts';
+import { testPersona } from '../../test/catalogue-fixtures.ts';
 import { fraudReport } from '../../test/fraud-fixtures.ts';
 import { CHARGE_ANSWERS } from '../../test/scenarios/charge-answers.ts';
 import { paymentSettled } from '../../test/scenarios/reports.ts';
@@ -35,6 +36,7 @@ import {
   updatePaymentMethodStatus,
   updateRelationshipAttribute,
 } from '../index.ts';
+import { activatePersona, deactivatePersona, putConfiguration, putPersona } from '../catalogue/index.ts';
 import { advanceCardExpiry } from '../expiry/index.ts';
 import {
   adoptGatewayPayment,
@@ -65,6 +67,28 @@ export interface CustomerHistory {
   paid: string;
   /** Its attempt was claimed and has no outcome yet. */
   open: string;
+}
+
+/** Creates a persona and a configuration with every type of event. */
+export async function createCatalogueHistory(
+  graph: Graph,
+): Promise<{ persona: string; configuration: string }> {
+  const name = `persona-${randomUUID()}`;
+  const key = `test.${randomUUID()}`;
+  const put = (system_prompt: string, context: string | null) =>
+    putPersona(graph, testHeader(), {
+      ...{ name, may_create: true, reason: null },
+      content: testPersona({ system_prompt, context }),
+    });
+  await put('Route payments.', 'Cards are cheap.');
+  await put('Route payments well.', null);
+  const change = { name, reason: 'test' };
+  await deactivatePersona(graph, testHeader(), change);
+  await activatePersona(graph, testHeader(), change);
+  await activatePersona(graph, testHeader(), { ...change, version: 1 });
+  for (const value of ['1', '{"days":2}'])
+    await putConfiguration(graph, testHeader(), { key, value, may_create: true, reason: 'test' });
+  return { persona: name, configuration: key };
 }
 
 /** Creates a history of addresses, identifiers, devices, a wallet and recoveries. */

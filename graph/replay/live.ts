@@ -40,7 +40,18 @@ const READ_DEVICE = `
     } AS edges,
     [] AS attempts, [] AS overpayments, [] AS refunds, [] AS notices, [] AS cases`;
 
-const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
+// Whatever edge they have is unexpected, and read with their own node.
+const readEntry = (label: Label) => `
+  MATCH (n:${label} {${ID_PROPERTY[label]}: $id})
+  RETURN n.version AS version, [] AS edges,
+    [] AS attempts, [] AS overpayments, [] AS refunds, [] AS notices, [] AS cases`;
+
+const READ_STREAM = {
+  customer: READ_CUSTOMER,
+  device: READ_DEVICE,
+  catalogue: readEntry('AgentPersona'),
+  configuration: readEntry('PersonaConfiguration'),
+} as const;
 
 // `BLOCKED_BY` is exempt from the log (docs/reference/graph.md, 'Invariants' 4).
 const READ_NODES = Object.fromEntries(
@@ -127,8 +138,9 @@ function isOwned(ref: NodeRef): boolean {
 
 /** The last `seq` according to the stream's node; undefined if there is no such node. */
 export async function readVersion(graph: Graph, { kind, id }: Stream): Promise<number | undefined> {
+  const label = LABEL_OF[kind];
   const [row] = await graph.read<{ version: number }>(
-    `MATCH (n:${LABEL_OF[kind]} {id: $id}) RETURN n.version AS version`,
+    `MATCH (n:${label} {${ID_PROPERTY[label]}: $id}) RETURN n.version AS version`,
     { id },
   );
   return row?.version;

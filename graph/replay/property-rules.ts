@@ -24,6 +24,10 @@ const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
     (value) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
   );
 const text = rule('a non-empty string', (value) => typeof value === 'string' && value !== '');
+const texts = rule(
+  'a list of non-empty strings',
+  (value) => Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== ''),
+);
 const flag = rule('true or false', (value) => typeof value === 'boolean');
 const time = rule('a timestamp', (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)));
 const sealed = rule('sealed', (value) => typeof value === 'string' && value.startsWith('s1:'));
@@ -136,6 +140,19 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     state: oneOf('needs_review', 'settled'),
     review_since: optional(time),
   },
+  AgentPersona: {
+    display_name: text,
+    role: text,
+    system_prompt: text,
+    context: optional(text),
+    expertise: texts,
+    response_format: optional(text),
+    persona_type: text,
+    is_active: flag,
+    version: integer(1),
+    ...timestamps,
+  },
+  PersonaConfiguration: { value: text, version: integer(1), ...timestamps },
 };
 
 /** The properties of a node that are missing or break their rule, with the rule in words. */

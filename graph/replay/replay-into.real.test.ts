@@ -17,7 +17,7 @@ import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../../t
 import { createCustomer, getCustomerProfile, getTimeline, onboard, openConfiguredGraph } from '../index.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { migrate, missingMigrations } from '../kernel/migrate.ts';
-import { createCustomerHistory } from './history-fixtures.ts';
+import { createCatalogueHistory, createCustomerHistory } from './history-fixtures.ts';
 import { verifyAll, verifyCustomer } from './verify.ts';
 
 // Two fresh servers plan every statement anew.
@@ -79,10 +79,11 @@ const EVERYTHING = `
     AND NOT n:RingKey AND NOT n:Replay
   RETURN labels(n) AS labels, properties(n) AS node,
     COLLECT { MATCH (n)-[r]->(m) WHERE type(r) <> 'BLOCKED_BY' RETURN [type(r), properties(r), m.id, m.payment_id] ORDER BY type(r), m.id, m.payment_id } AS edges
-  ORDER BY labels[0], coalesce(n.id, n.key, n.notification_id, n.payment_id, n.case_id)`;
+  ORDER BY labels[0], coalesce(n.id, n.key, n.name, n.notification_id, n.payment_id, n.case_id)`;
 
 test('a graph rebuilt elsewhere from its log is identical in every property; a target of something else is refused', async () => {
   const histories = [await createCustomerHistory(graph, policy), await createCustomerHistory(graph, policy)];
+  await createCatalogueHistory(graph);
   await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $id}) SET e:Unpublished', {
     id: histories[0]?.customer_id,
   });

@@ -13,12 +13,13 @@ import { readProgress, type ReplayProgress } from './replay-progress.ts';
 export interface ReplayTotals {
   customers: number;
   devices: number;
+  personas: number;
   events: number;
 }
 
 const COUNT = `
   RETURN COUNT { MATCH (n:Customer) RETURN n } AS customers, COUNT { MATCH (n:Device) RETURN n } AS devices,
-    COUNT { MATCH (n:PersonaEvent) RETURN n } AS events`;
+    COUNT { MATCH (n:AgentPersona) RETURN n } AS personas, COUNT { MATCH (n:PersonaEvent) RETURN n } AS events`;
 
 /**
  * Rebuilds the target from the log, as the log was when the replay began. Interrupted, the same call continues; complete,
@@ -46,5 +47,5 @@ export async function replayInto(
   if (progress.phase === 'copying') progress = await copyLog(source, target, progress, onProgress);
   if (progress.phase === 'applying') await applyLog(keys, target, progress, onProgress);
   const [totals] = await target.read<ReplayTotals>(COUNT);
-  return totals ?? { customers: 0, devices: 0, events: 0 };
+  return totals ?? { customers: 0, devices: 0, personas: 0, events: 0 };
 }

@@ -1,18 +1,24 @@
 import type { EventType, RecordedEvent, StreamKind } from '../../domain/events/event.ts';
 import { upcast } from '../../domain/events/upcast.ts';
-import type { DataKey } from '../../security/data-key.ts';
+import { DataKey } from '../../security/data-key.ts';
 import type { EffectSecrets, Fold } from '../events/effect.ts';
 import { EFFECTS } from '../events/index.ts';
 import { GraphModel, type Label, nodeRef } from '../events/model.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { dataKeyOf, unreadableReason } from '../kernel/key-store.ts';
+import { KEY_LABEL } from '../kernel/streams.ts';
 
 export interface Stream {
   kind: StreamKind;
   id: string;
 }
 
-export const LABEL_OF: Readonly<Record<StreamKind, Label>> = { customer: 'Customer', device: 'Device' };
+export const LABEL_OF: Readonly<Record<StreamKind, Label>> = {
+  customer: 'Customer',
+  device: 'Device',
+  catalogue: 'AgentPersona',
+  configuration: 'PersonaConfiguration',
+};
 
 /** An event as its node stores it. */
 export type StoredEvent = Omit<RecordedEvent, 'data'> & { data: string };
@@ -29,7 +35,8 @@ export async function readStream(graph: Graph, { id }: Stream): Promise<StoredEv
 
 /** The data key of a stream, or why there is none. */
 export async function readKey(graph: Graph, { kind, id }: Stream): Promise<DataKey | string> {
-  const label = kind === 'customer' ? 'CustomerKey' : 'DeviceKey';
+  const label = KEY_LABEL[kind];
+  if (label === null) return DataKey.NONE;
   try {
     return (await dataKeyOf(graph, graph, { label, id })) ?? 'no key exists';
   } catch (error) {

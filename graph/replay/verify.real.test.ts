@@ -6,8 +6,8 @@ import { EFFECTS } from '../events/index.ts';
 import type { Difference } from '../events/model.ts';
 import { updateDeviceTrustScore } from '../index.ts';
 import type { Graph } from '../kernel/graph.ts';
-import { createCustomerHistory, type CustomerHistory } from './history-fixtures.ts';
-import { verifyCustomer } from './verify.ts';
+import { createCatalogueHistory, createCustomerHistory, type CustomerHistory } from './history-fixtures.ts';
+import { verifyCustomer, verifyStreams } from './verify.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -30,7 +30,13 @@ test('histories with every type of event agree with their log', async () => {
   });
   expect(await verifyCustomer(graph, history.customer_id)).toEqual([]);
   expect(await verifyCustomer(graph, history.stranger_id)).toEqual([]);
-  const streams = [history.customer_id, history.stranger_id, history.device_id];
+  const { persona, configuration } = await createCatalogueHistory(graph);
+  const catalogue = [
+    { kind: 'catalogue', id: persona },
+    { kind: 'configuration', id: configuration },
+  ] as const;
+  expect(await verifyStreams(graph, catalogue)).toEqual([]);
+  const streams = [history.customer_id, history.stranger_id, history.device_id, persona, configuration];
   const [row] = await graph.read<{ types: string[] }>(TYPES, { streams });
   expect(row?.types.sort()).toEqual(Object.keys(EFFECTS).sort());
 });

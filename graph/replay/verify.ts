@@ -14,9 +14,18 @@ import { readKey, readStream, replay, type Stream } from './stream.ts';
 export interface VerificationTotals {
   customers: number;
   devices: number;
+  personas: number;
+  configurations: number;
   events: number;
   differences: number;
 }
+
+const TOTAL_OF = {
+  customer: 'customers',
+  device: 'devices',
+  catalogue: 'personas',
+  configuration: 'configurations',
+} as const satisfies Record<Stream['kind'], keyof VerificationTotals>;
 
 /** A stream that is written to while it is read is read at most this many times. */
 const MAX_ATTEMPTS = 20;
@@ -39,7 +48,7 @@ export async function verifyCustomer(graph: Graph, customerId: string): Promise<
 }
 
 /**
- * The same for every customer and every device, and for orphans. Memory holds a few streams at a time, however large
+ * The same for every stream, and for orphans. Memory holds a few streams at a time, however large
  * the graph is.
  * @param options.onDifference called with each difference as it is found
  * @throws PersonaError graph_unavailable
@@ -48,7 +57,10 @@ export async function verifyAll(
   graph: Graph,
   { onDifference }: { onDifference: (difference: Difference) => void },
 ): Promise<VerificationTotals> {
-  const totals: VerificationTotals = { customers: 0, devices: 0, events: 0, differences: 0 };
+  const totals: VerificationTotals = {
+    ...{ customers: 0, devices: 0, personas: 0, configurations: 0 },
+    ...{ events: 0, differences: 0 },
+  };
   const report = (differences: readonly Difference[]) => {
     for (const difference of differences) onDifference(difference);
     totals.differences += differences.length;
@@ -56,7 +68,7 @@ export async function verifyAll(
   for await (const page of streamsOf(graph)) {
     await forEachConcurrently(page, async (stream) => {
       const { events, differences } = await verifyStream(graph, stream);
-      totals[stream.kind === 'customer' ? 'customers' : 'devices'] += 1;
+      totals[TOTAL_OF[stream.kind]] += 1;
       totals.events += events;
       report(differences);
     });
@@ -105,7 +117,15 @@ const NEXT_STREAMS = `
 const NODES_WITHOUT_EVENTS = `
   MATCH (n:Customer|Device)
   WHERE NOT EXISTS { MATCH (e:PersonaEvent {stream_id: n.id}) WHERE e.seq > 0 }
-  RETURN labels(n)[0] + '/' + n.id AS where`;
+  RETURN labels(n)[0] + '/' + n.id AS where
+  UNION
+  MATCH (n:AgentPersona)
+  WHERE NOT EXISTS { MATCH (e:PersonaEvent {stream_id: n.name}) WHERE e.seq > 0 }
+  RETURN 'AgentPersona/' + n.name AS where
+  UNION
+  MATCH (n:PersonaConfiguration)
+  WHERE NOT EXISTS { MATCH (e:PersonaEvent {stream_id: n.key}) WHERE e.seq > 0 }
+  RETURN 'PersonaConfiguration/' + n.key AS where`;
 
 async function* streamsOf(graph: Graph): AsyncGenerator<Stream[]> {
   for (let after = ''; ; ) {

@@ -19,6 +19,8 @@ export interface RpcExample {
   request: object;
   /** For a stream: its messages. */
   answer: object | object[];
+  /** The stream does not end after them. */
+  is_open?: true;
 }
 
 export interface SignalExample {

@@ -71,7 +71,7 @@ export function allRpcs(): string[] {
 /** Request and response in protobuf's JSON, fields as in the `.proto` files; for a stream a list. */
 export async function callRpc(
   api: ApiProcess,
-  { rpc, metadata = {}, request }: RpcExample,
+  { rpc, metadata = {}, request, answer, is_open: isOpen }: RpcExample,
 ): Promise<unknown> {
   const [service = '', name] = rpc.split('/');
   const method = registry.getService(service)?.methods.find((one) => one.name === name);
@@ -90,7 +90,8 @@ export async function callRpc(
     { deadline: Date.now() + DEADLINE_MS },
   );
   // A unary response is read as a stream of one message.
-  const answers = await call.toArray().finally(() => client.close());
+  const messages = isOpen && Array.isArray(answer) ? call.take(answer.length) : call;
+  const answers = await messages.toArray().finally(() => client.close());
   return method.methodKind === 'server_streaming' ? answers : answers[0];
 }
 

@@ -21,6 +21,7 @@ import {
   onboardWrongly,
 } from '../marks/flows/onboarding.ts';
 import { createCommands, importFile, operate } from '../marks/flows/operations.ts';
+import { changePersonas } from '../marks/flows/catalogue.ts';
 import * as payments from '../marks/flows/payments.ts';
 import { LIMIT, newCustomer, type Stage } from '../marks/flows/stage.ts';
 import { InboundTopic } from '../../domain/inbound/topics.ts';
@@ -96,6 +97,7 @@ async function driveEveryFlow(stage: Stage): Promise<unknown[]> {
     payments.suspendForFraud(stage, agents),
     payments.sendWebhooks(stage),
     requestWrongly(stage, complete),
+    changePersonas(stage),
     importFile(stage, run).then(() => operate(stage, run, waiting)),
   ]);
   failures.push(...(await settled([loseNeo4j(stage, complete), writeWrongly(complete.id)])));

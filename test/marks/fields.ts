@@ -22,6 +22,7 @@ export interface PersonalField {
   inGraph?: true;
 }
 
+const PROMPTS = ['system_prompt', 'context', 'response_format'];
 const ADDRESSES = /\/addresses|GetAddresses|GetVerifiedAddresses/;
 const PROFILE = /\/profile|\/verify|GetCustomer$|FindCustomerByDigitalId/;
 
@@ -122,6 +123,20 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
     inGraph: true,
   },
   reason: { form: 'text', sent: ['MarkPaymentMethodInactiveRequest.reason'], inGraph: true },
+  // Not personal, but how an agent is instructed is for agents alone.
+  prompt: {
+    form: 'text',
+    sent: ['PersonaInput', 'PutPersonaRequest'].flatMap((input) =>
+      PROMPTS.map((field) => `${input}.${field}`),
+    ),
+    shown: [
+      ...PROMPTS.map((field) => `AgentPersona.${field}`),
+      'AgentPersonaDiff.differences.from',
+      'AgentPersonaDiff.differences.to',
+    ],
+    shownBy: /\/personas\/|GetPersona$|PutPersona$/,
+    inGraph: true,
+  },
 };
 
 /** The names of fields that are not personal, with the reason. Names that also belong to a personal field are not among them. */
@@ -147,6 +162,11 @@ const OPEN_NAMES: readonly [pattern: RegExp, reason: string][] = [
   [/^TimelineEvent\.(source|actor|caused_by)$/, 'a party, or the id of an event'],
   [/\.(reason_text|text|why|warnings)$/, "Persona's own words: that they hold no mark is searched for"],
   [/^Problem\./, "Persona's own words: that they hold no mark is searched for"],
+  [
+    /^(AgentPersona|Persona(Input|Metrics|Activation|Deactivation)|(Put|Get|List|Watch)Personas?Re|RecordedMetrics)\w*\.|^(GET|PUT|POST) \/persona/,
+    'of an agent: its name, what it is for, who changed it and why',
+  ],
+  [/Configuration\w*\./, 'a setting of agents'],
   [/ Stripe-Signature$/, 'a signature of the body'],
   [/^UpdateNodeProperty(Request)\.(label|property|value)$/, 'of lists, segment, locale or brand'],
   [/^UpdateRelationshipAttributeRequest\.(attribute|value)$/, 'of lists, or a time'],

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { testPersona } from '../../test/catalogue-fixtures.ts';
+import { readMetrics } from './metrics.ts';
+import { personaDifferences, readConfiguration, readPersona } from './persona.ts';
+
+const policy = { catalogue: { additionalTypes: ['on-trial'], metricsFor: 1_000 } };
+const problemsOf = (input: unknown, name = 'route-planner') => {
+  const read = readPersona(input, policy, name);
+  return read.ok ? [] : read.problems.map(({ field }) => field);
+};
+
+test('a persona is read with what it leaves out', () => {
+  const { display_name, role, system_prompt } = testPersona();
+  expect(readPersona({ name: 'a-1', display_name, role, system_prompt }, policy)).toEqual({
+    ok: true,
+    value: {
+      name: 'a-1',
+      reason: null,
+      content: testPersona({ expertise: [] }),
+    },
+  });
+  expect(problemsOf(testPersona({ persona_type: 'on-trial', context: 'Lines\n\tof text' }))).toEqual([]);
+});
+
+test('every problem of a persona is reported at once', () => {
+  expect(
+    problemsOf({
+      ...{ name: 'other', display_name: 'x'.repeat(201), role: 'two\nlines', context: 'a\u0000b' },
+      ...{ expertise: ['ok', 7, ''], persona_type: 'unheard-of', is_active: true, reason: 'x'.repeat(1_001) },
+    }),
+  ).toEqual([
+    ...['is_active', 'name', 'display_name', 'role', 'system_prompt', 'context'],
+    ...['expertise[1]', 'expertise[2]', 'persona_type', 'reason'],
+  ]);
+  expect(problemsOf('text')).toEqual(['']);
+});
+
+test.each([
+  ['of a form that others have', '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11'],
+  ['with capitals', 'Route'],
+  ['with a dot, as configurations have', 'a.b'],
+  ['that is too long', 'a'.repeat(101)],
+])('a name %s is refused', (_, name) => {
+  const read = readPersona({ ...testPersona(), name }, policy);
+  expect(read).toMatchObject({ ok: false, problems: [{ field: 'name' }] });
+});
+
+test('a card number in a prompt is refused', () => {
+  const read = readPersona(testPersona({ system_prompt: 'Charge 4242 4242 4242 4242' }), policy, 'a');
+  expect(read).toMatchObject({ ok: false, type: 'card_number_refused' });
+});
+
+test('a configuration is any JSON but null', () => {
+  for (const value of [0, false, 'text', [1], { days: 7 }])
+    expect(readConfiguration({ value }, 'a.b')).toMatchObject({ value: { value: JSON.stringify(value) } });
+  expect(readConfiguration({ value: null }, 'a.b')).toMatchObject({ problems: [{ field: 'value' }] });
+  expect(readConfiguration({ value: 'x'.repeat(16_001) }, 'a.b')).toMatchObject({
+    problems: [{ field: 'value' }],
+  });
+});
+
+test('differences are listed by field', () => {
+  const from = { ...testPersona(), is_active: true };
+  const to = { ...testPersona({ expertise: ['routing', 'fees'], context: 'New.' }), is_active: false };
+  expect(personaDifferences(from, to)).toEqual([
+    { field: 'context', from: null, to: 'New.' },
+    { field: 'expertise', from: ['routing'], to: ['routing', 'fees'] },
+    { field: 'is_active', from: true, to: false },
+  ]);
+});
+
+test('metrics have a time within their retention', () => {
+  const now = Date.parse('2026-01-02T00:00:00Z');
+  const read = (metrics: unknown) => readMetrics({ metrics }, { now, metricsFor: 86_400_000 });
+  const metric = { name: 'latency', value: 1.5, unit: 'ms' };
+  expect(read([metric, { ...metric, at: '2026-01-01T12:00:00Z', version: 2 }])).toMatchObject({
+    ok: true,
+    value: [metric, { ...metric, at: '2026-01-01T12:00:00.000Z', version: 2 }],
+  });
+  const bad = [
+    { at: '2025-12-31T23:00:00Z' },
+    { at: '2026-01-03T00:00:00Z' },
+    { value: 'fast' },
+    { name: '' },
+  ];
+  expect(read(bad.map((change) => ({ ...metric, ...change })))).toMatchObject({
+    problems: ['metrics[0].at', 'metrics[1].at', 'metrics[2].value', 'metrics[3].name'].map((field) => ({
+      field,
+    })),
+  });
+  expect(read([])).toMatchObject({ problems: [{ field: 'metrics' }] });
+});
