@@ -37,7 +37,11 @@ export async function updateExpiryDateAtGateway(
     const holder = found?.gateway_customer_ref;
     if (holder === undefined || holder !== owner.gateway_customer_ref) return 'not_attached';
     const answer = await gatewayCall(
-      gateway.updatePaymentMethod({ token: token.reveal(), ...parseExpiry(wanted) }),
+      gateway.updatePaymentMethod({
+        customer_id: ids.customer_id,
+        token: token.reveal(),
+        ...parseExpiry(wanted),
+      }),
     );
     // If another request has arrived meanwhile, its date must be the last one sent.
     const stillWanted = wantedExpiryOf(await findMethod(graph, ids));

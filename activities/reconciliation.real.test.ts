@@ -320,7 +320,7 @@ test.each(['the gateway was called', 'it was recorded'])(
     await loseExpiryDateUpdate(holder, 2037, true);
     const date = { expiry_month: 5, expiry_year: 2037 };
     const found = 'the gateway was called' === before ? 'unfinished' : 'newer';
-    if (found === 'newer') await stripe.gateway.updatePaymentMethod({ token, ...date });
+    if (found === 'newer') await stripe.gateway.updatePaymentMethod({ customer_id, token, ...date });
     // Its own run may still be in progress.
     if (found === 'unfinished')
       expect(await slice(reconciliation(), 'wallets', planFor(holder))).toMatchObject({ corrected: 0 });

@@ -2,6 +2,7 @@
 
 import { type Publisher, RecordsRefused } from '../domain/outbox/publisher.ts';
 import { contextRecordOf } from '../domain/outbox/records.ts';
+import { Topic } from '../domain/outbox/topics.ts';
 import { getCustomerContexts } from '../graph/index.ts';
 import {
   finishContextRebuild,
@@ -22,7 +23,7 @@ const PAGE = 200;
  * @throws PersonaError kafka_unavailable, graph_unavailable
  */
 export async function publishContexts(
-  { graph, policy, encode }: PageDependencies,
+  { graph, policy, encode, onPublished }: PageDependencies,
   publisher: Publisher,
   onRefused: (customerId: string, error: unknown) => void,
 ): Promise<boolean> {
@@ -56,6 +57,10 @@ export async function publishContexts(
       }
     }
   }
+  onPublished(
+    Topic.customerContext,
+    contexts.map(({ customer_id }) => customer_id),
+  );
   await storeContextRebuild(graph, {
     ...rebuild,
     after: last,

@@ -1,6 +1,6 @@
 /** One page of unpublished events: what is published of it, and which streams have to wait. */
 
-import type { RecordedEvent } from '../domain/events/event.ts';
+import type { EventData, RecordedEvent } from '../domain/events/event.ts';
 import { type EncodedRecord, type Publisher, RecordsRefused } from '../domain/outbox/publisher.ts';
 import {
   contextRecordOf,
@@ -9,6 +9,7 @@ import {
   type OutgoingRecord,
   recordOf,
 } from '../domain/outbox/records.ts';
+import type { TopicName } from '../domain/outbox/topics.ts';
 import type { Policy } from '../domain/policy.ts';
 import { getCustomerContexts, type Graph } from '../graph/index.ts';
 import { decodeEvent, getPublishingFacts } from '../graph/outbox/index.ts';
@@ -18,6 +19,8 @@ export interface PageDependencies {
   policy: Policy;
   /** @throws Error if the record does not fit its topic's schema */
   encode: (record: OutgoingRecord) => EncodedRecord;
+  /** Called when the broker has records about these customers. */
+  onPublished: (topic: TopicName, customerIds: readonly string[]) => void;
 }
 
 /** A stream whose next event cannot be published: it and those after it wait, the other streams do not. */
@@ -63,7 +66,11 @@ export async function publishPage(
     if (first === undefined) return;
     try {
       await publisher.publish(ready.flatMap(({ records }) => records));
-      published.push(...ready.map(({ event }) => event));
+      for (const { event, records } of ready) {
+        published.push(event);
+        const customers = customersOf(event);
+        for (const { topic } of records) dependencies.onPublished(topic, customers);
+      }
     } catch (error) {
       if (!(error instanceof RecordsRefused)) throw error;
       if (ready.length === 1) {
@@ -78,6 +85,13 @@ export async function publishPage(
 
   await publish(await encodePage(dependencies, page, block));
   return { published, blocked: [...blocked.values()] };
+}
+
+/** The customers whom an event is about. */
+function customersOf({ stream, stream_id, type, data }: LoggedEvent): readonly string[] {
+  if (stream === 'customer') return [stream_id];
+  if (type !== 'DeviceTrustScoreUpdated') return [];
+  return (JSON.parse(data) as EventData['DeviceTrustScoreUpdated']).customer_ids;
 }
 
 /** @param block called with each stream's first event that cannot be encoded; those after it are left out */

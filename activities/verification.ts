@@ -45,14 +45,17 @@ export async function attach(
   const owner = knownCustomerRef === undefined ? undefined : await gateway.ownerOf(knownCustomerRef);
   const isOtherCustomer = owner !== undefined && owner !== customer_id && (await isCustomer(graph, owner));
   if (knownCustomerRef !== undefined && !isOtherCustomer) {
-    const answer = await gateway.attachPaymentMethod({ token, gateway_customer_ref: knownCustomerRef, key });
+    const answer = await gateway.attachPaymentMethod({
+      ...{ customer_id, token, key },
+      gateway_customer_ref: knownCustomerRef,
+    });
     if (answer.result !== 'no_customer') return { ...answer, gateway_customer_ref: knownCustomerRef };
   }
   const created = await gateway.createCustomer({
     customer_id,
     key: creationKey(customer_id, knownCustomerRef),
   });
-  const answer = await gateway.attachPaymentMethod({ token, ...created, key: `${key}:created` });
+  const answer = await gateway.attachPaymentMethod({ customer_id, token, ...created, key: `${key}:created` });
   if (answer.result === 'no_customer')
     throw new PersonaError(
       'gateway_unavailable',

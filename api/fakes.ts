@@ -1,6 +1,7 @@
 /** Fakes for tests of REST and gRPC alone: services that return what a test defines, and silent observers. */
 
 import { pino } from 'pino';
+import type { Disclose } from '../domain/disclosures/disclosed.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import type { Services } from '../services/services.ts';
@@ -34,7 +35,10 @@ export const testAppOptions: AppOptions = {
   phase: () => 'running',
 };
 
-/** @param write receives each log line */
-export function silentObservers(write: (line: string) => void = () => {}): Observers {
-  return createObservers(pino({ level: 'info' }, { write }), createMetrics());
+/** @param write receives each log line @param disclose notes what is given out */
+export function silentObservers(
+  write: (line: string) => void = () => {},
+  disclose: Disclose = () => {},
+): Observers {
+  return createObservers(pino({ level: 'info' }, { write }), createMetrics(), disclose);
 }

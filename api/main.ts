@@ -11,9 +11,12 @@ import {
   migrate,
   openConfiguredGraph,
   READ_MS,
+  recordDisclosures,
 } from '../graph/index.ts';
 import { observeCatalogue } from '../platform/catalogue-metrics.ts';
 import { createContextMetrics, observeSharedContexts } from '../platform/context-metrics.ts';
+import { openDisclosureLog } from '../platform/disclosure-log.ts';
+import { disclosingChimera } from '../platform/disclosing-ports.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
 import { decryptKmsKeys } from '../platform/kms-keys.ts';
@@ -87,6 +90,12 @@ async function main(): Promise<void> {
       }),
     });
     shutdown.add('graph', () => graph.close());
+    const disclosures = openDisclosureLog({
+      write: (rows) => recordDisclosures(graph, rows),
+      ...{ registry: metrics.registry, logger },
+    });
+    // After the servers: what they have answered is noted.
+    shutdown.add('disclosures', () => disclosures.close());
     const codecKeys = environment.codecKeys.reveal();
     const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
     const temporal = openTemporal({ ...address, codecKeys, interceptors: guards.temporal });
@@ -99,10 +108,13 @@ async function main(): Promise<void> {
     if (chimera) shutdown.add('chimera', () => chimera.close());
     const catalogue = createCatalogueCache(graph, observeCatalogue(metrics.registry, logger));
     const services = createServices(
-      { graph, temporal, policy, gatewayEvents, chimera, catalogue },
+      {
+        ...{ graph, temporal, policy, gatewayEvents, catalogue },
+        chimera: chimera && disclosingChimera(chimera, disclosures.disclose),
+      },
       { cache, shared, onRead: contextMetrics.onRead },
     );
-    const observers = createObservers(logger, metrics);
+    const observers = createObservers(logger, metrics, disclosures.disclose);
     const servers = await startServers({ ...environment, policy }, services, observers, shutdown);
     // Before the servers: callers that watch it would keep them open.
     shutdown.add('catalogue', async () => catalogue.close());

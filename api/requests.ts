@@ -1,10 +1,12 @@
 /** Common to REST and gRPC: the ids, the idempotency key, and the log and metrics of every request. */
 
 import { randomUUID } from 'node:crypto';
+import type { Disclose } from '../domain/disclosures/disclosed.ts';
 import { ERRORS, validationError, PersonaError } from '../domain/errors.ts';
 import { createLineWriter, type WriteLine } from '../platform/log-lines.ts';
 import type { Logger } from '../platform/logs.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { createDisclosing, type Disclosing } from './access/disclosing.ts';
 
 /** The maximum time to a response, regardless of the caller's deadline. */
 export const MAX_WAIT_MS = 30_000;
@@ -36,10 +38,13 @@ export interface Observers {
   metrics: Metrics;
   /** Writes the line of a request, except for requests that failed with a fault of the server. */
   logRequest: WriteLine<(typeof LOG_FIELDS)[number]>;
+  /** Notes to whom a request has given out whose data. */
+  disclosing: Disclosing;
 }
 
-export function createObservers(logger: Logger, metrics: Metrics): Observers {
-  return { logger, metrics, logRequest: createLineWriter(logger, 'request', LOG_FIELDS) };
+export function createObservers(logger: Logger, metrics: Metrics, disclose: Disclose): Observers {
+  const logRequest = createLineWriter(logger, 'request', LOG_FIELDS);
+  return { logger, metrics, logRequest, disclosing: createDisclosing(disclose) };
 }
 
 export interface RequestIds {

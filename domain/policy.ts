@@ -3,6 +3,8 @@
  * (`platform/policy.ts`). Durations are milliseconds here, whatever unit the file uses. A running workflow keeps the
  * policy it started with.
  */
+import type { TopicName } from './outbox/topics.ts';
+
 export interface Policy {
   reportingCurrency: string;
   trust: {
@@ -40,6 +42,8 @@ export interface Policy {
   catalogue: { additionalTypes: string[]; metricsFor: number };
   /** How far what is derived from the log may be behind it, in milliseconds (`domain/projections.ts`). */
   projections: { maxLag: { kafka: number; contextCache: number } };
+  /** Who reads which topics of Kafka, and for what: as the person is told. */
+  privacy: { recipients: { recipient: string; purpose: string; topics: TopicName[] }[] };
   /** The links in notices: `{customer_id}` and `{payment_id}` are filled in. */
   links: { wallet: string; recovery: string };
 }

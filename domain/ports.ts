@@ -235,6 +235,7 @@ export interface PaymentGateway {
    * @throws gateway_unavailable, gateway_misconfigured
    */
   attachPaymentMethod(input: {
+    customer_id: string;
     token: string;
     gateway_customer_ref: string;
     key: string;
@@ -245,6 +246,7 @@ export interface PaymentGateway {
    * @throws gateway_unavailable, gateway_misconfigured
    */
   updatePaymentMethod(input: {
+    customer_id: string;
     token: string;
     expiry_month: number;
     expiry_year: number;

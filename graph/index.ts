@@ -13,6 +13,12 @@ export type { Requester } from './customers/lock-owner.ts';
 export { resolveIdentityMatch } from './customers/resolve-identity-match.ts';
 export { setCustomerStatus } from './customers/set-customer-status.ts';
 export { updateCustomer } from './customers/update-customer.ts';
+export {
+  type DailyDisclosure,
+  type DisclosureSummary,
+  getDisclosures,
+  recordDisclosures,
+} from './disclosures/disclosures.ts';
 export { linkDevice, recordDeviceLogin } from './devices/link-device.ts';
 export type { TrustScoreResult, TrustScoreUpdate } from './devices/update-trust-score.ts';
 export { updateDeviceTrustScore } from './devices/update-trust-score.ts';

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { isCountry } from '../domain/countries.ts';
 import { isCurrency } from '../domain/money.ts';
+import { Topic } from '../domain/outbox/topics.ts';
 import type { Policy } from '../domain/policy.ts';
 import { parseDuration } from './duration.ts';
 
@@ -138,6 +139,17 @@ export const policySchema = z.strictObject({
       ),
       contextCache: duration.describe('The same until every cached context has the event'),
     }),
+  }),
+  privacy: z.strictObject({
+    recipients: z
+      .array(
+        z.strictObject({
+          recipient: z.string().min(1).max(64),
+          purpose: z.string().min(1).max(128),
+          topics: z.array(z.enum(Object.values(Topic))).min(1),
+        }),
+      )
+      .describe('Who reads which topics, and for what: what a person is told about whom Persona has told'),
   }),
   links: z.strictObject({
     wallet: link.describe('URL where a customer edits the wallet; {customer_id} is filled in'),

@@ -34,6 +34,7 @@ import { type ContextReading, createContextReader } from './context.ts';
 import { findConnectedCustomers, findCustomersByUsage } from './customer-search.ts';
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
 import { dependencyStates, sharedCheck } from './dependency-states.ts';
+import { getDisclosures } from './disclosures.ts';
 import { updateDeviceTrust } from './device-trust.ts';
 import { getDevices } from './devices.ts';
 import { updateProfile, verifyIdentifier } from './edit-profile.ts';
@@ -88,6 +89,7 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     handleStripeWebhook: change(handleStripeWebhook),
     getTimeline: read(getTimeline),
     getTimelineEvent: read(getTimelineEvent),
+    getDisclosures: read(getDisclosures),
     getCustomer: read(getCustomer),
     findCustomerByDigitalId: read(findCustomerByDigitalId),
     getDevices: read(getDevices),

@@ -16,6 +16,7 @@ export type {
   Address as AddressView,
   ConnectedCustomer,
   CustomerProfile as ProfileView,
+  DisclosureSummary as DisclosureView,
   FoundCustomer,
   PaymentMethod as PaymentMethodView,
   TimelineEntry as TimelineView,

@@ -29,6 +29,7 @@ import {
   getDevice,
   getDevices,
   getDigitalIdentifiers,
+  getDisclosures,
   getFraudCase,
   getGatewayCustomer,
   getNoticeRecipients,
@@ -45,6 +46,7 @@ import {
   linkDevice,
   onboard,
   recordDeviceLogin,
+  recordDisclosures,
   recordDispute,
   recordVerification,
   requestMethodUpdate,
@@ -219,6 +221,9 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await isRefundOwed(graph, { payment_id: life.paid, notification_id: 'none' });
   await getTimeline(graph, { customer_id: life.customer_id, limit: 10 });
   await getEventDetails(graph, { customer_id: life.customer_id, after: 0, limit: 10 });
+  const disclosed = { recipient: 'oracle', purpose: 'analytics', categories: ['history'] } as const;
+  await recordDisclosures(graph, [{ customer_id, day: '2026-11-24', ...disclosed }]);
+  await getDisclosures(graph, { customer_id });
   await readUnpublished(graph, { from: '', except: [], limit: 10 });
   await markPublished(graph, [randomUUID()]);
   await storePublishedUntil(graph, 0);

@@ -45,7 +45,7 @@ export async function startStripeFixture(webhook: { webhookUrl?: string; webhook
       const { gateway_customer_ref } = await gateway.createCustomer({ customer_id, key });
       const token = `pm_${randomUUID()}`;
       await sim(`/payment_methods/${token}`, 'PUT', { type: 'card', card, script });
-      const attach = { token, gateway_customer_ref, key: `attach:${token}` };
+      const attach = { customer_id, token, gateway_customer_ref, key: `attach:${token}` };
       const attached = await gateway.attachPaymentMethod(attach);
       if (attached.result !== 'attached') throw new Error(JSON.stringify(attached));
       const payment_id = `inv_${randomUUID()}`;

@@ -85,7 +85,7 @@ export async function startWebhooks() {
   const stripe = await startStripe({ webhookUrl: `${http.url}/webhooks/stripe`, webhookSecret: SECRET });
 
   async function attach(token: string, gateway_customer_ref: string): Promise<AttachAnswer> {
-    const order = { token, gateway_customer_ref, key: randomUUID() };
+    const order = { customer_id: randomUUID(), token, gateway_customer_ref, key: randomUUID() };
     const answer = await stripe.gateway.attachPaymentMethod(order);
     if (answer.result === 'no_customer')
       throw new Error(`the gateway has no customer ${gateway_customer_ref}`);

@@ -15,8 +15,11 @@ import {
   migrate,
   openConfiguredGraph,
   READ_MS,
+  recordDisclosures,
 } from '../graph/index.ts';
 import { observeSharedContexts } from '../platform/context-metrics.ts';
+import { openDisclosureLog } from '../platform/disclosure-log.ts';
+import { disclosingChimera, disclosingGateway, disclosingNotifier } from '../platform/disclosing-ports.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { decryptKmsKeys } from '../platform/kms-keys.ts';
 import { exitWithError } from '../platform/exit.ts';
@@ -90,6 +93,11 @@ async function main(): Promise<void> {
       }),
     });
     shutdown.add('graph', () => graph.close());
+    const disclosures = openDisclosureLog({
+      write: (rows) => recordDisclosures(graph, rows),
+      ...{ registry: metrics.registry, logger },
+    });
+    shutdown.add('disclosures', () => disclosures.close());
     const client = openTemporal({ ...address, codecKeys });
     shutdown.add('temporal client', () => client.connection.close());
 
@@ -98,7 +106,10 @@ async function main(): Promise<void> {
     const runsRelay = queues.includes(TaskQueue.relay);
     const publishing =
       runsRelay && environment.kafka
-        ? createPublishing(environment.kafka, graph, metrics.registry)
+        ? createPublishing(environment.kafka, {
+            ...{ graph, policy, registry: metrics.registry },
+            disclose: disclosures.disclose,
+          })
         : undefined;
 
     let phase: Phase = 'starting';
@@ -177,7 +188,10 @@ async function main(): Promise<void> {
     }
 
     const activities = queueActivities({
-      ...{ graph, gateway, records, notifier, chimera, policy },
+      ...{ graph, records, policy },
+      gateway: disclosingGateway(gateway, disclosures.disclose),
+      notifier: disclosingNotifier(notifier, disclosures.disclose),
+      chimera: disclosingChimera(chimera, disclosures.disclose),
       ...(publishing && { publishing: publishing.dependencies }),
       signalRecoveries: (paymentIds, signal, payload) =>
         signalRecoveries(client, paymentIds, signal, payload),

@@ -3,6 +3,9 @@
 import type { Registry } from 'prom-client';
 import { kafkaOptions, verifyKafka } from '../adapters/kafka/connection.ts';
 import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
+import type { Disclose } from '../domain/disclosures/disclosed.ts';
+import { publicationDisclosures } from '../domain/disclosures/publications.ts';
+import type { Policy } from '../domain/policy.ts';
 import { createRecordEncoder } from '../events/encode.ts';
 import type { Graph } from '../graph/index.ts';
 import { getOutboxLag } from '../graph/outbox/index.ts';
@@ -16,13 +19,22 @@ export interface Publishing {
   verify: () => Promise<void>;
 }
 
-export function createPublishing(kafka: KafkaEnvironment, graph: Graph, registry: Registry): Publishing {
+export function createPublishing(
+  kafka: KafkaEnvironment,
+  {
+    graph,
+    policy,
+    registry,
+    disclose,
+  }: { graph: Graph; policy: Pick<Policy, 'privacy'>; registry: Registry; disclose: Disclose },
+): Publishing {
   const options = kafkaOptions(kafka);
   return {
     dependencies: {
       openPublisher: createKafkaPublishers(options),
       encode: createRecordEncoder(),
       observeRelay: createOutboxMetrics(registry, () => getOutboxLag(graph)),
+      onPublished: publicationDisclosures(policy, disclose),
     },
     verify: () => verifyKafka(options),
   };

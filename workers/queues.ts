@@ -48,7 +48,7 @@ export interface ActivityDependencies {
   followChange: FollowChange;
   records: GatewayRecords;
   /** Absent: this process has no Kafka. */
-  publishing?: Pick<RelayDependencies, 'openPublisher' | 'encode' | 'observeRelay'>;
+  publishing?: Pick<RelayDependencies, 'openPublisher' | 'encode' | 'observeRelay' | 'onPublished'>;
   /** Epoch milliseconds. */
   now: () => number;
 }

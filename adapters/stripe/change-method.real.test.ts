@@ -1,5 +1,6 @@
 /** Updating and detaching a method, against the simulator and against servers that refuse. */
 
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type StripeFixture, startHttpServer, startStripeFixture } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
@@ -23,13 +24,17 @@ async function stubGateway(status: number, error: object) {
   return createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
 }
 
+const customer_id = randomUUID();
+
 test('an expiry date can be updated repeatedly, and an invalid one is refused', async () => {
   const { token } = await stripe.createChargeOrder([]);
   const { gateway } = stripe;
-  expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('updated');
-  expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('updated');
+  expect(await gateway.updatePaymentMethod({ customer_id, token, ...date })).toBe('updated');
+  expect(await gateway.updatePaymentMethod({ customer_id, token, ...date })).toBe('updated');
   expect(await gateway.getPaymentMethod(token)).toMatchObject(date);
-  expect(await gateway.updatePaymentMethod({ token, expiry_month: 1, expiry_year: 2020 })).toBe('refused');
+  expect(await gateway.updatePaymentMethod({ customer_id, token, expiry_month: 1, expiry_year: 2020 })).toBe(
+    'refused',
+  );
   expect(await gateway.getPaymentMethod(token)).toMatchObject(date);
 });
 
@@ -38,9 +43,11 @@ test('a detached or unknown method cannot be updated or detached', async () => {
   const { gateway } = stripe;
   expect(await gateway.detachPaymentMethod(token)).toBe('detached');
   expect(await gateway.detachPaymentMethod(token)).toBe('not_attached');
-  expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('not_attached');
+  expect(await gateway.updatePaymentMethod({ customer_id, token, ...date })).toBe('not_attached');
   expect(await gateway.detachPaymentMethod('pm_nobody')).toBe('not_attached');
-  expect(await gateway.updatePaymentMethod({ token: 'pm_nobody', ...date })).toBe('not_attached');
+  expect(await gateway.updatePaymentMethod({ customer_id, token: 'pm_nobody', ...date })).toBe(
+    'not_attached',
+  );
 });
 
 test.each([
@@ -51,5 +58,7 @@ test.each([
 ])('a response of %i says nothing about the method', async (status, error, type) => {
   const gateway = await stubGateway(status, error);
   await expect(gateway.detachPaymentMethod('pm_1')).rejects.toMatchObject({ type });
-  await expect(gateway.updatePaymentMethod({ token: 'pm_1', ...date })).rejects.toMatchObject({ type });
+  await expect(gateway.updatePaymentMethod({ customer_id, token: 'pm_1', ...date })).rejects.toMatchObject({
+    type,
+  });
 });

@@ -95,7 +95,8 @@ describe('payments, customers, methods', () => {
       exp_month: 7,
       exp_year: 2031,
     });
-    const again = { token: order.token, gateway_customer_ref: order.gateway_customer_ref, key: randomUUID() };
+    const { customer_id, token, gateway_customer_ref } = order;
+    const again = { customer_id, token, gateway_customer_ref, key: randomUUID() };
     expect(await stripe.gateway.attachPaymentMethod(again)).toEqual({
       result: 'attached',
       method: {
@@ -120,6 +121,7 @@ describe('payments, customers, methods', () => {
     const otherOrder = await stripe.createChargeOrder([]);
     const attach = (token: string) =>
       stripe.gateway.attachPaymentMethod({
+        customer_id: randomUUID(),
         token,
         gateway_customer_ref: order.gateway_customer_ref,
         key: randomUUID(),
@@ -131,7 +133,12 @@ describe('payments, customers, methods', () => {
       reason: 'declined',
       codes: { code: 'card_declined', decline_code: 'stolen_card', network: 'visa' },
     });
-    const unknownCustomer = { token: order.token, gateway_customer_ref: 'cus_nobody', key: 'x' };
+    const unknownCustomer = {
+      customer_id: 'c',
+      token: order.token,
+      gateway_customer_ref: 'cus_nobody',
+      key: 'x',
+    };
     expect(await stripe.gateway.attachPaymentMethod(unknownCustomer)).toEqual({ result: 'no_customer' });
   });
 
@@ -154,6 +161,7 @@ describe('payments, customers, methods', () => {
       key: randomUUID(),
     });
     const answer = await stripe.gateway.attachPaymentMethod({
+      customer_id: randomUUID(),
       token,
       gateway_customer_ref,
       key: randomUUID(),
@@ -165,7 +173,8 @@ describe('payments, customers, methods', () => {
 
   test('a card in a digital wallet is a digital wallet', async () => {
     const order = await stripe.createChargeOrder([], { wallet: 'apple_pay' });
-    const again = { token: order.token, gateway_customer_ref: order.gateway_customer_ref, key: randomUUID() };
+    const { customer_id, token, gateway_customer_ref } = order;
+    const again = { customer_id, token, gateway_customer_ref, key: randomUUID() };
     expect(await stripe.gateway.attachPaymentMethod(again)).toMatchObject({
       method: { type: 'digital_wallet', gateway_type: 'card' },
     });

@@ -220,7 +220,13 @@ const CALLS: [
   ['the owner of a customer', () => gateway().ownerOf('cus_1'), [['GET /v1/customers/{id}', []]]],
   [
     'attaching a method',
-    () => gateway().attachPaymentMethod({ token: 'pm_1', gateway_customer_ref: 'cus_1', key: 'k' }),
+    () =>
+      gateway().attachPaymentMethod({
+        customer_id: 'c',
+        token: 'pm_1',
+        gateway_customer_ref: 'cus_1',
+        key: 'k',
+      }),
     [
       ['POST /v1/payment_methods/{id}/attach', ['customer']],
       ['GET /v1/payment_methods/{id}', []],
@@ -237,7 +243,8 @@ const CALLS: [
   ['reading a method', () => gateway().getPaymentMethod('pm_1'), [['GET /v1/payment_methods/{id}', []]]],
   [
     "a card's new expiry date",
-    () => gateway().updatePaymentMethod({ token: 'pm_1', expiry_month: 5, expiry_year: 2031 }),
+    () =>
+      gateway().updatePaymentMethod({ customer_id: 'c', token: 'pm_1', expiry_month: 5, expiry_year: 2031 }),
     [['POST /v1/payment_methods/{id}', ['card[exp_month]', 'card[exp_year]']]],
   ],
   [

@@ -2,6 +2,7 @@
 
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ROUTE_CATEGORIES, RPC_CATEGORIES } from '../../domain/disclosures/ways-out.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
 import { PersonaCatalogueService } from '../../proto/gen/persona/v1/persona_catalogue.ts';
@@ -43,6 +44,7 @@ const nameOf = (path: string) => path.split('/')[2] ?? '';
 /** From docs/reference/security.md: `self` and `ops` read everything about a customer, `customers:read` what is stored; `privacy` acts for a customer who uses a right. */
 const CUSTOMER = '/api/v1/customers/{customer_id}';
 const CHECKOUT_OPTIONS = `GET ${CUSTOMER}/checkout-options`;
+const DISCLOSURES = `GET ${CUSTOMER}/disclosures`;
 const READS = Object.keys(ROUTES).filter((route) => route.startsWith(`GET ${CUSTOMER}/`));
 /** docs/reference/interfaces.md, 'The catalogue': every role may read it, ask a persona and report what it measured. */
 const CATALOGUE = [
@@ -91,8 +93,8 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     'POST /internal/v1/payment-failures',
     'POST /internal/v1/payment-settlements',
   ],
-  privacy: [...CATALOGUE, `GET ${CUSTOMER}/timeline`, `GET ${CUSTOMER}/timeline/{seq}`],
-  'customers:read': READS.filter((route) => route !== CHECKOUT_OPTIONS),
+  privacy: [...CATALOGUE, `GET ${CUSTOMER}/timeline`, `GET ${CUSTOMER}/timeline/{seq}`, DISCLOSURES],
+  'customers:read': READS.filter((route) => ![CHECKOUT_OPTIONS, DISCLOSURES].includes(route)),
   'customers:write': ['POST /api/v1/customers'],
   'payments:report': ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
   'fraud:report': ['POST /internal/v1/fraud-outcomes'],
@@ -155,6 +157,9 @@ afterAll(async () => {
 test('every route and every RPC has a row, and every row a route or RPC', async () => {
   expect([...routes].sort()).toEqual(Object.keys(ROUTES).sort());
   expect(rpcs.map(nameOf).sort()).toEqual(Object.keys(RPCS).sort());
+  // What they give out about a person.
+  expect(Object.keys(ROUTE_CATEGORIES).sort()).toEqual(Object.keys(ROUTES).sort());
+  expect(Object.keys(RPC_CATEGORIES).sort()).toEqual(Object.keys(RPCS).sort());
   const document = (await (await app.request('/openapi.json')).json()) as {
     paths: Record<string, object>;
   };

@@ -46,11 +46,13 @@ export function admitCalls<Implementation extends UntypedServiceImplementation>(
       if (callback === undefined) {
         // A cancelled stream never finishes.
         call.once('finish', release).once('cancelled', release);
+        observers.disclosing.rpc(identity, operation, call.request);
         return handle(call);
       }
-      return handle(call, (...response) => {
+      return handle(call, (error, response, ...more) => {
         release();
-        callback(...response);
+        if (response) observers.disclosing.rpc(identity, operation, call.request, response);
+        callback(error, response, ...more);
       });
     }
 

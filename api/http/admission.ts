@@ -13,6 +13,7 @@ import {
   isPublicRoute,
 } from '../access/identity.ts';
 import type { Admission, Admitted } from '../admission.ts';
+import type { Observers } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 import { problemResponse } from './problem.ts';
 
@@ -22,7 +23,11 @@ const CUSTOMERS_PATH = /^\/api\/v1\/customers\/([^/]+)(?:\/|$)/;
  * Every response to a known caller carries `RateLimit-Limit`, `-Remaining` and `-Reset` (seconds) as in IETF
  * draft-polli-ratelimit-headers, unless the caller has no limit. Refused requests count, too.
  */
-export function admitRequests(admission: Admission, authentication: Authentication) {
+export function admitRequests(
+  admission: Admission,
+  authentication: Authentication,
+  { disclosing }: Pick<Observers, 'disclosing'>,
+) {
   return createMiddleware<HttpEnv>(async (c, next) => {
     const route = routeOf(c);
     const isWebhook = c.req.path.startsWith('/webhooks/');
@@ -48,6 +53,7 @@ export function admitRequests(admission: Admission, authentication: Authenticati
       if (refusal === undefined) {
         c.set('identity', identity);
         await next();
+        if (c.res.ok) disclosing.route(identity, route, customersOf(c));
       } else {
         c.res = problemResponse(c, refusal);
       }
@@ -68,6 +74,12 @@ function routeOf(c: Context<HttpEnv>): string {
 function customerIdOf(path: string): string | undefined {
   const [, customerId] = CUSTOMERS_PATH.exec(path) ?? [];
   return customerId === undefined ? undefined : decodePathPart(customerId).toLowerCase();
+}
+
+/** Whose data the response gives out. */
+function customersOf(c: Context<HttpEnv>): readonly string[] {
+  const { customer_id } = c.get('about') ?? {};
+  return c.get('shown') ?? (customer_id === undefined ? [] : [customer_id]);
 }
 
 function decodePathPart(part: string): string {

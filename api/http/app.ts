@@ -29,6 +29,7 @@ import { operationRoutes } from './routes/operations.ts';
 import { profileRoutes } from './routes/profile.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
 import { timelineRoutes } from './routes/timeline.ts';
+import { rightsRoutes } from './routes/rights.ts';
 import { walletRoutes } from './routes/wallet.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -94,7 +95,7 @@ export function createApp(
       },
     }),
   );
-  app.use(admitRequests(admission, authentication));
+  app.use(admitRequests(admission, authentication, observers));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -116,6 +117,7 @@ export function createApp(
   catalogueRoutes(app, services, policy);
   customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
+  rightsRoutes(app, services);
   fraudRoutes(app, services);
   webhookRoutes(app, services);
   operationRoutes(app, services, phase);

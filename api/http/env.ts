@@ -14,6 +14,8 @@ export interface HttpEnv {
     identity: Identity;
     /** The subjects of the request, for its log line: ids only. */
     about?: RequestSubject;
+    /** The customers whose data the response gives out, if not only that of `about`. */
+    shown?: readonly string[];
     /** Why the request failed, for its log line. */
     error?: PersonaError;
   };

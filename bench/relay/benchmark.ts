@@ -141,6 +141,7 @@ function createRelay(graph: Graph, brokers: string[]) {
           policy: readPolicy(),
           openPublisher,
           encode: createRecordEncoder(),
+          onPublished: () => {},
           now: Date.now,
         },
         observeRelay({ published: page = 0 }) {

@@ -23,7 +23,7 @@ const READ_PAGE = `
 
 const { PARTITION_FROM: from, PARTITION_TO: to, PARTITION_ID, KAFKA_BROKERS } = process.env;
 const graph = openConfiguredGraph(readGraphEnvironment(process.env));
-const dependencies = { graph, policy: readPolicy(), encode: createRecordEncoder() };
+const dependencies = { graph, policy: readPolicy(), encode: createRecordEncoder(), onPublished: () => {} };
 const publisher = await openBarePublisher(String(KAFKA_BROKERS).split(','), String(PARTITION_ID));
 console.log(JSON.stringify({ ready: { partition: String(PARTITION_ID) } }));
 

@@ -26,6 +26,7 @@ const EXAMPLE_SEQUENCE = [
   'rest/get-profile',
   'rest/get-timeline',
   'rest/get-timeline-event',
+  'rest/get-disclosures',
   'rest/add-payment-method',
   'rest/get-payment-methods',
   'rest/get-payment-method',

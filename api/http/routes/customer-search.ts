@@ -34,6 +34,7 @@ const connected = createRoute({
 export function customerSearchRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
   app.openapi(byUsage, async (c) => {
     const page = await services.findCustomersByUsage(callerOf(c), c.req.valid('query'));
+    c.set('shown', customersOf(page.items));
     return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
   });
 
@@ -42,6 +43,11 @@ export function customerSearchRoutes(app: OpenAPIHono<HttpEnv>, services: Servic
     c.set('about', { customer_id });
     const { limit } = c.req.valid('query');
     const items = await services.findConnectedCustomers(callerOf(c), { customer_id, limit });
+    c.set('shown', [customer_id, ...customersOf(items)]);
     return c.json({ items, next_cursor: null }, 200);
   });
+}
+
+function customersOf(items: readonly { customer_id: string }[]): string[] {
+  return items.map((item) => item.customer_id);
 }
