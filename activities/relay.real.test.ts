@@ -138,7 +138,13 @@ test('the log of before is published first, with what a command in progress wrot
 
 test('every type of event is published, with its topics, headers and the newest context', async () => {
   const { customer_id } = await createCustomerHistory(graph, policy);
-  await publishEverything();
+  const topicsOf = new Map<string, Set<string>>();
+  await publishAll({
+    ...dependencies(),
+    onPublished(topic, customers) {
+      for (const id of customers) topicsOf.set(id, (topicsOf.get(id) ?? new Set()).add(topic));
+    },
+  });
   const { records, close } = await collectRecords(servers.brokers);
   const events = (await loggedEvents()).filter(({ stream_id }) => stream_id === customer_id);
   const own = () => records.filter(({ key }) => key === customer_id);
@@ -151,6 +157,9 @@ test('every type of event is published, with its topics, headers and the newest 
       default_payment_method_id: context.default_payment_method_id ?? null,
     });
   await close();
+  // Which topics have the customer's data: a device's score is about those who use the device.
+  const topics = new Set<string>([...own().map(({ topic }) => topic), Topic.deviceTrustScoreUpdated]);
+  expect(topicsOf.get(customer_id)).toEqual(topics);
   // One partition for all of a customer's records.
   expect(new Set(own().map(({ partition }) => partition)).size).toBe(1);
   const [last] = own().filter(({ topic }) => topic === Topic.recovery);

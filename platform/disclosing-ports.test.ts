@@ -5,8 +5,10 @@ import { readPolicy } from './policy.ts';
 
 function notes() {
   const noted: string[] = [];
-  const disclose = (id: string, { recipient, categories }: { recipient: string; categories: readonly string[] }) =>
-    void noted.push(`${id} ${recipient}: ${categories.join(', ')}`);
+  const disclose = (
+    id: string,
+    { recipient, categories }: { recipient: string; categories: readonly string[] },
+  ) => void noted.push(`${id} ${recipient}: ${categories.join(', ')}`);
   return { noted, disclose };
 }
 
