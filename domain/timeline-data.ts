@@ -276,6 +276,11 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
     retry: shown,
   },
   RefundRequested: { payment_id: shown, key: shown },
+  EventAnnotated: {
+    seq: shown,
+    text: (value, { data, unseal, field }) =>
+      unseal(value as string, 'Note', `${data.customer_id}:${data.seq}`, field),
+  },
   NoticeSent: NOTICE,
   NoticeFailed: { ...NOTICE, reason: hidden },
 };

@@ -24,7 +24,7 @@ const detailOf = (type: string, data: object, change: Partial<LoggedEvent> = {})
     {
       ...{ seq: 7, type, schema_version: 1, source: 'agent:checkout', actor: `customer:${CUSTOMER}` },
       ...{ occurred_at: '2026-04-18T10:00:00.000Z', recorded_at: '2026-04-18T10:00:01.000Z' },
-      ...{ causation_id: null, data: data as LoggedEvent['data'], ...change },
+      ...{ causation_id: null, data: data as LoggedEvent['data'], notes: [], ...change },
     },
     context,
   );
@@ -42,7 +42,12 @@ test('an event is shown with its data, who reported and did it, and what decided
     why: 'You did this.',
     data: { ...added, value: 'opened s1:x of DigitalIdentifier/i/value' },
     caused_by: 'order-1',
+    notes: [],
   });
+  const notes = [{ text: 's1:n', noted_at: '2026-04-19T10:00:00.000Z' }];
+  const opened = [{ ...notes[0], text: `opened s1:n of Note/${CUSTOMER}:7/text` }];
+  expect(detailOf('AddressRemoved', { address_id: 'a' }, { notes }).notes).toEqual(opened);
+  expect(detailOf('FraudOutcomeApplied', {}, { notes })).toMatchObject({ type: 'Masked', notes: opened });
 });
 
 test('what decided is said in words, whoever ran it', () => {

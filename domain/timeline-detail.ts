@@ -19,6 +19,8 @@ export interface LoggedEvent {
   readonly actor: string;
   readonly causation_id: string | null;
   readonly data: Readonly<Record<string, unknown>>;
+  /** The notes on it, sealed. */
+  readonly notes: readonly EventNote[];
 }
 
 /** What is known of the customer besides the event. */
@@ -29,6 +31,13 @@ export interface TimelineContext {
   readonly methods: ReadonlyMap<string, MethodName>;
   /** Opens what is sealed with the customer's key. */
   readonly unseal: Unseal;
+}
+
+/** A note of the person on an event. */
+export interface EventNote {
+  text: string;
+  /** RFC 3339. */
+  noted_at: string;
 }
 
 /** Of a masked event place and dates are shown; what else there is of it is null. */
@@ -49,6 +58,8 @@ export interface EventDetail {
   data: Record<string, unknown> | null;
   /** The id of another agent's event that led to it. */
   caused_by?: string;
+  /** Oldest first. */
+  notes: EventNote[];
 }
 
 /** The agents that a person is told by name; Chimera's part in an event would reveal a suspicion. */
@@ -57,17 +68,18 @@ const NAMED = /^(?:agent|service):(checkout|cerebrum|synapse|oracle)$/;
 export function eventDetail(event: LoggedEvent, context: TimelineContext): EventDetail {
   const { seq, occurred_at, recorded_at, source, actor, causation_id } = event;
   const described = describeEvent(event, context);
-  const position = { seq, occurred_at, recorded_at };
-  if (described.type === MASKED)
-    return { ...position, ...described, source: null, actor: null, why: null, data: null };
   const { customer_id, locale, unseal } = context;
+  const place = { seq, occurred_at, recorded_at };
+  const notes = openNotes(event, context);
+  if (described.type === MASKED)
+    return { ...place, ...described, source: null, actor: null, why: null, data: null, notes };
   const type = described.type;
   const data = upcast(type, event.schema_version, event.data) as unknown as EventData[ShownEvent];
   const { by, events } = textsFor(locale).timeline.why;
   const party = partyOf(actor, customer_id);
   const reason = events[type] as EventReason<ShownEvent> | undefined;
   return {
-    ...position,
+    ...place,
     type,
     text: described.text,
     source: nameOf(source, customer_id),
@@ -75,7 +87,19 @@ export function eventDetail(event: LoggedEvent, context: TimelineContext): Event
     why: reason?.(data, party) ?? by[party],
     data: shownData({ type, customer_id, data }, unseal),
     ...(causation_id !== null && !isOfFraudCase(source) && { caused_by: causation_id }),
+    notes,
   };
+}
+
+/** @param event its `seq`, and the notes on it */
+export function openNotes(
+  { seq, notes }: Pick<LoggedEvent, 'seq' | 'notes'>,
+  { customer_id, unseal }: Pick<TimelineContext, 'customer_id' | 'unseal'>,
+): EventNote[] {
+  return notes.map(({ text, noted_at }) => ({
+    text: unseal(text, 'Note', `${customer_id}:${seq}`, 'text'),
+    noted_at,
+  }));
 }
 
 /** The id of Chimera's event would tell that there is one. */

@@ -97,6 +97,7 @@ export {
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getEventDetails, getTimeline } from './queries/timeline.ts';
+export { annotateEvent } from './rights/annotate.ts';
 export { expireReceipts, hasReceipt, type ReceiptKind } from './kernel/receipts.ts';
 export { withRollback } from './kernel/with-rollback.ts';
 export { addRelationship, type NewRelationship } from './relationships/add-relationship.ts';

@@ -39,6 +39,7 @@ import { updateDeviceTrust } from './device-trust.ts';
 import { getDevices } from './devices.ts';
 import { updateProfile, verifyIdentifier } from './edit-profile.ts';
 import { markPaymentMethodInactive } from './mark-method-inactive.ts';
+import { annotateTimelineEvent } from './notes.ts';
 import { onboard } from './onboard.ts';
 import { getPaymentOptions } from './payment-options.ts';
 import { getRecoveries, getRecovery } from './recoveries.ts';
@@ -90,6 +91,7 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     getTimeline: read(getTimeline),
     getTimelineEvent: read(getTimelineEvent),
     getDisclosures: read(getDisclosures),
+    annotateTimelineEvent: change(annotateTimelineEvent),
     getCustomer: read(getCustomer),
     findCustomerByDigitalId: read(findCustomerByDigitalId),
     getDevices: read(getDevices),

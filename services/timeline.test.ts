@@ -1,6 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Graph } from '../graph/index.ts';
+import { DataKey } from '../security/data-key.ts';
+import { createKeyRing } from '../security/key-ring.ts';
 import { getTimeline } from './timeline.ts';
+
+const keyRing = createKeyRing([{ id: 'k', key: randomBytes(32) }]);
+const { wrapped } = DataKey.create(keyRing, { label: 'CustomerKey', id: 'c' });
 
 /** A graph whose only query returns the events of a customer. @param events their number */
 function graphWith(events: number): Graph {
@@ -8,15 +14,16 @@ function graphWith(events: number): Graph {
     const seqs = Array.from({ length: events }, (_, index) => events - index);
     const found = seqs.filter((seq) => seq < Number(before)).slice(0, Number(limit));
     const at = '2026-04-18T10:00:00.000Z';
+    const event = { type: 'LtvAdjusted', schema_version: 1, occurred_at: at, data: '{}', notes: [] };
     return [
       {
         status: 'active',
         methods: [],
-        events: found.map((seq) => ({ seq, type: 'LtvAdjusted', occurred_at: at, data: '{}' })),
+        events: found.map((seq) => ({ seq, ...event })),
       },
     ];
   };
-  return { read } as unknown as Graph;
+  return { read, keyRing, keyStore: { read: async () => wrapped } } as unknown as Graph;
 }
 
 test('consecutive pages make up the timeline, and the last one has no cursor', async () => {

@@ -11,7 +11,7 @@ import type {
 } from '../graph/index.ts';
 import type { StoredRecovery } from '../graph/recovery/index.ts';
 
-export type { EventDetail as EventView } from '../domain/timeline-detail.ts';
+export type { EventDetail as EventView, EventNote as NoteView } from '../domain/timeline-detail.ts';
 export type {
   Address as AddressView,
   ConnectedCustomer,

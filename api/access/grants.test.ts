@@ -68,6 +68,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     `POST ${CUSTOMER}/addresses`,
     `PUT ${CUSTOMER}/addresses/{address_id}`,
     `DELETE ${CUSTOMER}/addresses/{address_id}`,
+    `POST ${CUSTOMER}/timeline/{seq}/notes`,
   ],
   checkout: [
     ...CATALOGUE,
@@ -93,8 +94,14 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     'POST /internal/v1/payment-failures',
     'POST /internal/v1/payment-settlements',
   ],
-  privacy: [...CATALOGUE, `GET ${CUSTOMER}/timeline`, `GET ${CUSTOMER}/timeline/{seq}`, DISCLOSURES],
   'customers:read': READS.filter((route) => ![CHECKOUT_OPTIONS, DISCLOSURES].includes(route)),
+  privacy: [
+    ...CATALOGUE,
+    `GET ${CUSTOMER}/timeline`,
+    `GET ${CUSTOMER}/timeline/{seq}`,
+    `POST ${CUSTOMER}/timeline/{seq}/notes`,
+    DISCLOSURES,
+  ],
   'customers:write': ['POST /api/v1/customers'],
   'payments:report': ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
   'fraud:report': ['POST /internal/v1/fraud-outcomes'],

@@ -67,6 +67,7 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   [`GET ${CUSTOMER}/timeline`]: ['self', 'privacy', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/timeline/{seq}`]: ['self', 'privacy', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/disclosures`]: ['self', 'ops', 'privacy'],
+  [`POST ${CUSTOMER}/timeline/{seq}/notes`]: ['self', 'privacy'],
   [`GET ${CUSTOMER}/recoveries`]: ['self', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['self', 'ops', 'customers:read'],
 

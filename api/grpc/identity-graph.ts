@@ -57,7 +57,7 @@ export function identityGraph(services: Services, observers: Observers): Identit
       for (let cursor: string | undefined; remaining > 0; ) {
         const limit = Math.min(remaining, TIMELINE_PAGE);
         const page = await services.getTimeline(caller, { customer_id, limit, cursor });
-        for (const entry of page.items) yield toMessage(GetTimelineResponse, entry);
+        for (const entry of page.items) yield toMessage(GetTimelineResponse, { notes: [], ...entry });
         remaining -= page.items.length;
         cursor = page.next_cursor;
         if (cursor === undefined) return;

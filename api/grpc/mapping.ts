@@ -77,6 +77,7 @@ const TIMES = [
   'last_login',
   'last_shipped',
   'last_used',
+  'noted_at',
   'occurred_at',
   'opened_at',
   'resolved_at',

@@ -419,6 +419,7 @@ test('a timeline is streamed page by page, up to the limit', async () => {
     type: 'Masked',
     occurred_at: new Date('2026-04-18T10:00:00Z'),
     text: 'words',
+    notes: [],
   });
   expect(received).toEqual(['100@undefined', '30@150']);
   stubs.getTimeline = () => Promise.reject(new PersonaError('customer_not_found', 'because'));

@@ -14,6 +14,7 @@ import type { IdentifierEvents } from './identifiers.ts';
 import type { NoticeEvents } from './notices.ts';
 import type { RecoveryEvents } from './recovery.ts';
 import type { RefundEvents } from './refunds.ts';
+import type { RightsEvents } from './rights.ts';
 import type { WalletEvents } from './wallet.ts';
 
 /** The owner of a stream: a customer, a device, or a persona or a configuration of the catalogue. */
@@ -30,6 +31,7 @@ export interface EventData
     FraudEvents,
     RecoveryEvents,
     RefundEvents,
+    RightsEvents,
     NoticeEvents,
     CatalogueEvents {}
 export type EventType = keyof EventData;

@@ -314,6 +314,7 @@ export const english: Language = {
       },
       NoticeSent: ({ channel, payment_id }) =>
         `We notified you${aboutPayment(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
+      EventAnnotated: ({ seq }) => `You added a note to event ${seq}.`,
       NoticeFailed: ({ payment_id }) => `We could not reach you${aboutPayment(payment_id)}.`,
     },
   },

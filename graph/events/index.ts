@@ -10,6 +10,7 @@ import { identifierEffects } from './identifiers.ts';
 import { noticeEffects } from './notices.ts';
 import { recoveryEffects } from './recovery.ts';
 import { refundEffects } from './refunds.ts';
+import { rightsEffects } from './rights.ts';
 import { walletEffects } from './wallet.ts';
 
 /** The effects of every event type; a family of events is registered in one line. */
@@ -25,4 +26,5 @@ export const EFFECTS: Effects<EventData> = {
   ...editEffects,
   ...fraudEffects,
   ...catalogueEffects,
+  ...rightsEffects,
 };

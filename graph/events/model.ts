@@ -16,6 +16,7 @@ export const LABELS = [
   'FraudCase',
   'AgentPersona',
   'PersonaConfiguration',
+  'Note',
 ] as const;
 export type Label = (typeof LABELS)[number];
 
@@ -35,6 +36,7 @@ export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   FraudCase: 'case_id',
   AgentPersona: 'name',
   PersonaConfiguration: 'key',
+  Note: 'note_id',
 };
 
 /** `Label/id`. */

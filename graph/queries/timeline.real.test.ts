@@ -25,6 +25,7 @@ test('every event of the stream is listed, newest first and by page', async () =
     type: 'CustomerCreated',
     occurred_at: expect.any(String),
     text: 'Your account was created.',
+    notes: [{ text: 'that was my sister', noted_at: expect.any(String) }],
   });
   // A method is named by its current details, also if the event is older than those.
   expect(all.map(({ text }) => text)).toContain('Visa ending in 4242 was added.');

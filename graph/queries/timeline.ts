@@ -3,13 +3,14 @@ import type { MethodName } from '../../domain/texts/language.ts';
 import { describeEvent } from '../../domain/timeline.ts';
 import {
   type EventDetail,
+  type EventNote,
   eventDetail,
   type LoggedEvent,
+  openNotes,
   type TimelineContext,
 } from '../../domain/timeline-detail.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { readWithOpenKey } from '../kernel/key-store.ts';
-import type { Reader } from '../kernel/reader.ts';
 
 /** One event of a customer's stream, described for the customer (docs/reference/interfaces.md, 'Shapes of responses'). */
 export interface TimelineEntry {
@@ -19,6 +20,8 @@ export interface TimelineEntry {
   /** RFC 3339. */
   occurred_at: string;
   text: string;
+  /** The customer's notes on it, oldest first; absent if there are none. */
+  notes?: EventNote[];
 }
 
 /** What describing a customer's events needs. */
@@ -26,12 +29,18 @@ const CUSTOMER = `
   c.status AS status, c.locale AS locale,
     COLLECT { MATCH (c)-[:HAS_PAYMENT_METHOD]->(p) RETURN p {.id, .brand, .last_four} } AS methods`;
 
+const NOTES = `COLLECT {
+        MATCH (n:Note {customer_id: $id, about_seq: e.seq})
+        RETURN n {.text, .noted_at} ORDER BY n.noted_at, n.note_id
+      }`;
+
 const READ_TIMELINE = `
-  MATCH (c:Customer {id: $customer_id})
+  MATCH (c:Customer {id: $id})
   RETURN ${CUSTOMER},
     COLLECT {
-      MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.seq < $before
-      RETURN e {.seq, .type, .schema_version, .occurred_at, .data} ORDER BY e.seq DESC LIMIT $limit
+      MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq < $before
+      WITH e ORDER BY e.seq DESC LIMIT $limit
+      RETURN e {.seq, .type, .schema_version, .occurred_at, .data, notes: ${NOTES}}
     } AS events`;
 
 const READ_DETAILS = `
@@ -39,9 +48,11 @@ const READ_DETAILS = `
   RETURN ${CUSTOMER},
     COLLECT {
       MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > $after
+      WITH e ORDER BY e.seq LIMIT $limit
       RETURN e {
-        .seq, .type, .schema_version, .occurred_at, .recorded_at, .source, .actor, .causation_id, .data
-      } ORDER BY e.seq LIMIT $limit
+        .seq, .type, .schema_version, .occurred_at, .recorded_at, .source, .actor, .causation_id, .data,
+        notes: ${NOTES}
+      }
     } AS events`;
 
 interface TimelineRow<Event> {
@@ -52,7 +63,7 @@ interface TimelineRow<Event> {
 }
 
 type StoredEvent<Fields extends keyof LoggedEvent> = Pick<LoggedEvent, Fields> & { data: string };
-type Described = 'seq' | 'type' | 'schema_version' | 'occurred_at';
+type Described = 'seq' | 'type' | 'schema_version' | 'occurred_at' | 'notes';
 
 /**
  * A customer's events, newest first.
@@ -60,19 +71,20 @@ type Described = 'seq' | 'type' | 'schema_version' | 'occurred_at';
  * @throws PersonaError customer_not_found, also if the customer is erased
  */
 export async function getTimeline(
-  reader: Reader,
-  input: { customer_id: string; limit: number; before?: number },
+  graph: Graph,
+  {
+    customer_id,
+    limit,
+    before = Number.MAX_SAFE_INTEGER,
+  }: { customer_id: string; limit: number; before?: number },
 ): Promise<TimelineEntry[]> {
-  const { customer_id, limit, before = Number.MAX_SAFE_INTEGER } = input;
-  const parameters = { customer_id, limit, before };
-  const [row] = await reader.read<TimelineRow<StoredEvent<Described>>>(READ_TIMELINE, parameters);
-  if (row === undefined || row.status === 'erased') throw unknownCustomer(customer_id);
-  const { locale } = row;
-  const methods = methodsById(row);
-  return row.events.map(({ seq, type, schema_version, occurred_at, data }) => ({
+  const read = { cypher: READ_TIMELINE, parameters: { before, limit } };
+  const { events, context } = await readEvents<StoredEvent<Described>>(graph, customer_id, read);
+  return events.map(({ seq, type, schema_version, occurred_at, data, notes }) => ({
     seq,
     occurred_at,
-    ...describeEvent({ type, schema_version, data: JSON.parse(data) }, { methods, locale }),
+    ...describeEvent({ type, schema_version, data: JSON.parse(data) }, context),
+    ...(notes.length > 0 && { notes: openNotes({ seq, notes }, context) }),
   }));
 }
 
@@ -85,25 +97,27 @@ export async function getEventDetails(
   graph: Graph,
   { customer_id, after, limit }: { customer_id: string; after: number; limit: number },
 ): Promise<EventDetail[]> {
-  const { row, key } = await readWithOpenKey<TimelineRow<StoredEvent<keyof LoggedEvent>>>(
-    graph,
-    { label: 'CustomerKey', id: customer_id },
-    { cypher: READ_DETAILS, parameters: { after, limit } },
-  );
-  if (row === undefined || row.status === 'erased' || key === undefined) throw unknownCustomer(customer_id);
-  const context: TimelineContext = {
+  const read = { cypher: READ_DETAILS, parameters: { after, limit } };
+  const { events, context } = await readEvents<StoredEvent<keyof LoggedEvent>>(graph, customer_id, read);
+  return events.map((event) => eventDetail({ ...event, data: JSON.parse(event.data) }, context));
+}
+
+/** @throws PersonaError customer_not_found, also if the customer is erased */
+async function readEvents<Event>(
+  graph: Graph,
+  customer_id: string,
+  statement: { cypher: string; parameters: Record<string, unknown> },
+): Promise<{ events: Event[]; context: TimelineContext }> {
+  const owner = { label: 'CustomerKey', id: customer_id } as const;
+  const { row, key } = await readWithOpenKey<TimelineRow<Event>>(graph, owner, statement);
+  if (row === undefined || row.status === 'erased' || key === undefined)
+    throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
+  const { events, locale, methods } = row;
+  const context = {
     customer_id,
-    locale: row.locale,
-    methods: methodsById(row),
-    unseal: (sealed, label, id, field) => key.open(sealed, label, id, field),
+    locale,
+    methods: new Map(methods.map((method) => [method.id, method])),
+    unseal: (sealed: string, label: string, id: string, field: string) => key.open(sealed, label, id, field),
   };
-  return row.events.map((event) => eventDetail({ ...event, data: JSON.parse(event.data) }, context));
-}
-
-function methodsById({ methods }: Pick<TimelineRow<unknown>, 'methods'>): Map<string, MethodName> {
-  return new Map(methods.map((method) => [method.id, method]));
-}
-
-function unknownCustomer(customerId: string): PersonaError {
-  return new PersonaError('customer_not_found', `there is no customer ${customerId}`);
+  return { events, context };
 }

@@ -16,6 +16,7 @@ import {
   addDigitalIdentifier,
   addPaymentMethod,
   addRelationship,
+  annotateEvent,
   applyAnalyticsFeedback,
   applyFraudOutcome,
   decideFraudReview,
@@ -127,6 +128,7 @@ export async function createCustomerHistory(graph: Graph, policy: Policy): Promi
     status: 'inactive',
     reason: 'test',
   });
+  await annotateEvent(graph, testHeader(), { customer_id, seq: 1, text: 'that was my sister' });
   await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-1' });
   await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-2' });
   const dispute = { dispute_ref: 'du_1', reason: 'general', state: 'open' } as const;

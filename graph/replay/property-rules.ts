@@ -153,6 +153,7 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     ...timestamps,
   },
   PersonaConfiguration: { value: text, version: integer(1), ...timestamps },
+  Note: { customer_id: text, about_seq: integer(1), text: sealed, noted_at: time },
 };
 
 /** The properties of a node that are missing or break their rule, with the rule in words. */

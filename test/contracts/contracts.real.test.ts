@@ -25,6 +25,7 @@ const EXAMPLE_SEQUENCE = [
   'grpc/batch-get-customer-context',
   'rest/get-profile',
   'rest/get-timeline',
+  'rest/annotate-event',
   'rest/get-timeline-event',
   'rest/get-disclosures',
   'rest/add-payment-method',

@@ -117,6 +117,12 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
     sent: ['PaymentFailed.description', 'ReportPaymentFailureRequest.description'],
     inGraph: true,
   },
+  note: {
+    form: 'text',
+    sent: ['NewNote.text'],
+    shown: ['Note.text', 'EventNote.text'],
+    shownBy: /\/timeline|GetTimeline/,
+  },
   fraud_reason: {
     form: 'text',
     sent: ['FraudOutcome.reason', 'ReportFraudOutcomeRequest.reason'],

@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { customerParams, errorResponses, jsonResponse, pageQuery, pageSchema } from '../schemas/common.ts';
-import { eventParams, timelineEntry, timelineEvent } from '../schemas/timeline.ts';
+import { eventParams, newNote, note, timelineEntry, timelineEvent } from '../schemas/timeline.ts';
 
 const PATH = '/api/v1/customers/{customer_id}/timeline';
 const tags = ['rights'];
@@ -31,6 +32,27 @@ const get = createRoute({
   },
 });
 
+const annotate = createRoute({
+  method: 'post',
+  path: `${PATH}/{seq}/notes`,
+  tags,
+  middleware: requireIdempotencyKey,
+  summary: 'Add a note to an event',
+  description: 'It is shown wherever the event is shown.',
+  request: {
+    params: eventParams,
+    headers: idempotencyHeaders,
+    body: { required: true, content: { 'application/json': { schema: newNote } } },
+  },
+  responses: {
+    201: jsonResponse(note, 'The note'),
+    ...errorResponses(
+      ['idempotency_key_required', 'idempotency_key_reused', 'customer_not_found', 'event_not_found'],
+      { body: true },
+    ),
+  },
+});
+
 /** What Persona knows of the customer, and why. */
 export function timelineRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
   app.openapi(list, async (c) => {
@@ -43,5 +65,10 @@ export function timelineRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
   app.openapi(get, async (c) => {
     const event = c.req.valid('param');
     return c.json(await services.getTimelineEvent(callerOf(c, event.customer_id), event), 200);
+  });
+
+  app.openapi(annotate, async (c) => {
+    const request = { ...c.req.valid('param'), body: c.req.valid('json') };
+    return c.json(await services.annotateTimelineEvent(callerOf(c, request.customer_id), request), 201);
   });
 }

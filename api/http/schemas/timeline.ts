@@ -1,15 +1,27 @@
 import { z } from '@hono/zod-openapi';
-import type { EventView, TimelineView } from '../../../services/views.ts';
+import { REASON, validate } from '../../../domain/validation.ts';
+import type { EventView, NoteView, TimelineView } from '../../../services/views.ts';
 import { customerParams } from './common.ts';
-import { resultSchema, time } from './domain-rules.ts';
+import { resultSchema, time, withDomainRules } from './domain-rules.ts';
 
 const type = z.string().openapi({ description: 'The event type; Masked if it must not be disclosed' });
+
+export const newNote = withDomainRules(
+  z.looseObject({
+    text: z.string().min(1).max(REASON.max).openapi({ description: 'One line; kept encrypted' }),
+  }),
+  (input) => validate(input, (fields) => fields.requiredText('text', REASON)),
+).openapi('NewNote');
+
+export const note = resultSchema<NoteView>()({ text: z.string(), noted_at: time }).openapi('Note');
+const notes = z.array(note).openapi({ description: "The customer's notes on it, oldest first" });
 
 export const timelineEntry = resultSchema<TimelineView>()({
   seq: z.int(),
   type,
   occurred_at: time,
   text: z.string(),
+  notes: notes.optional(),
 }).openapi('TimelineEntry');
 
 /** Of a masked event, `source`, `actor`, `why` and `data` are null. */
@@ -29,6 +41,7 @@ export const timelineEvent = resultSchema<EventView>()({
     .nullable()
     .openapi({ description: "The event's data, without tokens, codes and reasons" }),
   caused_by: z.string().optional().openapi({ description: "The id of another agent's event" }),
+  notes,
 }).openapi('TimelineEvent');
 
 export const eventParams = customerParams.extend({

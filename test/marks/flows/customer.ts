@@ -128,5 +128,9 @@ export async function changeWallet(stage: Stage, { id, device_id }: CompleteCust
   const reason = marks.draw('MarkPaymentMethodInactiveRequest.reason');
   expect((await rpc('synapse', 'MarkPaymentMethodInactive', { ...inactive, reason }, key())).code).toBe(0);
   expect((await rest('DELETE', one, { as, headers: { 'if-match': '*' } })).status).toBe(204);
+  const noted = { as, body: { text: marks.draw('NewNote.text') }, headers: key() };
+  expect((await rest('POST', `${customerPath(id)}/timeline/1/notes`, noted)).status).toBe(201);
   await rest('GET', `${customerPath(id)}/timeline`, { as });
+  await rest('GET', `${customerPath(id)}/timeline/1`, { as });
+  await rpc('ops', 'GetTimeline', { customer_id: id });
 }

@@ -289,6 +289,13 @@ export interface GetTimelineResponse {
   type: string;
   occurred_at?: Date | undefined;
   text: string;
+  /** The customer's notes on it, oldest first. */
+  notes: EventNote[];
+}
+
+export interface EventNote {
+  text: string;
+  noted_at?: Date | undefined;
 }
 
 function createBaseCreateCustomerRequest(): CreateCustomerRequest {
@@ -2595,7 +2602,7 @@ export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
 };
 
 function createBaseGetTimelineResponse(): GetTimelineResponse {
-  return { seq: 0n, type: "", occurred_at: undefined, text: "" };
+  return { seq: 0n, type: "", occurred_at: undefined, text: "", notes: [] };
 }
 
 export const GetTimelineResponse: MessageFns<GetTimelineResponse> = {
@@ -2614,6 +2621,9 @@ export const GetTimelineResponse: MessageFns<GetTimelineResponse> = {
     }
     if (message.text !== "") {
       writer.uint32(34).string(message.text);
+    }
+    for (const v of message.notes) {
+      EventNote.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2663,6 +2673,14 @@ export const GetTimelineResponse: MessageFns<GetTimelineResponse> = {
             message.text = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.notes.push(EventNote.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2684,6 +2702,74 @@ export const GetTimelineResponse: MessageFns<GetTimelineResponse> = {
     message.type = object.type ?? "";
     message.occurred_at = object.occurred_at ?? undefined;
     message.text = object.text ?? "";
+    message.notes = object.notes?.map((e) => EventNote.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEventNote(): EventNote {
+  return { text: "", noted_at: undefined };
+}
+
+export const EventNote: MessageFns<EventNote> = {
+  encode(message: EventNote, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    if (message.noted_at !== undefined) {
+      Timestamp.encode(toTimestamp(message.noted_at), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EventNote {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEventNote();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.noted_at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<EventNote>, I>>(base?: I): EventNote {
+    return EventNote.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EventNote>, I>>(object: I): EventNote {
+    const message = createBaseEventNote();
+    message.text = object.text ?? "";
+    message.noted_at = object.noted_at ?? undefined;
     return message;
   },
 };
