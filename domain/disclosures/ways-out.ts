@@ -41,6 +41,7 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   [`GET ${CUSTOMER}/checkout-options`]: ['payment_methods', 'devices'],
   [`GET ${CUSTOMER}/timeline`]: ['history'],
   [`GET ${CUSTOMER}/timeline/{seq}`]: ['history'],
+  [`POST ${CUSTOMER}/timeline/{seq}/notes`]: [],
   [`GET ${CUSTOMER}/recoveries`]: ['payments'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['payments'],
   [`GET ${CUSTOMER}/disclosures`]: ['history'],
