@@ -9,7 +9,7 @@ import type { PaymentGateway } from '../domain/ports.ts';
 import { REPORT_SIGNALS, type Report, TaskQueue } from '../domain/workflow-contracts.ts';
 import { clearReports, storeReport } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { unreadCatalogue } from '../test/catalogue-fixtures.ts';
+import { noAsking, unreadCatalogue } from '../test/catalogue-fixtures.ts';
 import { contextReading } from '../test/context-fixture.ts';
 import { createServices } from '../services/services.ts';
 import { sendReport } from '../temporal/workflow-client.ts';
@@ -203,7 +203,14 @@ test('the report of a run whose opening fails permanently is sent again by the s
   });
   const gatewayEvents = { read: () => undefined };
   const services = createServices(
-    { graph, temporal: rig.client, policy, gatewayEvents, catalogue: unreadCatalogue(graph) },
+    {
+      graph,
+      temporal: rig.client,
+      policy,
+      gatewayEvents,
+      catalogue: unreadCatalogue(graph),
+      asking: noAsking,
+    },
     contextReading(policy),
   );
   const caller = {

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type ModelSimulator, startModelSimulator } from '../dev/simulators/model/server.ts';
 import { PutPersonaRequest } from '../proto/gen/persona/v1/persona_catalogue.ts';
 import { type ApiProcess, startApiProcess, unaryCall } from '../test/api-fixture.ts';
 import { testPersona } from '../test/catalogue-fixtures.ts';
@@ -268,4 +269,98 @@ test('while Neo4j is away the catalogue is served as it was, marked with its age
     return [body.version, headers.get('warning')];
   };
   await expect.poll(current, { timeout: 20_000 }).toEqual([2, null]);
+});
+
+describe('asking a persona', () => {
+  let simulator: ModelSimulator;
+  let api: ApiProcess;
+  const name = newName();
+  beforeAll(async () => {
+    simulator = await startModelSimulator();
+    const model = { MODEL_API_BASE: simulator.base, MODEL_NAME: 'simulated' };
+    api = await startApiProcess({ ...model, RETRIEVAL_API_BASE: simulator.url });
+    await put(name, input('You are the route planner.'), { 'if-none-match': '*' }, api);
+  });
+  afterAll(async () => {
+    await api.stop();
+    await simulator.close();
+  });
+  const setMode = (mode: string) => fetch(`${simulator.url}/_sim/mode`, { method: 'PUT', body: mode });
+  const modelRequests = async () => {
+    const { data } = (await (await fetch(`${simulator.url}/_sim/requests`)).json()) as { data: any };
+    return data;
+  };
+  const ask = (body: object, signal = AbortSignal.timeout(20_000)) =>
+    fetch(`${api.http}/persona/${name}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal,
+    });
+
+  test('the model answers with its instructions and what was retrieved; what it took becomes metrics', async () => {
+    const response = await sendRequest(api, `/persona/${name}`, {
+      message: 'Which route?',
+      context: 'EU card',
+    });
+    expect(response).toMatchObject({
+      status: 200,
+      body: { persona: name, version: 1, model: 'simulated', retrieval: 'used', usage: expect.anything() },
+    });
+    expect(response.body.answer).toContain('You are the route planner.');
+    expect(response.body.answer).toContain('EU card Which route?');
+    const [{ body }] = await modelRequests();
+    expect(body.messages[0].content).toContain('A note about: Which route?');
+    const measured = async () =>
+      (await sendRequest(api, `/personas/${name}/metrics?name=ask.tokens.out&every=1d`)).body.items.length;
+    await expect.poll(measured).toBe(1);
+    expect(await (await fetch(api.metrics)).text()).toContain(
+      'persona_model_duration_seconds_count{result="ok"} 1',
+    );
+  });
+
+  test('as server-sent events it comes in parts, and a failure after the first is an event', async () => {
+    const whole = await (await ask({ message: 'Which route?', stream: true })).text();
+    expect(whole.match(/^event: text$/gm)?.length).toBeGreaterThan(5);
+    expect(whole).toMatch(/event: done\ndata: \{"persona":"[^\n]*"usage"/);
+    await setMode('break_off');
+    const broken = await ask({ message: 'Which route?', stream: true });
+    expect([broken.status, await broken.text()]).toEqual([
+      200,
+      expect.stringMatching(/event: error\ndata: \{"type":"urn:persona:error:model_unavailable"/),
+    ]);
+    await setMode('ok');
+  });
+
+  test('a caller who leaves ends the request to the model', async () => {
+    await setMode('endless');
+    const leave = new AbortController();
+    const response = await ask({ message: 'Never ends', stream: true }, leave.signal);
+    await response.body?.getReader().read();
+    leave.abort();
+    const last = async () => (await modelRequests()).at(-1).ended;
+    await expect.poll(last, { timeout: 5_000 }).toBe(true);
+    await setMode('ok');
+  });
+
+  test('without a model, of one that is away, and of a persona that is not active the error says why', async () => {
+    const none = await sendRequest(processes[0], `/persona/${name}`, { message: 'Hello' });
+    expect(none).toMatchObject({ status: 503, body: { detail: expect.stringContaining('MODEL_API_BASE') } });
+    const health = async (of: ApiProcess) => (await sendRequest(of, '/health')).body;
+    expect(await health(processes[0])).toMatchObject({
+      ...{ status: 'ok', database: 'up', retrieval_engine: 'not_configured', model: 'not_configured' },
+      cache: { loaded_at: expect.any(String), age_s: expect.any(Number), hit_ratio: expect.any(Number) },
+      personas: { total: expect.any(Number), by_type: { standard: expect.any(Number) } },
+    });
+    expect(await health(api)).toMatchObject({ retrieval_engine: 'available', model: 'available' });
+    await setMode('error_500');
+    expect(await (await ask({ message: 'Hello' })).json()).toMatchObject({
+      ...{ status: 503, type: 'urn:persona:error:model_unavailable' },
+      detail: expect.stringContaining('500'),
+    });
+    await setMode('ok');
+    expect((await ask({ message: '' })).status).toBe(422);
+    await sendRequest(api, `/personas/${name}/deactivate`, {}, { 'idempotency-key': randomUUID() });
+    expect(await (await ask({ message: 'Hello' })).json()).toMatchObject({ status: 409 });
+  });
 });

@@ -1,6 +1,8 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
 import { createChimeraClient } from '../adapters/chimera/client.ts';
+import { createModelClient } from '../adapters/model/client.ts';
+import { createRetrievalClient } from '../adapters/model/retrieval.ts';
 import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { contextChanges } from '../domain/context-changes.ts';
@@ -13,6 +15,7 @@ import {
   READ_MS,
   recordDisclosures,
 } from '../graph/index.ts';
+import { observeAsking } from '../platform/asking-metrics.ts';
 import { observeCatalogue } from '../platform/catalogue-metrics.ts';
 import { createContextMetrics, observeSharedContexts } from '../platform/context-metrics.ts';
 import { openDisclosureLog } from '../platform/disclosure-log.ts';
@@ -107,9 +110,15 @@ async function main(): Promise<void> {
     // After the servers: the reports that they have sent may finish.
     if (chimera) shutdown.add('chimera', () => chimera.close());
     const catalogue = createCatalogueCache(graph, observeCatalogue(metrics.registry, logger));
+    const { model, retrievalBase } = environment;
+    const asking = {
+      model: model && createModelClient({ ...model, apiKey: model.apiKey?.reveal() }),
+      retrieval: retrievalBase === undefined ? undefined : createRetrievalClient(retrievalBase),
+      ...observeAsking(metrics.registry, logger),
+    };
     const services = createServices(
       {
-        ...{ graph, temporal, policy, gatewayEvents, catalogue },
+        ...{ graph, temporal, policy, gatewayEvents, catalogue, asking },
         chimera: chimera && disclosingChimera(chimera, disclosures.disclose),
       },
       { cache, shared, onRead: contextMetrics.onRead },

@@ -7,6 +7,14 @@ import { PAYMENT_ID } from '../domain/validation.ts';
 import { REBUILDABLE, type Rebuildable } from '../domain/projections.ts';
 import { REVIEW_DECISIONS, type ReviewDecision } from '../domain/fraud/messages.ts';
 import type { CommandResult } from './command-result.ts';
+import {
+  activatePersona,
+  diffPersona,
+  exportPersonas,
+  importPersonas,
+  listPersonas,
+  showPersona,
+} from './commands/catalogue.ts';
 import { showConfig } from './commands/config.ts';
 import { showContext } from './commands/context.ts';
 import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
@@ -173,6 +181,9 @@ function commands(io: CliIo, select: Select): Command {
   program.commandsGroup('Events:');
   configureDeadLetters(command('dlq', "other agents' records that could not be processed"), select);
 
+  program.commandsGroup('Agents:');
+  configureCatalogue(command('catalogue', "the agents' personas"), select);
+
   program.commandsGroup('Keys:');
   configureKeys(
     command('keys', 'list the keys of every ring, and what still needs each of them'),
@@ -297,6 +308,45 @@ function configureDeadLetters(deadLetters: Command, select: Select): void {
       if ((id === undefined) !== (all === true)) self.error('error: either ID or --all is required');
       select((settings) => retryDeadLetters(settings, id));
     });
+}
+
+/** `catalogue list | show | import | export | diff | activate`. */
+function configureCatalogue(catalogue: Command, select: Select): void {
+  const subcommand = (usage: string, summary: string) =>
+    catalogue.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
+  subcommand('list', 'list all personas').action(() => select(listPersonas));
+  subcommand('show', 'show one with its instructions')
+    .argument('<NAME>')
+    .option('--of <VERSION>', 'as it was in this version')
+    .action((name: string, { of }: { of?: string }) => select((settings) => showPersona(settings, name, of)));
+  subcommand('import', 'add and change personas as a YAML or JSON file says; all of it, or nothing')
+    .argument('<FILE>', 'a file, or a folder with files')
+    .option('--dry-run', 'only show what would change')
+    .option('--reason <TEXT>', 'why; recorded in the history')
+    .action((file: string, { dryRun = false, reason }: { dryRun?: boolean; reason?: string }) =>
+      select((settings) =>
+        importPersonas(settings, file, { dryRun, ...(reason !== undefined && { reason }) }),
+      ),
+    );
+  subcommand('export', 'write all personas in the form that import reads')
+    .argument('[FILE]', 'YAML, or JSON if it ends with .json; absent: to the output')
+    .action((file: string | undefined) => select((settings) => exportPersonas(settings, file)));
+  subcommand('diff', 'show the fields in which two versions differ')
+    .argument('<NAME>')
+    .requiredOption('--from <VERSION>', 'a version')
+    .option('--to <VERSION>', 'a version; default: the current one')
+    .action((name: string, options: { from: string; to?: string }) =>
+      select((settings) => diffPersona(settings, name, options)),
+    );
+  subcommand('activate', 'activate a persona, or roll it back to an older version')
+    .argument('<NAME>')
+    .option('--of <VERSION>', 'whose content it gets again')
+    .option('--reason <TEXT>', 'why; recorded in the history')
+    .action((name: string, { of: version, reason }: { of?: string; reason?: string }) =>
+      select((settings) =>
+        activatePersona(settings, name, { ...(version && { version }), ...(reason && { reason }) }),
+      ),
+    );
 }
 
 /** `keys`, `keys rotate [--blind]` and `keys retire RING ID`. */

@@ -12,11 +12,12 @@ const TIMEOUT_MS = 40_000;
 /** @throws CliFailure if Persona refuses the request or cannot be reached */
 export async function callRest<T>(
   settings: RestSettings,
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'PUT',
   path: string,
   body?: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<T> {
-  const response = await send(settings, method, path, body);
+  const response = await send(settings, { method, path, body, headers });
   const text = await response.text();
   const document = parse(text);
   if (document === undefined)
@@ -28,7 +29,11 @@ export async function callRest<T>(
   return document as T;
 }
 
-async function send(settings: RestSettings, method: string, path: string, body?: string): Promise<Response> {
+async function send(
+  settings: RestSettings,
+  request: { method: string; path: string; body?: string; headers: Readonly<Record<string, string>> },
+): Promise<Response> {
+  const { method, path, body, headers } = request;
   const access = await restHeaders(settings).catch((error: unknown) => {
     if (error instanceof CliFailure) throw error;
     throw unreachable(`${settings.auth?.token_url} (tokens)`, settings, reasonOf(error));
@@ -37,7 +42,7 @@ async function send(settings: RestSettings, method: string, path: string, body?:
     return await fetch(`${settings.http}${path}`, {
       method,
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      headers: { ...access, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: { ...access, ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       body,
     });
   } catch (error) {

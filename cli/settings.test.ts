@@ -11,6 +11,7 @@ const run: RunFile = {
   gateway: 'http://127.0.0.1:12111',
   inbox: 'http://127.0.0.1:8025',
   chimera_control: 'http://127.0.0.1:8026',
+  model: 'http://127.0.0.1:8027',
   metrics: {},
   grpc: '127.0.0.1:15051',
   temporal: '127.0.0.1:17233',

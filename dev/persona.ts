@@ -46,7 +46,7 @@ export interface PersonaSystem {
   addresses: RunFile;
   /** The environment of Persona's programs: addresses, keys and secrets. */
   env: Record<string, string | undefined>;
-  /** `gateway`, `inbox`, `chimera`, `issuer`, `api`, `api-2`, …, `worker`, `worker-2`, …, `consumer`. */
+  /** `gateway`, `inbox`, `chimera`, `model`, `issuer`, `api`, `api-2`, …, `worker`, `worker-2`, …, `consumer`. */
   programs: ReadonlyMap<string, Program>;
   /** Data of the servers and logs of the programs (`<name>.log`); deleted at the end. */
   folder: string;
@@ -102,6 +102,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     SIM_PORT: 50_061,
     SIM_CONTROL_PORT: 8_026,
   });
+  const modelStart = start('model', 'dev/simulators/model/main.ts', { SIM_PORT: 8_027 });
   const startApi = async (name: string, index: number) =>
     start(
       name,
@@ -110,12 +111,14 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
       {
         ...accessVariables,
         CHIMERA_ADDRESS: readyAddress(await chimeraStart, 'grpc'),
+        ...modelVariables(await modelStart, env),
         ...(index === 0 && codec?.api),
       },
     );
-  const [inbox, chimera, ...apis] = await Promise.all([
+  const [inbox, chimera, model, ...apis] = await Promise.all([
     start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
     chimeraStart,
+    modelStart,
     ...instanceNames('api', options.apis).map(startApi),
   ]);
   // After the API, which receives its webhooks; before the workers, which charge at it.
@@ -143,9 +146,16 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   // It reads what other agents report; without Kafka they call the API.
   const consumers = kafka ? [await start('consumer', 'consumers/main.ts', { METRICS_PORT: 9_484 })] : [];
   const programs = new Map(
-    [gateway, inbox, chimera, ...(access ? [access.issuer] : []), ...apis, ...workers, ...consumers].map(
-      (program) => [program.name, program],
-    ),
+    [
+      gateway,
+      inbox,
+      chimera,
+      model,
+      ...(access ? [access.issuer] : []),
+      ...apis,
+      ...workers,
+      ...consumers,
+    ].map((program) => [program.name, program]),
   );
   log(`simulators, API and worker are ready (${elapsedSince(startedAt)})`);
 
@@ -181,6 +191,16 @@ function createRunFolder(): string {
   const parent = join(repository, '.persona', 'running');
   mkdirSync(parent, { recursive: true });
   return mkdtempSync(join(parent, 'copy-'));
+}
+
+/** The simulated model, unless another one is configured. */
+function modelVariables(model: Program, env: Record<string, string | undefined>): Record<string, string> {
+  if (env.MODEL_API_BASE) return {};
+  return {
+    MODEL_API_BASE: readyAddress(model, 'base'),
+    MODEL_NAME: 'simulated',
+    RETRIEVAL_API_BASE: readyAddress(model, 'url'),
+  };
 }
 
 /** The gateway's webhooks are posted to the first API. */
@@ -234,6 +254,7 @@ function buildRunFile(
     gateway: addressOf('gateway', 'url'),
     inbox: addressOf('inbox', 'url'),
     chimera_control: addressOf('chimera', 'control'),
+    model: addressOf('model', 'url'),
     metrics: Object.fromEntries(measured),
     grpc: addressOf('api', 'grpc'),
     temporal: stack.env.TEMPORAL_ADDRESS ?? '',

@@ -76,6 +76,9 @@ export const ERRORS = {
   persona_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such persona'),
   persona_version_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'The persona has no such version'),
   configuration_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such configuration'),
+  persona_inactive: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The persona is not active'),
+  model_not_configured: errorRow(false, 503, GrpcCode.FAILED_PRECONDITION, 'No model is configured'),
+  model_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The model is unavailable'),
   customer_suspended: errorRow(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
   token_belongs_to_other_customer: errorRow(
     false,

@@ -480,3 +480,38 @@ export interface SharedContext {
   /** `ageMs`: the context has every write that was acknowledged this long before the lookup. */
   readonly found?: { readonly context: object; readonly ageMs: number };
 }
+
+/** What a model is asked. */
+export interface ModelPrompt {
+  instructions: string;
+  message: string;
+  max_tokens?: number;
+}
+
+/** A part of a model's answer; `usage` comes last, if at all. */
+export type ModelChunk = { text: string } | { usage: { input_tokens: number; output_tokens: number } };
+
+/** A language model. */
+export interface ModelProvider {
+  /** As the model's server knows it. */
+  readonly model: string;
+  /**
+   * The answer, as it is written.
+   * @param signal ends the request
+   * @throws PersonaError model_unavailable: it gave no answer, broke off, or sent something else
+   */
+  answer(prompt: ModelPrompt, signal: AbortSignal): AsyncIterable<ModelChunk>;
+  /** Whether it responds now. */
+  isAvailable(): Promise<boolean>;
+}
+
+/** Finds texts that help to answer a question. */
+export interface RetrievalEngine {
+  /**
+   * @param signal ends the request
+   * @returns undefined: it gave no answer in time, and the question is answered without it
+   */
+  find(question: string, signal: AbortSignal): Promise<string[] | undefined>;
+  /** Whether it responds now. */
+  isAvailable(): Promise<boolean>;
+}

@@ -42,6 +42,10 @@ export interface ApiEnvironment extends CommonEnvironment {
   stripeWebhookSecret: Secret<string>;
   /** Absent: Chimera is not notified of trusted devices. */
   chimeraAddress?: string;
+  /** Absent: personas cannot be asked. */
+  model?: { base: string; apiKey?: Secret<string>; model: string };
+  /** Absent: personas are asked without it. */
+  retrievalBase?: string;
   /** Absent: no codec server. */
   codec?: { port: number; origins: readonly string[] };
 }
@@ -132,6 +136,8 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
     },
     stripeWebhookSecret: values.STRIPE_WEBHOOK_SECRET,
     chimeraAddress: values.CHIMERA_ADDRESS,
+    ...modelOf(values),
+    ...(values.RETRIEVAL_API_BASE && { retrievalBase: values.RETRIEVAL_API_BASE }),
     ...(values.CODEC_PORT !== undefined && {
       codec: { port: values.CODEC_PORT, origins: values.CODEC_ORIGINS },
     }),
@@ -238,6 +244,15 @@ function accessOf(values: z.output<typeof apiSchema>): Pick<ApiEnvironment, 'htt
   };
 }
 
+function modelOf({
+  MODEL_API_BASE: base,
+  MODEL_API_KEY: apiKey,
+  MODEL_NAME: model,
+}: z.output<typeof apiSchema>): Pick<ApiEnvironment, 'model'> {
+  if (base === undefined || model === undefined) return {};
+  return { model: { base, model, ...(apiKey && { apiKey }) } };
+}
+
 /** The receiver of notices is either a webhook or a mail server, each configured by two variables. */
 function notifyProblems(given: Variables): string[] {
   const pairs = [
@@ -331,6 +346,7 @@ function read<T extends z.ZodObject>(
 }
 
 const TOGETHER = [
+  ['MODEL_API_BASE', 'MODEL_NAME'],
   ['TEMPORAL_TLS_CLIENT_CERT_PATH', 'TEMPORAL_TLS_CLIENT_KEY_PATH'],
   ['KAFKA_TLS_CLIENT_CERT_PATH', 'KAFKA_TLS_CLIENT_KEY_PATH'],
   ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'],

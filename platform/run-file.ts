@@ -13,6 +13,8 @@ export interface RunFile {
   gateway: string;
   inbox: string;
   chimera_control: string;
+  /** The simulated model. */
+  model: string;
   /** URL of each process's metrics, by process name. */
   metrics: Record<string, string>;
   /** host:port, as are the next ones. */

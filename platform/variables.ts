@@ -142,6 +142,8 @@ export const commonVariables = {
     'Keys that encrypt every Temporal payload: id:base64,… (32 bytes each); the first one is used for writing',
   ),
 };
+/** Without a slash at the end. */
+const apiBase = webAddress.transform((value) => value.replace(/\/+$/, ''));
 
 export const apiVariables = {
   PERSONA_INSECURE: z
@@ -197,6 +199,16 @@ export const apiVariables = {
   CHIMERA_ADDRESS: hostAndPort
     .optional()
     .describe("Chimera's gRPC address; absent: it is not notified of trusted devices at a checkout"),
+  MODEL_API_BASE: apiBase
+    .optional()
+    .describe(
+      'OpenAI-compatible server that answers for personas, such as https://api.openai.com/v1; absent: none',
+    ),
+  MODEL_API_KEY: secretText.optional().describe('Its key; absent: it needs none'),
+  MODEL_NAME: z.string().optional().describe('Its model that answers'),
+  RETRIEVAL_API_BASE: apiBase
+    .optional()
+    .describe('Retrieval engine that is asked before a persona is; absent: none'),
 };
 
 export const workerVariables = {

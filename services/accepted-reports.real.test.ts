@@ -19,7 +19,7 @@ import { unaryCall } from '../test/api-fixture.ts';
 import { testHeader } from '../test/test-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../test/wallet-fixtures.ts';
 import { signature, startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
-import { unreadCatalogue } from '../test/catalogue-fixtures.ts';
+import { noAsking, unreadCatalogue } from '../test/catalogue-fixtures.ts';
 import { contextReading } from '../test/context-fixture.ts';
 import { type Services, createServices } from './services.ts';
 
@@ -61,7 +61,7 @@ type TestApi = Awaited<ReturnType<typeof openTestApi>>;
 async function openTestApi(graph: Graph, temporal: Client) {
   const gatewayEvents = createStripeEvents('whsec_test');
   const services: Services = createServices(
-    { graph, temporal, policy, gatewayEvents, catalogue: unreadCatalogue(graph) },
+    { graph, temporal, policy, gatewayEvents, catalogue: unreadCatalogue(graph), asking: noAsking },
     contextReading(policy),
   );
   const app = createApp(services, silentObservers(), testAppOptions);

@@ -12,8 +12,11 @@ const CHECK_TIMEOUT_MS = 2_000;
 /** Probes of any number of load balancers, which need no token, cost the servers four checks a second. */
 const REMEMBERED_MS = 250;
 
-/** The same check, for many callers: concurrent ones share a run, and its result is repeated for 250 ms. */
-export function sharedCheck<T>(check: () => Promise<T>): () => Promise<T> {
+/**
+ * The same check, for many callers: concurrent ones share a run, and its result is repeated.
+ * @param rememberedMs for how long
+ */
+export function sharedCheck<T>(check: () => Promise<T>, rememberedMs = REMEMBERED_MS): () => Promise<T> {
   let last: Promise<T> | undefined;
   return () => {
     if (last !== undefined) return last;
@@ -22,7 +25,7 @@ export function sharedCheck<T>(check: () => Promise<T>): () => Promise<T> {
     const forget = () => {
       last = undefined;
     };
-    void running.then(() => setTimeout(forget, REMEMBERED_MS).unref(), forget);
+    void running.then(() => setTimeout(forget, rememberedMs).unref(), forget);
     return running;
   };
 }

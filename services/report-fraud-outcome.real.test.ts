@@ -18,7 +18,7 @@ import { fraudReport } from '../test/fraud-fixtures.ts';
 import { testHeader } from '../test/test-graph.ts';
 import { customerWithCards, type TestWallet } from '../test/wallet-fixtures.ts';
 import { startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
-import { unreadCatalogue } from '../test/catalogue-fixtures.ts';
+import { noAsking, unreadCatalogue } from '../test/catalogue-fixtures.ts';
 import { contextReading } from '../test/context-fixture.ts';
 import { createServices } from './services.ts';
 
@@ -57,7 +57,13 @@ afterAll(async () => {
 const servicesOn = (temporal: Client) =>
   createServices(
     {
-      ...{ graph: system.graph, temporal, policy, catalogue: unreadCatalogue(system.graph) },
+      ...{
+        graph: system.graph,
+        temporal,
+        policy,
+        catalogue: unreadCatalogue(system.graph),
+        asking: noAsking,
+      },
       gatewayEvents: createStripeEvents('whsec_test'),
     },
     contextReading(policy),

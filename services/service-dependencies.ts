@@ -2,9 +2,9 @@ import type { Client } from '@temporalio/client';
 import type { Policy } from '../domain/policy.ts';
 import type { TrustedDeviceListener, WebhookReader } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
-import type { CatalogueDependencies } from './catalogue.ts';
+import type { AskPersonaDependencies } from './ask-persona.ts';
 
-export interface ServiceDependencies extends CatalogueDependencies {
+export interface ServiceDependencies extends AskPersonaDependencies {
   readonly graph: Graph;
   readonly temporal: Client;
   readonly policy: Policy;

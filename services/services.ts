@@ -9,6 +9,7 @@ import {
   removeAddress,
   updateAddress,
 } from './addresses.ts';
+import { askPersona } from './ask-persona.ts';
 import type { Caller } from './caller.ts';
 import {
   activate,
@@ -25,6 +26,7 @@ import {
   watchPersonas,
   type WatchRequest,
 } from './catalogue.ts';
+import { createCatalogueHealth } from './catalogue-health.ts';
 import {
   removePaymentMethod,
   setDefaultPaymentMethod,
@@ -69,6 +71,8 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     <Request, Result>(useCase: (dependencies: ServiceDependencies, request: Request) => Promise<Result>) =>
     (_: Caller, request: Request): Promise<Result> =>
       useCase(dependencies, request);
+  const states = sharedCheck(() => dependencyStates(dependencies));
+  const database = async () => (await states()).neo4j ?? 'down';
   return {
     onboard: change(onboard),
     ...createContextReader(dependencies, contextReading),
@@ -114,6 +118,8 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     getPersonaVersions: read(getPersonaVersions),
     diffPersona: read(diffPersona),
     watchPersonas: (caller: Caller, request: WatchRequest) => watchPersonas(dependencies, caller, request),
+    askPersona: (caller: Caller, request: { name: string; body: unknown }) =>
+      askPersona(dependencies, caller, request),
     putPersona: change(putPersona),
     activatePersona: change(activate),
     deactivatePersona: change(deactivate),
@@ -122,7 +128,8 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     getPersonaConfiguration: read(getConfiguration),
     putPersonaConfiguration: change(putConfiguration),
     /** Which of the servers behind the services respond. */
-    dependencyStates: sharedCheck(() => dependencyStates(dependencies)),
+    dependencyStates: states,
+    catalogueHealth: createCatalogueHealth(dependencies, database),
   };
 }
 

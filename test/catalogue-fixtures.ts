@@ -1,5 +1,6 @@
 import type { PersonaContent } from '../domain/catalogue/persona.ts';
 import type { Graph } from '../graph/index.ts';
+import type { Asking } from '../services/ask-persona.ts';
 import { type CatalogueCache, createCatalogueCache } from '../services/catalogue-cache.ts';
 
 /** A persona's content; pass what a test is about. */
@@ -13,6 +14,9 @@ export const testPersona = (content: Partial<PersonaContent> = {}): PersonaConte
   persona_type: 'standard',
   ...content,
 });
+
+/** A process in which personas cannot be asked. */
+export const noAsking: Asking = { onAsked() {}, onMetricsLost() {} };
 
 /** The catalogue of a process that nothing observes; it is not read yet. */
 export const unreadCatalogue = (graph: Graph): CatalogueCache =>

@@ -11,7 +11,7 @@ import { attemptKey } from '../domain/workflow-contracts.ts';
 import { addPaymentMethod, getDevices, type Graph, onboard, recordVerification } from '../graph/index.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { unreadCatalogue } from './catalogue-fixtures.ts';
+import { noAsking, unreadCatalogue } from './catalogue-fixtures.ts';
 import { contextReading } from './context-fixture.ts';
 import { createServices } from '../services/services.ts';
 import { verifyAndClose, onboardingRequest, openTestGraph, randomToken, testHeader } from './test-graph.ts';
@@ -57,7 +57,14 @@ export async function startWebhooks() {
   const createAppFor = (client: Client) =>
     createApp(
       createServices(
-        { graph, temporal: client, policy, gatewayEvents, catalogue: unreadCatalogue(graph) },
+        {
+          graph,
+          temporal: client,
+          policy,
+          gatewayEvents,
+          catalogue: unreadCatalogue(graph),
+          asking: noAsking,
+        },
         contextReading(policy),
       ),
       silentObservers(),

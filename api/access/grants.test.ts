@@ -53,6 +53,7 @@ const CATALOGUE = [
   'GET /personas/{name}/versions',
   'GET /personas/{name}/diff',
   'POST /personas/{name}/metrics',
+  'POST /persona/{name}',
   'GET /persona-configurations/{key}',
 ];
 const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
@@ -142,6 +143,7 @@ const EXPECTED_RPCS: Partial<Record<Grant, string[]>> = {
 const PUBLIC_ROUTES = [
   'GET /healthz',
   'GET /readyz',
+  'GET /health',
   'GET /openapi.json',
   'GET /docs',
   'GET /docs/start.js',

@@ -40,6 +40,7 @@ const PERSONA = '/personas/{name}';
 export const ROUTES: Readonly<Record<string, Row>> = {
   'GET /healthz': PUBLIC,
   'GET /readyz': PUBLIC,
+  'GET /health': PUBLIC,
   'GET /openapi.json': PUBLIC,
   'GET /docs': PUBLIC,
   'GET /docs/start.js': PUBLIC,
@@ -77,6 +78,7 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   'GET /personas': ANY_SERVICE,
   [`GET ${PERSONA}`]: ANY_SERVICE,
   [`PUT ${PERSONA}`]: ['ops'],
+  'POST /persona/{name}': ANY_SERVICE,
   [`POST ${PERSONA}/activate`]: ['ops'],
   [`POST ${PERSONA}/deactivate`]: ['ops'],
   [`GET ${PERSONA}/versions`]: ANY_SERVICE,

@@ -20,6 +20,7 @@ import { describeEveryRoute } from './document.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
 import { addressRoutes } from './routes/addresses.ts';
+import { askRoutes } from './routes/ask.ts';
 import { catalogueRoutes } from './routes/catalogue.ts';
 import { checkoutRoutes } from './routes/checkout.ts';
 import { customerSearchRoutes } from './routes/customer-search.ts';
@@ -115,6 +116,7 @@ export function createApp(
   walletRoutes(app, services);
   checkoutRoutes(app, services);
   catalogueRoutes(app, services, policy);
+  askRoutes(app, services);
   customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
   rightsRoutes(app, services);

@@ -76,6 +76,7 @@ test('a POST whose body has an id accepts an Idempotency-Key, and does not requi
     '/internal/v1/fraud-outcomes': false,
     '/internal/v1/payment-failures': false,
     '/internal/v1/payment-settlements': false,
+    '/persona/{name}': undefined,
     '/personas/{name}/activate': true,
     '/personas/{name}/deactivate': true,
     '/personas/{name}/metrics': true,

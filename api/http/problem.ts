@@ -21,22 +21,27 @@ const ERROR_BY_STATUS: Partial<Record<number, [type: ErrorType, message: string]
 export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response {
   const error = fromThrown(thrown);
   c.set('error', error);
-  const { http, title, retryable } = ERRORS[error.type];
-  const body = {
+  const { http, retryable } = ERRORS[error.type];
+  return c.json(problemOf(error, c.get('requestId')), http as ContentfulStatusCode, {
+    'content-type': 'application/problem+json',
+    ...(retryable && { 'retry-after': String(Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1_000)) }),
+  });
+}
+
+/** The problem document of an error. */
+export function problemOf(error: PersonaError, requestId: string) {
+  const { http, title } = ERRORS[error.type];
+  return {
     type: `urn:persona:error:${error.type}`,
     title,
     status: http,
     // Internal details are for the log only.
     detail: error.type === 'internal' ? title : error.message,
-    instance: c.get('requestId'),
+    instance: requestId,
     ...(error.problems.length > 0 && {
       errors: error.problems.map(({ field, message }) => ({ pointer: pointerTo(field), message })),
     }),
   };
-  return c.json(body, http as ContentfulStatusCode, {
-    'content-type': 'application/problem+json',
-    ...(retryable && { 'retry-after': String(Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1_000)) }),
-  });
 }
 
 /** Converts zod's issues to one error of the catalogue. */

@@ -26,17 +26,17 @@ export function formatStory(played: StoryResult, addresses: RunFile): string {
   ].join('\n');
 }
 
-/** What Oracle has received. */
-export function formatArchive({ lines, checks }: Pick<StoryResult, 'lines' | 'checks'>): string {
+/** A part of the demo that is about no customer. */
+export function formatPart(title: string, { lines, checks }: Pick<StoryResult, 'lines' | 'checks'>): string {
   return [
     '',
-    styleText('bold', 'Oracle reads every event from Kafka'),
+    styleText('bold', title),
     ...lines.map((line) => `  · ${line}`),
     ...checks.map((one) => `  ${formatCheck(one)}`),
   ].join('\n');
 }
 
-/** The failed checks, one line each. @param id of the story, or `oracle` */
+/** The failed checks, one line each. @param id of the story or part */
 export function formatFailures(id: string, checks: readonly Check[]): string[] {
   return checks
     .filter(hasFailed)

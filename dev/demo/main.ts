@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { runDevCommand } from '../run-dev-command.ts';
 import { type PersonaSystem, startPersona } from '../persona.ts';
 import { connectAgents } from './agents.ts';
+import { playCatalogue } from './catalogue.ts';
 import { killDuringCharge } from './crash.ts';
 import { openStateInspector } from './state-inspector.ts';
 import { playExpiry } from './expiry.ts';
 import { playFraud } from './fraud.ts';
 import { type CrashProgram, playStory } from './play.ts';
 import { readStories } from './stories.ts';
-import { formatArchive, formatFailures, formatStory, type StoryResult } from './format-story.ts';
+import { formatFailures, formatPart, formatStory, type StoryResult } from './format-story.ts';
 import { playOracle } from './play-oracle.ts';
 import { reportDirectly, reportThroughKafka } from './reports.ts';
 
@@ -22,7 +23,7 @@ const OUTPUT_FOLDER = fileURLToPath(new URL('../../.persona/demo/', import.meta.
 const startedAt = Date.now();
 
 await runDevCommand(async ({ guard, log }) => {
-  const system = await startPersona({ kafka: true, codec: true, guard, log });
+  const system = await startPersona({ kafka: true, codec: true, apis: 2, guard, log });
   const failedChecks = await playAll(system, log);
   const sources = ['the graph', 'the ledger', 'the inbox', ...(system.addresses.kafka ? ['Kafka'] : [])];
   log(
@@ -59,6 +60,12 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
     const history = await agents.fetchHistory(played.workflowId);
     save(`${played.story.id}.history.json`, JSON.stringify(history, undefined, 2));
   };
+  const publishPart = (id: string, title: string, part: Pick<StoryResult, 'lines' | 'checks'>) => {
+    failedChecks.push(...formatFailures(id, part.checks));
+    const text = formatPart(title, part);
+    log(text);
+    save(`${id}.txt`, text);
+  };
   try {
     for (const story of readStories()) {
       await publish(await playStory(story, run, { agents, reports, inspector, crash }));
@@ -70,12 +77,10 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
     }
     await publish(await playExpiry(run, { agents, inspector }));
     await publish(await playFraud(run, { agents, reports, inspector }));
+    publishPart('catalogue', 'Operators keep the personas of all agents', await playCatalogue(system));
     if (kafka) {
       const archive = await playOracle(kafka, otherStreams, inspector);
-      failedChecks.push(...formatFailures('oracle', archive.checks));
-      const text = formatArchive(archive);
-      log(text);
-      save('oracle.txt', text);
+      publishPart('oracle', 'Oracle reads every event from Kafka', archive);
     }
   } finally {
     await Promise.all([agents.close(), reports.close(), inspector.close()]);

@@ -13,6 +13,7 @@ const CUSTOMER = '/api/v1/customers/{customer_id}';
 
 /** By method and path. The customer is that of the path, else the one that the response names. */
 export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
+  'GET /health': [],
   'GET /healthz': [],
   'GET /readyz': [],
   'GET /openapi.json': [],
@@ -54,6 +55,8 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   'POST /personas/{name}/deactivate': [],
   'GET /personas/{name}/versions': [],
   'GET /personas/{name}/diff': [],
+  // What its caller sends goes to the model, and nothing of a customer besides.
+  'POST /persona/{name}': [],
   'POST /personas/{name}/metrics': [],
   'GET /personas/{name}/metrics': [],
   'GET /persona-configurations/{key}': [],

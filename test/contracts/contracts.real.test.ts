@@ -3,6 +3,7 @@
 import { globSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ServiceError, status } from '@grpc/grpc-js';
+import { type ModelSimulator, startModelSimulator } from '../../dev/simulators/model/server.ts';
 import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api-fixture.ts';
 import {
   CONTRACTS,
@@ -111,6 +112,8 @@ const EXAMPLE_SEQUENCE = [
   'rest/get-persona-metrics',
   'rest/put-persona-configuration',
   'rest/get-persona-configuration',
+  'rest/ask-persona',
+  'rest/health',
   'rest/healthz',
   'rest/readyz',
 ];
@@ -120,6 +123,7 @@ const SOON = { timeout: 60_000, interval: 50 };
 const run = startExampleRun();
 let underTest: ApiUnderTest;
 let api: ApiProcess;
+let model: ModelSimulator;
 let document: DocumentedResponses;
 /** Differences between the headers of all responses and those that the OpenAPI document names. */
 const headerFindings = new Set<string>();
@@ -127,7 +131,11 @@ const headerFindings = new Set<string>();
 beforeAll(async () => {
   underTest = await openApiUnderTest();
   // Limits that nobody reaches, so that responses report them.
-  api = await underTest.startApi({ RATE_LIMIT_CUSTOMER: '100000', RATE_LIMIT_WEBHOOK: '100000' });
+  model = await startModelSimulator();
+  api = await underTest.startApi({
+    ...{ RATE_LIMIT_CUSTOMER: '100000', RATE_LIMIT_WEBHOOK: '100000' },
+    ...{ MODEL_API_BASE: model.base, MODEL_NAME: 'simulated' },
+  });
   document = (await (await fetch(`${api.http}/openapi.json`)).json()) as DocumentedResponses;
   // Warm-up: the first requests are slow, and an onboarding responds after `verifyWait`, verified or not.
   const { transaction_id, occurred_at, payment_method_details } = (readExample('rest/onboard') as RestExample)
@@ -139,7 +147,10 @@ beforeAll(async () => {
     body: JSON.stringify(warmUpRequest),
   });
 });
-afterAll(() => underTest.close());
+afterAll(async () => {
+  await underTest.close();
+  await model.close();
+});
 
 function askRoute(example: RestExample): Promise<unknown> {
   return callRest(api, example, (response) => {

@@ -11,6 +11,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeCertificates } from '../../dev/access/certificates.ts';
 import { type IssuerSimulator, startIssuerSimulator } from '../../dev/simulators/issuer/server.ts';
+import { type ModelSimulator, startModelSimulator } from '../../dev/simulators/model/server.ts';
 import { findPython } from '../../dev/stack/packages.ts';
 import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api-fixture.ts';
 import { type RestExample, readExample, startExampleRun } from './example.ts';
@@ -35,10 +36,12 @@ let folder: string;
 let underTest: ApiUnderTest;
 let api: ApiProcess;
 let issuer: IssuerSimulator;
+let model: ModelSimulator;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'persona-fuzz-'));
   underTest = await openApiUnderTest();
   issuer = await startIssuerSimulator({ audience: 'persona' });
+  model = await startModelSimulator();
   const { ca, server } = await writeCertificates(folder);
   api = await underTest.startApi({
     PERSONA_INSECURE: '',
@@ -48,6 +51,8 @@ beforeAll(async () => {
     GRPC_TLS_CERT: server.cert,
     GRPC_TLS_KEY: server.key,
     GRPC_TLS_CA: ca,
+    MODEL_API_BASE: model.base,
+    MODEL_NAME: 'simulated',
     RATE_LIMIT_CUSTOMER: '0',
     RATE_LIMIT_SERVICE: '0',
     RATE_LIMIT_WEBHOOK: '0',
@@ -56,6 +61,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await underTest.close();
   await issuer.close();
+  await model.close();
   rmSync(folder, { recursive: true, force: true });
 });
 

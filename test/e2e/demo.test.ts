@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
+import { playCatalogue } from '../../dev/demo/catalogue.ts';
 import { formatFailures, type StoryResult } from '../../dev/demo/format-story.ts';
 import { playFraud } from '../../dev/demo/fraud.ts';
 import { playOracle } from '../../dev/demo/play-oracle.ts';
@@ -74,6 +75,13 @@ test('without Kafka Synapse signals and Chimera calls the API', async () => {
   expect(failuresOf(played)).toEqual([]);
   expect(played.lines.join('\n')).toContain('Synapse reports by a signal');
   expect(failuresOf(await playFraud(newRun(), { agents, reports, inspector }))).toEqual([]);
+});
+
+test('the personas are imported, changed, rolled back, and one is asked', async () => {
+  const { lines, checks } = await playCatalogue(persona);
+  expect(formatFailures('catalogue', checks)).toEqual([]);
+  expect(lines[0]).toMatch(/35 added, 0 changed|0 added/);
+  expect(lines.at(-1)).toContain('What decides?');
 });
 
 test('Oracle has received every event of all that, in order, once', async () => {

@@ -120,6 +120,7 @@ test(
       'inbox',
       'issuer',
       'kafka',
+      'model',
       'neo4j',
       'temporal',
       'worker',

@@ -129,6 +129,11 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
     inGraph: true,
   },
   reason: { form: 'text', sent: ['MarkPaymentMethodInactiveRequest.reason'], inGraph: true },
+  question: {
+    form: 'text',
+    sent: ['PersonaQuestion.message', 'PersonaQuestion.context'],
+    shownBy: /\/persona\//,
+  },
   // Not personal, but how an agent is instructed is for agents alone.
   prompt: {
     form: 'text',
@@ -140,7 +145,7 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
       'AgentPersonaDiff.differences.from',
       'AgentPersonaDiff.differences.to',
     ],
-    shownBy: /\/personas\/|GetPersona$|PutPersona$/,
+    shownBy: /\/personas?\/|GetPersona$|PutPersona$/,
     inGraph: true,
   },
 };
@@ -173,6 +178,10 @@ const OPEN_NAMES: readonly [pattern: RegExp, reason: string][] = [
     'of an agent: its name, what it is for, who changed it and why',
   ],
   [/Configuration\w*\./, 'a setting of agents'],
+  [
+    /^(PersonaAnswer|CatalogueHealth)\.|^POST \/persona\/\{name\}$/,
+    'the answer of a model, to who asked it; states and times',
+  ],
   [/ Stripe-Signature$/, 'a signature of the body'],
   [/^UpdateNodeProperty(Request)\.(label|property|value)$/, 'of lists, segment, locale or brand'],
   [/^UpdateRelationshipAttributeRequest\.(attribute|value)$/, 'of lists, or a time'],

@@ -26,6 +26,12 @@ export async function changePersonas({ marks, rest, rpc }: Stage): Promise<void>
     code: 3,
   });
   expect(await rpc('oracle', 'GetPersona', { name })).toMatchObject({ code: 0 });
+  const question = {
+    message: marks.draw('PersonaQuestion.message'),
+    context: marks.draw('PersonaQuestion.context'),
+  };
+  const ask = { as: OPS, body: question };
+  expect(await rest('POST', `/persona/${name}`, ask)).toMatchObject({ status: 200 });
   for (const read of [path, `${path}?version=1`, `${path}/diff?from=1&to=2`, `${path}/versions`, '/personas'])
     expect(await rest('GET', read, { as: OPS })).toMatchObject({ status: 200 });
 }

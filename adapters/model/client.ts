@@ -1,0 +1,185 @@
+/** A language model behind an OpenAI-compatible server: `POST {base}/chat/completions`, streamed (docs/reference/interfaces.md, 'Model'). */
+
+import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { PersonaError } from '../../domain/errors.ts';
+import type { ModelChunk, ModelPrompt, ModelProvider } from '../../domain/ports.ts';
+import { isRecord } from '../../domain/validation.ts';
+
+/** Until the first token, and between two parts of an answer: a model that is silent for longer hangs. */
+const SILENCE_MS = 15_000;
+const CHECK_MS = 2_000;
+/** Failures in a row that open the breaker, so that callers do not wait for a model that is away. */
+const FAILURES_TO_OPEN = 5;
+const OPEN_FOR_MS = 10_000;
+/** A request that failed before the first token is sent once more; after it, never. */
+const TRIES = 2;
+/** Characters of an answer; a model that writes on and on is stopped. */
+const MAX_ANSWER = 200_000;
+
+export interface ModelOptions {
+  /** `MODEL_API_BASE`, such as `https://api.openai.com/v1`. */
+  base: string;
+  apiKey?: string | undefined;
+  model: string;
+}
+
+type Parts = AsyncIterator<ModelChunk, void>;
+
+export function createModelClient({ base, apiKey, model }: ModelOptions): ModelProvider {
+  const headers = {
+    'content-type': 'application/json',
+    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+  };
+  const breaker = circuitBreaker(handleAll, {
+    breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
+    halfOpenAfter: OPEN_FOR_MS,
+  });
+
+  /** Sends the request and waits for the first part of the answer. */
+  const begin = async (
+    prompt: ModelPrompt,
+    signal: AbortSignal,
+  ): Promise<{ first: ModelChunk; rest: Parts }> => {
+    const watch = watchSilence(signal);
+    const response = await fetch(`${base}/chat/completions`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(requestOf(model, prompt)),
+      redirect: 'manual',
+      signal: watch.signal,
+    });
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      throw new RefusedByModel(response.status);
+    }
+    const rest = partsOf(response.body, watch.reset);
+    const { value: first, done } = await rest.next();
+    if (done || first === undefined) throw new Error('it sent no answer');
+    return { first, rest };
+  };
+
+  const beginWithRetry = async (prompt: ModelPrompt, signal: AbortSignal) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await begin(prompt, signal);
+      } catch (error) {
+        const isFinal = error instanceof RefusedByModel && !error.isRetryable;
+        if (isFinal || signal.aborted || attempt >= TRIES) throw error;
+      }
+    }
+  };
+
+  return {
+    model,
+    async *answer(prompt, signal) {
+      try {
+        // Cockatiel would let others wait for the one request that tries whether the model works again.
+        if (breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
+        const { first, rest } = await breaker.execute(() => beginWithRetry(prompt, signal));
+        yield first;
+        for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        throw unavailable(error);
+      }
+    },
+    async isAvailable() {
+      if (breaker.state !== CircuitState.Closed) return false;
+      try {
+        const response = await fetch(`${base}/models`, { headers, signal: AbortSignal.timeout(CHECK_MS) });
+        await response.body?.cancel();
+        return response.ok;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+class RefusedByModel extends Error {
+  readonly isRetryable: boolean;
+
+  constructor(status: number) {
+    super(`it responded with ${status}`);
+    this.isRetryable = status === 429 || status >= 500;
+  }
+}
+
+function requestOf(model: string, { instructions, message, max_tokens }: ModelPrompt): object {
+  return {
+    model,
+    stream: true,
+    stream_options: { include_usage: true },
+    messages: [
+      { role: 'system', content: instructions },
+      { role: 'user', content: message },
+    ],
+    ...(max_tokens !== undefined && { max_tokens }),
+  };
+}
+
+/** Aborts with `signal`, and when `reset` was not called for too long. */
+function watchSilence(signal: AbortSignal): { signal: AbortSignal; reset: () => void } {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(new Error('it is silent')), SILENCE_MS).unref();
+  return { signal: AbortSignal.any([signal, silence.signal]), reset: () => void timer.refresh() };
+}
+
+/** @throws Error for anything but a complete answer; its message holds nothing of the answer */
+async function* partsOf(
+  body: ReadableStream<Uint8Array>,
+  onPart: () => void,
+): AsyncGenerator<ModelChunk, void> {
+  const events = body
+    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    .pipeThrough(new EventSourceParserStream());
+  let length = 0;
+  for await (const { data } of events) {
+    onPart();
+    if (data === '[DONE]') return;
+    const { text, usage } = readPart(data);
+    length += text.length;
+    if (length > MAX_ANSWER) throw new Error('its answer is too long');
+    if (text !== '') yield { text };
+    if (usage !== undefined) yield { usage };
+  }
+  throw new Error('its answer broke off');
+}
+
+function readPart(data: string): { text: string; usage?: { input_tokens: number; output_tokens: number } } {
+  const part = parse(data);
+  if (!isRecord(part) || !Array.isArray(part.choices)) throw new Error('it sent no chat completion');
+  const [choice] = part.choices as unknown[];
+  const delta = isRecord(choice) ? choice.delta : undefined;
+  const content = isRecord(delta) ? delta.content : undefined;
+  const { usage } = part;
+  return {
+    text: typeof content === 'string' ? content : '',
+    ...(isRecord(usage) && {
+      usage: { input_tokens: countOf(usage.prompt_tokens), output_tokens: countOf(usage.completion_tokens) },
+    }),
+  };
+}
+
+const countOf = (value: unknown): number => (Number.isSafeInteger(value) ? Number(value) : 0);
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function unavailable(error: unknown): PersonaError {
+  const reason = error instanceof BrokenCircuitError ? 'it failed several times in a row' : reasonOf(error);
+  const message = `The model is unavailable (${reason}). Check MODEL_API_BASE, MODEL_API_KEY and MODEL_NAME`;
+  return new PersonaError('model_unavailable', message, { cause: error, retryAfterMs: OPEN_FOR_MS });
+}
+
+/** `fetch` puts the actual reason into the cause of its error. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'it failed';
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

@@ -1,0 +1,115 @@
+/** Reads personas from YAML or JSON files, with the line of each problem. */
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Document, isNode, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import { type PersonaInput, readPersona } from '../../domain/catalogue/persona.ts';
+import type { Policy } from '../../domain/policy.ts';
+
+/** A persona with the place where it was found: `FILE:LINE`. */
+export interface FoundPersona extends PersonaInput {
+  place: string;
+}
+
+/** Far above 10 000 personas; a file is read as a whole. */
+const MAX_BYTES = 64 * 1_024 * 1_024;
+const EXTENSIONS = /\.(ya?ml|json)$/;
+
+/**
+ * Every persona of a file, or of a folder's files, and every problem as `FILE:LINE: FIELD: RULE`. A file holds one persona,
+ * a list of them, or an object with the list in `personas`.
+ * @throws Error if the file or folder cannot be read
+ */
+export function readPersonaFiles(
+  path: string,
+  policy: Pick<Policy, 'catalogue'>,
+): { personas: FoundPersona[]; problems: string[] } {
+  const isFolder = statSync(path).isDirectory();
+  const names = isFolder ? readdirSync(path).filter((name) => EXTENSIONS.test(name)) : [];
+  const files = isFolder ? names.sort().map((name) => join(path, name)) : [path];
+  const read = files.map((file) => readPersonaFile(file, policy));
+  const personas = read.flatMap((one) => one.personas);
+  const problems = read.flatMap((one) => one.problems);
+  if (files.length === 0) problems.push(`${path}: has no .yaml, .yml or .json file`);
+  return { personas, problems: [...problems, ...duplicates(personas)] };
+}
+
+function readPersonaFile(
+  file: string,
+  policy: Pick<Policy, 'catalogue'>,
+): { personas: FoundPersona[]; problems: string[] } {
+  if (statSync(file).size > MAX_BYTES) return { personas: [], problems: [`${file}: is larger than 64 MiB`] };
+  return parsePersonas(file, readFileSync(file, 'utf8'), policy);
+}
+
+/** @param file its name, for messages */
+export function parsePersonas(
+  file: string,
+  text: string,
+  policy: Pick<Policy, 'catalogue'>,
+): { personas: FoundPersona[]; problems: string[] } {
+  const lines = new LineCounter();
+  const placeAt = (offset: number) => `${file}:${lines.linePos(offset).line}`;
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  } catch {
+    return { personas: [], problems: [`${file}: is nested too deeply`] };
+  }
+  const syntax = document.errors.map(({ message, pos: [offset] }) => `${placeAt(offset)}: ${message}`);
+  if (syntax.length > 0) return { personas: [], problems: syntax };
+  const aliases = aliasesOf(document).map(
+    (offset) => `${placeAt(offset)}: an alias (*name) is not allowed: write the value itself`,
+  );
+  if (aliases.length > 0) return { personas: [], problems: aliases };
+
+  const personas: FoundPersona[] = [];
+  const problems: string[] = [];
+  for (const node of entriesOf(document)) {
+    const place = placeAt(node.range?.[0] ?? 0);
+    const result = readPersona(node.toJS(document), policy);
+    if (result.ok) personas.push({ ...result.value, place });
+    else
+      problems.push(
+        ...result.problems.map(({ field, message }) => {
+          const offset = offsetOf(node, field) ?? node.range?.[0] ?? 0;
+          return `${placeAt(offset)}: ${field || 'a persona'}: ${message}`;
+        }),
+      );
+  }
+  if (personas.length === 0 && problems.length === 0) problems.push(`${file}: has no persona`);
+  return { personas, problems };
+}
+
+/** Where the file refers to another part of itself: such a reference may be endless, or expand to gigabytes. */
+function aliasesOf(document: Document.Parsed): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Alias: (_, { range }) => void offsets.push(range?.[0] ?? 0),
+  });
+  return offsets;
+}
+
+function entriesOf(document: Document.Parsed): Node[] {
+  const { contents } = document;
+  const list = document.get('personas', true);
+  const entries = isSeq(list) ? list : contents;
+  if (isSeq(entries)) return entries.items.filter(isNode);
+  return entries === null ? [] : [entries];
+}
+
+/** Where the field's value begins: `a.b[0]`. */
+function offsetOf(node: Node, field: string): number | undefined {
+  const path = field.replaceAll(/\[(\d+)\]/g, '.$1').split('.');
+  const found = 'getIn' in node ? node.getIn(path, true) : undefined;
+  return isNode(found) ? found.range?.[0] : undefined;
+}
+
+function duplicates(personas: readonly FoundPersona[]): string[] {
+  const first = new Map<string, string>();
+  return personas.flatMap(({ name, place }) => {
+    const before = first.get(name);
+    first.set(name, before ?? place);
+    return before === undefined ? [] : [`${place}: name: ${name} is also at ${before}`];
+  });
+}

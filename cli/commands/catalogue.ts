@@ -1,0 +1,214 @@
+/** The catalogue of agents' personas, from the command line. */
+
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import {
+  type PersonaContent,
+  personaDifferences,
+  type PersonaDifference,
+} from '../../domain/catalogue/persona.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import type { PersonaView } from '../../services/views.ts';
+import { type FoundPersona, readPersonaFiles } from '../catalogue/persona-file.ts';
+import type { CommandResult } from '../command-result.ts';
+import { CliFailure, ExitCode } from '../failure.ts';
+import { callRest } from '../rest.ts';
+import type { Settings } from '../settings.ts';
+import { fields, table, timeText } from '../tables.ts';
+
+type PersonaSummary = Pick<
+  PersonaView,
+  'name' | 'display_name' | 'role' | 'persona_type' | 'version' | 'is_active'
+>;
+
+export async function listPersonas(settings: Settings): Promise<CommandResult> {
+  const items = await allPersonas(settings);
+  const rows = items.map(({ name, persona_type, version, is_active, role }) => [
+    ...[name, persona_type, version, is_active, role],
+  ]);
+  const text = table(['name', 'type', 'version', 'active', 'role'], rows, 'No personas.');
+  return { document: { items }, text: `${text}\n${items.length} personas` };
+}
+
+/** @param version absent: the current one */
+export async function showPersona(
+  settings: Settings,
+  name: string,
+  version: string | undefined,
+): Promise<CommandResult> {
+  const query = version === undefined ? '' : `?version=${encodeURIComponent(version)}`;
+  const persona = await callRest<PersonaView>(settings, 'GET', `${pathOf(name)}${query}`);
+  const { system_prompt, context, response_format, expertise } = persona;
+  const head = fields([
+    ['persona', `${persona.name} (${persona.display_name})`],
+    ['role', persona.role],
+    ['type', persona.persona_type],
+    ['expertise', expertise.join(', ')],
+    ['version', persona.version],
+    ['active', persona.is_active],
+    ['changed', timeText(persona.updated_at)],
+  ]);
+  const texts = [system_prompt, context, response_format].filter((text) => text !== undefined);
+  return { document: persona, text: [head, ...texts].join('\n\n') };
+}
+
+export async function diffPersona(
+  settings: Settings,
+  name: string,
+  { from, to }: { from: string; to?: string },
+): Promise<CommandResult> {
+  const query = new URLSearchParams({ from, ...(to !== undefined && { to }) });
+  const document = await callRest<{ from: number; to: number; differences: PersonaDifference[] }>(
+    settings,
+    'GET',
+    `${pathOf(name)}/diff?${query}`,
+  );
+  const lines = document.differences.map(
+    ({ field, from: before, to: after }) => `${field}\n- ${textOf(before)}\n+ ${textOf(after)}`,
+  );
+  const text =
+    lines.length === 0 ? `Versions ${document.from} and ${document.to} are the same.` : lines.join('\n');
+  return { document, text };
+}
+
+/** @param version absent: the persona's content is unchanged */
+export async function activatePersona(
+  settings: Settings,
+  name: string,
+  { version, reason }: { version?: string; reason?: string },
+): Promise<CommandResult> {
+  const body = JSON.stringify({ ...(version !== undefined && { version: Number(version) }), reason });
+  const headers = { 'idempotency-key': randomUUID() };
+  const persona = await callRest<PersonaView>(settings, 'POST', `${pathOf(name)}/activate`, body, headers);
+  return { document: persona, text: `${name} is active, in version ${persona.version}.` };
+}
+
+export interface ImportOptions {
+  dryRun: boolean;
+  reason?: string;
+}
+
+interface Change {
+  name: string;
+  result: 'added' | 'changed' | 'unchanged';
+  version?: number;
+  fields?: string[];
+}
+
+/**
+ * Adds and changes personas as a file or folder says; the others stay as they are. With any problem nothing is imported.
+ * @throws CliFailure with every problem and its line
+ */
+export async function importPersonas(
+  settings: Settings,
+  path: string,
+  options: ImportOptions,
+): Promise<CommandResult> {
+  const policy = readPolicy(settings.variables.PERSONA_POLICY_FILE);
+  const { personas, problems } = readFiles(path, policy);
+  if (problems.length > 0) {
+    const message = [`Nothing is imported: ${problems.length} problems`, ...problems].join('\n');
+    throw new CliFailure(ExitCode.failed, message);
+  }
+  const changes: Change[] = [];
+  for (const persona of personas) changes.push(await importPersona(settings, persona, options));
+  const count = (wanted: Change['result']) => changes.filter(({ result }) => result === wanted).length;
+  const lines = changes
+    .filter(({ result }) => result !== 'unchanged')
+    .map(
+      ({ name, result, fields: changed }) => `${result} ${name}${changed ? `: ${changed.join(', ')}` : ''}`,
+    );
+  const summary = `${count('added')} added, ${count('changed')} changed, ${count('unchanged')} unchanged`;
+  return {
+    document: { dry_run: options.dryRun, changes },
+    text: [...lines, options.dryRun ? `${summary}: nothing was written` : summary].join('\n'),
+  };
+}
+
+async function importPersona(
+  settings: Settings,
+  { name, content, reason, place }: FoundPersona,
+  options: ImportOptions,
+): Promise<Change> {
+  const current = await findPersona(settings, name);
+  const differences =
+    current &&
+    personaDifferences({ ...contentOf(current), is_active: true }, { ...content, is_active: true });
+  if (current && differences?.length === 0) return { name, result: 'unchanged', version: current.version };
+  const change: Change = {
+    name,
+    result: current ? 'changed' : 'added',
+    ...(differences && { fields: differences.map(({ field }) => field) }),
+  };
+  if (options.dryRun) return change;
+  const condition: Record<string, string> = current
+    ? { 'if-match': `"${current.version}"` }
+    : { 'if-none-match': '*' };
+  const body = JSON.stringify({ ...content, reason: reason ?? options.reason ?? `import of ${place}` });
+  const { version } = await callRest<PersonaView>(settings, 'PUT', pathOf(name), body, condition);
+  return { ...change, version };
+}
+
+/** Writes what `import` reads. @param file absent: to the output */
+export async function exportPersonas(settings: Settings, file: string | undefined): Promise<CommandResult> {
+  const found = await allPersonas(settings);
+  const personas: object[] = [];
+  for (const { name } of found) {
+    const persona = await callRest<PersonaView>(settings, 'GET', pathOf(name));
+    const texts = Object.entries(contentOf(persona)).filter(([, value]) => value !== null);
+    personas.push({ name, ...Object.fromEntries(texts) });
+  }
+  const document = { personas };
+  const yaml = stringify(document, { lineWidth: 0 });
+  if (file === undefined) return { document, text: yaml.trimEnd() };
+  writeFileSync(file, file.endsWith('.json') ? `${JSON.stringify(document, null, 2)}\n` : yaml);
+  return {
+    document: { file, personas: personas.length },
+    text: `${personas.length} personas are in ${file}.`,
+  };
+}
+
+function readFiles(...args: Parameters<typeof readPersonaFiles>) {
+  try {
+    return readPersonaFiles(...args);
+  } catch (error) {
+    throw new CliFailure(ExitCode.usageError, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function allPersonas(settings: Settings): Promise<PersonaSummary[]> {
+  const items: PersonaSummary[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
+    const page = await callRest<{ items: PersonaSummary[]; next_cursor?: string }>(
+      settings,
+      'GET',
+      `/personas${query}`,
+    );
+    items.push(...page.items);
+    cursor = page.next_cursor;
+    if (cursor === undefined) return items;
+  }
+}
+
+async function findPersona(settings: Settings, name: string): Promise<PersonaView | undefined> {
+  try {
+    return await callRest<PersonaView>(settings, 'GET', pathOf(name));
+  } catch (error) {
+    const isUnknown = error instanceof CliFailure && error.problem?.type.endsWith(':persona_not_found');
+    if (isUnknown) return undefined;
+    throw error;
+  }
+}
+
+function contentOf(persona: PersonaView): PersonaContent {
+  const { display_name, role, system_prompt, context, expertise, response_format, persona_type } = persona;
+  return {
+    ...{ display_name, role, system_prompt, context: context ?? null, expertise },
+    ...{ response_format: response_format ?? null, persona_type },
+  };
+}
+
+const pathOf = (name: string) => `/personas/${encodeURIComponent(name)}`;
+const textOf = (value: unknown) => (typeof value === 'string' ? value.trimEnd() : JSON.stringify(value));
