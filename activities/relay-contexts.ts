@@ -3,10 +3,10 @@
 import { type Publisher, RecordsRefused } from '../domain/outbox/publisher.ts';
 import { contextRecordOf } from '../domain/outbox/records.ts';
 import { Topic } from '../domain/outbox/topics.ts';
-import { getCustomerContexts } from '../graph/index.ts';
+import { getContextsWithoutDevices } from '../graph/index.ts';
 import {
+  type ContextRebuild,
   finishContextRebuild,
-  readContextRebuild,
   readCustomersAfter,
   storeContextRebuild,
 } from '../graph/outbox/index.ts';
@@ -16,26 +16,25 @@ import type { PageDependencies } from './relay-page.ts';
 const PAGE = 200;
 
 /**
- * Publishes the newest contexts of the next customers, if a rebuild was requested. Call it between pages of events, with
- * their publisher: contexts are then written in the order in which they were read, so none overwrites a newer one.
+ * Publishes the newest contexts of a rebuild's next customers. Call it between pages of events, with their publisher and
+ * before the next page is prepared: contexts are then written in the order in which they were read, so none overwrites a
+ * newer one.
  * @param onRefused called with each customer whose context cannot be published
- * @returns whether a rebuild is in progress
  * @throws PersonaError kafka_unavailable, graph_unavailable
  */
 export async function publishContexts(
   { graph, policy, encode, onPublished }: PageDependencies,
   publisher: Publisher,
+  rebuild: ContextRebuild,
   onRefused: (customerId: string, error: unknown) => void,
-): Promise<boolean> {
-  const rebuild = await readContextRebuild(graph);
-  if (rebuild === undefined) return false;
+): Promise<void> {
   const ids = await readCustomersAfter(graph, rebuild.after, PAGE);
   const last = ids.at(-1);
   if (last === undefined) {
     await finishContextRebuild(graph, rebuild);
-    return false;
+    return;
   }
-  const contexts = await getCustomerContexts(graph, { customer_ids: ids, policy });
+  const contexts = await getContextsWithoutDevices(graph, { customer_ids: ids, policy });
   const records = contexts.flatMap((context) => {
     try {
       return [encode(contextRecordOf(context, policy))];
@@ -66,5 +65,4 @@ export async function publishContexts(
     after: last,
     published: rebuild.published + ids.length,
   });
-  return true;
 }

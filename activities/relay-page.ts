@@ -11,7 +11,7 @@ import {
 } from '../domain/outbox/records.ts';
 import type { TopicName } from '../domain/outbox/topics.ts';
 import type { Policy } from '../domain/policy.ts';
-import { getCustomerContexts, type Graph } from '../graph/index.ts';
+import { getContextsWithoutDevices, type Graph } from '../graph/index.ts';
 import { decodeEvent, getPublishingFacts } from '../graph/outbox/index.ts';
 
 export interface PageDependencies {
@@ -37,31 +37,71 @@ interface EncodedEvent {
   readonly records: readonly EncodedRecord[];
 }
 
-export interface PublishedPage {
-  readonly published: readonly LoggedEvent[];
+/** A page that is ready to be published. */
+export interface PreparedPage {
+  readonly events: readonly EncodedEvent[];
+  /** Streams with an event that cannot be encoded: it and those after it are left out. */
   readonly blocked: readonly BlockedStream[];
 }
 
+export interface PublishedPage {
+  readonly published: readonly LoggedEvent[];
+  readonly blocked: readonly BlockedStream[];
+  /** Whether Kafka refused records, so that the publisher has registered itself once more. */
+  readonly isRefused: boolean;
+}
+
 /**
- * Publishes a page, and with it the newest context of each of its customers. Call it only after the publisher was opened:
- * the contexts are then newer than any that an earlier relay can still publish.
+ * Encodes a page, and with it the newest context of each of its customers. Call it only after the publisher was opened:
+ * the contexts are then newer than any that an earlier relay can still publish. Publish pages in the order in which they
+ * were prepared, so that no context overwrites a newer one.
+ * @throws PersonaError graph_unavailable
+ */
+export async function preparePage(
+  { graph, policy, encode }: PageDependencies,
+  page: readonly LoggedEvent[],
+): Promise<PreparedPage> {
+  const blocked: BlockedStream[] = [];
+  const block = (event: LoggedEvent, error: unknown) => blocked.push(blockedBy(event, error));
+  const decoded = eachUntilFailure(page, block, (logged) => ({ logged, event: decodeEvent(logged) }));
+  const events = decoded.map(({ event }) => event);
+  const [published, contexts] = await Promise.all([
+    getPublishingFacts(graph, events),
+    readContexts({ graph, policy }, events),
+  ]);
+  const facts = { reportingCurrency: policy.reportingCurrency, ...published };
+  const encoded = eachUntilFailure(decoded, block, ({ logged, event }, isLast) => {
+    const context = isLast ? contexts.get(event.stream_id) : undefined;
+    const records = [
+      logRecordOf(logged),
+      recordOf(event, facts),
+      context && contextRecordOf(context, facts),
+    ].filter((record) => record !== undefined);
+    return { event: logged, records: records.map(encode) };
+  });
+  return { events: encoded, blocked };
+}
+
+/**
+ * Publishes a page in one transaction, without the streams of `blocked`.
  * @throws PersonaError kafka_unavailable, graph_unavailable
  */
 export async function publishPage(
   dependencies: PageDependencies,
   publisher: Publisher,
-  page: readonly LoggedEvent[],
+  page: PreparedPage,
+  earlier: ReadonlyMap<string, BlockedStream>,
 ): Promise<PublishedPage> {
-  const blocked = new Map<string, BlockedStream>();
-  const block = (event: LoggedEvent, error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    blocked.set(event.stream_id, { stream_id: event.stream_id, seq: event.seq, type: event.type, reason });
-  };
+  const blocked = new Map(page.blocked.map((stream) => [stream.stream_id, stream]));
   const published: LoggedEvent[] = [];
+  let isRefused = false;
 
   /** Halves what is refused until the refused event is alone. */
   async function publish(events: readonly EncodedEvent[]): Promise<void> {
-    const ready = events.filter(({ event }) => event.seq < (blocked.get(event.stream_id)?.seq ?? Infinity));
+    const ready = events.filter(
+      ({ event: { stream_id, seq } }) =>
+        !earlier.has(stream_id) && seq < (blocked.get(stream_id)?.seq ?? Infinity),
+    );
     const [first] = ready;
     if (first === undefined) return;
     try {
@@ -73,18 +113,25 @@ export async function publishPage(
       }
     } catch (error) {
       if (!(error instanceof RecordsRefused)) throw error;
+      isRefused = true;
       if (ready.length === 1) {
-        block(first.event, error);
+        blocked.set(first.event.stream_id, blockedBy(first.event, error));
         return;
       }
       const half = Math.ceil(ready.length / 2);
-      await publish(ready.slice(0, half));
-      await publish(ready.slice(half));
+      for (const part of [ready.slice(0, half), ready.slice(half)]) {
+        // Prepared once more, because the publisher has registered itself once more.
+        const again = await preparePage(
+          dependencies,
+          part.map(({ event }) => event),
+        );
+        await publish(again.events);
+      }
     }
   }
 
-  await publish(await encodePage(dependencies, page, block));
-  return { published, blocked: [...blocked.values()] };
+  await publish(page.events);
+  return { published, blocked: [...blocked.values()], isRefused };
 }
 
 /** The customers whom an event is about. */
@@ -94,28 +141,9 @@ function customersOf({ stream, stream_id, type, data }: LoggedEvent): readonly s
   return (JSON.parse(data) as EventData['DeviceTrustScoreUpdated']).customer_ids;
 }
 
-/** @param block called with each stream's first event that cannot be encoded; those after it are left out */
-async function encodePage(
-  { graph, policy, encode }: PageDependencies,
-  page: readonly LoggedEvent[],
-  block: (event: LoggedEvent, error: unknown) => void,
-): Promise<EncodedEvent[]> {
-  const decoded = eachUntilFailure(page, block, (logged) => ({ logged, event: decodeEvent(logged) }));
-  const events = decoded.map(({ event }) => event);
-  const facts = {
-    reportingCurrency: policy.reportingCurrency,
-    ...(await getPublishingFacts(graph, events)),
-  };
-  const contexts = await readContexts({ graph, policy }, events);
-  return eachUntilFailure(decoded, block, ({ logged, event }, isLast) => {
-    const context = isLast ? contexts.get(event.stream_id) : undefined;
-    const records = [
-      logRecordOf(logged),
-      recordOf(event, facts),
-      context && contextRecordOf(context, facts),
-    ].filter((record) => record !== undefined);
-    return { event: logged, records: records.map(encode) };
-  });
+function blockedBy({ stream_id, seq, type }: LoggedEvent, error: unknown): BlockedStream {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { stream_id, seq, type, reason };
 }
 
 /** Maps the events; from a stream's first failure on, its events are left out. */
@@ -146,6 +174,6 @@ async function readContexts(
 ) {
   const customers = events.filter(({ stream }) => stream === 'customer').map(({ stream_id }) => stream_id);
   if (customers.length === 0) return new Map<string, never>();
-  const contexts = await getCustomerContexts(graph, { customer_ids: [...new Set(customers)], policy });
+  const contexts = await getContextsWithoutDevices(graph, { customer_ids: [...new Set(customers)], policy });
   return new Map(contexts.map((context) => [context.customer_id, context]));
 }

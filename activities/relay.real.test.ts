@@ -274,7 +274,8 @@ test('an earlier relay cannot overwrite a newer context', async () => {
 });
 
 test('an event that cannot be published holds up its own stream alone, and is tried again', async () => {
-  const [unknown = '', large = ''] = await writeEvents(30, 3);
+  // Each stream continues on a later page, which is read while the one before it is published.
+  const [unknown = '', large = ''] = await writeEvents(1_800, 3);
   const change = (stream_id: string, set: string, parameters: Record<string, unknown> = {}) =>
     runCypher(graph, `MATCH (e:PersonaEvent {stream_id: $stream_id, seq: 5}) SET ${set}`, {
       stream_id,
@@ -296,11 +297,12 @@ test('an event that cannot be published holds up its own stream alone, and is tr
         [large, 5],
       ].sort(),
     );
-  await expect.poll(unpublished).toBe(12);
+  const waiting = 2 * (600 - 4);
+  await expect.poll(unpublished).toBe(waiting);
   const behind = await getOutboxLag(graph);
   // The others are still published, and the lag grows.
   await writeEvents(10, 1);
-  await expect.poll(unpublished).toBe(12);
+  await expect.poll(unpublished).toBe(waiting);
   await expect.poll(async () => (await getOutboxLag(graph))?.seconds).toBeGreaterThan(behind?.seconds ?? 0);
   await relay.stop();
   await change(unknown, "e.type = 'AddressRemoved'");

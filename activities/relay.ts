@@ -6,10 +6,26 @@
 import { setTimeout } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
 import type { OpenPublisher, Publisher } from '../domain/outbox/publisher.ts';
-import { markPublished, readUnpublished, startRelay, storePublishedUntil } from '../graph/outbox/index.ts';
+import {
+  type ContextRebuild,
+  markPublished,
+  OUTBOX_START,
+  type OutboxPosition,
+  readContextRebuild,
+  readUnpublished,
+  startRelay,
+  storePublishedUntil,
+  type UnpublishedPage,
+} from '../graph/outbox/index.ts';
 import type { RelayActivities } from '../workflows/relay-outbox.ts';
 import { publishContexts } from './relay-contexts.ts';
-import { type BlockedStream, type PageDependencies, publishPage } from './relay-page.ts';
+import {
+  type BlockedStream,
+  type PageDependencies,
+  type PreparedPage,
+  preparePage,
+  publishPage,
+} from './relay-page.ts';
 
 export interface RelayDependencies extends PageDependencies {
   openPublisher: OpenPublisher;
@@ -50,7 +66,15 @@ export function createRelayActivities(dependencies: RelayDependencies): RelayAct
   };
 }
 
-/** @returns the number of events published when time, number or the worker ends the run */
+/** A page of events, and the rebuild of the contexts that was in progress before it was read. */
+interface NextPage extends PreparedPage, Omit<UnpublishedPage, 'events'> {
+  readonly rebuild: ContextRebuild | undefined;
+}
+
+/**
+ * While a page is published, the next one is read and prepared.
+ * @returns the number of events published when time, number or the worker ends the run
+ */
 async function relay(
   dependencies: RelayDependencies,
   publisher: Publisher,
@@ -62,13 +86,32 @@ async function relay(
   let storedAt = 0;
   // They are tried again by the next run.
   const blocked = new Map<string, BlockedStream>();
-  let pass = { startedAt: now(), isComplete: true, published: 0, from: '' };
+
+  const readNext = async (from: OutboxPosition): Promise<NextPage> => {
+    const [rebuild, { events, ...rest }] = await Promise.all([
+      readContextRebuild(graph),
+      readUnpublished(graph, { from, except: [...blocked.keys()], limit: PAGE }),
+    ]);
+    return { ...rest, rebuild, ...(await preparePage(dependencies, events)) };
+  };
+
+  const newPass = () => ({ startedAt: now(), isComplete: true, published: 0, from: OUTBOX_START });
+  let pass = newPass();
+  let ahead: Promise<NextPage> | undefined;
   while (!signal.aborted && published < MAX_EVENTS && now() < end) {
     // Almost always one short read. Nothing may be published while a part of the log lacks its label.
-    if (pass.from === '') await startRelay(graph);
-    const page = await readUnpublished(graph, { from: pass.from, except: [...blocked.keys()], limit: PAGE });
-    const result = await publishPage(dependencies, publisher, page.events);
+    if (pass.from === OUTBOX_START) await startRelay(graph);
+    const page = await (ahead ?? readNext(pass.from));
+    const { next, rebuild } = page;
+    const isAnotherDue = next && published + page.events.length < MAX_EVENTS;
+    // The contexts of a rebuild are published before the next page, so they have to be read before it as well.
+    ahead = isAnotherDue && rebuild === undefined ? readNext(next) : undefined;
+    ahead?.catch(() => {});
+    const result = await publishPage(dependencies, publisher, page, blocked);
+    // Contexts count only if they were read after the publisher has registered itself.
+    if (result.isRefused) ahead = undefined;
     for (const stream of result.blocked) {
+      if (blocked.has(stream.stream_id)) continue;
       blocked.set(stream.stream_id, stream);
       log.error('an event cannot be published: its stream waits', { ...stream });
     }
@@ -82,14 +125,15 @@ async function relay(
     pass.isComplete &&= !page.isPartial;
     observeRelay({ published: result.published.length });
     // After each page of events, so that neither has to wait for the end of the other.
-    const isRebuilding = await publishContexts(dependencies, publisher, (customer_id, error) =>
-      log.error('a context cannot be published: the rebuild leaves it out', {
-        customer_id,
-        error: String(error),
-      }),
-    );
-    if (page.next !== undefined) {
-      pass.from = page.next;
+    if (rebuild !== undefined)
+      await publishContexts(dependencies, publisher, rebuild, (customer_id, error) =>
+        log.error('a context cannot be published: the rebuild leaves it out', {
+          customer_id,
+          error: String(error),
+        }),
+      );
+    if (next !== undefined) {
+      pass.from = next;
       continue;
     }
     observeRelay({ blocked: [...blocked.values()] });
@@ -97,9 +141,9 @@ async function relay(
       await storePublishedUntil(graph, pass.startedAt);
       storedAt = now();
     }
-    if (pass.published === 0 && !isRebuilding)
+    if (pass.published === 0 && rebuild === undefined)
       await setTimeout(IDLE_MS, undefined, { signal }).catch(() => {});
-    pass = { startedAt: now(), isComplete: true, published: 0, from: '' };
+    pass = newPass();
   }
   return published;
 }

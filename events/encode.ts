@@ -1,6 +1,6 @@
 /** Records as they are written to Kafka: the value in Avro, CloudEvents' attributes and the trace as headers. */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { EncodedRecord } from '../domain/outbox/publisher.ts';
 import type { OutgoingRecord } from '../domain/outbox/records.ts';
 import { createSingleObjectEncoder } from './avro.ts';
@@ -52,5 +52,5 @@ function traceparent(correlationId: string, id: string): string {
 }
 
 function hexHash(text: string, digits: number): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, digits);
+  return hash('sha256', text).slice(0, digits);
 }

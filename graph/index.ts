@@ -67,7 +67,11 @@ export { getCheckout } from './queries/checkout.ts';
 export type { Customer } from './queries/customer.ts';
 export { getCustomer } from './queries/customer.ts';
 export type { CustomerContext } from './queries/customer-context.ts';
-export { getCustomerContext, getCustomerContexts } from './queries/customer-context.ts';
+export {
+  getContextsWithoutDevices,
+  getCustomerContext,
+  getCustomerContexts,
+} from './queries/customer-context.ts';
 export type { CustomerProfile } from './queries/customer-profile.ts';
 export { getCustomerProfile } from './queries/customer-profile.ts';
 export type { Device } from './queries/device.ts';

@@ -24,6 +24,7 @@ import {
   getCustomer,
   getCheckout,
   getCustomerContext,
+  getContextsWithoutDevices,
   getCustomerContexts,
   getCustomerProfile,
   getDevice,
@@ -65,6 +66,7 @@ import {
   finishContextRebuild,
   getPublishingFacts,
   markPublished,
+  OUTBOX_START,
   readContextRebuild,
   readUnpublished,
   requestContextRebuild,
@@ -194,6 +196,7 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
 
   await getCustomerContext(graph, { customer_id, policy });
   await getCustomerContexts(graph, { customer_ids: [customer_id], policy });
+  await getContextsWithoutDevices(graph, { customer_ids: [customer_id], policy });
   await getCheckout(graph, { customer_id, device_id: String(device_id) });
   await getPaymentOptions(graph, { customer_id, now: Date.now() });
   await getCustomerProfile(graph, { customer_id });
@@ -224,7 +227,7 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   const disclosed = { recipient: 'oracle', purpose: 'analytics', categories: ['history'] } as const;
   await recordDisclosures(graph, [{ customer_id, day: '2026-11-24', ...disclosed }]);
   await getDisclosures(graph, { customer_id });
-  await readUnpublished(graph, { from: '', except: [], limit: 10 });
+  await readUnpublished(graph, { from: OUTBOX_START, except: [], limit: 10 });
   await markPublished(graph, [randomUUID()]);
   await storePublishedUntil(graph, 0);
   await readContextRebuild(graph);

@@ -1,8 +1,8 @@
 /** Publishes records to Kafka in transactions (docs/decisions/30-events-out.md). */
 
-import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import { defaultPartitioner, type MessageToProduce, Producer } from '@platformatic/kafka';
 import { type EncodedRecord, type OpenPublisher, RecordsRefused } from '../../domain/outbox/publisher.ts';
-import { TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
+import { PARTITIONS, TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';
 import { createMissingTopics } from './topics.ts';
 
@@ -11,7 +11,7 @@ const TRANSACTIONAL_ID = 'persona-relay';
 /** After that long the broker withdraws the transaction of a relay that has died. */
 const TRANSACTION_MS = 30_000;
 /** Kafka's default for a topic's `max.message.bytes` is 1 MiB for all records of one partition in a request. */
-const MAX_REQUEST_BYTES = 800_000;
+const MAX_PARTITION_BYTES = 800_000;
 /** A record's headers and lengths take less, apart from key and value. */
 const OVERHEAD_BYTES = 600;
 /** Kafka asks for the producer's id and epoch if it has one. */
@@ -75,18 +75,21 @@ async function closeProducer(producer: TransactionalProducer): Promise<void> {
   await producer.close(true).catch(() => {});
 }
 
-/** Requests below the broker's limit, in order; a record that is larger by itself has one of its own. */
+/** As few requests as the broker's limit allows, in order; a record that is larger by itself has one of its own. */
 function* inRequests(records: readonly EncodedRecord[]): Generator<Message[]> {
   let messages: Message[] = [];
-  let bytes = 0;
+  let bytes = new Map<string, number>();
   for (const record of records) {
+    const message = asMessage(record);
+    const partition = `${record.topic}/${defaultPartitioner(message, message.key) % PARTITIONS}`;
     const size = record.key.length + record.value.length + OVERHEAD_BYTES;
-    if (messages.length > 0 && bytes + size > MAX_REQUEST_BYTES) {
+    const before = bytes.get(partition) ?? 0;
+    if (before > 0 && before + size > MAX_PARTITION_BYTES) {
       yield messages;
-      [messages, bytes] = [[], 0];
+      [messages, bytes] = [[], new Map()];
     }
-    messages.push(asMessage(record));
-    bytes += size;
+    messages.push(message);
+    bytes.set(partition, (bytes.get(partition) ?? 0) + size);
   }
   yield messages;
 }
@@ -94,10 +97,22 @@ function* inRequests(records: readonly EncodedRecord[]): Generator<Message[]> {
 function asMessage({ topic, key, value, headers }: EncodedRecord): Message {
   return {
     topic,
-    key: Buffer.from(key),
-    value: Buffer.from(value),
-    headers: new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)])),
+    key: asBuffer(key),
+    value: asBuffer(value),
+    headers: new Map(Object.entries(headers).map(([name, text]) => [headerName(name), Buffer.from(text)])),
   };
+}
+
+/** The same bytes, not a copy. */
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+  Buffer.from(buffer, byteOffset, byteLength);
+
+const HEADER_NAMES = new Map<string, Buffer>();
+
+function headerName(name: string): Buffer {
+  const known = HEADER_NAMES.get(name) ?? Buffer.from(name);
+  HEADER_NAMES.set(name, known);
+  return known;
 }
 
 function asRefusal(error: unknown): RecordsRefused | undefined {

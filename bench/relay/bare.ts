@@ -12,12 +12,17 @@ const NEW_PRODUCER = { producerId: -1n, producerEpoch: -1 };
 const BARE_PAGE = `
   MATCH (e:Unpublished) USING INDEX e:Unpublished(stream_id, seq)
   WHERE e.stream_id >= '' AND e.seq > 0
-  RETURN properties(e) AS event ORDER BY e.stream_id, e.seq LIMIT $limit`;
+  RETURN e.id AS id, e.stream AS stream, e.stream_id AS stream_id, e.seq AS seq, e.type AS type,
+    e.schema_version AS schema_version, e.occurred_at.epochMillis AS occurred_at,
+    e.recorded_at.epochMillis AS recorded_at, e.source AS source, e.actor AS actor,
+    e.correlation_id AS correlation_id, e.causation_id AS causation_id, e.data AS data
+  ORDER BY e.stream_id, e.seq LIMIT $limit`;
 
 const BARE_MARK = 'UNWIND $ids AS id MATCH (e:PersonaEvent {id: id}) REMOVE e:Unpublished';
 
 interface Row {
-  event: { id: string; stream_id: string };
+  id: string;
+  stream_id: string;
 }
 
 /** What Persona's relay has published of the same events. */
@@ -33,13 +38,13 @@ export async function publishBare(graph: Graph, publisher: Publisher, recorded: 
   for (let published = 0; ; ) {
     const rows = await graph.read<Row>(BARE_PAGE, { limit: PAGE });
     if (rows.length === 0) return published;
-    const streams = new Set(rows.map(({ event }) => event.stream_id));
+    const streams = new Set(rows.map(({ stream_id }) => stream_id));
     await publisher.publish([
-      ...rows.flatMap(({ event }) => recorded.records.get(event.id) ?? []),
+      ...rows.flatMap(({ id }) => recorded.records.get(id) ?? []),
       ...[...streams].flatMap((id) => recorded.contexts.get(id) ?? []),
     ]);
     const session = graph.writeSession();
-    await session.run(BARE_MARK, { ids: rows.map(({ event }) => event.id) });
+    await session.run(BARE_MARK, { ids: rows.map(({ id }) => id) });
     await session.close();
     published += rows.length;
   }

@@ -12,4 +12,11 @@ export {
   storeContextRebuild,
 } from './rebuild-contexts.ts';
 export { startRelay } from './start-relay.ts';
-export { markPublished, readUnpublished, storePublishedUntil } from './unpublished.ts';
+export {
+  markPublished,
+  OUTBOX_START,
+  type OutboxPosition,
+  readUnpublished,
+  storePublishedUntil,
+  type UnpublishedPage,
+} from './unpublished.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { runCypher, testGraph } from '../../test/test-graph.ts';
 import type { Graph } from '../kernel/graph.ts';
-import { markPublished, readUnpublished } from './unpublished.ts';
+import { markPublished, type OutboxPosition, readUnpublished } from './unpublished.ts';
 
 const graph = await testGraph();
 
@@ -30,9 +30,11 @@ async function writeStream(
   return stream_id;
 }
 
+const beginningOf = (stream_id: string): OutboxPosition => ({ stream_id, seq: 0 });
+
 /** The seqs of the stream on the page that begins with it. */
 async function seqsOf(stream_id: string, source: Graph = graph, limit = 100): Promise<number[]> {
-  const { events } = await readUnpublished(source, { from: stream_id, except: [], limit });
+  const { events } = await readUnpublished(source, { from: beginningOf(stream_id), except: [], limit });
   return events.filter((event) => event.stream_id === stream_id).map(({ seq }) => seq);
 }
 
@@ -42,13 +44,19 @@ test('a stream is read in its order, after what is published', async () => {
   expect(await seqsOf(stream, graph, 2)).toEqual([3, 4]);
   await markPublished(graph, [`${stream}#3`]);
   expect(await seqsOf(stream)).toEqual([4, 5]);
-  expect((await readUnpublished(graph, { from: stream, except: [stream], limit: 10 })).events).toEqual([]);
+  const from = beginningOf(stream);
+  expect((await readUnpublished(graph, { from, except: [stream], limit: 10 })).events).toEqual([]);
 });
 
-test('a page that is full says where the next one begins', async () => {
-  const stream = await writeStream([1, 2, 3]);
-  expect((await readUnpublished(graph, { from: stream, except: [], limit: 3 })).next).toBe(stream);
-  expect((await readUnpublished(graph, { from: stream, except: [], limit: 4 })).next).toBeUndefined();
+test('a page that is full says where the next one begins, before anything of it is marked', async () => {
+  const stream = await writeStream([1, 2, 3, 4]);
+  const from = beginningOf(stream);
+  const first = await readUnpublished(graph, { from, except: [], limit: 3 });
+  expect(first).toMatchObject({ next: { stream_id: stream, seq: 3 }, isPartial: false });
+  const second = await readUnpublished(graph, { from: { stream_id: stream, seq: 3 }, except: [], limit: 3 });
+  expect(second.events.map(({ seq }) => seq)).toEqual([4]);
+  expect(second).toMatchObject({ isPartial: false });
+  expect(second.next).toBeUndefined();
 });
 
 // Index scans and commits overlap: a scan may miss an event and see one that was committed after it.
@@ -60,14 +68,21 @@ test.each([
   let isScan = true;
   const missing: Graph = {
     ...graph,
-    async read<T>(cypher: string, parameters?: Record<string, unknown>) {
-      const rows = await graph.read<T>(cypher, parameters);
-      const wasScan = isScan;
+    async read<T>(cypher: string, parameters: Record<string, unknown> = {}) {
+      if (!isScan) return graph.read<T>(cypher, parameters);
       isScan = false;
-      return wasScan ? rows.filter((row) => (row as { event: { seq: number } }).event.seq !== missed) : rows;
+      const rows = await graph.read<T>(cypher, { ...parameters, limit: Number(parameters.limit) + 1 });
+      return rows.filter((row) => (row as { seq: number }).seq !== missed);
     },
   };
+  const read = (from: OutboxPosition, limit = 10) => {
+    isScan = true;
+    return readUnpublished(missing, { from, except: [], limit });
+  };
   expect(await seqsOf(stream, missing)).toEqual(expected);
-  isScan = true;
-  expect((await readUnpublished(missing, { from: stream, except: [], limit: 10 })).isPartial).toBe(true);
+  expect((await read(beginningOf(stream))).isPartial).toBe(true);
+  // Also where a page begins; and after a page that ends so, nothing more of its stream is read.
+  expect((await read({ stream_id: stream, seq: missed - 1 })).events).toEqual([]);
+  const { next } = await read(beginningOf(stream), 3);
+  expect(next && (await readUnpublished(graph, { from: next, except: [], limit: 10 })).events).toEqual([]);
 });

@@ -15,7 +15,12 @@ import { updateDeviceTrustScore } from '../devices/update-trust-score.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
-import { customerContextQuery, getCustomerContext, getCustomerContexts } from './customer-context.ts';
+import {
+  customerContextQuery,
+  getContextsWithoutDevices,
+  getCustomerContext,
+  getCustomerContexts,
+} from './customer-context.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -117,6 +122,14 @@ test('reads several customers as each alone, and none of those that do not exist
     expect(alone.trusted_devices).toHaveLength(2);
     expect(together.find((context) => context.customer_id === customer_id)).toMatchObject(alone);
   }
+  const without = await getContextsWithoutDevices(graph, { customer_ids, policy });
+  const byId = (a: { customer_id: string }, b: { customer_id: string }) =>
+    a.customer_id.localeCompare(b.customer_id);
+  expect(without.sort(byId)).toEqual(
+    together
+      .sort(byId)
+      .map(({ trusted_devices: _, ...context }) => ({ ...context, as_of: expect.any(String) })),
+  );
   const narrow: Policy = { ...policy, context: { ...policy.context, deviceWindow: 1 } };
   const windows = await getCustomerContexts(graph, { customer_ids, policy: narrow });
   expect(windows.map((context) => context.trusted_devices.length)).toEqual([1, 1]);
