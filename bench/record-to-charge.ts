@@ -12,7 +12,7 @@ import type { BenchSystem } from './system.ts';
 
 const PAYERS = 48;
 /** Records of a turn; set fewer for a trial run. */
-const RECORDS = Number(process.env.BENCH_CHARGE_RECORDS ?? 100);
+const RECORDS = Number(process.env.BENCH_CHARGE_RECORDS ?? 50);
 const IN_FLIGHT = [1, 8];
 const TURNS = 5;
 const WARM_UP = Math.min(300, 3 * RECORDS);
