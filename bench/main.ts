@@ -5,6 +5,7 @@
 
 import { runDevCommand } from '../dev/run-dev-command.ts';
 import { bulkheadsBenchmark } from './bulkheads.ts';
+import { catalogueBenchmark } from './catalogue.ts';
 import { checkoutBenchmark } from './checkout.ts';
 import { consumerBenchmark } from './consumer/benchmark.ts';
 import { contextBenchmark } from './context.ts';
@@ -43,6 +44,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   restBenchmark,
   checkoutBenchmark,
   stalenessBenchmark,
+  catalogueBenchmark,
   recoveryBenchmark,
   bulkheadsBenchmark,
   neighbourBenchmark,
