@@ -118,6 +118,7 @@ async function sweptCards(): Promise<SendNoticeInput[]> {
     resumeFraudCase: async () => false,
     startRefund: async () => false,
     sendReport: async () => {},
+    startErasure: async () => false,
     async startNotice(notice) {
       started.push(notice);
       return true;

@@ -38,6 +38,7 @@ export function chooseRecipient(
 type PaymentNotice = Extract<NoticeInput, { payment_id: string }>;
 type AccountNotice = Extract<NoticeInput, { case_id: string }>;
 type CardNotice = Extract<NoticeInput, { payment_method_id: string }>;
+type ErasureNotice = Extract<NoticeInput, { erasure_id: string }>;
 
 /** The recipient, with locale and links. */
 export interface Addressee extends NoticeRecipient {
@@ -79,6 +80,11 @@ export function composeCardNotice(
 ): Notice {
   const data: CardNoticeData = { ...context, link: walletLink(input, addressee) };
   return buildNotice(input, data, addressee);
+}
+
+export function composeErasureNotice(input: ErasureNotice, addressee: Addressee): Notice {
+  const link = addressee.links.erasure.replaceAll('{erasure_id}', input.erasure_id);
+  return buildNotice(input, { link }, addressee);
 }
 
 function walletLink({ customer_id }: { customer_id: string }, { links }: Addressee): string {

@@ -24,6 +24,7 @@ import {
   chooseRecipient,
   composeAccountNotice,
   composeCardNotice,
+  composeErasureNotice,
   composeNotice,
 } from './notice-message.ts';
 
@@ -103,6 +104,8 @@ interface Content {
 async function contentOf(graph: Graph, input: NoticeInput): Promise<Content | undefined> {
   if (input.case_id !== undefined)
     return { suspicious: true, compose: (addressee) => composeAccountNotice(input, addressee) };
+  if ('erasure_id' in input)
+    return { suspicious: true, compose: (addressee) => composeErasureNotice(input, addressee) };
   if (input.payment_method_id !== undefined) {
     const card = await getCardNoticeContext(graph, input);
     return card && { suspicious: false, compose: (addressee) => composeCardNotice(input, card, addressee) };

@@ -51,6 +51,7 @@ function execution(gateway = simulated) {
   const chimera = {
     initiateBehavioralProfile: async () => ({ baseline_data_ref: `baseline-${randomUUID()}` }),
     reportSuspectedFraud: async () => {},
+    forgetCustomer: async () => {},
   };
   const dependencies = { graph, gateway, chimera, policy, signalRecoveries, now: Date.now };
   const activities = {

@@ -46,6 +46,7 @@ async function swept(later: number, send: (report: Report) => void = () => {}) {
     resumeFraudCase: async () => false,
     startRefund: async () => false,
     startNotice: async () => false,
+    startErasure: async () => false,
     async sendReport(report) {
       send(report);
       sent.push(report);
@@ -193,6 +194,7 @@ test('the report of a run whose opening fails permanently is sent again by the s
           resumeFraudCase: async () => false,
           startRefund: async () => false,
           startNotice: async () => false,
+          startErasure: async () => false,
           sendReport: (report) => sendReport(rig.client, report),
           now: () => Date.now() + 2 * MINUTE,
         }),

@@ -53,6 +53,7 @@ function sweepActivities(later: number, starts: Partial<Parameters<typeof create
     resumeFraudCase: async () => false,
     startRefund: async () => false,
     sendReport: async () => {},
+    startErasure: async () => false,
     startNotice: async () => false,
     now: () => Date.now() + later,
     ...starts,

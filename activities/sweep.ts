@@ -3,6 +3,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { NoticeTemplate } from '../domain/ports.ts';
 import type { Report, SendNoticeInput } from '../domain/workflow-contracts.ts';
 import { findCardNoticesDue } from '../graph/expiry/index.ts';
+import { findRunningErasures } from '../graph/erasure/index.ts';
 import { findSuspensionNoticesDue, type FraudReview, getFraudReviews } from '../graph/index.ts';
 import {
   clearReports,
@@ -24,6 +25,8 @@ export type ResumeFraudCase = (caseId: string) => Promise<boolean>;
 export type StartRefund = (paymentId: string) => Promise<boolean>;
 /** Starts sending a notice unless a run is in progress. @returns whether it was started */
 export type StartNotice = (input: SendNoticeInput) => Promise<boolean>;
+/** Starts the process of an erasure unless it runs. @returns whether it was started */
+export type StartErasure = (erasureId: string) => Promise<boolean>;
 /** Sends a report to its process, and starts that if it is not running. */
 export type SendReport = (report: Report) => Promise<unknown>;
 
@@ -32,6 +35,7 @@ export interface SweepDependencies extends SweepRecoveriesDependencies {
   resumeFraudCase: ResumeFraudCase;
   startRefund: StartRefund;
   startNotice: StartNotice;
+  startErasure: StartErasure;
 }
 
 const PAGE = 100;
@@ -51,7 +55,7 @@ const NOTICE_MAX_AGE_MS = 3 * 24 * 3_600_000;
 const NON_EXPIRING_TEMPLATES: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
 
 export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
-  const { graph, resumeFraudCase, startRefund, sendReport, startNotice, now } = dependencies;
+  const { graph, resumeFraudCase, startRefund, sendReport, startNotice, startErasure, now } = dependencies;
 
   /** @returns whether it was sent */
   async function resend(due: ReportDue): Promise<boolean> {
@@ -153,6 +157,14 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       const last = reviews.length === PAGE ? reviews.at(-1) : undefined;
       const next = last && { next: JSON.stringify({ since: last.since, case_id: last.case_id }) };
       return { looked_at: reviews.length, started, ...next };
+    },
+
+    async sweepErasures({ after }) {
+      const erasures = await findRunningErasures(graph, { after, limit: PAGE });
+      let started = 0;
+      for (const { erasure_id } of erasures) if (await startErasure(erasure_id)) started += 1;
+      const last = erasures.length === PAGE ? erasures.at(-1)?.erasure_id : undefined;
+      return { looked_at: erasures.length, started, ...(last !== undefined && { next: last }) };
     },
   };
 }

@@ -3,6 +3,7 @@
 import { createChimeraClient } from '../adapters/chimera/client.ts';
 import { createModelClient } from '../adapters/model/client.ts';
 import { createRetrievalClient } from '../adapters/model/retrieval.ts';
+import { openJournal } from '../adapters/erasure-journal/open.ts';
 import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { contextChanges } from '../domain/context-changes.ts';
@@ -17,6 +18,7 @@ import {
 } from '../graph/index.ts';
 import { observeAsking } from '../platform/asking-metrics.ts';
 import { observeCatalogue } from '../platform/catalogue-metrics.ts';
+import { applyJournal } from '../graph/erasure/index.ts';
 import { createContextMetrics, observeSharedContexts } from '../platform/context-metrics.ts';
 import { openDisclosureLog } from '../platform/disclosure-log.ts';
 import { disclosingChimera } from '../platform/disclosing-ports.ts';
@@ -78,6 +80,7 @@ async function main(): Promise<void> {
     );
 
     const guards = createDependencyGuards(observeGuards(metrics.registry, logger));
+    const journal = openJournal(environment);
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
       guards: guards.graph,
@@ -120,6 +123,7 @@ async function main(): Promise<void> {
       {
         ...{ graph, temporal, policy, gatewayEvents, catalogue, asking },
         chimera: chimera && disclosingChimera(chimera, disclosures.disclose),
+        ...(journal && { journal }),
       },
       { cache, shared, onRead: contextMetrics.onRead },
     );
@@ -139,6 +143,9 @@ async function main(): Promise<void> {
       });
       await admitKeys(graph, environment);
       await catalogue.refresh();
+      // Before anyone reads from a graph that was restored.
+      if (journal && graph.erasedIds)
+        logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };
     const { signal } = shutdown;
     await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });

@@ -11,9 +11,12 @@ type AccessSettings = Pick<Settings, 'auth' | 'token' | 'http'>;
 const LOOPBACK_HTTP = /^http:\/\/(127(\.\d{1,3}){3}|\[::1\]|localhost)(:|\/|$)/;
 
 /** The headers that say who calls REST; empty for an instance that does not authenticate. @throws CliFailure usage */
-export async function restHeaders({ auth, token, http }: AccessSettings): Promise<Record<string, string>> {
+export async function restHeaders(
+  { auth, token, http }: AccessSettings,
+  role: 'ops' | 'privacy',
+): Promise<Record<string, string>> {
   trustAuthority(auth);
-  const text = token?.reveal() ?? (auth && (await accessToken(auth, { role: 'ops' })));
+  const text = token?.reveal() ?? (auth && (await accessToken(auth, { role })));
   if (text === undefined) return {};
   if (!http.startsWith('https:') && !LOOPBACK_HTTP.test(http))
     throw new CliFailure(

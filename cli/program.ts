@@ -20,6 +20,7 @@ import { showContext } from './commands/context.ts';
 import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
 import { listDeadLetters, retryDeadLetters, showDeadLetter } from './commands/dead-letters.ts';
 import { doctor } from './commands/doctor.ts';
+import { cancelErasure, eraseCustomer, listErasures, verifyAllErasures } from './commands/erasures.ts';
 import { dryRunExpiry, runExpiry } from './commands/expiry.ts';
 import { importCustomers } from './commands/import.ts';
 import { type OperatorAction, sendOperatorRequest, resolveAttempt } from './commands/operator-requests.ts';
@@ -126,6 +127,25 @@ function commands(io: CliIo, select: Select): Command {
   withCustomerPage(command('recoveries', "list a customer's recoveries, newest first")).action(
     (id: string, options: PageOptions) => select((settings) => showRecoveries(settings, id, options)),
   );
+
+  command('erase', 'erase a customer for good, or take an erasure back')
+    .argument('<CUSTOMER_ID>', 'a UUID', customerId)
+    .option('--yes', 'do not ask')
+    .addOption(
+      new Option('--cancel', 'take the running erasure back, within privacy.erasureGrace').conflicts('yes'),
+    )
+    .action((id: string, { yes = false, cancel = false }: { yes?: boolean; cancel?: boolean }) =>
+      select((settings) =>
+        cancel
+          ? cancelErasure(settings, id, actor())
+          : eraseCustomer(settings, id, { isConfirmed: yes, stdin, printStatus: err }),
+      ),
+    );
+  command('erasures', 'list the erasures that run, or prove those that are done')
+    .addArgument(new Argument('[ACTION]', 'default: list').choices(['list', 'verify']))
+    .action((action: 'list' | 'verify' | undefined) =>
+      select(action === 'verify' ? verifyAllErasures : listErasures),
+    );
 
   program.commandsGroup('Recoveries:');
   command('recover', 'report a failed payment and start its recovery')

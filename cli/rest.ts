@@ -9,15 +9,16 @@ type RestSettings = Pick<Settings, 'http' | 'runFile' | 'auth' | 'token'>;
 /** Longer than the API's own time limit for a response. */
 const TIMEOUT_MS = 40_000;
 
-/** @throws CliFailure if Persona refuses the request or cannot be reached */
+/** @param role default `ops`. @throws CliFailure if Persona refuses the request or cannot be reached */
 export async function callRest<T>(
   settings: RestSettings,
-  method: 'GET' | 'POST' | 'PUT',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: string,
   headers: Readonly<Record<string, string>> = {},
+  role: 'ops' | 'privacy' = 'ops',
 ): Promise<T> {
-  const response = await send(settings, { method, path, body, headers });
+  const response = await send(settings, { method, path, body, headers, role });
   const text = await response.text();
   const document = parse(text);
   if (document === undefined)
@@ -31,10 +32,16 @@ export async function callRest<T>(
 
 async function send(
   settings: RestSettings,
-  request: { method: string; path: string; body?: string; headers: Readonly<Record<string, string>> },
+  request: {
+    method: string;
+    path: string;
+    body?: string;
+    headers: Readonly<Record<string, string>>;
+    role: 'ops' | 'privacy';
+  },
 ): Promise<Response> {
-  const { method, path, body, headers } = request;
-  const access = await restHeaders(settings).catch((error: unknown) => {
+  const { method, path, body, headers, role } = request;
+  const access = await restHeaders(settings, role).catch((error: unknown) => {
     if (error instanceof CliFailure) throw error;
     throw unreachable(`${settings.auth?.token_url} (tokens)`, settings, reasonOf(error));
   });

@@ -20,6 +20,7 @@ const run: RunFile = {
   neo4j_username: 'neo4j',
   neo4j_password: 'of-the-copy',
   neo4j_database: 'neo4j',
+  erasure_journal: '/journal',
   temporal_namespace: 'default',
   pids: {},
 };

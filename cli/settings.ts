@@ -38,8 +38,9 @@ const GROUPS: readonly {
       NEO4J_USERNAME: run.neo4j_username,
       NEO4J_PASSWORD: run.neo4j_password,
       NEO4J_DATABASE: run.neo4j_database,
+      PERSONA_ERASURE_JOURNAL: run.erasure_journal,
     }),
-    secrets: ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS'],
+    secrets: ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'PERSONA_ERASURE_KEY'],
   },
   {
     names: ['TEMPORAL_ADDRESS'],

@@ -3,6 +3,7 @@
 import { type KafkaRecordReader, openRecordReader } from '../adapters/kafka/consumer.ts';
 import { kafkaOptions, verifyKafka } from '../adapters/kafka/connection.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
+import { openJournal } from '../adapters/erasure-journal/open.ts';
 import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { contextChanges } from '../domain/context-changes.ts';
 import { consume } from '../events/inbound/consume.ts';
@@ -17,6 +18,7 @@ import {
   READ_MS,
 } from '../graph/index.ts';
 import { createConsumerObserver } from '../platform/consumer-metrics.ts';
+import { applyJournal } from '../graph/erasure/index.ts';
 import { observeSharedContexts } from '../platform/context-metrics.ts';
 import { readConsumerEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';
@@ -57,6 +59,7 @@ async function main(): Promise<void> {
         ...observeSharedContexts(metrics.registry, logger),
       });
     if (shared) shutdown.add('redis', () => shared.close());
+    const journal = openJournal(environment);
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
@@ -93,6 +96,9 @@ async function main(): Promise<void> {
         onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
       });
       await admitKeys(graph, environment);
+      // Before anyone reads from a graph that was restored.
+      if (journal && graph.erasedIds)
+        logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };
     await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
 

@@ -267,6 +267,7 @@ function buildRunFile(
     neo4j_password: stack.env.NEO4J_PASSWORD ?? '',
     neo4j_database: stack.env.NEO4J_DATABASE ?? '',
     temporal_namespace: stack.env.TEMPORAL_NAMESPACE ?? '',
+    erasure_journal: stack.env.PERSONA_ERASURE_JOURNAL ?? '',
     ...(access && { auth: access.auth }),
     pids: Object.fromEntries(processes.map(([name, { child }]) => [name, child.pid])),
   };

@@ -79,6 +79,7 @@ export const ERRORS = {
   persona_inactive: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The persona is not active'),
   model_not_configured: errorRow(false, 503, GrpcCode.FAILED_PRECONDITION, 'No model is configured'),
   model_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The model is unavailable'),
+  erasure_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such erasure'),
   customer_suspended: errorRow(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
   token_belongs_to_other_customer: errorRow(
     false,
@@ -161,6 +162,8 @@ export const ERRORS = {
   notice_unresolved: errorRow(false, 502, GrpcCode.INTERNAL, 'It is unknown whether the notice was accepted'),
   kafka_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Kafka is unavailable'),
   cache_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Redis is unavailable'),
+  erasure_not_configured: errorRow(false, 503, GrpcCode.FAILED_PRECONDITION, 'Erasure is not configured'),
+  journal_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The erasure journal is unavailable'),
   internal: errorRow(false, 500, GrpcCode.INTERNAL, 'Internal error'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -42,10 +42,18 @@ export interface Policy {
   catalogue: { additionalTypes: string[]; metricsFor: number };
   /** How far what is derived from the log may be behind it, in milliseconds (`domain/projections.ts`). */
   projections: { maxLag: { kafka: number; contextCache: number } };
+  privacy: PrivacyPolicy;
+  /** The links in notices: `{customer_id}`, `{payment_id}` and `{erasure_id}` are filled in. */
+  links: { wallet: string; recovery: string; erasure: string };
+}
+
+export interface PrivacyPolicy {
+  /** How long an erasure can be taken back, in milliseconds. */
+  erasureGrace: number;
+  /** How long a person's request may take, in milliseconds, before it is overdue. */
+  deadline: number;
   /** Who reads which topics of Kafka, and for what: as the person is told. */
-  privacy: { recipients: { recipient: string; purpose: string; topics: TopicName[] }[] };
-  /** The links in notices: `{customer_id}` and `{payment_id}` are filled in. */
-  links: { wallet: string; recovery: string };
+  recipients: { recipient: string; purpose: string; topics: TopicName[] }[];
 }
 
 /** How long a suspicion waits for an operator, in milliseconds from when Persona was notified. */

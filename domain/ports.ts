@@ -251,6 +251,11 @@ export interface PaymentGateway {
     expiry_month: number;
     expiry_year: number;
   }): Promise<MethodUpdateAnswer>;
+  /**
+   * Deletes a gateway customer, which detaches its methods and ends its subscriptions.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  deleteCustomer(gatewayCustomerRef: string): Promise<'deleted' | 'absent'>;
   /** Detaches a method from its gateway customer permanently. @throws gateway_unavailable, gateway_misconfigured */
   detachPaymentMethod(token: string): Promise<'detached' | 'not_attached'>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
@@ -345,7 +350,13 @@ export type PaymentNoticeTemplate =
 export type AccountNoticeTemplate = 'account_suspended';
 /** Notices about an expiring card, without a payment. */
 export type CardNoticeTemplate = 'card_expiring' | 'card_expired';
-export type NoticeTemplate = PaymentNoticeTemplate | AccountNoticeTemplate | CardNoticeTemplate;
+/** The last notice to a customer. */
+export type ErasureNoticeTemplate = 'data_erased';
+export type NoticeTemplate =
+  | PaymentNoticeTemplate
+  | AccountNoticeTemplate
+  | CardNoticeTemplate
+  | ErasureNoticeTemplate;
 
 export interface NoticeMethod {
   brand: string;
@@ -382,7 +393,8 @@ export interface CardNoticeData {
 
 export type NoticeDataOf = Record<PaymentNoticeTemplate, NoticeData> &
   Record<AccountNoticeTemplate, AccountNoticeData> &
-  Record<CardNoticeTemplate, CardNoticeData>;
+  Record<CardNoticeTemplate, CardNoticeData> &
+  Record<ErasureNoticeTemplate, AccountNoticeData>;
 
 /** A rendered message, as the webhook's receiver gets it. */
 export interface Notice {
@@ -422,6 +434,8 @@ export interface Chimera {
   }): Promise<{ baseline_data_ref: string }>;
   /** @throws chimera_unavailable */
   reportSuspectedFraud(input: SuspectedFraud): Promise<void>;
+  /** The customer's profile and everything else about them is deleted. @throws chimera_unavailable */
+  forgetCustomer(input: { customer_id: string }): Promise<void>;
 }
 
 export interface TrustedDeviceListener {
@@ -514,4 +528,37 @@ export interface RetrievalEngine {
   find(question: string, signal: AbortSignal): Promise<string[] | undefined>;
   /** Whether it responds now. */
   isAvailable(): Promise<boolean>;
+}
+
+/** An entry of the erasure journal, which lies outside the graph and its backups. */
+export interface JournalEntry {
+  readonly erasure_id: string;
+  /** Of the customer's id, under PERSONA_ERASURE_KEY. */
+  readonly hash: string;
+  /** When it was requested, RFC 3339. */
+  readonly at: string;
+  /** The erasure was taken back. */
+  readonly cancelled?: true;
+}
+
+export interface ErasureJournal {
+  /**
+   * Adds an entry, once or more: readers take repetitions as one. On return it survives any crash.
+   * @throws PersonaError journal_unavailable
+   */
+  append(entry: JournalEntry): Promise<void>;
+  /**
+   * The entries after a position, in the order in which they were added.
+   * @param after as in an earlier page; `undefined`: from the beginning
+   * @throws PersonaError journal_unavailable
+   */
+  read(after: string | undefined): AsyncIterable<JournalPage>;
+}
+
+export interface JournalPage {
+  readonly entries: readonly JournalEntry[];
+  /** After these entries; opaque to readers. */
+  readonly position: string;
+  /** Entries that cannot be read: each was being written when its process died, or was changed since. */
+  readonly unreadable: number;
 }

@@ -5,7 +5,12 @@ import type { FraudOutcomeReport, ReviewDecision } from './fraud/messages.ts';
 import type { MethodChange } from './method-change.ts';
 import type { OnboardingResult, OnboardingRequest } from './onboarding/types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
-import type { AccountNoticeTemplate, CardNoticeTemplate, PaymentNoticeTemplate } from './ports.ts';
+import type {
+  AccountNoticeTemplate,
+  CardNoticeTemplate,
+  ErasureNoticeTemplate,
+  PaymentNoticeTemplate,
+} from './ports.ts';
 import type { ChargeResult, PaymentFailed, PaymentSettled } from './recovery/messages.ts';
 
 export const TaskQueue = {
@@ -40,6 +45,7 @@ export const WorkflowName = {
   reconcilePaymentMethods: 'reconcilePaymentMethods',
   expireReceipts: 'expireReceipts',
   relayOutbox: 'relayOutbox',
+  eraseCustomer: 'eraseCustomer',
 } as const;
 
 /** The worker deployment's name, where workers are versioned. */
@@ -124,6 +130,13 @@ export type NoticeInput = {
       payment_method_id?: undefined;
     }
   | { template: CardNoticeTemplate; payment_method_id: string; payment_id?: undefined; case_id?: undefined }
+  | {
+      template: ErasureNoticeTemplate;
+      erasure_id: string;
+      payment_id?: undefined;
+      case_id?: undefined;
+      payment_method_id?: undefined;
+    }
 );
 
 export type SendNoticeInput = NoticeInput & {
@@ -288,6 +301,12 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
   }
 }
 
+/** The input of `eraseCustomer`; its history names no customer. */
+export interface EraseCustomerInput {
+  erasure_id: string;
+}
+
+export const erasureWorkflowId = (erasureId: string) => `erasure:${erasureId}`;
 export const fraudCaseWorkflowId = (caseId: string) => `fraud-case:${caseId}`;
 
 /** The schedule of the sweep for recoveries without a run. */
@@ -338,6 +357,10 @@ export const recoveryNotificationId = (paymentId: string, openedAt: number, temp
   `recovery:${paymentId}:${openedAt}:${template}:${stage}`;
 /** A case notifies its customer once. */
 export const suspensionNotificationId = (caseId: string) => `fraud:${caseId}:account_suspended:1`;
+/** An erasure notifies its customer once. */
+export const erasureNotificationId = (erasureId: string) => `erasure:${erasureId}:data_erased:1`;
+/** The key of an attempt that erasure has left, of which nothing leads to its method; `n` counts those of a payment. */
+export const erasedAttemptKey = (paymentId: string, n: number) => `erased:${paymentId}:${n}`;
 /** Built from a card, its expiry month (`YYYY-MM`) and a stage. */
 export const expiryNotificationId = (paymentMethodId: string, month: string, stage: ExpiryStage) =>
   `expiry:${paymentMethodId}:${month}:${stage === 'card_expired' ? 'card_expired:1' : `card_expiring:${stage}`}`;

@@ -98,6 +98,7 @@ export {
   getPaymentMethods,
   getPaymentMethodToken,
   getPaymentOptions,
+  requireVisibleCustomer,
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getEventDetails, getTimeline } from './queries/timeline.ts';

@@ -14,7 +14,7 @@ export function openGraph(options: GraphOptions): Graph {
  * @param options - in addition to the environment, and taking precedence over it
  */
 export function openConfiguredGraph(
-  { neo4j, keys, blindKeys }: GraphEnvironment,
+  { neo4j, keys, blindKeys, erasureKeys }: GraphEnvironment,
   options: Partial<GraphOptions> = {},
 ): Graph {
   return openGraph({
@@ -22,6 +22,7 @@ export function openConfiguredGraph(
     password: neo4j.password.reveal(),
     keyRing: createKeyRing(keys.reveal()),
     blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+    ...(erasureKeys && { erasedIds: createBlindIndex(createKeyRing(erasureKeys.reveal())) }),
     ...options,
   });
 }

@@ -89,6 +89,8 @@ test('every statement starts at a key, and none scans the graph', PLANNING_TIMEO
 
 /** By file, or file and beginning: statements that scan on purpose, and why they may. */
 const READS_ALL: Readonly<Record<string, string>> = {
+  'erasure/apply-journal.ts': 'compares every customer with the journal, page by page, after a restore',
+  'erasure/verify-erasures.ts': 'compares every stored id with the journal, page by page, for an operator',
   'kernel/migrate.ts': 'versions and indexes are few, and read once at startup',
   'kernel/key-register.ts': 'keys are few, and read at startup',
   'outbox/lag.ts': 'one node, and the number of unpublished events, which Neo4j maintains',
@@ -100,6 +102,7 @@ const READS_ALL: Readonly<Record<string, string>> = {
   'replay/graph-source.ts': 'reads the whole log, page by page',
   'replay/replay-into.ts': 'Neo4j maintains the numbers of nodes',
   'replay/replay-progress.ts': 'looks for any node in a graph that must be empty',
+  'replay/without-erased.ts': 'starts at the ids of events, as far as they name an erased customer',
   'replay/verify.ts': 'compares the whole graph with the whole log',
 };
 

@@ -26,10 +26,14 @@ export interface CommonEnvironment {
   keys: Secret<readonly RawRingKey[]>;
   blindKeys: Secret<readonly RawRingKey[]>;
   codecKeys: Secret<readonly RawRingKey[]>;
+  /** By whose hash the ids of erased customers are recognised; absent: erasure is refused. */
+  erasureKeys?: Secret<readonly RawRingKey[]>;
+  /** The file of the erasure journal; absent: it is a topic of Kafka, if there is one. */
+  erasureJournal?: string;
 }
 
 /** What is required to read and verify the graph. */
-export type GraphEnvironment = Pick<CommonEnvironment, 'neo4j' | 'keys' | 'blindKeys'>;
+export type GraphEnvironment = Pick<CommonEnvironment, 'neo4j' | 'keys' | 'blindKeys' | 'erasureKeys'>;
 
 export interface ApiEnvironment extends CommonEnvironment {
   /** Without `tls`: plain text. */
@@ -83,6 +87,7 @@ const graphSchema = commonSchema.pick({
   NEO4J_DATABASE: true,
   PERSONA_KEYS: true,
   PERSONA_BLIND_KEYS: true,
+  PERSONA_ERASURE_KEY: true,
 });
 const temporalSchema = commonSchema.pick({
   TEMPORAL_ADDRESS: true,
@@ -103,6 +108,7 @@ const kafkaSchema = commonSchema.pick({
   KAFKA_SASL_USERNAME: true,
   KAFKA_SASL_PASSWORD: true,
 });
+const journalSchema = commonSchema.pick({ PERSONA_ERASURE_JOURNAL: true });
 const codecSchema = commonSchema.pick({ TEMPORAL_CODEC_KEYS: true });
 const apiSchema = z.object({ ...commonVariables, ...apiVariables });
 const workerSchema = z.object({ ...commonVariables, ...workerVariables });
@@ -173,7 +179,23 @@ const requireKafka = ({ KAFKA_BROKERS }: Variables) =>
 /** @throws EnvironmentError naming every invalid variable */
 export function readGraphEnvironment(variables: Variables): GraphEnvironment {
   const values = read(graphSchema, variables, () => []);
-  return { neo4j: neo4jOf(values), keys: values.PERSONA_KEYS, blindKeys: values.PERSONA_BLIND_KEYS };
+  return {
+    neo4j: neo4jOf(values),
+    keys: values.PERSONA_KEYS,
+    blindKeys: values.PERSONA_BLIND_KEYS,
+    ...(values.PERSONA_ERASURE_KEY && { erasureKeys: values.PERSONA_ERASURE_KEY }),
+  };
+}
+
+/** The graph, and the erasure journal. @throws EnvironmentError naming every invalid variable */
+export function readErasureEnvironment(
+  variables: Variables,
+): GraphEnvironment & Pick<CommonEnvironment, 'erasureJournal'> {
+  const { PERSONA_ERASURE_JOURNAL } = read(journalSchema, variables, () => []);
+  return {
+    ...readGraphEnvironment(variables),
+    ...(PERSONA_ERASURE_JOURNAL && { erasureJournal: PERSONA_ERASURE_JOURNAL }),
+  };
 }
 
 /** @throws EnvironmentError naming every invalid variable */
@@ -289,6 +311,8 @@ function common(values: z.output<typeof commonSchema>): CommonEnvironment {
     keys: values.PERSONA_KEYS,
     blindKeys: values.PERSONA_BLIND_KEYS,
     codecKeys: values.TEMPORAL_CODEC_KEYS,
+    ...(values.PERSONA_ERASURE_KEY && { erasureKeys: values.PERSONA_ERASURE_KEY }),
+    ...(values.PERSONA_ERASURE_JOURNAL && { erasureJournal: values.PERSONA_ERASURE_JOURNAL }),
   };
 }
 

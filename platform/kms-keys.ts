@@ -5,7 +5,7 @@ import { EnvironmentError } from './environment.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const RINGS = ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'] as const;
+const RINGS = ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS', 'PERSONA_ERASURE_KEY'] as const;
 const KMS_ENTRY = /^([A-Za-z0-9._-]{1,32}):kms:([A-Za-z0-9+/]+={0,2})$/;
 const KEY_BYTES = 32;
 /** A process must not wait forever for its keys at start. */

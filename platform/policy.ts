@@ -141,6 +141,10 @@ export const policySchema = z.strictObject({
     }),
   }),
   privacy: z.strictObject({
+    erasureGrace: duration.describe(
+      'How long an erasure waits, hidden, and can be taken back; 0: not at all',
+    ),
+    deadline: duration.describe("How long a person's request may take before it is overdue"),
     recipients: z
       .array(
         z.strictObject({
@@ -156,6 +160,7 @@ export const policySchema = z.strictObject({
     recovery: link.describe(
       'URL where a customer sees an unpaid payment; {customer_id} and {payment_id} are filled in',
     ),
+    erasure: link.describe('URL of the page of an erasure; {erasure_id} is filled in'),
   }),
 }) satisfies z.ZodType<Policy>;
 

@@ -32,6 +32,8 @@ export interface RunFile {
   neo4j_password: string;
   neo4j_database: string;
   temporal_namespace: string;
+  /** The file of the erasure journal. */
+  erasure_journal: string;
   /** How to call Persona; absent under PERSONA_INSECURE. */
   auth?: RunAccess;
   /** Ids of the started processes, by name; external servers are not included. */

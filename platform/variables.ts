@@ -141,6 +141,17 @@ export const commonVariables = {
   TEMPORAL_CODEC_KEYS: keyRing.describe(
     'Keys that encrypt every Temporal payload: id:base64,… (32 bytes each); the first one is used for writing',
   ),
+  PERSONA_ERASURE_KEY: keyRing
+    .optional()
+    .describe(
+      'Key by whose hash an erased customer’s id is recognised: id:base64 (32 bytes), never rotated away; absent: erasure is refused',
+    ),
+  PERSONA_ERASURE_JOURNAL: z
+    .string()
+    .optional()
+    .describe(
+      'File of the erasure journal, shared by all processes and outside Neo4j’s backups; absent: a topic of Kafka, without Kafka erasure is refused',
+    ),
 };
 /** Without a slash at the end. */
 const apiBase = webAddress.transform((value) => value.replace(/\/+$/, ''));

@@ -2,7 +2,15 @@ import { createHmac } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
 
 /** The kind of a hashed value; part of the hash, so that equal values of two kinds have different hashes. */
-export type BlindKind = 'email' | 'phone_number' | 'token' | 'fingerprint' | 'address' | 'command';
+export type BlindKind =
+  | 'email'
+  | 'phone_number'
+  | 'token'
+  | 'fingerprint'
+  | 'address'
+  | 'command'
+  // Under PERSONA_ERASURE_KEY.
+  | 'erased';
 
 /** Keyed hashes by which encrypted values are looked up: `{key_id}:{HMAC-SHA-256 in hex}`. */
 export interface BlindIndex {

@@ -9,6 +9,9 @@ import { type KeyRing, keyCheckValue } from './key-ring.ts';
 /** Named after their environment variables. */
 export const RING_NAMES = ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'] as const;
 export type RingName = (typeof RING_NAMES)[number];
+/** Its keys are never retired: a restored backup may be of any age. */
+export const ERASURE_RING = 'PERSONA_ERASURE_KEY';
+type CheckedRing = RingName | typeof ERASURE_RING;
 
 /** A key that a process was started with. */
 export interface KnownKey {
@@ -20,7 +23,7 @@ export interface KnownKey {
 }
 
 /** Why a process must not start with this ring; empty: it may. @param known - of this ring only */
-export function ringProblems(name: RingName, ring: KeyRing, known: readonly KnownKey[]): string[] {
+export function ringProblems(name: CheckedRing, ring: KeyRing, known: readonly KnownKey[]): string[] {
   return [
     ...missingKeys(name, ring, known),
     ...changedKeys(name, ring, known),
@@ -28,13 +31,13 @@ export function ringProblems(name: RingName, ring: KeyRing, known: readonly Know
   ];
 }
 
-function missingKeys(name: RingName, ring: KeyRing, known: readonly KnownKey[]): string[] {
+function missingKeys(name: CheckedRing, ring: KeyRing, known: readonly KnownKey[]): string[] {
   return known
     .filter(({ id, writes }) => writes && ring.find(id) === undefined)
     .map(({ id }) => `${name} lacks the key ${id}, which other processes write with or have written with`);
 }
 
-function changedKeys(name: RingName, ring: KeyRing, known: readonly KnownKey[]): string[] {
+function changedKeys(name: CheckedRing, ring: KeyRing, known: readonly KnownKey[]): string[] {
   return ring.keys
     .filter((key) =>
       known.some(({ id, check }) => id === key.id && check !== null && check !== keyCheckValue(key)),
@@ -42,7 +45,7 @@ function changedKeys(name: RingName, ring: KeyRing, known: readonly KnownKey[]):
     .map(({ id }) => `${name}: the key ${id} differs from the key that other processes know by this id`);
 }
 
-function prematureFirstKey(name: RingName, { first }: KeyRing, known: readonly KnownKey[]): string[] {
+function prematureFirstKey(name: CheckedRing, { first }: KeyRing, known: readonly KnownKey[]): string[] {
   if (known.length === 0 || known.some(({ id }) => id === first.id)) return [];
   return [
     `${name} starts with the key ${first.id}, which no process has read with yet: start every process with it in second place before putting it first`,

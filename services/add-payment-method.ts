@@ -1,5 +1,5 @@
 import { PersonaError } from '../domain/errors.ts';
-import { getGatewayCustomer, getPaymentMethod, isSameRequest } from '../graph/index.ts';
+import { requireVisibleCustomer, getPaymentMethod, isSameRequest } from '../graph/index.ts';
 import { addPaymentMethod as startAddPaymentMethod } from '../temporal/workflow-client.ts';
 import type { Caller } from './caller.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
@@ -30,7 +30,7 @@ export async function addPaymentMethod(
   if (idempotency_key === undefined)
     throw new PersonaError('idempotency_key_required', 'A new payment method requires an Idempotency-Key');
   // Also checked here, so that no process is started for an unknown customer.
-  const { status } = await getGatewayCustomer(graph, { customer_id });
+  const { status } = await requireVisibleCustomer(graph, { customer_id });
   if (status === 'suspended')
     throw new PersonaError('customer_suspended', `customer ${customer_id} is suspended`);
 

@@ -1,5 +1,5 @@
 import { PersonaError } from '../domain/errors.ts';
-import { getGatewayCustomer } from '../graph/index.ts';
+import { requireVisibleCustomer } from '../graph/index.ts';
 import { getRecoveries as readRecoveries, getRecovery as readRecovery } from '../graph/recovery/index.ts';
 import { queryRecovery } from '../temporal/workflow-client.ts';
 import { firstPageOf, readTimeCursor, type Page, type PageRequest } from './pages.ts';
@@ -18,7 +18,11 @@ export async function getRecovery(
   { payment_id, customer_id }: { payment_id: string; customer_id?: string },
 ): Promise<RecoveryView> {
   const status = await readRecovery(graph, payment_id);
-  if (status === undefined || (customer_id !== undefined && status.customer_id !== customer_id))
+  if (
+    status === undefined ||
+    (customer_id !== undefined && status.customer_id !== customer_id) ||
+    (await isHiddenCustomer(graph, status.customer_id))
+  )
     // Without the id: what a caller sends in its place may be anything.
     throw new PersonaError('recovery_not_found', 'this payment has no recovery');
   const live = status.state === 'done' ? undefined : await queryRecovery(temporal, payment_id);
@@ -37,7 +41,7 @@ export async function getRecoveries(
   const before = cursor === undefined ? undefined : readRecoveryCursor(cursor);
   const [found] = await Promise.all([
     readRecoveries(graph, { customer_id, limit: limit + 1, before }),
-    getGatewayCustomer(graph, { customer_id }),
+    requireVisibleCustomer(graph, { customer_id }),
   ]);
   const recoveries = found.map(toRecoveryView);
   return firstPageOf(recoveries, ({ opened_at, payment_id }) => [opened_at, payment_id], limit);
@@ -46,4 +50,15 @@ export async function getRecoveries(
 function readRecoveryCursor(cursor: string): { opened_at: string; payment_id: string } {
   const { time, id } = readTimeCursor(cursor);
   return { opened_at: time, payment_id: id };
+}
+
+/** Erased, or being erased: their payments are unknown to every edge. */
+async function isHiddenCustomer(graph: ServiceDependencies['graph'], customer_id: string): Promise<boolean> {
+  return requireVisibleCustomer(graph, { customer_id }).then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof PersonaError && error.type === 'customer_not_found') return true;
+      throw error;
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import { validationError } from '../domain/errors.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { validatePaymentFailed } from '../domain/recovery/payment-failed.ts';
-import { getGatewayCustomer, type Reader, readWallet } from '../graph/index.ts';
+import { requireVisibleCustomer, type Reader, readWallet } from '../graph/index.ts';
 import { findObligation, refusalOf } from '../graph/recovery/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
@@ -34,7 +34,7 @@ async function validateAgainstGraph(reader: Reader, failure: PaymentFailed): Pro
   const [wallet, obligation] = await Promise.all([
     readWallet(reader, customer_id),
     findObligation(reader, payment_id),
-    getGatewayCustomer(reader, { customer_id }),
+    requireVisibleCustomer(reader, { customer_id }),
   ]);
   const refusal = refusalOf(failure, wallet, obligation, Date.now());
   if (refusal) throw validationError([refusal.problem], refusal.type);

@@ -1,7 +1,7 @@
 import { validationError } from '../domain/errors.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import { validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
-import { getGatewayCustomer, type Reader } from '../graph/index.ts';
+import { requireVisibleCustomer, type Reader } from '../graph/index.ts';
 import { findObligation } from '../graph/recovery/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
@@ -33,7 +33,7 @@ async function validateAgainstGraph(reader: Reader, settlement: PaymentSettled):
   const { customer_id, payment_id } = settlement;
   const [obligation] = await Promise.all([
     findObligation(reader, payment_id),
-    getGatewayCustomer(reader, { customer_id }),
+    requireVisibleCustomer(reader, { customer_id }),
   ]);
   if (obligation && obligation.customer_id !== customer_id) {
     const problem = { field: 'customer_id', message: 'must be the customer who owes this payment' };

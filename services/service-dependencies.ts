@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Policy } from '../domain/policy.ts';
-import type { TrustedDeviceListener, WebhookReader } from '../domain/ports.ts';
+import type { ErasureJournal, TrustedDeviceListener, WebhookReader } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
 import type { AskPersonaDependencies } from './ask-persona.ts';
 
@@ -11,4 +11,6 @@ export interface ServiceDependencies extends AskPersonaDependencies {
   readonly gatewayEvents: WebhookReader;
   /** Absent: Chimera is not configured. */
   readonly chimera?: TrustedDeviceListener;
+  /** Absent: nothing can be erased. */
+  readonly journal?: ErasureJournal;
 }

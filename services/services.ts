@@ -40,6 +40,7 @@ import { getDisclosures } from './disclosures.ts';
 import { updateDeviceTrust } from './device-trust.ts';
 import { getDevices } from './devices.ts';
 import { updateProfile, verifyIdentifier } from './edit-profile.ts';
+import { eraseCustomer, getErasure } from './erase-customer.ts';
 import { markPaymentMethodInactive } from './mark-method-inactive.ts';
 import { annotateTimelineEvent } from './notes.ts';
 import { onboard } from './onboard.ts';
@@ -127,6 +128,9 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     getPersonaMetrics: read(getMetrics),
     getPersonaConfiguration: read(getConfiguration),
     putPersonaConfiguration: change(putConfiguration),
+    eraseCustomer: change(eraseCustomer),
+    /** Public: there is no caller. */
+    getErasure: (request: { erasure_id: string }) => getErasure(dependencies, request),
     /** Which of the servers behind the services respond. */
     dependencyStates: states,
     catalogueHealth: createCatalogueHealth(dependencies, database),

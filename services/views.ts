@@ -1,5 +1,6 @@
 /** The results of the services: the shapes of docs/reference/interfaces.md, 'Shapes of responses', the same for REST and gRPC. */
 
+import type { ErasureState, ErasureStep } from '../domain/erasure/steps.ts';
 import type { AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
 import type {
   Customer,
@@ -57,7 +58,7 @@ type Usage = 'login_count' | 'first_login' | 'last_login';
 export type DeviceView = Omit<CustomerDevice, Usage | 'trust_observed_at'> &
   Partial<Pick<CustomerDevice, Usage>> & { trusted: boolean };
 
-export type DeviceTrustView = Omit<TrustScoreResult, 'device' | 'customer_ids'> & { device: DeviceView };
+export type DeviceTrustView = Omit<TrustScoreResult, 'device'> & { device: DeviceView };
 
 export interface PaymentOptionsView {
   items: PaymentMethod[];
@@ -75,3 +76,18 @@ export type ExplainedStatus<Status extends RecoveryStatus> = Omit<Status, 'attem
 };
 /** While its process runs, the process's own status, with the version of what is stored. */
 export type RecoveryView = ExplainedStatus<StoredRecovery>;
+
+/** The progress of an erasure, which names nobody. Times are RFC 3339. */
+export interface ErasureView {
+  erasure_id: string;
+  state: ErasureState;
+  requested_at: string;
+  /** In the order in which they were done. */
+  steps: { step: ErasureStep; done_at: string }[];
+  waiting_for: string[];
+  /** It takes longer than the law allows. */
+  overdue: boolean;
+  finished_at: string | null;
+  /** What stays where Persona cannot delete it, and until when. */
+  kept: { where: string; what: string; until: string }[];
+}

@@ -1,9 +1,17 @@
-/** The operations of Temporal that the sweep uses, bound to a client. */
+/** The operations of Temporal that the sweep and erasures use, bound to a client. */
 
 import type { Client } from '@temporalio/client';
 import type { Report, SendNoticeInput } from '../domain/workflow-contracts.ts';
+import { deleteClosedExecutions, endExecutions } from './customer-executions.ts';
 import { listRunningRecoveries } from './running-recoveries.ts';
-import { resumeFraudCase, resumeRecovery, sendReport, startNotice, startRefund } from './workflow-client.ts';
+import {
+  resumeFraudCase,
+  resumeRecovery,
+  sendReport,
+  startErasure,
+  startNotice,
+  startRefund,
+} from './workflow-client.ts';
 
 export function createSweepClient(client: Client) {
   return {
@@ -13,5 +21,8 @@ export function createSweepClient(client: Client) {
     startRefund: (paymentId: string) => startRefund(client, paymentId),
     sendReport: (report: Report) => sendReport(client, report),
     startNotice: (notice: SendNoticeInput) => startNotice(client, notice),
+    startErasure: (erasureId: string) => startErasure(client, erasureId),
+    endExecutions: (customerId: string) => endExecutions(client, customerId),
+    deleteClosedExecutions: (customerId: string) => deleteClosedExecutions(client, customerId),
   };
 }

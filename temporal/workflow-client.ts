@@ -12,6 +12,8 @@ import type { Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
   type CustomerReady,
+  type EraseCustomerInput,
+  erasureWorkflowId,
   EXPIRY_MONITOR,
   type ChangePaymentMethodInput,
   type FraudSignalName,
@@ -336,6 +338,22 @@ export async function startNotice(client: Client, input: SendNoticeInput): Promi
     staticSummary: `Notifies customer ${input.customer_id}`,
     // All cards of a month expire on the same day: their notices must not delay recoveries.
     ...(input.payment_method_id !== undefined && { taskQueue: TaskQueue.expiry, priority: LOWEST_PRIORITY }),
+  });
+}
+
+/**
+ * Starts the process of an erasure, unless it runs.
+ *
+ * @returns whether it was started
+ * @throws PersonaError temporal_unavailable
+ */
+export async function startErasure(client: Client, erasureId: string): Promise<boolean> {
+  const input: EraseCustomerInput = { erasure_id: erasureId };
+  return startUnlessRunning(client, WorkflowName.eraseCustomer, {
+    workflowId: erasureWorkflowId(erasureId),
+    args: [input],
+    staticSummary: 'Erases a customer',
+    taskQueue: TaskQueue.maintenance,
   });
 }
 

@@ -11,6 +11,7 @@ import { execa } from 'execa';
 import type { AttachAnswer, GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
 import { type Graph, openConfiguredGraph } from '../graph/index.ts';
+import { openJournalFile } from '../adapters/erasure-journal/file.ts';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { readCodecKeys, readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -73,6 +74,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
         baseline_data_ref: `baseline-${customer_id}`,
       }),
       reportSuspectedFraud: async () => {},
+      forgetCustomer: async () => {},
     },
     signalRecoveries: (paymentIds, signal, payload) =>
       signalRecoveries(server.client, paymentIds, signal, payload),
@@ -80,6 +82,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     countCards: () => {},
     followChange: async () => {},
     records: createStripeRecords({ apiKey: 'sk_test_1' }),
+    journal: openJournalFile(process.env.PERSONA_ERASURE_JOURNAL ?? ''),
     now: Date.now,
   });
   const workers = await Promise.all(
@@ -207,6 +210,7 @@ const fakeGateway: PaymentGateway = {
     attached.set(token, { ...method, ...date });
     return 'updated';
   },
+  deleteCustomer: async () => 'deleted',
   detachPaymentMethod: async (token) => (attached.delete(token) ? 'detached' : 'not_attached'),
   getMandate: async () => undefined,
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),

@@ -61,6 +61,22 @@ import {
   hasReceipt,
   updateNodeProperty,
 } from '../graph/index.ts';
+import { ERASURE_STEPS } from '../domain/erasure/steps.ts';
+import { findErasedIds, isErasedId } from '../graph/erasure/erased-ids.ts';
+import {
+  announceErasure,
+  countOverdueErasures,
+  findErasure,
+  findRunningErasures,
+  finishErasure,
+  forgetCustomer,
+  hideCustomer,
+  markStep,
+  readGatewayData,
+  requestErasure,
+  setWaiting,
+  takeBackErasure,
+} from '../graph/erasure/index.ts';
 import { getCardNoticeContext, advanceCardExpiry } from '../graph/expiry/index.ts';
 import {
   finishContextRebuild,
@@ -90,6 +106,7 @@ import {
 } from '../graph/reconciliation/index.ts';
 import {
   clearReports,
+  closeRecovery,
   findChargeInFlight,
   findKnownPayment,
   findKnownRefund,
@@ -285,6 +302,7 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await storeReport(graph, testHeader(), { ...report, message }, life.customer_id);
   await postponeReports(graph, testHeader(), [{ ...report, until: Date.now() }]);
   await clearReports(graph, testHeader(), { payment_id: life.paid, reports: [report] });
+  await runErasureStatements(graph);
   await runRecoveryStatements(graph);
   await runReconciliationStatements(graph, life);
   const streams = [
@@ -423,4 +441,54 @@ async function runRecoveryStatements(graph: Graph): Promise<void> {
   await getNoticeContext(graph, { ...noticeRef, template: 'payment_stopped' });
   await leaseNotice(graph, testHeader(), { ...notice, now: at.now, limit: 1000 });
   await releaseNotice(graph, testHeader(), notice);
+}
+
+/** An erasure, of a customer with payments, a device of their own and a shared one, whom others may be. */
+async function runErasureStatements(graph: Graph): Promise<void> {
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
+  const failure = failureOf({ customer_id, methods });
+  const { payment_id } = failure;
+  await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
+  await closeRecovery(graph, testHeader(), { payment_id, outcome: 'cancelled', rule: 'cancelled' });
+  const device_details = { fingerprint: randomUUID() };
+  const request = onboardingRequest({ customer_id, device_details });
+  await onboard(graph, testHeader(), { request, policy });
+  await onboard(graph, testHeader(), { request: onboardingRequest({ device_details }), policy });
+  const by = { actor: 'test', correlationId: 'test' };
+  for (const isTakenBack of [true, false]) {
+    const { erasure_id } = await requestErasure(graph, { customer_id });
+    await findErasure(graph, customer_id);
+    await hideCustomer(graph, { erasure_id, customer_id, by });
+    if (isTakenBack) {
+      await takeBackErasure(graph, { erasure_id, by });
+      continue;
+    }
+    await setWaiting(graph, erasure_id, ['charge']);
+    for (const step of ERASURE_STEPS) await markStep(graph, erasure_id, step);
+    await readGatewayData(graph, customer_id);
+    await announceErasure(graph, { erasure_id, customer_id });
+    await verifyStreams(graph, [{ kind: 'customer', id: customer_id }]);
+    await forgetCustomer(graph, { erasure_id, customer_id }, () => {});
+    await finishErasure(graph, erasure_id);
+  }
+  // Two who are erased at the same time, one of whom was suggested to the other.
+  const twins = { fingerprint: randomUUID() };
+  const forgotten = await Promise.all(
+    [1, 2].map(async () => {
+      const twin = onboardingRequest({ device_details: twins });
+      const { customer_id: id } = await onboard(graph, testHeader(), { request: twin, policy });
+      const { erasure_id } = await requestErasure(graph, { customer_id: id });
+      await hideCustomer(graph, { erasure_id, customer_id: id, by });
+      return { erasure_id, customer_id: id };
+    }),
+  );
+  const killed = () => {
+    throw new Error('killed');
+  };
+  await Promise.allSettled(forgotten.map((one) => forgetCustomer(graph, one, killed)));
+  for (const one of forgotten) await forgetCustomer(graph, one, () => {});
+  await isErasedId(graph, graph, customer_id);
+  await findErasedIds(graph, [customer_id]);
+  await findRunningErasures(graph, { after: '', limit: 10 });
+  await countOverdueErasures(graph, Date.now());
 }

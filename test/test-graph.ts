@@ -24,6 +24,7 @@ export async function openTestGraph(options: Partial<GraphOptions> = {}): Promis
     database: process.env.NEO4J_DATABASE,
     keyRing: createKeyRing([newKey('test')]),
     blindIndex: createBlindIndex(createKeyRing([newKey('blind')])),
+    erasedIds: createBlindIndex(createKeyRing([newKey('erased')])),
     ...options,
   });
   await migrate(graph);

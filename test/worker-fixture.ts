@@ -52,6 +52,7 @@ export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
       async reportSuspectedFraud(report) {
         suspectedFrauds.push(report);
       },
+      forgetCustomer: async () => {},
       ...overrides.chimera,
     },
     signalRecoveries: (paymentIds, signal, payload) =>
@@ -62,6 +63,9 @@ export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
     startRefund: async () => false,
     sendReport: (report) => sendReport(temporal.client, report),
     startNotice: async () => false,
+    startErasure: async () => false,
+    endExecutions: async () => 0,
+    deleteClosedExecutions: async () => 0,
     countCards: () => {},
     followChange: (customerId, change) =>
       followGateway(temporal.client, customerId, change, TaskQueue.reconciliation),

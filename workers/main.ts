@@ -1,6 +1,7 @@
 /** The worker process: one Temporal worker per task queue. Composition root. */
 
 import { createChimeraClient } from '../adapters/chimera/client.ts';
+import { openJournal } from '../adapters/erasure-journal/open.ts';
 import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
@@ -17,12 +18,14 @@ import {
   READ_MS,
   recordDisclosures,
 } from '../graph/index.ts';
+import { applyJournal, countOverdueErasures } from '../graph/erasure/index.ts';
 import { observeSharedContexts } from '../platform/context-metrics.ts';
 import { openDisclosureLog } from '../platform/disclosure-log.ts';
 import { disclosingChimera, disclosingGateway, disclosingNotifier } from '../platform/disclosing-ports.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { decryptKmsKeys } from '../platform/kms-keys.ts';
 import { exitWithError } from '../platform/exit.ts';
+import { createErasureMetrics } from '../platform/erasure-metrics.ts';
 import { createExpiryMetrics } from '../platform/expiry-metrics.ts';
 import { observeGatewayBreaker } from '../platform/gateway-breaker.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
@@ -84,6 +87,7 @@ async function main(): Promise<void> {
       });
     if (shared) shutdown.add('redis', () => shared.close());
 
+    const journal = openJournal(environment);
     const graph = openConfiguredGraph(environment, {
       readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
@@ -101,6 +105,9 @@ async function main(): Promise<void> {
     const client = openTemporal({ ...address, codecKeys });
     shutdown.add('temporal client', () => client.connection.close());
 
+    createErasureMetrics(metrics.registry, () =>
+      countOverdueErasures(graph, Date.now() - policy.privacy.deadline),
+    );
     createProjectionMetrics(metrics.registry, () => getProjectionStates(graph, policy));
 
     const runsRelay = queues.includes(TaskQueue.relay);
@@ -138,6 +145,9 @@ async function main(): Promise<void> {
         onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
       });
       await admitKeys(graph, environment);
+      // Before anyone reads from a graph that was restored.
+      if (journal && graph.erasedIds)
+        logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };
     const { signal } = shutdown;
     await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
@@ -192,6 +202,7 @@ async function main(): Promise<void> {
       gateway: disclosingGateway(gateway, disclosures.disclose),
       notifier: disclosingNotifier(notifier, disclosures.disclose),
       chimera: disclosingChimera(chimera, disclosures.disclose),
+      ...(journal && { journal }),
       ...(publishing && { publishing: publishing.dependencies }),
       signalRecoveries: (paymentIds, signal, payload) =>
         signalRecoveries(client, paymentIds, signal, payload),

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { createChimeraActivities } from '../activities/chimera.ts';
+import { createErasureActivities, type ErasureDependencies } from '../activities/erasure.ts';
 import { createExpiryActivities, type ExpiryDependencies } from '../activities/expiry.ts';
 import { createFollowActivities } from '../activities/follow-gateway.ts';
 import { createFraudActivities } from '../activities/fraud.ts';
@@ -19,6 +20,7 @@ import {
   createSweepActivities,
   type ResumeFraudCase,
   type SendReport,
+  type StartErasure,
   type StartNotice,
   type StartRefund,
 } from '../activities/sweep.ts';
@@ -26,7 +28,7 @@ import { createRelayActivities, type RelayDependencies } from '../activities/rel
 import type { ListRunningRecoveries, ResumeRecovery } from '../activities/sweep-recoveries.ts';
 import { validationError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
+import type { Chimera, ErasureJournal, Notifier, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { Graph } from '../graph/index.ts';
@@ -44,6 +46,11 @@ export interface ActivityDependencies {
   startRefund: StartRefund;
   sendReport: SendReport;
   startNotice: StartNotice;
+  startErasure: StartErasure;
+  endExecutions: ErasureDependencies['endExecutions'];
+  deleteClosedExecutions: ErasureDependencies['deleteClosedExecutions'];
+  /** Absent: nothing can be erased. */
+  journal?: ErasureJournal;
   countCards: ExpiryDependencies['countCards'];
   followChange: FollowChange;
   records: GatewayRecords;
@@ -67,13 +74,15 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
   const payments = { ...createRecoveryActivities(dependencies), ...createRefundActivities(dependencies) };
   const notices = createNoticeActivities(dependencies);
   const chimera = createChimeraActivities(dependencies);
+  const erasure = createErasureActivities(dependencies, notices);
+  const { notifyOfErasure } = erasure;
   const { initiateBehavioralProfile } = onboarding;
   return {
     [TaskQueue.onboarding]: { ...onboarding, ...methods },
     [TaskQueue.recovery]: { ...payments, ...notices, ...chimera },
     [TaskQueue.gateway]: createGatewayActivities(dependencies),
     [TaskQueue.gatewayRequests]: { ...methods, ...payments },
-    [TaskQueue.notices]: notices,
+    [TaskQueue.notices]: { ...notices, notifyOfErasure },
     [TaskQueue.chimera]: { ...chimera, initiateBehavioralProfile },
     [TaskQueue.fraud]: { ...createFraudActivities(dependencies), ...notices },
     // Includes its notices: all cards of a month expire on the same day, and must not delay recoveries.
@@ -82,6 +91,7 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
       ...createSweepActivities(dependencies),
       ...createFollowActivities(dependencies),
       ...createReceiptActivities(dependencies),
+      ...erasure,
     },
     // Differences are followed up on this queue's slots, too.
     [TaskQueue.reconciliation]: {

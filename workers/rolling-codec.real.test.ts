@@ -40,6 +40,7 @@ async function startProcess(ids: string) {
   const chimera = {
     initiateBehavioralProfile: async () => ({ baseline_data_ref: randomUUID() }),
     reportSuspectedFraud: async () => {},
+    forgetCustomer: async () => {},
   };
   const worker = await createQueueWorker({
     ...{ connection, namespace: server.namespace, codecKeys },

@@ -4,6 +4,7 @@ import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import { VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
 import { applyFraudOutcome } from './apply-fraud-outcome.ts';
+import { eraseCustomer } from './erase-customer.ts';
 import { expireReceipts } from './expire-receipts.ts';
 import { followGateway } from './follow-gateway.ts';
 import { monitorExpiringCards } from './monitor-expiring-cards.ts';
@@ -37,6 +38,7 @@ function isVersioned(): boolean {
 export {
   addPaymentMethod,
   applyFraudOutcome,
+  eraseCustomer,
   expireReceipts,
   followGateway,
   monitorExpiringCards,

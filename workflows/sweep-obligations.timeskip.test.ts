@@ -21,6 +21,7 @@ const sweepWith = (found: Partial<SweepActivities>): SweepActivities => ({
   sweepRefunds: async () => NOTHING,
   sweepNotices: async () => NOTHING,
   sweepFraudReviews: async () => NOTHING,
+  sweepErasures: async () => NOTHING,
   ...found,
 });
 /** A sweep that finds nothing and records its parts in order. */
@@ -36,6 +37,7 @@ function recordingSweep(): { seen: string[]; parts: SweepActivities } {
     sweepRefunds: page('refunds'),
     sweepNotices: page('notices'),
     sweepFraudReviews: page('fraud cases'),
+    sweepErasures: page('erasures'),
   };
   return { seen, parts };
 }
@@ -59,9 +61,10 @@ test('the sweep processes every page of every part and reports how much it start
     sweepRefunds: pages(3).sweep,
     sweepNotices: pages(4).sweep,
     sweepFraudReviews: pages(5).sweep,
+    sweepErasures: pages(6).sweep,
   });
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
-  const started = { reports: 1, recoveries: 2, refunds: 3, notices: 4, fraud_cases: 5 };
+  const started = { reports: 1, recoveries: 2, refunds: 3, notices: 4, fraud_cases: 5, erasures: 6 };
   expect(await sweep(rig)).toEqual({
     looked_at: 20,
     ...started,
@@ -84,9 +87,9 @@ test('a sweep of many pages continues as new, and the histories of its runs stay
 });
 
 test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
-  ['sweepReports', ['reports', 'recoveries'], ['refunds', 'notices', 'fraud cases']],
-  ['sweepRecoveries', ['recoveries'], ['reports', 'refunds', 'notices', 'fraud cases']],
-  ['sweepRefunds', ['refunds'], ['reports', 'recoveries', 'notices', 'fraud cases']],
+  ['sweepReports', ['reports', 'recoveries'], ['refunds', 'notices', 'fraud cases', 'erasures']],
+  ['sweepRecoveries', ['recoveries'], ['reports', 'refunds', 'notices', 'fraud cases', 'erasures']],
+  ['sweepRefunds', ['refunds'], ['reports', 'recoveries', 'notices', 'fraud cases', 'erasures']],
 ])(
   'if %s fails, the sweep reports it and continues with the parts that do not depend on it',
   async (part, failed, others) => {
@@ -161,5 +164,5 @@ test('a due notice is sent by one separate workflow, however many sweeps find it
 test('unrecorded reports are sent before recoveries are restarted', async () => {
   const { seen, parts } = recordingSweep();
   await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: parts } }));
-  expect(seen).toEqual(['reports', 'recoveries', 'refunds', 'notices', 'fraud cases']);
+  expect(seen).toEqual(['reports', 'recoveries', 'refunds', 'notices', 'fraud cases', 'erasures']);
 });

@@ -1,8 +1,8 @@
 /**
  * Every ten minutes: restarts the recovery of payments that are unpaid or unresolved and have no run (terminated manually,
  * Temporal restored from a backup, its data lost); sends again accepted reports that no transaction has recorded; tries
- * due refunds; sends due notices that have no run; and restarts fraud cases under review. A restarted run first resolves
- * an unresolved attempt.
+ * due refunds; sends due notices that have no run; and restarts fraud cases under review, and erasures. A restarted run
+ * first resolves an unresolved attempt.
  */
 
 import {
@@ -10,6 +10,7 @@ import {
   continueAsNew,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -44,6 +45,8 @@ export interface SweepActivities {
   sweepNotices: SweepPart;
   /** Fraud cases that await an operator's decision. */
   sweepFraudReviews: SweepPart;
+  /** Erasures that are not done. */
+  sweepErasures: SweepPart;
 }
 
 const activities = proxyActivities<SweepActivities>({
@@ -55,7 +58,7 @@ const activities = proxyActivities<SweepActivities>({
 });
 
 // Reports first: a run that starts with a settlement or a STOP does not make charges that a run without it would.
-const PARTS = ['reports', 'recoveries', 'refunds', 'notices', 'fraud_cases'] as const;
+const PARTS = ['reports', 'recoveries', 'refunds', 'notices', 'fraud_cases', 'erasures'] as const;
 type Part = (typeof PARTS)[number];
 
 const SWEEPS: Readonly<Record<Part, SweepPart>> = {
@@ -64,6 +67,7 @@ const SWEEPS: Readonly<Record<Part, SweepPart>> = {
   refunds: activities.sweepRefunds,
   notices: activities.sweepNotices,
   fraud_cases: activities.sweepFraudReviews,
+  erasures: activities.sweepErasures,
 };
 
 /** Per part, how many were started or sent again. */
@@ -91,13 +95,14 @@ const MAX_PAGES = 300;
 export async function sweepObligations(progress?: SweepProgress): Promise<SweepResult> {
   const period = progress?.period ?? periodOf(Date.now());
   const result = progress?.result ?? {
-    ...{ looked_at: 0, reports: 0, recoveries: 0, refunds: 0, notices: 0, fraud_cases: 0 },
+    ...{ looked_at: 0, reports: 0, recoveries: 0, refunds: 0, notices: 0, fraud_cases: 0, erasures: 0 },
     ...{ failed: [], recoveries_until: period.from },
   };
   const first = PARTS.indexOf(progress?.part ?? 'reports');
   let after = progress?.after ?? '';
   let pages = 0;
   for (const part of PARTS.slice(first)) {
+    if (part === 'erasures' && !patched('erasures')) continue;
     // The unsent reports may include a settlement, without which a recovery must not be restarted.
     if (part === 'recoveries' && result.failed.includes('reports')) {
       result.failed.push(part);

@@ -69,6 +69,9 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
       const request = { ...report, payment_id, occurred_at: new Date(occurred_at) };
       await call((deadline, done) => client.reportSuspectedFraud(request, new Metadata(), deadline, done));
     },
+    async forgetCustomer(input) {
+      await call((deadline, done) => client.forgetCustomer(input, new Metadata(), deadline, done));
+    },
     async notifyTrustedDevice(input) {
       const request: Call<unknown> = (deadline, done) =>
         client.notifyTrustedDevice(input, new Metadata(), deadline, done);

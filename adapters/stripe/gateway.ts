@@ -85,6 +85,11 @@ export function createStripeGateway(
       }
     },
 
+    async deleteCustomer(gatewayCustomerRef) {
+      const deleted = await undefinedIfMissing(stripe.customers.del(gatewayCustomerRef), options);
+      return deleted === undefined ? 'absent' : 'deleted';
+    },
+
     ownerOf: (gatewayCustomerRef) => ownerOf(stripe, gatewayCustomerRef, options),
 
     attachPaymentMethod: (input) => attachPaymentMethod(stripe, input, options),

@@ -61,6 +61,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
   oracle: CATALOGUE,
   self: [
     ...READS,
+    `DELETE ${CUSTOMER}`,
     `POST ${CUSTOMER}/payment-methods`,
     `PATCH ${CUSTOMER}/payment-methods/{payment_method_id}`,
     `DELETE ${CUSTOMER}/payment-methods/{payment_method_id}`,
@@ -98,6 +99,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
   'customers:read': READS.filter((route) => ![CHECKOUT_OPTIONS, DISCLOSURES].includes(route)),
   privacy: [
     ...CATALOGUE,
+    `DELETE ${CUSTOMER}`,
     `GET ${CUSTOMER}/timeline`,
     `GET ${CUSTOMER}/timeline/{seq}`,
     `POST ${CUSTOMER}/timeline/{seq}/notes`,
@@ -109,7 +111,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
 };
 const PERSONAS = ['ListPersonas', 'GetPersona', 'WatchPersonas'];
 const CONTEXTS = ['GetCustomerContext', 'BatchGetCustomerContext'];
-const FOR_PRIVACY: string[] = [];
+const FOR_PRIVACY = ['EraseCustomer'];
 const EXPECTED_RPCS: Partial<Record<Grant, string[]>> = {
   checkout: [...PERSONAS, 'CreateCustomer', 'GetPaymentOptions', ...CONTEXTS],
   cerebrum: [...PERSONAS, ...CONTEXTS, 'GetRecovery'],
@@ -133,7 +135,7 @@ const EXPECTED_RPCS: Partial<Record<Grant, string[]>> = {
   ],
   oracle: [...PERSONAS, 'FindCustomersByUsage', 'GetCustomerContext'],
   ops: rpcs.map(nameOf).filter((name) => !FOR_PRIVACY.includes(name)),
-  privacy: PERSONAS,
+  privacy: [...PERSONAS, ...FOR_PRIVACY],
   'customers:read': ['GetCustomer', 'GetPaymentMethods', 'GetDevices', 'GetAddresses', 'GetTimeline'],
   'customers:write': ['CreateCustomer'],
   'payments:report': ['ReportPaymentFailure', 'ReportPaymentSettled'],
@@ -150,6 +152,7 @@ const PUBLIC_ROUTES = [
   'GET /docs/swagger-ui.css',
   'GET /docs/swagger-ui-bundle.js',
   'POST /webhooks/stripe',
+  'GET /api/v1/erasures/{erasure_id}',
 ];
 
 let server: GrpcServer;

@@ -72,6 +72,10 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   [`GET ${CUSTOMER}/recoveries`]: ['self', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['self', 'ops', 'customers:read'],
 
+  [`DELETE ${CUSTOMER}`]: ['self', 'privacy'],
+  // Its id is the secret.
+  'GET /api/v1/erasures/{erasure_id}': PUBLIC,
+
   'POST /internal/v1/payment-failures': ['synapse', 'ops', 'payments:report'],
   'POST /internal/v1/payment-settlements': ['synapse', 'ops', 'payments:report'],
   'POST /internal/v1/fraud-outcomes': ['chimera', 'ops', 'fraud:report'],
@@ -104,6 +108,7 @@ export const RPCS: Readonly<Record<string, readonly Grant[]>> = {
   ReportPaymentSettled: ['synapse', 'ops', 'payments:report'],
   ReportFraudOutcome: ['chimera', 'ops', 'fraud:report'],
   GetRecovery: ['cerebrum', 'synapse', 'ops'],
+  EraseCustomer: ['privacy'],
 
   CreateCustomer: ['checkout', 'ops', 'customers:write'],
   GetCustomer: ['ops', 'customers:read'],

@@ -123,6 +123,13 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       services.reportFraudOutcome(caller, toJson(request)),
     ),
 
+    eraseCustomer: unary(observers, 'EraseCustomer', async (caller, request) => {
+      const problems = new Problems();
+      problems.requireUuid(request.customer_id, 'customer_id');
+      problems.throwIfAny();
+      return services.eraseCustomer(caller, { customer_id: request.customer_id.toLowerCase() });
+    }),
+
     getRecovery: unary(observers, 'GetRecovery', async (caller, request) => {
       const problems = new Problems();
       problems.require(request.payment_id !== '', 'payment_id', 'is required');

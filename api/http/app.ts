@@ -25,6 +25,7 @@ import { catalogueRoutes } from './routes/catalogue.ts';
 import { checkoutRoutes } from './routes/checkout.ts';
 import { customerSearchRoutes } from './routes/customer-search.ts';
 import { customerRoutes } from './routes/customers.ts';
+import { erasureRoutes } from './routes/erasures.ts';
 import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { profileRoutes } from './routes/profile.ts';
@@ -120,6 +121,7 @@ export function createApp(
   customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
   rightsRoutes(app, services);
+  erasureRoutes(app, services);
   fraudRoutes(app, services);
   webhookRoutes(app, services);
   operationRoutes(app, services, phase);

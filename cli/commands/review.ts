@@ -3,6 +3,7 @@
 import type { Policy } from '../../domain/policy.ts';
 import type { OperatorRequest } from '../../domain/workflow-contracts.ts';
 import type { ReviewDecision } from '../../domain/fraud/messages.ts';
+import { findRunningErasures } from '../../graph/erasure/index.ts';
 import {
   findNewestFraudCase,
   type FraudReview,
@@ -29,6 +30,7 @@ import type { PageOptions } from './customers.ts';
 import { connectForSignals } from './operator-requests.ts';
 
 type ReviewItem =
+  | { kind: 'erasure'; erasure_id: string; requested_at: string; waiting_for: readonly string[] }
   | ({ kind: 'fraud_case' } & FraudReview)
   | ({ kind: 'charge_unresolved'; attempt_key: string } & Omit<PendingReview, 'attempt_key'>)
   | ({ kind: 'recovery' } & Omit<PendingReview, 'attempt_key'>);
@@ -45,17 +47,17 @@ interface Section {
 const DEFAULT_LIMIT = 100;
 
 /**
- * Everything that awaits an operator: suspected fraud, the oldest first; recoveries under review, by rule; and the
- * unresolved charges of recoveries under review and of closed ones.
+ * Everything that awaits an operator: suspected fraud, the oldest first; recoveries under review, by rule; the unresolved
+ * charges of recoveries under review and of closed ones; and overdue erasures.
  * @throws EnvironmentError without the graph's keys; PersonaError invalid_argument (the cursor), graph_unavailable
  */
 export async function listReviews(
   settings: Settings,
   { limit, cursor }: PageOptions,
 ): Promise<CommandResult> {
-  const { recovery } = readPolicy(settings.variables.PERSONA_POLICY_FILE);
+  const policy = readPolicy(settings.variables.PERSONA_POLICY_FILE);
   return withGraph(settings, async (graph) => {
-    const page = await readPage(sectionsOf(graph, recovery), Number(limit ?? DEFAULT_LIMIT), cursor);
+    const page = await readPage(sectionsOf(graph, policy), Number(limit ?? DEFAULT_LIMIT), cursor);
     const rows = page.items.map(rowOf);
     const headings = ['kind', 'id', 'customer', 'since (UTC)', 'reason', 'decide with'];
     const more = page.next_cursor ? `\nNext page: --cursor ${page.next_cursor}` : '';
@@ -84,7 +86,7 @@ async function readPage(sections: readonly Section[], limit: number, cursor: str
   return { items, next_cursor: null };
 }
 
-function sectionsOf(graph: Graph, recovery: Policy['recovery']): Section[] {
+function sectionsOf(graph: Graph, { recovery, privacy }: Pick<Policy, 'recovery' | 'privacy'>): Section[] {
   const now = Date.now();
   const asked = { unknown: now - sum(recovery.unknown), pending: now - sum(recovery.pending) };
   return [
@@ -115,6 +117,16 @@ function sectionsOf(graph: Graph, recovery: Policy['recovery']): Section[] {
         return found.map((one) => ({ item: toReviewItem(one), position: [one.attempt_key ?? ''] }));
       },
     },
+    {
+      name: 'erasures',
+      async read([after = ''] = [], limit) {
+        const found = await findRunningErasures(graph, { after, limit, before: now - privacy.deadline });
+        return found.map(({ erasure_id, requested_at, waiting_for }) => ({
+          item: { kind: 'erasure', erasure_id, requested_at, waiting_for },
+          position: [erasure_id],
+        }));
+      },
+    },
   ];
 }
 
@@ -128,6 +140,11 @@ function rowOf(item: ReviewItem): (string | null)[] {
   if (item.kind === 'fraud_case') {
     const { case_id, customer_id, since, reason } = item;
     return ['fraud', case_id, customer_id, timeText(since), reason, `review ${case_id} suspend|clear`];
+  }
+  if (item.kind === 'erasure') {
+    const { erasure_id, requested_at, waiting_for } = item;
+    const reason = `overdue, waits for: ${waiting_for.join(', ') || 'nothing'}`;
+    return ['erasure', erasure_id, null, timeText(requested_at), reason, 'erasures list'];
   }
   const { payment_id, customer_id, opened_at, rule, amount, currency } = item;
   const which = `${payment_id} (${moneyText(amount, currency)})`;

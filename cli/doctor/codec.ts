@@ -17,7 +17,7 @@ export async function checkCodecServer(settings: Settings): Promise<CheckResult>
       ? runFile.content?.temporal_codec
       : `http://127.0.0.1:${variables.CODEC_PORT}`;
   if (url === undefined) return ok("not configured: Temporal's UI shows payloads encrypted");
-  const headers = await restHeaders({ ...settings, http: url });
+  const headers = await restHeaders({ ...settings, http: url }, 'ops');
   const payload = await createPayloadCodec(readCodecKeys(variables).reveal()).encode([
     defaultPayloadConverter.toPayload(PROBE),
   ]);

@@ -7,6 +7,7 @@ export function developmentKeys(env: Record<string, string | undefined>): Record
     PERSONA_KEYS: key('dev-1'),
     PERSONA_BLIND_KEYS: key('dev-blind-1'),
     TEMPORAL_CODEC_KEYS: key('dev-codec-1'),
+    PERSONA_ERASURE_KEY: key('dev-erasure-1'),
     STRIPE_API_KEY: 'sk_test_persona',
     STRIPE_WEBHOOK_SECRET: `whsec_${randomBytes(24).toString('base64url')}`,
     NOTIFY_WEBHOOK_SECRET: randomBytes(24).toString('base64url'),

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { findAgentGo, findAgentPython } from './agent-libraries.ts';
 import { findOasdiff, findSchemathesis } from './contract-tools.ts';
 import { StackError } from './errors.ts';
@@ -69,13 +71,18 @@ export async function startStack({
   env = process.env,
 }: StackOptions): Promise<Stack> {
   guard.removeAtEnd(folder);
+  mkdirSync(folder, { recursive: true });
   const start = async (name: ServerName): Promise<[ServerName, RunningServer]> => {
     const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec, neo4jSettings };
     return [name, await STARTERS[name](options)];
   };
   const running = fulfilled(await Promise.allSettled(servers.map(start)));
   return {
-    env: Object.assign(developmentKeys(env), ...running.map(([, server]) => server.env)),
+    env: Object.assign(
+      { PERSONA_ERASURE_JOURNAL: env.PERSONA_ERASURE_JOURNAL || join(folder, 'erasure-journal') },
+      developmentKeys(env),
+      ...running.map(([, server]) => server.env),
+    ),
     urls: Object.assign({}, ...running.map(([, server]) => server.urls)),
     processes: Object.fromEntries(
       running.flatMap(([name, { process }]) => (process === undefined ? [] : [[name, process]])),

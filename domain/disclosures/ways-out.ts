@@ -108,6 +108,7 @@ export const RPC_CATEGORIES: Readonly<Record<string, RpcRow>> = {
   FindCustomersByUsage: gives('items', 'profile', 'addresses', 'devices', 'payment_methods'),
   FindConnectedCustomers: gives('connected', 'connections'),
   GetTimeline: gives('request', 'history'),
+  EraseCustomer: NOTHING,
   ListPersonas: NOTHING,
   GetPersona: NOTHING,
   PutPersona: NOTHING,
@@ -154,6 +155,7 @@ export const GATEWAY_CALLS = {
   cancelPayment: null,
   refundCharge: null,
   detachPaymentMethod: null,
+  deleteCustomer: null,
   readPayment: null,
   paymentsOf: null,
   findCharge: null,
@@ -178,6 +180,8 @@ export const CHIMERA_CALLS = {
   // A report of a suspicion looks like a report of a payment: the person must not learn of it here.
   reportSuspectedFraud: toChimera('payment_methods', 'payments'),
   notifyTrustedDevice: toChimera('devices'),
+  // It has the customer already.
+  forgetCustomer: null,
 } satisfies Calls<Chimera & TrustedDeviceListener>;
 
 /** By topic; who reads it, and for what, is in the policy (`privacy.recipients`). */

@@ -1,6 +1,6 @@
 import type { Sealed } from './sealed.ts';
 
-export type CustomerStatus = 'active' | 'suspended' | 'erased' | 'merged';
+export type CustomerStatus = 'active' | 'suspended' | 'erasing' | 'erased' | 'merged';
 
 /** Events of the customer itself, its devices and other customers that may be the same person. */
 export interface CustomerEvents {
@@ -26,6 +26,13 @@ export interface CustomerEvents {
   LoginRecorded: { device_id: string; login_count: number; last_login: string; proven: boolean };
   BehavioralProfileLinked: { profile_id: string; baseline_data_ref: string };
   IdentityMatchSuggested: { customer_id: string; score: number; evidence: string[] };
-  /** An operator's decision on an identity match suggested for this customer. */
-  IdentityMatchResolved: { customer_id: string; status: 'confirmed' | 'rejected'; reason: string };
+  /**
+   * An operator's decision on an identity match suggested for this customer. `erased`: the other customer was erased, and
+   * `customer_id` is the pseudonym of what remains.
+   */
+  IdentityMatchResolved: {
+    customer_id: string;
+    status: 'confirmed' | 'rejected' | 'erased';
+    reason: string;
+  };
 }

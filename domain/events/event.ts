@@ -9,6 +9,7 @@ import type { CatalogueEvents } from './catalogue.ts';
 import type { CustomerEvents } from './customer.ts';
 import type { DeviceEvents } from './devices.ts';
 import type { EditEvents } from './edits.ts';
+import type { ErasureEvents } from './erasure.ts';
 import type { FraudEvents } from './fraud.ts';
 import type { IdentifierEvents } from './identifiers.ts';
 import type { NoticeEvents } from './notices.ts';
@@ -33,7 +34,8 @@ export interface EventData
     RefundEvents,
     RightsEvents,
     NoticeEvents,
-    CatalogueEvents {}
+    CatalogueEvents,
+    ErasureEvents {}
 export type EventType = keyof EventData;
 
 /** An event as the log holds it. */

@@ -1,5 +1,6 @@
 /** What changes a recovery between its charges: lookups, new methods, the customer's status, an operator's request. */
 
+import { isHidden } from '../erasure/visibility.ts';
 import { endCascade, NOTICE_DEADLINE_MS, reclassifyUnpaid, strategyOf, withFirst } from './cascade.ts';
 import type { RecoveryRefresh } from './claims.ts';
 import { resumeClock, stopClock } from './clock.ts';
@@ -153,7 +154,7 @@ function lastTriedAt(state: RecoveryState, paymentMethodId: string): number {
 export function afterCustomerStatus(state: OpenRecovery, status: string, at: number): RecoveryState {
   const { phase, clock } = state;
   if (status === 'active') return { ...state, suspended_until: undefined };
-  if (status === 'erased') return endRecovery(state, { outcome: 'cancelled', rule: 'customer_erased' });
+  if (isHidden(status)) return endRecovery(state, { outcome: 'cancelled', rule: 'customer_erased' });
   const suspended = { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
   if (state.review || unresolvedCharge(state)) return suspended;
   // A block no longer matters: nothing is claimed now, and the window runs to its end.

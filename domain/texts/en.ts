@@ -203,6 +203,16 @@ export const english: Language = {
       action: 'View your payment',
       closing: 'You do not need to do anything.',
     }),
+    data_erased: () => ({
+      subject: 'Your data is being deleted',
+      heading: 'Your data is being deleted',
+      paragraphs: [
+        'As you asked, we are deleting your account and everything that we store about you. We keep only what the law requires about your payments, without your name.',
+        'This is our last message to you.',
+      ],
+      action: 'See what was deleted',
+      closing: 'If you did not ask for this, please contact us right away.',
+    }),
     account_suspended: () => ({
       subject: 'Your account is on hold',
       heading: 'Your account is on hold',
@@ -250,7 +260,11 @@ export const english: Language = {
           : `You were placed in the segment ${segment}.`;
       },
       CustomerStatusChanged: ({ new_status }) =>
-        new_status === 'active' ? 'Your account became active again.' : `Your account was ${new_status}.`,
+        new_status === 'erasing'
+          ? 'You asked for your data to be deleted.'
+          : new_status === 'active'
+            ? 'Your account became active again.'
+            : `Your account was ${new_status}.`,
       LtvAdjusted: () => 'The total value of your purchases was updated.',
       DeviceLinked: () => 'A device was used with your account for the first time.',
       LoginRecorded: () => 'A device that you have used before was used again.',

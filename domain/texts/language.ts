@@ -22,6 +22,9 @@ type MaskedEvent =
   | 'DeviceTrustScoreUpdated'
   | 'FraudOutcomeApplied'
   | 'FraudReviewReminded'
+  // Nobody reads a timeline that ends with these.
+  | 'ErasureAnnounced'
+  | 'CustomerErased'
   // In no customer's stream.
   | keyof CatalogueEvents;
 export type ShownEvent = Exclude<EventType, MaskedEvent>;

@@ -3,6 +3,7 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { isErasedId } from '../erasure/erased-ids.ts';
 import { lockIdentities } from '../kernel/identity-locks.ts';
 
 export interface NewCustomer {
@@ -21,7 +22,7 @@ const EXISTS = 'MATCH (c:Customer {id: $customer_id}) RETURN c.id AS id';
 /**
  * Creates a customer without identifiers, methods or devices: for an import, or an account that is created manually.
  * Checkout uses `onboard`.
- * @throws PersonaError customer_exists
+ * @throws PersonaError customer_exists, customer_not_found (the given customer was erased)
  */
 export async function createCustomer(
   graph: Graph,
@@ -33,6 +34,8 @@ export async function createCustomer(
     lockIdentities(tx, [`customer:${customer_id}`]);
     const [known] = await tx.run(EXISTS, { customer_id });
     if (known) throw new PersonaError('customer_exists', `customer ${customer_id} already exists`);
+    if (await isErasedId(graph, tx, customer_id))
+      throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
     tx.beginStream('customer', customer_id);
     const sealed =
       reference && tx.keyOf(customer_id).seal(reference, 'Customer', customer_id, 'gateway_customer_ref');

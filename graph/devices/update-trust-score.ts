@@ -24,8 +24,6 @@ export interface TrustScoreResult {
   version: number;
   /** Number of customers who log in from it. */
   linked_customers: number;
-  /** Up to 25 of them. */
-  customer_ids: string[];
 }
 
 const MAX_NAMED_CUSTOMERS = 25;
@@ -107,7 +105,7 @@ export async function updateDeviceTrustScore(
         device: { device_id, trust_score: score, trust_observed_at, changed_seq },
         applied: false,
         version,
-        ...deviceCustomers,
+        linked_customers: deviceCustomers.linked_customers,
       };
     }
     const { seq } = setTrustScore(tx, device, { trust_score, observed_at }, deviceCustomers);
@@ -115,7 +113,7 @@ export async function updateDeviceTrustScore(
       device: { device_id, trust_score, trust_observed_at: observed_at, changed_seq: seq },
       applied: true,
       version: seq,
-      ...deviceCustomers,
+      linked_customers: deviceCustomers.linked_customers,
     };
   });
 }

@@ -4,6 +4,7 @@
  */
 
 import type { DataCategory, Disclosed } from '../../domain/disclosures/disclosed.ts';
+import { isHidden } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Graph } from '../kernel/graph.ts';
 import type { Reader } from '../kernel/reader.ts';
@@ -75,7 +76,7 @@ export async function getDisclosures(
   { customer_id }: { customer_id: string },
 ): Promise<DisclosureSummary[]> {
   const [row] = await reader.read<{ status: string; items: DisclosureSummary[] }>(READ, { customer_id });
-  if (row === undefined || row.status === 'erased')
+  if (row === undefined || isHidden(row.status))
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   return row.items.map((item) => ({ ...item, categories: item.categories.toSorted() }));
 }

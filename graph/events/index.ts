@@ -4,6 +4,7 @@ import { catalogueEffects } from './catalogue.ts';
 import { customerEffects } from './customer.ts';
 import { deviceEffects } from './devices.ts';
 import { editEffects } from './edits.ts';
+import { erasureEffects } from './erasure.ts';
 import type { Effects } from './effect.ts';
 import { fraudEffects } from './fraud.ts';
 import { identifierEffects } from './identifiers.ts';
@@ -27,4 +28,5 @@ export const EFFECTS: Effects<EventData> = {
   ...fraudEffects,
   ...catalogueEffects,
   ...rightsEffects,
+  ...erasureEffects,
 };

@@ -16,7 +16,7 @@ const CARD_NOTICES_DUE = `
   USING INDEX SEEK p:PaymentMethod(notice_due)
   WHERE p.notice_due > $after
   MATCH (p)<-[:HAS_PAYMENT_METHOD]-(c:Customer)
-  WHERE c.status <> 'erased'
+  WHERE NOT c.status IN ['erasing', 'erased']
   RETURN p.notice_due AS notification_id, c.id AS customer_id, p.id AS payment_method_id
   ORDER BY notification_id LIMIT $limit`;
 

@@ -3,7 +3,7 @@ import type { FraudChanges, FraudEvents } from '../../domain/events/fraud.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
 import { suspensionNotificationId } from '../../domain/workflow-contracts.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
-import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { lockIdentities } from '../kernel/identity-locks.ts';
 import { runReportCommand } from '../recovery/accepted-reports.ts';
@@ -11,7 +11,7 @@ import { getOpenObligations } from '../recovery/queries.ts';
 import { CLOCK_SKEW_MS } from '../recovery/refusal.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { readCaseChanges } from './case-holds.ts';
-import { FraudCase } from './fraud-case.ts';
+import { type CaseCustomer, FraudCase } from './fraud-case.ts';
 
 export interface FraudResult {
   /** False: the outcome is older than the case's last one, or the review was already over; nothing changed. */
@@ -44,7 +44,7 @@ interface CaseRow {
 
 /** A case with everything that its outcomes may change, read under lock. */
 export interface LockedCase {
-  customer: CustomerNode;
+  customer: CaseCustomer;
   wallet: Wallet;
   known?: CaseRow;
   /** The changes by other cases of the customer that have not been undone. */
@@ -66,7 +66,7 @@ export async function lockCase(
   if (known !== undefined && known.customer_id !== customer_id)
     throw validationError([{ field: 'customer_id', message: `is not the customer of the case ${case_id}` }]);
   return {
-    customer,
+    customer: customer as CaseCustomer,
     wallet,
     ...(known && { known }),
     otherCases,

@@ -8,6 +8,9 @@ import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 import { findHold } from './case-holds.ts';
 
+/** One who is being erased is unknown to fraud cases. */
+export type CaseCustomer = CustomerNode & { status: 'active' | 'suspended' };
+
 /**
  * What a fraud case has changed for a locked customer, and the changes by its next outcome. A change that was
  * overwritten since is not undone by the case. A state that two cases require is held by both, and undone once neither
@@ -18,7 +21,7 @@ export class FraudCase {
   /** Methods that became active again. */
   readonly restored: string[] = [];
   readonly #tx: CommandTx;
-  readonly #customer: CustomerNode;
+  readonly #customer: CaseCustomer;
   readonly #wallet: Wallet;
   readonly #otherCases: readonly FraudChanges[];
   readonly #reason: string;
@@ -27,7 +30,7 @@ export class FraudCase {
   constructor(
     tx: CommandTx,
     context: {
-      customer: CustomerNode;
+      customer: CaseCustomer;
       wallet: Wallet;
       changes: FraudChanges;
       otherCases: readonly FraudChanges[];
@@ -159,7 +162,7 @@ export class FraudCase {
     return this.#otherCases.find(({ customer }) => customer?.seq === seq)?.customer;
   }
 
-  #setStatus(status: CustomerNode['status']): number {
+  #setStatus(status: CaseCustomer['status']): number {
     const { seq } = this.#tx.append({
       stream: 'customer',
       stream_id: this.#customer.id,

@@ -7,7 +7,7 @@ import type { NoticeDue } from '../recovery/notices-due.ts';
 // No command writes for an erased or merged customer.
 const CASE = `
   MATCH (f:FraudCase {case_id: $case_id})
-  MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erased', 'merged']
+  MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erasing', 'erased', 'merged']
   RETURN f.customer_id AS customer_id, c.status AS customer_status, f.outcome AS outcome, f.state AS state,
     f.review_since.epochMillis AS since, f.reminded_at IS NOT NULL AS reminded, f.notice_due AS notice_due`;
 
@@ -66,7 +66,7 @@ const REVIEWS = `
   USING INDEX SEEK f:FraudCase(state, review_since, case_id)
   WHERE f.state = 'needs_review' AND f.review_since >= datetime($after.since) AND f.case_id IS NOT NULL
     AND CASE WHEN f.review_since > datetime($after.since) THEN true ELSE f.case_id > $after.case_id END
-    AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erased', 'merged'] }
+    AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erasing', 'erased', 'merged'] }
   WITH f ORDER BY f.state, f.review_since, f.case_id LIMIT $limit
   RETURN f.case_id AS case_id, f.customer_id AS customer_id, f.reason AS reason, toString(f.review_since) AS since`;
 
@@ -90,7 +90,7 @@ const NOTICES_DUE = `
   MATCH (f:FraudCase)
   USING INDEX SEEK f:FraudCase(notice_due)
   WHERE f.notice_due > $after AND f.notice_at < datetime($before)
-    AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE c.status <> 'erased' }
+    AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erasing', 'erased'] }
   RETURN f.case_id AS case_id, f.customer_id AS customer_id, f.notice_due AS notification_id,
     f.notice_at.epochMillis AS due_since
   ORDER BY f.notice_due LIMIT $limit`;

@@ -20,7 +20,7 @@ export interface CustomerNode {
   id: string;
   ltv_minor: number;
   segment: string;
-  status: 'active' | 'suspended';
+  status: 'active' | 'suspended' | 'erasing';
   gateway_customer_ref?: string;
   locale?: string;
   /** When the customer, or a service, last chose a default; a rule that sets another one does not change it. */
@@ -70,7 +70,8 @@ export interface CommandTx extends Reader, Sender {
   /**
    * Locks a customer until the end of the transaction and unwraps its data key. Lock before reading, in this order:
    * identifiers by hash, customers by id, devices by id, then the rest.
-   * @throws PersonaError customer_not_found, also if the customer is erased or merged
+   * @throws PersonaError customer_not_found, also if the customer is erased or merged, or is being erased and the caller is
+   * none of the processes that settle what is open
    */
   lockCustomer(id: string): Promise<CustomerNode>;
   /** The same for a device. @throws PersonaError device_not_found */

@@ -23,6 +23,8 @@ export interface GraphOptions {
   database?: string;
   keyRing: KeyRing;
   blindIndex: BlindIndex;
+  /** Of the ids of erased customers and devices, under PERSONA_ERASURE_KEY; absent: nothing can be erased. */
+  erasedIds?: BlindIndex;
   /** Default `MAX_CONNECTIONS`. */
   maxConnectionPoolSize?: number;
   observer?: GraphObserver;
@@ -42,6 +44,8 @@ export interface Graph extends Reader {
   ): Promise<T[]>;
   readonly keyRing: KeyRing;
   readonly blindIndex: BlindIndex;
+  /** As in `GraphOptions`. */
+  readonly erasedIds?: BlindIndex;
   readonly keyStore: KeyStore;
   /** How each type of event changes the graph. */
   readonly projections: Projections;
@@ -106,6 +110,7 @@ export function openDriver(options: GraphOptions, projections: Projections): Gra
   return {
     keyRing: options.keyRing,
     blindIndex: options.blindIndex,
+    ...(options.erasedIds && { erasedIds: options.erasedIds }),
     keyStore: graphKeyStore,
     projections,
     observer,

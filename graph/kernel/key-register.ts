@@ -1,6 +1,11 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommonEnvironment } from '../../platform/environment.ts';
-import { type KnownKey, type RingName, ringProblems } from '../../security/key-ring-validation.ts';
+import {
+  ERASURE_RING,
+  type KnownKey,
+  type RingName,
+  ringProblems,
+} from '../../security/key-ring-validation.ts';
 import { createKeyRing, type KeyRing, keyCheckValue } from '../../security/key-ring.ts';
 import { translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
@@ -17,9 +22,9 @@ export interface KeyRegistration {
   readonly first_since: string | null;
 }
 
-type Rings = Partial<Record<RingName, KeyRing>>;
+type Rings = Partial<Record<RingName | typeof ERASURE_RING, KeyRing>>;
 /** The command line has only some of the rings. */
-type ConfiguredKeys = Partial<Pick<CommonEnvironment, 'keys' | 'blindKeys' | 'codecKeys'>>;
+type ConfiguredKeys = Partial<Pick<CommonEnvironment, 'keys' | 'blindKeys' | 'codecKeys' | 'erasureKeys'>>;
 
 interface RegisteredKey extends KnownKey {
   readonly ring: string;
@@ -51,7 +56,7 @@ const UNREGISTER = `
  */
 export async function admitKeys(graph: Graph, environment: ConfiguredKeys): Promise<void> {
   const rings = ringsOf(environment);
-  const names = Object.keys(rings);
+  const names = [...new Set([...Object.keys(rings), ERASURE_RING])];
   const session = graph.writeSession();
   const { send, read, commit, rootCause } = beginStatements(session, COMMAND_MS);
   try {
@@ -78,7 +83,8 @@ export async function admitKeys(graph: Graph, environment: ConfiguredKeys): Prom
  */
 export async function checkKeys(graph: Graph, environment: ConfiguredKeys): Promise<string[]> {
   const rings = ringsOf(environment);
-  return problemsOf(rings, await graph.read<RegisteredKey>(READ_REGISTERED, { rings: Object.keys(rings) }));
+  const names = [...new Set([...Object.keys(rings), ERASURE_RING])];
+  return problemsOf(rings, await graph.read<RegisteredKey>(READ_REGISTERED, { rings: names }));
 }
 
 /** All registered keys, in the order in which processes began to write with them. @throws PersonaError graph_unavailable */
@@ -99,20 +105,29 @@ export async function unregisterKey(graph: Graph, key: { ring: RingName; id: str
   return (row?.retired ?? 0) > 0;
 }
 
-function ringsOf({ keys, blindKeys, codecKeys }: ConfiguredKeys): Rings {
+function ringsOf({ keys, blindKeys, codecKeys, erasureKeys }: ConfiguredKeys): Rings {
   return {
     ...(keys && { PERSONA_KEYS: createKeyRing(keys.reveal()) }),
     ...(blindKeys && { PERSONA_BLIND_KEYS: createKeyRing(blindKeys.reveal()) }),
     ...(codecKeys && { TEMPORAL_CODEC_KEYS: createKeyRing(codecKeys.reveal()) }),
+    ...(erasureKeys && { [ERASURE_RING]: createKeyRing(erasureKeys.reveal()) }),
   };
 }
 
 function problemsOf(rings: Rings, known: readonly RegisteredKey[]): string[] {
-  return Object.entries(rings).flatMap(([name, ring]) =>
-    ringProblems(
-      name as RingName,
-      ring,
-      known.filter((key) => key.ring === name),
+  // Without it a process would not recognise an erased customer, and create them again.
+  const isErasureKeyMissing =
+    rings[ERASURE_RING] === undefined && known.some(({ ring, writes }) => ring === ERASURE_RING && writes);
+  return [
+    ...Object.entries(rings).flatMap(([name, ring]) =>
+      ringProblems(
+        name as RingName,
+        ring,
+        known.filter((key) => key.ring === name),
+      ),
     ),
-  );
+    ...(isErasureKeyMissing
+      ? [`${ERASURE_RING} is missing: other processes recognise erased customers by it`]
+      : []),
+  ];
 }

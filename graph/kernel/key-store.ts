@@ -17,6 +17,8 @@ export interface KeyStore {
   /** `undefined`: never created, or destroyed. */
   read(reader: Reader, owner: KeyOwner): Promise<WrappedKey | undefined>;
   write(sender: Sender, owner: KeyOwner, key: WrappedKey, createdAt: string): void;
+  /** Destroys a key: what is sealed with it can never be read again. */
+  destroy(sender: Sender, owner: KeyOwner): void;
   /** The keys of one label after the owner `after`, ordered by their owners' ids. */
   list(
     reader: Reader,
@@ -48,6 +50,11 @@ const WRITE = {
     'CREATE (:CustomerKey {customer_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
   DeviceKey:
     'CREATE (:DeviceKey {device_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
+} as const;
+
+const DESTROY = {
+  CustomerKey: 'MATCH (k:CustomerKey {customer_id: $id}) DELETE k',
+  DeviceKey: 'MATCH (k:DeviceKey {device_id: $id}) DELETE k',
 } as const;
 
 const LIST = {
@@ -85,6 +92,9 @@ export const graphKeyStore: KeyStore = {
   },
   write(sender, owner, key, createdAt) {
     sender.send(WRITE[owner.label], { id: owner.id, ...key, created_at: createdAt });
+  },
+  destroy(sender, { label, id }) {
+    sender.send(DESTROY[label], { id });
   },
   list: (reader, label, page) => reader.read<StoredKey>(LIST[label], page),
   async replace(reader, label, changes) {

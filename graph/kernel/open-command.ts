@@ -34,7 +34,7 @@ export function openCommand(
   const { projections, blindIndex } = graph;
   const recordedAt = new Date(graph.now()).toISOString();
   const statements = beginStatements(session, timeout);
-  const streams = new Streams(graph, statements);
+  const streams = new Streams(graph, statements, header.caller);
   const events: RecordedEvent[] = [];
   let keepsReceipt = true;
   claimReceipt(statements, request);
@@ -83,7 +83,8 @@ export function openCommand(
     async finish(result) {
       writeEvents(statements, events);
       streams.writeVersions();
-      if (keepsReceipt) storeResult(statements, request, { graph, result, at: recordedAt });
+      if (keepsReceipt)
+        storeResult(statements, request, { graph, result, at: recordedAt, streamId: streams.ownerId });
       else deleteReceipt(statements, request);
       await statements.commit();
       return events;

@@ -23,7 +23,7 @@ export type ReceiptKind = 'request' | 'event';
 const CREATE_RECEIPT = 'CREATE (:CommandReceipt {caller: $caller, key: $key})';
 const STORE_RESULT = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
-  SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at), r.kind = $kind`;
+  SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at), r.kind = $kind, r.stream_id = $stream_id`;
 const DELETE_RECEIPT = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
 const READ = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
@@ -44,15 +44,21 @@ export function claimReceipt(sender: Sender, request: CommandRequest): void {
   sender.send(CREATE_RECEIPT, keyOf(request));
 }
 
-/** @param at - RFC 3339 */
+/** @param at - RFC 3339; `streamId`: the customer or device whose erasure takes the result away */
 export function storeResult(
   sender: Sender,
   request: CommandRequest,
-  { graph, result, at }: { graph: Pick<Graph, 'blindIndex'>; result: unknown; at: string },
+  {
+    graph,
+    result,
+    at,
+    streamId,
+  }: { graph: Pick<Graph, 'blindIndex'>; result: unknown; at: string; streamId: string | undefined },
 ): void {
   const body_hash = graph.blindIndex.hash('command', request.body);
   const kind: ReceiptKind = request.header.isHeaderKey === true ? 'request' : 'event';
-  sender.send(STORE_RESULT, { ...keyOf(request), body_hash, result: JSON.stringify({ result }), at, kind });
+  const stored = { body_hash, result: JSON.stringify({ result }), at, kind, stream_id: streamId };
+  sender.send(STORE_RESULT, { ...keyOf(request), ...stored });
 }
 
 /** Releases the key within the same transaction. */
@@ -62,14 +68,16 @@ export function deleteReceipt(sender: Sender, request: CommandRequest): void {
 
 /**
  * The stored result, if the command was processed before; `undefined`: it was not.
- * @throws PersonaError idempotency_key_reused, graph_unavailable
+ * @throws PersonaError idempotency_key_reused, customer_not_found (erased since), graph_unavailable
  */
 export async function findStoredResult(
   graph: Graph,
   request: CommandRequest,
 ): Promise<{ result: unknown } | undefined> {
-  const [receipt] = await graph.read<{ body_hash: string; result: string }>(READ, keyOf(request));
+  const [receipt] = await graph.read<{ body_hash: string; result: string | null }>(READ, keyOf(request));
   if (receipt === undefined) return undefined;
+  if (receipt.result === null)
+    throw new PersonaError('customer_not_found', 'the customer of this request is unknown');
   if (graph.blindIndex.matches('command', request.body, receipt.body_hash))
     return JSON.parse(receipt.result) as { result: unknown };
   throw new PersonaError(

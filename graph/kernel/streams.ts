@@ -1,3 +1,4 @@
+import { mayLock } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { StreamKind } from '../../domain/events/event.ts';
 import { DataKey, type KeyOwner } from '../../security/data-key.ts';
@@ -60,11 +61,14 @@ export interface Stream {
 /** The streams that a command has locked or started. */
 export class Streams {
   readonly #graph: Graph;
+  readonly #caller: string;
   readonly #statements: Reader & Sender;
   readonly #streams = new Map<string, Stream>();
 
-  constructor(graph: Graph, statements: Reader & Sender) {
+  /** @param caller whose command it is */
+  constructor(graph: Graph, statements: Reader & Sender, caller: string) {
     this.#graph = graph;
+    this.#caller = caller;
     this.#statements = statements;
   }
 
@@ -113,6 +117,14 @@ export class Streams {
     return stream;
   }
 
+  /** Whose command it is: of several customers the one that changes, or else the first; without one a device. */
+  get ownerId(): string | undefined {
+    const streams = [...this.#streams.values()];
+    const customers = streams.filter(({ kind }) => kind === 'customer');
+    const changed = customers.find(({ version, storedVersion }) => version > storedVersion);
+    return (changed ?? customers[0] ?? streams[0])?.id;
+  }
+
   writeVersions(): void {
     for (const { id, kind, version, storedVersion } of this.#streams.values()) {
       if (version > storedVersion) this.#statements.send(WRITE_VERSION[kind], { id, version });
@@ -132,7 +144,7 @@ export class Streams {
       { cypher },
     );
     const node = row?.node;
-    if (node === undefined || node.status === 'erased' || node.status === 'merged') throw notFound();
+    if (node === undefined || !mayLock(node.status, this.#caller)) throw notFound();
     if (wrapped === undefined) throw new PersonaError('internal', `the ${label} of ${id} is missing`);
     const key = DataKey.unwrap(this.#graph.keyRing, owner, wrapped);
     const kind = label === 'CustomerKey' ? 'customer' : 'device';

@@ -12,6 +12,7 @@ import { lockIdentities } from '../kernel/identity-locks.ts';
 import { writeAddress } from './address.ts';
 import { writeCustomer, writeIdentifiers, writeSuggestions } from './customer.ts';
 import { writeDevice } from './device.ts';
+import { isErasedId } from '../erasure/erased-ids.ts';
 import { findEvidence } from './evidence.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import { normaliseRequest } from './incoming-request.ts';
@@ -38,7 +39,8 @@ export async function onboard(
   return runCommand(graph, { ...header, occurredAt: request.occurred_at }, 'onboard', request, async (tx) => {
     lockAllIdentities(tx, incoming);
     const found = await findEvidence(tx, incoming, policy.onboarding.limits.device);
-    if (found.isGivenCustomerGone) {
+    const isErased = request.customer_id !== undefined && (await isErasedId(graph, tx, request.customer_id));
+    if (found.isGivenCustomerGone || isErased) {
       throw new PersonaError('customer_not_found', `there is no customer ${request.customer_id}`);
     }
     const isNewCustomer = request.customer_id !== undefined && found.evidence.given_customer_id === undefined;

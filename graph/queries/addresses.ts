@@ -4,7 +4,7 @@ import { openAddress, readAddresses, type StoredAddress } from '../addresses/add
 import type { Graph } from '../kernel/graph.ts';
 import { dataKeyOf } from '../kernel/key-store.ts';
 import { withoutNulls } from '../kernel/values.ts';
-import { getGatewayCustomer } from './payment-methods.ts';
+import { requireVisibleCustomer } from './payment-methods.ts';
 
 /** An address as the API returns it (docs/reference/interfaces.md, 'Shapes of responses'); times are RFC 3339 in UTC. */
 export interface Address extends AddressDetails {
@@ -25,7 +25,7 @@ export async function getAddresses(graph: Graph, input: { customer_id: string })
   const [stored, key] = await Promise.all([
     readAddresses(graph, customer_id),
     dataKeyOf(graph, graph, { label: 'CustomerKey', id: customer_id }),
-    getGatewayCustomer(graph, { customer_id }),
+    requireVisibleCustomer(graph, { customer_id }),
   ]);
   if (key === undefined) throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   return stored.filter(({ proven }) => proven).map((address) => toAddress(openAddress(address, key)));

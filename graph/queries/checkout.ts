@@ -1,3 +1,4 @@
+import { isHidden } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Reader } from '../kernel/reader.ts';
 import { withoutNulls } from '../kernel/values.ts';
@@ -37,7 +38,7 @@ export async function getCheckout(
     trust_score: number;
     trust_observed_at: string | null;
   }>(CHECKOUT, { customer_id, device_id });
-  if (row === undefined || row.status === 'erased')
+  if (row === undefined || isHidden(row.status))
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   const { status, is_own, ...device } = row;
   return is_own ? { status, device: withoutNulls(device) } : { status };

@@ -1,3 +1,4 @@
+import { isHidden } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events/customer.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -139,7 +140,7 @@ async function readContexts(
 function toContexts<Row extends RowWithoutDevices>(rows: readonly Row[], now: number, vipLtvMinor: number) {
   const as_of = new Date(now).toISOString();
   return rows
-    .filter(({ status }) => status !== 'erased')
+    .filter(({ status }) => !isHidden(status))
     .map((row) =>
       withoutNulls({ ...row, is_vip: row.segment === 'VIP' || row.ltv_minor >= vipLtvMinor, as_of }),
     );

@@ -1,3 +1,4 @@
+import { isHidden } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events/customer.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
@@ -48,7 +49,7 @@ export async function getCustomerProfile(
 ): Promise<CustomerProfile> {
   const owner = { label: 'CustomerKey', id: input.customer_id } as const;
   const { row, key } = await readWithOpenKey<CustomerProfile>(graph, owner, { cypher: PROFILE });
-  if (row === undefined || row.status === 'erased' || key === undefined) {
+  if (row === undefined || isHidden(row.status) || key === undefined) {
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
   }
   const identifiers = row.identifiers.map((identifier) => ({

@@ -1,3 +1,4 @@
+import { isHidden } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events/customer.ts';
 import type { Reader } from '../kernel/reader.ts';
@@ -27,7 +28,7 @@ const CUSTOMER = `
 /** @throws PersonaError customer_not_found */
 export async function getCustomer(reader: Reader, input: { customer_id: string }): Promise<Customer> {
   const [row] = await reader.read<Customer>(CUSTOMER, input);
-  if (row === undefined || row.status === 'erased')
+  if (row === undefined || isHidden(row.status))
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
   return withoutNulls(row);
 }

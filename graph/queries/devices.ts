@@ -1,6 +1,6 @@
 import type { Graph } from '../kernel/graph.ts';
 import { withoutNulls } from '../kernel/values.ts';
-import { getGatewayCustomer } from './payment-methods.ts';
+import { requireVisibleCustomer } from './payment-methods.ts';
 
 /** A device as one customer uses it; times are RFC 3339 in UTC. */
 export interface CustomerDevice {
@@ -40,7 +40,7 @@ export async function getDevices(
   const { customer_id, limit = ALL, before = null } = input;
   const [rows] = await Promise.all([
     graph.read<CustomerDevice>(DEVICES, { customer_id, limit, before }),
-    getGatewayCustomer(graph, { customer_id }),
+    requireVisibleCustomer(graph, { customer_id }),
   ]);
   return rows.map(withoutNulls);
 }

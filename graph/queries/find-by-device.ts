@@ -21,7 +21,7 @@ const USERS = `
   RETURN d.id AS device_id, COUNT { (d)<-[:LOGGED_IN_FROM]-() } AS linked_customers,
     COLLECT {
       MATCH (d)<-[l:LOGGED_IN_FROM]-(c:Customer)
-      WHERE c.status <> 'erased'
+      WHERE NOT c.status IN ['erasing', 'erased']
       RETURN {customer_id: c.id, last_login: l.last_login, proven: l.proven} LIMIT $most
     } AS customers
   LIMIT 1`;

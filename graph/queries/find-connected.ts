@@ -45,7 +45,7 @@ const CONNECTED = `
     UNWIND CASE WHEN size(owners) > $crowd THEN [] ELSE owners END AS other
     RETURN other, {kind: 'address', id: a.id} AS evidence
   }
-  WITH c, other, evidence WHERE other <> c AND other.status <> 'erased'
+  WITH c, other, evidence WHERE other <> c AND NOT other.status IN ['erasing', 'erased']
   WITH other, collect(DISTINCT evidence) AS evidence
   RETURN other.id AS customer_id, evidence
   ORDER BY size(evidence) DESC, customer_id LIMIT $limit`;

@@ -9,7 +9,7 @@ import { findByHashes } from '../kernel/identity-locks.ts';
 const OWNER = `
   UNWIND $value_hashes AS value_hash
   MATCH (i:DigitalIdentifier {type: $type, value_hash: value_hash})<-[h:HAS_DIGITAL_IDENTIFIER]-(c:Customer)
-  WHERE c.status <> 'erased'
+  WHERE NOT c.status IN ['erasing', 'erased']
   RETURN c.id AS customer_id, i.is_verified AS is_verified ORDER BY h.linked_at, customer_id LIMIT 1`;
 
 /**

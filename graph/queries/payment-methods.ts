@@ -1,3 +1,4 @@
+import { isHidden } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import { isPaymentOption } from '../../domain/payment-options.ts';
 import { Secret } from '../../platform/secret.ts';
@@ -42,7 +43,7 @@ export async function getPaymentMethods(
     reader.read<{ status: string }>(READ_CUSTOMER, input),
     readWallet(reader, input.customer_id),
   ]);
-  if (customer === undefined || customer.status === 'erased') {
+  if (customer === undefined || isHidden(customer.status)) {
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
   }
   return wallet.filter(isVisible).map(toPaymentMethod);
@@ -66,11 +67,14 @@ export async function getPaymentMethod(
   graph: Graph,
   input: { customer_id: string; payment_method_id: string },
 ): Promise<PaymentMethod> {
-  const wallet = await readWallet(graph, input.customer_id);
+  const [[customer], wallet] = await Promise.all([
+    graph.read<{ status: string }>(READ_CUSTOMER, { customer_id: input.customer_id }),
+    readWallet(graph, input.customer_id),
+  ]);
   const method = wallet.find(
     (candidate) => candidate.payment_method_id === input.payment_method_id && isVisible(candidate),
   );
-  if (method === undefined) {
+  if (method === undefined || customer === undefined || isHidden(customer.status)) {
     throw new PersonaError(
       'payment_method_not_found',
       `there is no payment method ${input.payment_method_id}`,
@@ -122,6 +126,20 @@ export async function getGatewayCustomer(
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
   }
   return withoutNulls(row);
+}
+
+/**
+ * For the edges, to which a customer who is being erased is unknown.
+ * @throws PersonaError customer_not_found
+ */
+export async function requireVisibleCustomer(
+  reader: Reader,
+  input: { customer_id: string },
+): Promise<{ status: string }> {
+  const [customer] = await reader.read<{ status: string }>(READ_CUSTOMER, input);
+  if (customer === undefined || isHidden(customer.status))
+    throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
+  return customer;
 }
 
 const KNOWN_CUSTOMER = 'MATCH (c:Customer {id: $id}) RETURN c.id AS id';

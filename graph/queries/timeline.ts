@@ -1,3 +1,4 @@
+import { isHidden } from '../../domain/erasure/visibility.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { MethodName } from '../../domain/texts/language.ts';
 import { describeEvent } from '../../domain/timeline.ts';
@@ -110,7 +111,7 @@ async function readEvents<Event>(
 ): Promise<{ events: Event[]; context: TimelineContext }> {
   const owner = { label: 'CustomerKey', id: customer_id } as const;
   const { row, key } = await readWithOpenKey<TimelineRow<Event>>(graph, owner, statement);
-  if (row === undefined || row.status === 'erased' || key === undefined)
+  if (row === undefined || isHidden(row.status) || key === undefined)
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   const { events, locale, methods } = row;
   const context = {

@@ -58,6 +58,9 @@ export async function loadOpeningContext(
     openWallet(tx, customer.id),
     findPayment(tx, failure.payment_id),
   ]);
+  // What a customer owed already is settled; nothing new is collected from one who is being erased.
+  if (customer.status === 'erasing' && known === undefined)
+    return refuse(tx, 'customer_not_found', 'customer_id', 'must be a known customer');
   const refusal = refusalOf(failure, wallet.methods, known?.obligation, input.now);
   if (refusal) return refuse(tx, refusal.type, refusal.problem.field, refusal.problem.message);
   const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);

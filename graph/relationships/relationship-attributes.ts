@@ -43,6 +43,7 @@ const QUERIES = Object.fromEntries(
       `MATCH (source:${source} {id: $source_id})
        MATCH (target:${target} {${targetIdProperty}: $target_id})
        MATCH (source)-[r:${type}]->(target)
+       WHERE NOT coalesce(source.status, '') IN ['erasing', 'erased'] AND NOT coalesce(target.status, '') IN ['erasing', 'erased']
        RETURN properties(r) AS properties, target.changed_seq AS changed_seq`,
     ];
   }),

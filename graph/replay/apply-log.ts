@@ -131,7 +131,9 @@ async function readOvertaking(target: Graph, { stream_id, seq, id }: StoredEvent
 }
 
 async function keysOf(keys: Graph, events: readonly StoredEvent[]): Promise<ReadonlyMap<string, StreamKey>> {
-  const streams = new Map(events.map(({ stream, stream_id }) => [stream_id, stream]));
+  // What erasure has left has no key: nothing of it is sealed.
+  const sealed = events.filter(({ type }) => type !== 'CustomerErased');
+  const streams = new Map(sealed.map(({ stream, stream_id }) => [stream_id, stream]));
   return new Map(
     await Promise.all(
       [...streams].map(async ([id, kind]): Promise<[string, StreamKey]> => {
@@ -158,12 +160,12 @@ function applyEvent(
 ): void {
   const recorded = readEvent<EventType>(event);
   const streamKey = keys.get(event.stream_id);
-  if (streamKey === undefined) throw new Error(`the key of ${event.stream_id} was not read`);
-  const { key, stored } = streamKey;
-  if (event.seq === 1 && stored)
-    target.keyStore.write({ send }, stored.owner, stored.wrapped, event.recorded_at);
+  if (streamKey === undefined && recorded.type !== 'CustomerErased')
+    throw new Error(`the key of ${event.stream_id} was not read`);
+  if (event.seq === 1 && streamKey?.stored)
+    target.keyStore.write({ send }, streamKey.stored.owner, streamKey.stored.wrapped, event.recorded_at);
   const projection = EFFECTS[recorded.type] as Projection<EventType>;
-  const secrets = { key, blindIndex: target.blindIndex };
+  const secrets = { key: streamKey?.key ?? DataKey.NONE, blindIndex: target.blindIndex };
   send(projection.cypher, projectionParameters(projection, recorded, secrets));
   send(WRITE_VERSION[event.stream], { id: event.stream_id, version: event.seq });
 }

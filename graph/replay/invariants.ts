@@ -2,7 +2,7 @@
 
 import { isDisputed } from '../../domain/disputes.ts';
 import { mayBeDefault } from '../../domain/wallet.ts';
-import { attemptKey } from '../../domain/workflow-contracts.ts';
+import { attemptKey, erasedAttemptKey } from '../../domain/workflow-contracts.ts';
 import { type Difference, type GraphModel, LABELS, type Properties, splitRef } from '../events/model.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
 import { brokenRules } from './property-rules.ts';
@@ -109,7 +109,12 @@ function attempts(live: GraphModel): Difference[] {
   return nodesOf(live, 'ChargeAttempt').flatMap(([where, attempt]) => {
     const { key, n, payment_id, payment_method_id, state, source, overpaid, resolved_at } = attempt;
     const own = source === 'recovery';
-    const expectedKey = attemptKey(String(payment_id), String(payment_method_id), Number(n));
+    // Erasure has left it without its method.
+    const method = payment_method_id as string | undefined;
+    const expectedKey =
+      method !== undefined
+        ? attemptKey(String(payment_id), method, Number(n))
+        : erasedAttemptKey(String(payment_id), Number(n));
     return violations(where, [
       [!own || key === expectedKey, `the key of its payment, method and number: ${expectedKey}`, String(key)],
       [overpaid !== true || state === 'approved', 'overpaid only if approved', String(state)],

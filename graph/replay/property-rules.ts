@@ -47,7 +47,7 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
       'characters of A–Z, 0–9 and _',
       (value) => typeof value === 'string' && /^[A-Z0-9_]+$/.test(value),
     ),
-    status: oneOf('active', 'suspended', 'erased', 'merged'),
+    status: oneOf('active', 'suspended', 'erasing', 'erased', 'merged'),
     version: integer(1),
     ...timestamps,
   },
@@ -114,7 +114,8 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     source: oneOf('recovery', 'reported'),
     payment_id: text,
     customer_id: text,
-    payment_method_id: text,
+    // Erasure has left it without its method.
+    payment_method_id: optional(text),
     amount: integer(1),
     currency,
     state: oneOf('in_flight', 'approved', 'declined', 'pending', 'unknown', 'void'),
@@ -156,9 +157,13 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
   Note: { customer_id: text, about_seq: integer(1), text: sealed, noted_at: time },
 };
 
+/** A pseudonym has nothing else. */
+const ERASED_CUSTOMER: Readonly<Record<string, Rule>> = { version: integer(1), ...timestamps };
+
 /** The properties of a node that are missing or break their rule, with the rule in words. */
 export function brokenRules(label: Label, node: Properties): { property: string; description: string }[] {
-  return Object.entries(RULES[label]).flatMap(([property, { description, holds, optional: isOptional }]) => {
+  const rules = label === 'Customer' && node.status === 'erased' ? ERASED_CUSTOMER : RULES[label];
+  return Object.entries(rules).flatMap(([property, { description, holds, optional: isOptional }]) => {
     const value = node[property] ?? null;
     if (value === null ? isOptional : holds(value, node)) return [];
     return [{ property, description }];

@@ -9,6 +9,7 @@ import { applyLog } from './apply-log.ts';
 import { copyLog } from './copy-log.ts';
 import type { LogSource } from './log-source.ts';
 import { readProgress, type ReplayProgress } from './replay-progress.ts';
+import { withoutErased } from './without-erased.ts';
 
 export interface ReplayTotals {
   customers: number;
@@ -44,7 +45,8 @@ export async function replayInto(
     streams: customerId === undefined ? [] : [customerId],
     wanted: customerId === undefined ? [] : [customerId],
   };
-  if (progress.phase === 'copying') progress = await copyLog(source, target, progress, onProgress);
+  if (progress.phase === 'copying')
+    progress = await copyLog(withoutErased(source, keys), target, progress, onProgress);
   if (progress.phase === 'applying') await applyLog(keys, target, progress, onProgress);
   const [totals] = await target.read<ReplayTotals>(COUNT);
   return totals ?? { customers: 0, devices: 0, personas: 0, events: 0 };

@@ -55,7 +55,8 @@ export function replay(
   key: DataKey | string,
 ): GraphModel {
   const model = new GraphModel();
-  if (typeof key === 'string') {
+  const isErased = isErasedStream(events);
+  if (typeof key === 'string' && !isErased) {
     if (events.length > 0)
       model.inconsistencies.push({
         where: `${LABEL_OF[kind]}Key/${id}`,
@@ -70,11 +71,16 @@ export function replay(
     const expected = (events[index - 1]?.seq ?? 0) + 1;
     if (event.seq !== expected)
       model.inconsistencies.push({ where: model.cause, property: 'seq', expected, found: event.seq });
-    apply(model, event, { key, blindIndex: graph.blindIndex });
+    apply(model, event, { key: key as DataKey, blindIndex: graph.blindIndex });
   }
   const node = model.nodes.get(nodeRef(LABEL_OF[kind], id));
   if (node) node.version = events.at(-1)?.seq;
   return model;
+}
+
+/** A stream under a pseudonym, which holds nothing sealed and has no key. */
+export function isErasedStream([first]: readonly StoredEvent[]): boolean {
+  return first?.type === 'CustomerErased';
 }
 
 /** @throws Error for data that is not JSON, or of a newer version than this one knows */

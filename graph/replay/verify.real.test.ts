@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { openTestGraph, runCypher, testHeader } from '../../test/test-graph.ts';
+import { createCustomer } from '../customers/create-customer.ts';
 import { EFFECTS } from '../events/index.ts';
+import { announceErasure, forgetCustomer, hideCustomer, requestErasure } from '../erasure/index.ts';
 import type { Difference } from '../events/model.ts';
 import { updateDeviceTrustScore } from '../index.ts';
 import type { Graph } from '../kernel/graph.ts';
@@ -36,10 +38,30 @@ test('histories with every type of event agree with their log', async () => {
     { kind: 'configuration', id: configuration },
   ] as const;
   expect(await verifyStreams(graph, catalogue)).toEqual([]);
-  const streams = [history.customer_id, history.stranger_id, history.device_id, persona, configuration];
+  const announced = await erasingCustomer();
+  expect(await verifyCustomer(graph, announced.customer_id)).toEqual([]);
+  const erased = await erasingCustomer();
+  await forgetCustomer(graph, erased, () => {});
+  const [pseudonym] = await graph.read<{ id: string }>(
+    'MATCH (e:Erasure {id: $erasure_id}) RETURN e.pseudonym AS id',
+    erased,
+  );
+  expect(await verifyCustomer(graph, pseudonym?.id ?? '')).toEqual([]);
+  const streams = [
+    ...[history.customer_id, history.stranger_id, history.device_id],
+    ...[announced.customer_id, pseudonym?.id, persona, configuration],
+  ];
   const [row] = await graph.read<{ types: string[] }>(TYPES, { streams });
   expect(row?.types.sort()).toEqual(Object.keys(EFFECTS).sort());
 });
+
+async function erasingCustomer() {
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  const { erasure_id } = await requestErasure(graph, { customer_id });
+  await hideCustomer(graph, { erasure_id, customer_id, by: { actor: 'test', correlationId: 'test' } });
+  await announceErasure(graph, { erasure_id, customer_id });
+  return { erasure_id, customer_id };
+}
 
 interface Damage {
   name: string;

@@ -114,6 +114,11 @@ const EXAMPLE_SEQUENCE = [
   'rest/get-persona-configuration',
   'rest/ask-persona',
   'rest/health',
+  'rest/onboard-to-erase',
+  'rest/erase-customer',
+  'rest/get-erasure',
+  'grpc/create-customer-to-erase',
+  'grpc/erase-customer',
   'rest/healthz',
   'rest/readyz',
 ];

@@ -67,6 +67,7 @@ function chimeraService(state: State): ChimeraAgentServer {
     })),
     notifyTrustedDevice: handler('NotifyTrustedDevice', () => ({})),
     reportSuspectedFraud: handler('ReportSuspectedFraud', () => ({})),
+    forgetCustomer: handler('ForgetCustomer', () => ({})),
   };
 }
 

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { dropConnection, type HttpEnv, type RunningHttpServer, listen } from '../listen.ts';
 import { controlRoutes } from './control/control.ts';
-import { createCustomer, getCustomer, listCustomers } from './methods/customers.ts';
+import { createCustomer, deleteCustomer, getCustomer, listCustomers } from './methods/customers.ts';
 import { getMandate } from './methods/mandates.ts';
 import {
   attachPaymentMethod,
@@ -30,7 +30,7 @@ import { getDispute, getFraudWarning, listDisputes, listFraudWarnings } from './
 import { createRefund, getCharge, getRefund, listCharges, listRefunds } from './reversals/refunds.ts';
 import { type ApiResponse, type Call, Gateway, type Operation } from './state/gateway.ts';
 
-const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
+const ROUTES: [method: 'GET' | 'POST' | 'DELETE', path: string, operation: Operation][] = [
   ['POST', '/v1/payment_intents', createPaymentIntent],
   ['GET', '/v1/payment_intents', listPaymentIntents],
   ['GET', '/v1/payment_intents/:id', getPaymentIntent],
@@ -45,6 +45,7 @@ const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['POST', '/v1/customers', createCustomer],
   ['GET', '/v1/customers', listCustomers],
   ['GET', '/v1/customers/:id', getCustomer],
+  ['DELETE', '/v1/customers/:id', deleteCustomer],
   ['GET', '/v1/customers/:id/payment_methods', listPaymentMethods],
   ['GET', '/v1/charges', listCharges],
   ['GET', '/v1/charges/:id', getCharge],
@@ -145,7 +146,7 @@ async function run(
         : undefined;
     gateway.keys.finish(call.key, saved);
   }
-  if (c.req.method === 'POST') gateway.save();
+  if (c.req.method !== 'GET') gateway.save();
   const afterwards = outcome.answer?.afterwards;
   if (afterwards !== undefined) runAfterResponse(c, afterwards);
   if (outcome.answer === undefined || body === undefined || outcome.answer.dropConnection)

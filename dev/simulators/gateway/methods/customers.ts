@@ -25,6 +25,15 @@ export function getCustomer({ gateway, id }: Call): ApiResponse {
   return ok(customerObject(customerById(gateway, id, 'id', 404)));
 }
 
+/** Its methods are detached for good, as at Stripe. */
+export function deleteCustomer({ gateway, id }: Call): ApiResponse {
+  customerById(gateway, id, 'id', 404);
+  gateway.store.customers.delete(id);
+  for (const method of gateway.store.methods.values())
+    if (method.customer === id) Object.assign(method, { customer: null, detachedFrom: id });
+  return ok({ id, object: 'customer', deleted: true });
+}
+
 export function listCustomers({ gateway, body }: Call): ApiResponse {
   const email = optionalText(body, 'email');
   const customers = [...gateway.store.customers.values()].filter(

@@ -59,6 +59,13 @@ export interface ReportSuspectedFraudRequest {
 export interface ReportSuspectedFraudResponse {
 }
 
+export interface ForgetCustomerRequest {
+  customer_id: string;
+}
+
+export interface ForgetCustomerResponse {
+}
+
 function createBaseInitiateBehavioralProfileRequest(): InitiateBehavioralProfileRequest {
   return { customer_id: "", snapshot: "" };
 }
@@ -476,6 +483,104 @@ export const ReportSuspectedFraudResponse: MessageFns<ReportSuspectedFraudRespon
   },
 };
 
+function createBaseForgetCustomerRequest(): ForgetCustomerRequest {
+  return { customer_id: "" };
+}
+
+export const ForgetCustomerRequest: MessageFns<ForgetCustomerRequest> = {
+  encode(message: ForgetCustomerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgetCustomerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgetCustomerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ForgetCustomerRequest>, I>>(base?: I): ForgetCustomerRequest {
+    return ForgetCustomerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForgetCustomerRequest>, I>>(object: I): ForgetCustomerRequest {
+    const message = createBaseForgetCustomerRequest();
+    message.customer_id = object.customer_id ?? "";
+    return message;
+  },
+};
+
+function createBaseForgetCustomerResponse(): ForgetCustomerResponse {
+  return {};
+}
+
+export const ForgetCustomerResponse: MessageFns<ForgetCustomerResponse> = {
+  encode(_: ForgetCustomerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgetCustomerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgetCustomerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ForgetCustomerResponse>, I>>(base?: I): ForgetCustomerResponse {
+    return ForgetCustomerResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForgetCustomerResponse>, I>>(_: I): ForgetCustomerResponse {
+    const message = createBaseForgetCustomerResponse();
+    return message;
+  },
+};
+
 /** Persona's calls to Chimera, the fraud agent. */
 export type ChimeraAgentService = typeof ChimeraAgentService;
 export const ChimeraAgentService = {
@@ -517,6 +622,18 @@ export const ChimeraAgentService = {
       Buffer.from(ReportSuspectedFraudResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportSuspectedFraudResponse => ReportSuspectedFraudResponse.decode(value),
   },
+  /** Has everything about a customer deleted, who was erased; may be repeated. */
+  forgetCustomer: {
+    path: "/chimera.v1.ChimeraAgent/ForgetCustomer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ForgetCustomerRequest): Buffer =>
+      Buffer.from(ForgetCustomerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ForgetCustomerRequest => ForgetCustomerRequest.decode(value),
+    responseSerialize: (value: ForgetCustomerResponse): Buffer =>
+      Buffer.from(ForgetCustomerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ForgetCustomerResponse => ForgetCustomerResponse.decode(value),
+  },
 } as const;
 
 export interface ChimeraAgentServer extends UntypedServiceImplementation {
@@ -526,6 +643,8 @@ export interface ChimeraAgentServer extends UntypedServiceImplementation {
   notifyTrustedDevice: handleUnaryCall<NotifyTrustedDeviceRequest, NotifyTrustedDeviceResponse>;
   /** Reports a decline that indicates fraud. */
   reportSuspectedFraud: handleUnaryCall<ReportSuspectedFraudRequest, ReportSuspectedFraudResponse>;
+  /** Has everything about a customer deleted, who was erased; may be repeated. */
+  forgetCustomer: handleUnaryCall<ForgetCustomerRequest, ForgetCustomerResponse>;
 }
 
 export interface ChimeraAgentClient extends Client {
@@ -576,6 +695,22 @@ export interface ChimeraAgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportSuspectedFraudResponse) => void,
+  ): ClientUnaryCall;
+  /** Has everything about a customer deleted, who was erased; may be repeated. */
+  forgetCustomer(
+    request: ForgetCustomerRequest,
+    callback: (error: ServiceError | null, response: ForgetCustomerResponse) => void,
+  ): ClientUnaryCall;
+  forgetCustomer(
+    request: ForgetCustomerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ForgetCustomerResponse) => void,
+  ): ClientUnaryCall;
+  forgetCustomer(
+    request: ForgetCustomerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ForgetCustomerResponse) => void,
   ): ClientUnaryCall;
 }
 

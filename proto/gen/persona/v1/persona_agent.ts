@@ -273,6 +273,15 @@ export interface GetRecoveryResponse {
   changed_seq: bigint;
 }
 
+export interface EraseCustomerRequest {
+  customer_id: string;
+}
+
+export interface EraseCustomerResponse {
+  /** Its progress: GET /api/v1/erasures/{erasure_id}. */
+  erasure_id: string;
+}
+
 function createBaseGetCustomerContextRequest(): GetCustomerContextRequest {
   return { customer_id: "", transaction_id: "", consistency: Consistency.CONSISTENCY_UNSPECIFIED, min_version: 0n };
 }
@@ -2408,6 +2417,116 @@ export const GetRecoveryResponse: MessageFns<GetRecoveryResponse> = {
   },
 };
 
+function createBaseEraseCustomerRequest(): EraseCustomerRequest {
+  return { customer_id: "" };
+}
+
+export const EraseCustomerRequest: MessageFns<EraseCustomerRequest> = {
+  encode(message: EraseCustomerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseCustomerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseCustomerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<EraseCustomerRequest>, I>>(base?: I): EraseCustomerRequest {
+    return EraseCustomerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseCustomerRequest>, I>>(object: I): EraseCustomerRequest {
+    const message = createBaseEraseCustomerRequest();
+    message.customer_id = object.customer_id ?? "";
+    return message;
+  },
+};
+
+function createBaseEraseCustomerResponse(): EraseCustomerResponse {
+  return { erasure_id: "" };
+}
+
+export const EraseCustomerResponse: MessageFns<EraseCustomerResponse> = {
+  encode(message: EraseCustomerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.erasure_id !== "") {
+      writer.uint32(10).string(message.erasure_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseCustomerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseCustomerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.erasure_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<EraseCustomerResponse>, I>>(base?: I): EraseCustomerResponse {
+    return EraseCustomerResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseCustomerResponse>, I>>(object: I): EraseCustomerResponse {
+    const message = createBaseEraseCustomerResponse();
+    message.erasure_id = object.erasure_id ?? "";
+    return message;
+  },
+};
+
 /** Other agents' calls to Persona while a payment is being processed. */
 export type PersonaAgentService = typeof PersonaAgentService;
 export const PersonaAgentService = {
@@ -2523,6 +2642,17 @@ export const PersonaAgentService = {
       Buffer.from(ReportFraudOutcomeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportFraudOutcomeResponse => ReportFraudOutcomeResponse.decode(value),
   },
+  /** Erases a customer on their request. A repeat returns the same id while the erasure runs. */
+  eraseCustomer: {
+    path: "/persona.v1.PersonaAgent/EraseCustomer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EraseCustomerRequest): Buffer => Buffer.from(EraseCustomerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EraseCustomerRequest => EraseCustomerRequest.decode(value),
+    responseSerialize: (value: EraseCustomerResponse): Buffer =>
+      Buffer.from(EraseCustomerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EraseCustomerResponse => EraseCustomerResponse.decode(value),
+  },
   /** The status of a recovery, also long after it ended. */
   getRecovery: {
     path: "/persona.v1.PersonaAgent/GetRecovery" as const,
@@ -2554,6 +2684,8 @@ export interface PersonaAgentServer extends UntypedServiceImplementation {
   reportPaymentSettled: handleUnaryCall<ReportPaymentSettledRequest, ReportPaymentSettledResponse>;
   /** Reports an outcome of a fraud case. */
   reportFraudOutcome: handleUnaryCall<ReportFraudOutcomeRequest, ReportFraudOutcomeResponse>;
+  /** Erases a customer on their request. A repeat returns the same id while the erasure runs. */
+  eraseCustomer: handleUnaryCall<EraseCustomerRequest, EraseCustomerResponse>;
   /** The status of a recovery, also long after it ended. */
   getRecovery: handleUnaryCall<GetRecoveryRequest, GetRecoveryResponse>;
 }
@@ -2702,6 +2834,22 @@ export interface PersonaAgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportFraudOutcomeResponse) => void,
+  ): ClientUnaryCall;
+  /** Erases a customer on their request. A repeat returns the same id while the erasure runs. */
+  eraseCustomer(
+    request: EraseCustomerRequest,
+    callback: (error: ServiceError | null, response: EraseCustomerResponse) => void,
+  ): ClientUnaryCall;
+  eraseCustomer(
+    request: EraseCustomerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EraseCustomerResponse) => void,
+  ): ClientUnaryCall;
+  eraseCustomer(
+    request: EraseCustomerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EraseCustomerResponse) => void,
   ): ClientUnaryCall;
   /** The status of a recovery, also long after it ended. */
   getRecovery(

@@ -1,0 +1,299 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { openJournalFile } from '../../adapters/erasure-journal/file.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
+import {
+  excludeFromVerification,
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  runCypher,
+  testGraph,
+  testHeader,
+} from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
+import {
+  createCustomer,
+  getCustomerProfile,
+  getDevices,
+  onboard,
+  setCustomerStatus,
+  updateDeviceTrustScore,
+} from '../index.ts';
+import { closeRecovery, openRecovery } from '../recovery/index.ts';
+import { isErasedId } from './erased-ids.ts';
+import { verifyAll, verifyStreams } from '../replay/verify.ts';
+import {
+  applyJournal,
+  announceErasure,
+  findUnsettled,
+  finishErasure,
+  forgetCustomer,
+  getErasure,
+  hideCustomer,
+  markStep,
+  readErasureSubject,
+  requestErasure,
+  takeBackErasure,
+  verifyErasures,
+} from './index.ts';
+
+const graph = await testGraph();
+const policy = readPolicy();
+const by = { actor: 'test', correlationId: 'test' };
+const UNKNOWN = { type: 'customer_not_found' };
+
+async function hidden(customer_id: string): Promise<string> {
+  const { erasure_id } = await requestErasure(graph, { customer_id });
+  await hideCustomer(graph, { erasure_id, customer_id, by });
+  return erasure_id;
+}
+
+/** Every step in the graph, for a customer who owes nothing. */
+async function erase(customer_id: string): Promise<string> {
+  excludeFromVerification(graph, customer_id);
+  const erasure_id = await hidden(customer_id);
+  await announceErasure(graph, { erasure_id, customer_id });
+  expect(await forgetCustomer(graph, { erasure_id, customer_id }, () => {})).toEqual([]);
+  await finishErasure(graph, erasure_id);
+  return erasure_id;
+}
+
+/** Every place in the graph where a text is found. */
+async function placesOf(text: string): Promise<string[]> {
+  const rows = await graph.read<{ at: string; properties: object }>(
+    `MATCH (n) RETURN labels(n)[0] AS at, properties(n) AS properties
+     UNION ALL MATCH ()-[r]->() RETURN type(r) AS at, properties(r) AS properties`,
+  );
+  return rows.filter(({ properties }) => JSON.stringify(properties).includes(text)).map(({ at }) => at);
+}
+
+/** The streams of the payment's new owner. */
+async function ownerOf(payment_id: string): Promise<string> {
+  const [row] = await graph.read<{ id: string }>(
+    'MATCH (c:Customer)-[:OWES]->(:Obligation {payment_id: $payment_id}) RETURN c.id AS id',
+    { payment_id },
+  );
+  return row?.id ?? expect.fail();
+}
+
+test('a hidden customer is unknown to the edges, and settles what was begun', async () => {
+  const { customer_id, payment_id, key, record } = await claimedObligation(graph, policy);
+  const erasure_id = await hidden(customer_id);
+  await expect(getCustomerProfile(graph, { customer_id })).rejects.toMatchObject(UNKNOWN);
+  const suspend = { customer_id, status: 'suspended', reason: 'test' } as const;
+  await expect(setCustomerStatus(graph, testHeader(), suspend)).rejects.toMatchObject(UNKNOWN);
+  expect(await findUnsettled(graph, customer_id)).toEqual(['charge']);
+  expect(await forgetCustomer(graph, { erasure_id, customer_id }, () => {})).toEqual(['charge']);
+  // A test's command is an edge's: a recovery's is not.
+  await expect(record({ result: 'approved', charge_ref: 'ch_1', gateway_ref: 'pi_1' })).rejects.toMatchObject(
+    UNKNOWN,
+  );
+  await takeBackErasure(graph, { erasure_id, by });
+  expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ status: 'active' });
+  expect(await getErasure(graph, erasure_id)).toMatchObject({ state: 'cancelled' });
+  await record({ result: 'approved', charge_ref: `ch_${key}`, gateway_ref: `pi_${payment_id}` });
+  expect(await findUnsettled(graph, customer_id)).toEqual([]);
+});
+
+test('concurrent requests are one erasure, and one that has settled cannot be taken back', async () => {
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  const erasures = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const { erasure_id } = await requestErasure(graph, { customer_id });
+      await hideCustomer(graph, { erasure_id, customer_id, by });
+      return erasure_id;
+    }),
+  );
+  expect(new Set(erasures).size).toBe(1);
+  const [erasure_id = expect.fail()] = erasures;
+  await markStep(graph, erasure_id, 'settled');
+  await expect(takeBackErasure(graph, { erasure_id, by })).rejects.toMatchObject({
+    type: 'illegal_transition',
+  });
+});
+
+test('erasure leaves amounts under a pseudonym, and nothing that leads back', async () => {
+  const email = randomEmail();
+  const paid = await claimedObligation(graph, policy, { email });
+  const { customer_id, payment_id, methods } = paid;
+  await paid.record({ result: 'approved', charge_ref: 'ch_paid' });
+  const devices = await getDevices(graph, { customer_id });
+  const [before] = await graph.read<{ amount: number }>(
+    'MATCH (o:Obligation {payment_id: $payment_id}) RETURN o.amount AS amount',
+    { payment_id },
+  );
+  excludeFromVerification(graph, ...devices.map(({ device_id }) => device_id));
+  const erasure_id = await erase(customer_id);
+
+  expect(await placesOf(customer_id)).toEqual([]);
+  for (const id of [...methods, ...devices.map(({ device_id }) => device_id)])
+    expect(await placesOf(id)).toEqual([]);
+  const pseudonym = await ownerOf(payment_id);
+  const rows = await graph.read<{ node: Record<string, unknown> }>(
+    'MATCH (a:ChargeAttempt {customer_id: $pseudonym}) RETURN properties(a) AS node ORDER BY a.n',
+    { pseudonym },
+  );
+  expect(rows.map(({ node }) => node)).toMatchObject([
+    { source: 'reported', state: 'declined' },
+    { source: 'recovery', state: 'approved', amount: before?.amount, gateway_ref: 'ch_paid' },
+  ]);
+  expect(JSON.stringify(rows)).not.toContain('fingerprint');
+  expect(await verifyStreams(graph, [{ kind: 'customer', id: pseudonym }])).toEqual([]);
+  const subject = await readErasureSubject(graph, erasure_id);
+  expect(JSON.stringify(subject)).not.toContain(pseudonym);
+  expect(subject).toMatchObject({ state: 'done' });
+
+  // Somebody who comes back is a new customer; the old id stays unusable.
+  const identifiers = [{ type: 'email' as const, value: email, is_verified: true }];
+  const again = onboardingRequest({ digital_identifiers: identifiers });
+  const { customer_id: next, match } = await onboard(graph, testHeader(), { request: again, policy });
+  expect(match).toEqual({ rule: 'none', proven: true, suggested_customer_ids: [] });
+  expect(next).not.toBe(customer_id);
+  expect(await isErasedId(graph, graph, customer_id)).toBe(true);
+  const request = onboardingRequest({ customer_id });
+  await expect(onboard(graph, testHeader(), { request, policy })).rejects.toMatchObject(UNKNOWN);
+  await expect(createCustomer(graph, testHeader(), { customer_id })).rejects.toMatchObject(UNKNOWN);
+  const failure = failureOf({ customer_id, methods });
+  const input = { failure, policy, now: Date.now(), claim_first: false };
+  expect(await openRecovery(graph, testHeader(), input)).toMatchObject({ opening: { result: 'refused' } });
+});
+
+test('a repeat of a request whose customer was erased creates nothing', async () => {
+  const header = testHeader();
+  const request = onboardingRequest({ digital_identifiers: [{ type: 'email', value: randomEmail() }] });
+  const { customer_id } = await onboard(graph, header, { request, policy });
+  await erase(customer_id);
+  await expect(onboard(graph, header, { request, policy })).rejects.toMatchObject(UNKNOWN);
+});
+
+test('who shared a device or was suggested as the same person loses nothing, and is not told whose data it was', async () => {
+  const fingerprint = randomUUID();
+  const share = () =>
+    onboard(graph, testHeader(), {
+      request: onboardingRequest({ device_details: { fingerprint } }),
+      policy,
+    });
+  const erased = await share();
+  const other = await share();
+  const device_id = erased.device_id ?? expect.fail();
+  expect(other).toMatchObject({ device_id, match: { suggested_customer_ids: [erased.customer_id] } });
+  const trust = { device_id, trust_score: 0.8, observed_at: new Date().toISOString() };
+  await updateDeviceTrustScore(graph, testHeader(), trust);
+  await erase(erased.customer_id);
+
+  expect(await placesOf(erased.customer_id)).toEqual([]);
+  expect(await getDevices(graph, other)).toMatchObject([{ device_id, trust_score: 0.8 }]);
+  const streams = [
+    { kind: 'customer', id: other.customer_id },
+    { kind: 'device', id: device_id },
+  ] as const;
+  expect(await verifyStreams(graph, streams)).toEqual([]);
+  const [suggestion] = await graph.read<{ status: string }>(
+    'MATCH (:Customer {id: $customer_id})-[m:POSSIBLY_SAME_AS]->() RETURN m.status AS status',
+    { customer_id: other.customer_id },
+  );
+  expect(suggestion?.status).toBe('erased');
+});
+
+test('an interrupted erasure goes on after any of its transactions', async () => {
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
+  const failure = failureOf({ customer_id, methods });
+  const { payment_id } = failure;
+  await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
+  await closeRecovery(graph, testHeader(), { payment_id, outcome: 'cancelled', rule: 'cancelled' });
+  excludeFromVerification(
+    graph,
+    customer_id,
+    ...(await getDevices(graph, { customer_id })).map((one) => one.device_id),
+  );
+  const erasure_id = await hidden(customer_id);
+  let runs = 0;
+  for (let isComplete = false; !isComplete; runs += 1) {
+    let transactions = 0;
+    const stop = () => {
+      transactions += 1;
+      if (transactions > runs) throw new Error('killed');
+    };
+    isComplete = await forgetCustomer(graph, { erasure_id, customer_id }, stop).then(
+      () => true,
+      (error: Error) => {
+        expect(error.message).toBe('killed');
+        return false;
+      },
+    );
+  }
+  expect(runs).toBeGreaterThan(5);
+  await finishErasure(graph, erasure_id);
+  expect(await placesOf(customer_id)).toEqual([]);
+  const owner = await ownerOf(payment_id);
+  expect(await verifyStreams(graph, [{ kind: 'customer', id: owner }])).toEqual([]);
+});
+
+test('a graph restored from a backup hides again whoever the journal names, before anyone reads', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'persona-journal-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const journal = openJournalFile(join(folder, 'journal'));
+  const restored = await openTestGraph();
+  onTestFinished(() => restored.close());
+  const start = (await journalOf(restored)) ?? null;
+  onTestFinished(async () => {
+    await runCypher(restored, "MATCH (j:ErasureJournal {id: 'journal'}) SET j.position = $start", { start });
+  });
+  await runCypher(restored, "MATCH (j:ErasureJournal {id: 'journal'}) REMOVE j.position");
+  const [kept, back, takenBack] = await Promise.all(
+    [1, 2, 3].map(async () => (await createCustomer(restored, testHeader(), {})).customer_id),
+  );
+  const entry = (customer_id: string | undefined) => ({
+    erasure_id: randomUUID(),
+    hash: restored.erasedIds?.hash('erased', customer_id ?? '') ?? expect.fail(),
+    at: new Date().toISOString(),
+  });
+  const [entryOfBack, entryOfTakenBack, gone] = [entry(back), entry(takenBack), entry(randomUUID())];
+  for (const one of [entryOfBack, entryOfTakenBack, { ...entryOfTakenBack, cancelled: true as const }, gone])
+    await journal.append(one);
+
+  expect(await verifyErasures(restored, journal)).toMatchObject({
+    unapplied: expect.arrayContaining([entryOfBack.erasure_id]),
+  });
+  expect(await applyJournal(restored, journal)).toEqual({ hidden: 1, unreadable: 0 });
+  await expect(getCustomerProfile(restored, { customer_id: back ?? '' })).rejects.toMatchObject(UNKNOWN);
+  for (const customer_id of [kept ?? '', takenBack ?? ''])
+    expect(await getCustomerProfile(restored, { customer_id })).toMatchObject({ status: 'active' });
+  expect(await readErasureSubject(restored, entryOfBack.erasure_id)).toMatchObject({
+    ...{
+      state: 'running',
+      customer_id: back,
+      done_at: { recorded: expect.anything(), hidden: expect.anything() },
+    },
+  });
+  expect(await applyJournal(restored, journal)).toEqual({ hidden: 0, unreadable: 0 });
+  expect(await verifyErasures(restored, journal)).toMatchObject({
+    ...{ erasures: 2, running: 1, found: [], unapplied: [] },
+  });
+});
+
+async function journalOf(of: typeof graph): Promise<string | undefined> {
+  const [row] = await of.read<{ position: string | null }>(
+    "MATCH (j:ErasureJournal {id: 'journal'}) RETURN j.position AS position",
+  );
+  return row?.position ?? undefined;
+}
+
+test('what an erasure is deleting is no difference from the log', async () => {
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  excludeFromVerification(graph, customer_id);
+  const erasure_id = await hidden(customer_id);
+  const killed = () => {
+    throw new Error('killed');
+  };
+  await expect(forgetCustomer(graph, { erasure_id, customer_id }, killed)).rejects.toThrow('killed');
+  const found: string[] = [];
+  await verifyAll(graph, { onDifference: ({ where }) => found.push(where) });
+  expect(found.filter((where) => where.includes(customer_id))).toEqual([]);
+  await forgetCustomer(graph, { erasure_id, customer_id }, () => {});
+});

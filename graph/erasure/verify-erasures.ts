@@ -1,0 +1,85 @@
+/** Proves that nothing in the graph belongs to anyone whose erasure is in the journal: by the hash of every stored id. */
+
+import type { ErasureJournal } from '../../domain/ports.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { requireErasedIds } from './erased-ids.ts';
+
+/** Where a customer's id is stored; the first statement of a page lists ids after the last one. */
+const PLACES = {
+  Customer: 'MATCH (n:Customer) WHERE n.id > $after RETURN n.id AS id ORDER BY id LIMIT $limit',
+  CustomerKey:
+    'MATCH (n:CustomerKey) WHERE n.customer_id > $after RETURN n.customer_id AS id ORDER BY id LIMIT $limit',
+  PersonaEvent:
+    'MATCH (n:PersonaEvent) WHERE n.stream_id > $after AND n.seq > 0 WITH DISTINCT n.stream_id AS id RETURN id ORDER BY id LIMIT $limit',
+  CommandReceipt:
+    'MATCH (n:CommandReceipt) WHERE n.stream_id > $after WITH DISTINCT n.stream_id AS id RETURN id ORDER BY id LIMIT $limit',
+  AcceptedReport:
+    'MATCH (n:AcceptedReport) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  ChargeAttempt:
+    'MATCH (n:ChargeAttempt) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  FraudCase:
+    'MATCH (n:FraudCase) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  Notice:
+    'MATCH (n:Notice) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  Erasure:
+    'MATCH (n:Erasure) WHERE n.customer_id > $after RETURN n.customer_id AS id ORDER BY id LIMIT $limit',
+} as const;
+type Place = keyof typeof PLACES;
+
+const STATES = `
+  UNWIND $ids AS id
+  OPTIONAL MATCH (e:Erasure {id: id})
+  RETURN id, e.state AS state`;
+
+const PAGE = 5_000;
+
+export interface ErasureProof {
+  /** Erasures in the journal that were not taken back. */
+  erasures: number;
+  running: number;
+  /** Ids that were looked at. */
+  ids: number;
+  /** What still belongs to someone whose erasure is done, or unknown to the graph. */
+  found: { erasure_id: string; where: Place }[];
+  /** Erasures of which the graph knows nothing: it has not been started since it was restored. */
+  unapplied: string[];
+  unreadable: number;
+}
+
+/** @throws PersonaError erasure_not_configured, journal_unavailable, graph_unavailable */
+export async function verifyErasures(graph: Graph, journal: ErasureJournal): Promise<ErasureProof> {
+  const index = requireErasedIds(graph);
+  const byHash = new Map<string, string>();
+  let unreadable = 0;
+  for await (const page of journal.read(undefined)) {
+    unreadable += page.unreadable;
+    for (const { erasure_id, hash, cancelled } of page.entries) {
+      if (cancelled) byHash.delete(hash);
+      else byHash.set(hash, erasure_id);
+    }
+  }
+  const states = await graph.read<{ id: string; state: string | null }>(STATES, {
+    ids: [...byHash.values()],
+  });
+  const running = new Set(states.filter(({ state }) => state === 'running').map(({ id }) => id));
+  const proof: ErasureProof = {
+    ...{ erasures: byHash.size, running: running.size, ids: 0, found: [], unreadable },
+    unapplied: states.filter(({ state }) => state === null).map(({ id }) => id),
+  };
+  for (const [where, cypher] of Object.entries(PLACES)) {
+    for (let after = ''; ; ) {
+      const page = await graph.read<{ id: string }>(cypher, { after, limit: PAGE });
+      proof.ids += page.length;
+      for (const { id } of page) {
+        const hash = index.hashes('erased', id).find((one) => byHash.has(one));
+        const erasure_id = hash === undefined ? undefined : byHash.get(hash);
+        if (erasure_id !== undefined && !running.has(erasure_id))
+          proof.found.push({ erasure_id, where: where as Place });
+      }
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.id;
+    }
+  }
+  return proof;
+}

@@ -1,0 +1,51 @@
+import { referencesOf } from '../../domain/events/references.ts';
+import { findErasedIds } from '../erasure/erased-ids.ts';
+import type { Graph } from '../kernel/graph.ts';
+import type { LogSource, SourceEvent, SourcePage } from './log-source.ts';
+import { readEvent } from './stream.ts';
+
+// The graph's own log names the pseudonym in its place.
+const READ_DATA = 'UNWIND $ids AS id MATCH (e:PersonaEvent {id: id}) RETURN e.id AS id, e.data AS data';
+
+/**
+ * A log without the streams of erased customers and devices, whose keys are destroyed, and without their ids in other
+ * streams: Kafka's copy of the log still has both.
+ * @param keys the graph from whose log they were taken
+ */
+export function withoutErased(source: LogSource, keys: Graph): LogSource {
+  return {
+    ...source,
+    async *read(options) {
+      for await (const { events, position } of source.read(options))
+        yield { events: await withoutErasedIn(keys, events), position } satisfies SourcePage;
+    },
+  };
+}
+
+async function withoutErasedIn(keys: Graph, events: readonly SourceEvent[]): Promise<SourceEvent[]> {
+  const named = new Map(events.map(({ event }) => [event.id, namesOf(event)]));
+  const ids = new Set(events.flatMap(({ event }) => [event.stream_id, ...(named.get(event.id) ?? [])]));
+  const erased = await findErasedIds(keys, [...ids]);
+  if (erased.size === 0) return [...events];
+  const kept = events.filter(({ event }) => !erased.has(event.stream_id));
+  const naming = kept.filter(({ event }) => named.get(event.id)?.some((id) => erased.has(id)));
+  const rows = await keys.read<{ id: string; data: string }>(READ_DATA, {
+    ids: naming.map(({ event }) => event.id),
+  });
+  const renamed = new Map(rows.map(({ id, data }) => [id, data]));
+  return kept.map((one) => {
+    const data = renamed.get(one.event.id);
+    return data === undefined ? one : { ...one, event: { ...one.event, data } };
+  });
+}
+
+/** The other customers and devices that an event names; none of one that this release cannot read. */
+function namesOf(event: SourceEvent['event']): string[] {
+  try {
+    const read = readEvent(event);
+    const { customer_ids = [] } = read.data as { customer_ids?: string[] };
+    return [...referencesOf(read), ...customer_ids];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,79 @@
+/** The executions of one customer's processes, found by `PersonaCustomerId`. */
+
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { SearchAttribute, WorkflowName } from '../domain/workflow-contracts.ts';
+import { toPersonaError } from './failures.ts';
+
+/** Executions that one call deletes. */
+const PAGE = 200;
+
+const OF_CUSTOMER = (customerId: string) => `${SearchAttribute.customerId} = '${customerId}'`;
+
+/**
+ * Asks every open process of a customer to end, except recoveries, which are cancelled by signal. What a process has begun
+ * at the gateway it completes: only those that wait for others are cancelled.
+ *
+ * @returns how many are open. Temporal's list is eventually consistent: one that has just ended may still be counted
+ * @throws PersonaError temporal_unavailable
+ */
+export async function endExecutions(client: Client, customerId: string): Promise<number> {
+  let open = 0;
+  try {
+    const query = `${OF_CUSTOMER(customerId)} AND ExecutionStatus = 'Running'`;
+    for await (const { workflowId, runId, type } of client.workflow.list({ query, pageSize: PAGE })) {
+      open += 1;
+      if (CANCELLED.has(type)) await wasFound(client.workflow.getHandle(workflowId, runId).cancel());
+    }
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+  return open;
+}
+
+/** They wait for a profile, a decision or a receiver that no longer matters. */
+const CANCELLED: ReadonlySet<string> = new Set([
+  WorkflowName.onboardCustomer,
+  WorkflowName.applyFraudOutcome,
+  WorkflowName.sendNotice,
+  WorkflowName.reportFraud,
+]);
+
+/**
+ * Deletes closed executions of a customer, a page at a time.
+ *
+ * @returns how many were open or had to be deleted; 0: none is left
+ * @throws PersonaError temporal_unavailable
+ */
+export async function deleteClosedExecutions(client: Client, customerId: string): Promise<number> {
+  const { namespace } = client.options;
+  let left = 0;
+  try {
+    for await (const { workflowId, runId, status } of client.workflow.list({
+      query: OF_CUSTOMER(customerId),
+      pageSize: PAGE,
+    })) {
+      const isOpen = status.name === 'RUNNING';
+      const request = { namespace, workflowExecution: { workflowId, runId } };
+      // The list shows a deleted one for a while longer.
+      const isFound = isOpen || (await wasFound(client.workflowService.deleteWorkflowExecution(request)));
+      if (isFound) left += 1;
+      if (left === PAGE) break;
+    }
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+  return left;
+}
+
+const NOT_FOUND = 5;
+
+async function wasFound(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (error) {
+    const isGone = error instanceof WorkflowNotFoundError || (error as { code?: unknown }).code === NOT_FOUND;
+    if (!isGone) throw error;
+    return false;
+  }
+}
