@@ -22,6 +22,7 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   'GET /docs/swagger-ui.css': [],
   'GET /docs/swagger-ui-bundle.js': [],
   'POST /webhooks/stripe': [],
+  'GET /api/v1/erasures/{erasure_id}': [],
 
   // That the person is known already.
   'POST /api/v1/customers': ['profile'],
@@ -32,6 +33,7 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   [`POST ${CUSTOMER}/payment-methods`]: ['payment_methods'],
   [`GET ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['payment_methods'],
   [`PATCH ${CUSTOMER}/payment-methods/{payment_method_id}`]: ['payment_methods'],
+  [`DELETE ${CUSTOMER}`]: [],
   [`DELETE ${CUSTOMER}/payment-methods/{payment_method_id}`]: [],
   [`PUT ${CUSTOMER}/payment-methods/{payment_method_id}/default`]: ['payment_methods'],
   [`GET ${CUSTOMER}/addresses`]: ['addresses'],
