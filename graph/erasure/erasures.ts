@@ -65,7 +65,7 @@ const RUNNING = `
     AND ($before IS NULL OR e.requested_at < datetime($before))
   RETURN properties(e) AS node ORDER BY e.id LIMIT $limit`;
 const COUNT_OVERDUE = `
-  MATCH (e:Erasure) WHERE e.state = 'running' AND e.requested_at < datetime($before)
+  MATCH (e:Erasure) WHERE e.state = 'running' AND e.id > '' AND e.requested_at < datetime($before)
   RETURN count(e) AS overdue`;
 
 /** The running erasure of a customer. @throws PersonaError graph_unavailable */
