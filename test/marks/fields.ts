@@ -178,6 +178,7 @@ const OPEN_NAMES: readonly [pattern: RegExp, reason: string][] = [
     'of an agent: its name, what it is for, who changed it and why',
   ],
   [/Configuration\w*\./, 'a setting of agents'],
+  [/^Disclosures\./, 'who was given what: a role, a purpose and days'],
   [
     /^(PersonaAnswer|CatalogueHealth)\.|^POST \/persona\/\{name\}$/,
     'the answer of a model, to who asked it; states and times',
