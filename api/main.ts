@@ -8,11 +8,10 @@ import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { contextChanges } from '../domain/context-changes.ts';
 import {
-  admitKeys,
   isGraphAway,
   MAX_CONNECTIONS,
-  migrate,
   openConfiguredGraph,
+  prepareGraph,
   READ_MS,
   recordDisclosures,
 } from '../graph/index.ts';
@@ -136,19 +135,17 @@ async function main(): Promise<void> {
       environment.codec && (await serveCodec({ ...environment.codec, keys: codecKeys, authorise, logger }));
     if (codec) shutdown.add('codec', () => codec.close());
 
-    const prepareGraph = async () => {
-      await graph.verifyConnectivity();
-      await migrate(graph, {
-        onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
-      });
-      await admitKeys(graph, environment);
+    const prepare = async () => {
+      await prepareGraph(graph, environment, (indexes) =>
+        logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+      );
       await catalogue.refresh();
       // Before anyone reads from a graph that was restored.
       if (journal && graph.erasedIds)
         logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };
     const { signal } = shutdown;
-    await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
+    await untilReachable(prepare, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
     // Reads do not need Temporal: an API that starts while Temporal is unavailable serves them.
     await reachTemporal(address, () =>
       temporal.withDeadline(Date.now() + TEMPORAL_PROBE_TIMEOUT_MS, () =>

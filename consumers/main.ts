@@ -9,14 +9,7 @@ import { contextChanges } from '../domain/context-changes.ts';
 import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
-import {
-  admitKeys,
-  isGraphAway,
-  MAX_CONNECTIONS,
-  migrate,
-  openConfiguredGraph,
-  READ_MS,
-} from '../graph/index.ts';
+import { isGraphAway, MAX_CONNECTIONS, openConfiguredGraph, prepareGraph, READ_MS } from '../graph/index.ts';
 import { createConsumerObserver } from '../platform/consumer-metrics.ts';
 import { applyJournal } from '../graph/erasure/index.ts';
 import { observeSharedContexts } from '../platform/context-metrics.ts';
@@ -90,17 +83,15 @@ async function main(): Promise<void> {
     });
     shutdown.add('metrics', () => metricsServer.close());
 
-    const prepareGraph = async () => {
-      await graph.verifyConnectivity();
-      await migrate(graph, {
-        onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
-      });
-      await admitKeys(graph, environment);
+    const prepare = async () => {
+      await prepareGraph(graph, environment, (indexes) =>
+        logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+      );
       // Before anyone reads from a graph that was restored.
       if (journal && graph.erasedIds)
         logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };
-    await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
+    await untilReachable(prepare, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
 
     let reader: KafkaRecordReader | undefined;
     const consuming = consume({

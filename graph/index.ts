@@ -43,7 +43,7 @@ export { MAX_CONNECTIONS } from './kernel/graph.ts';
 export { isGraphAway, isGraphFault } from './kernel/errors.ts';
 export type { OperationGuards } from './kernel/operation-guards.ts';
 export { LOCAL_COMMAND_MS, READ_MS } from './kernel/time-limits.ts';
-export { openConfiguredGraph, openGraph } from './open.ts';
+export { openConfiguredGraph, openGraph, prepareGraph } from './open.ts';
 export { type CommittedCommand, type GraphObserver, noopObserver } from './kernel/observer.ts';
 export {
   admitKeys,

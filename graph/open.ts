@@ -3,6 +3,8 @@ import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { EFFECTS } from './events/index.ts';
 import { type Graph, type GraphOptions, openDriver } from './kernel/graph.ts';
+import { admitKeys, type ConfiguredKeys } from './kernel/key-register.ts';
+import { migrate } from './kernel/migrate.ts';
 
 /** Opens the graph with the projections of all events. */
 export function openGraph(options: GraphOptions): Graph {
@@ -25,4 +27,19 @@ export function openConfiguredGraph(
     ...(erasureKeys && { erasedIds: createBlindIndex(createKeyRing(erasureKeys.reveal())) }),
     ...options,
   });
+}
+
+/**
+ * Prepares a graph for a process that changes it: the schema is brought up to date, and the process's keys are admitted.
+ * @param onWait called with the indexes that a migration waits for, and their progress
+ * @throws PersonaError graph_unavailable; key_unavailable: the rings are incompatible with those of other processes
+ */
+export async function prepareGraph(
+  graph: Graph,
+  keys: ConfiguredKeys,
+  onWait: (indexes: string) => void,
+): Promise<void> {
+  await graph.verifyConnectivity();
+  await migrate(graph, { onWait });
+  await admitKeys(graph, keys);
 }

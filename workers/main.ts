@@ -10,11 +10,10 @@ import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { contextChanges } from '../domain/context-changes.ts';
 import { TaskQueue } from '../domain/workflow-contracts.ts';
 import {
-  admitKeys,
   isGraphAway,
   MAX_CONNECTIONS,
-  migrate,
   openConfiguredGraph,
+  prepareGraph,
   READ_MS,
   recordDisclosures,
 } from '../graph/index.ts';
@@ -139,18 +138,16 @@ async function main(): Promise<void> {
     });
     shutdown.add('metrics', () => metricsServer.close());
 
-    const prepareGraph = async () => {
-      await graph.verifyConnectivity();
-      await migrate(graph, {
-        onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
-      });
-      await admitKeys(graph, environment);
+    const prepare = async () => {
+      await prepareGraph(graph, environment, (indexes) =>
+        logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+      );
       // Before anyone reads from a graph that was restored.
       if (journal && graph.erasedIds)
         logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };
     const { signal } = shutdown;
-    await untilReachable(prepareGraph, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
+    await untilReachable(prepare, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
 
     const { stripe, notify } = environment;
     const account = { ...stripe, apiKey: stripe.apiKey.reveal() };
