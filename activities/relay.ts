@@ -27,7 +27,9 @@ import {
   publishPage,
 } from './relay-page.ts';
 
-export interface RelayDependencies extends PageDependencies {
+export interface RelayDependencies extends Omit<PageDependencies, 'encode'> {
+  /** @throws PersonaError schema_registry_unavailable */
+  openEncoder: () => Promise<PageDependencies['encode']>;
   openPublisher: OpenPublisher;
   /** Called for each page, and with all blocked streams after each pass through all streams. */
   observeRelay: (progress: { published?: number; blocked?: readonly BlockedStream[] }) => void;
@@ -53,9 +55,11 @@ export function createRelayActivities(dependencies: RelayDependencies): RelayAct
       // Steps that take longer than the heartbeat's timeout have time limits of their own.
       const timer = setInterval(heartbeat, HEARTBEAT_MS);
       try {
+        // Before it takes the place of another relay, which may have what this one lacks.
+        const encode = await dependencies.openEncoder();
         const publisher = await dependencies.openPublisher();
         try {
-          return { published: await relay(dependencies, publisher, cancellationSignal) };
+          return { published: await relay({ ...dependencies, encode }, publisher, cancellationSignal) };
         } finally {
           await publisher.close();
         }
@@ -76,7 +80,7 @@ interface NextPage extends PreparedPage, Omit<UnpublishedPage, 'events'> {
  * @returns the number of events published when time, number or the worker ends the run
  */
 async function relay(
-  dependencies: RelayDependencies,
+  dependencies: RelayDependencies & PageDependencies,
   publisher: Publisher,
   signal: AbortSignal,
 ): Promise<number> {

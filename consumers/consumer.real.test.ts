@@ -15,6 +15,7 @@ import { InboundTopic } from '../domain/inbound/topics.ts';
 import { fraudCaseWorkflowId, recoveryWorkflowId } from '../domain/workflow-contracts.ts';
 import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
+import { createRecordDecoder } from '../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
 import { createCustomer, getPaymentMethods, type Graph, openConfiguredGraph } from '../graph/index.ts';
 import { readGraphEnvironment } from '../platform/environment.ts';
@@ -30,6 +31,7 @@ import { openTestGraph, runCypher, testHeader, verifyAndClose } from '../test/te
 import { customerWithCards, failureOf, type TestWallet } from '../test/wallet-fixtures.ts';
 
 const policy = readPolicy();
+const decode = createRecordDecoder(undefined);
 const codecKeys = [{ id: 'c1', key: randomBytes(32) }];
 const LIMIT = { timeout: 90_000 };
 const neo4jAddress = new URL(process.env.NEO4J_URI ?? '').host;
@@ -64,7 +66,10 @@ function startConsumer(
   onRecord: (offset: string) => Promise<void> | void = () => {},
 ) {
   const stopping = new AbortController();
-  const processRecord = createRecordProcessor({ graph, temporal: temporal.client, policy, ...changed });
+  const processRecord = createRecordProcessor(
+    { graph, temporal: temporal.client, policy, ...changed },
+    decode,
+  );
   const waits: string[] = [];
   const processed: string[] = [];
   const reading = Promise.withResolvers<void>();
@@ -75,6 +80,7 @@ function startConsumer(
       await onRecord(`${record.topic}/${record.partition}/${record.offset}`);
       return result;
     },
+    decode,
     deadLetters: letters(),
     observe: {
       onProcessed: ({ topic, partition, offset }) => void processed.push(`${topic}/${partition}/${offset}`),
@@ -413,7 +419,8 @@ test('persona dlq lists, shows and retries: a customer who is known later, and a
   const invalid = idOf(await writeRecords(kafka.brokers, [feedback(unknown)]));
   const consuming = consume({
     openReader: () => openRecordReader({ brokers: kafka.brokers }),
-    processRecord: createRecordProcessor({ graph: configured, temporal: temporal.client, policy }),
+    processRecord: createRecordProcessor({ graph: configured, temporal: temporal.client, policy }, decode),
+    decode,
     deadLetters: store,
     observe: { onProcessed() {}, onDeadLetter() {}, onWait() {}, onReading() {} },
     signal: stopping.signal,

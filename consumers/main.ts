@@ -4,10 +4,12 @@ import { type KafkaRecordReader, openRecordReader } from '../adapters/kafka/cons
 import { kafkaOptions, verifyKafka } from '../adapters/kafka/connection.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
 import { openJournal } from '../adapters/erasure-journal/open.ts';
+import { openSchemaRegistry } from '../adapters/schema-registry/client.ts';
 import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { contextChanges } from '../domain/context-changes.ts';
 import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
+import { createRecordDecoder } from '../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
 import { isGraphAway, MAX_CONNECTIONS, openConfiguredGraph, prepareGraph, READ_MS } from '../graph/index.ts';
 import { createConsumerObserver } from '../platform/consumer-metrics.ts';
@@ -26,7 +28,7 @@ import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { dependencyStates, sharedCheck, stateOf } from '../services/dependency-states.ts';
+import { dependencyStates, sharedCheck, statesOf } from '../services/dependency-states.ts';
 import { openTemporal } from '../temporal/client.ts';
 
 /** Covers the records in progress, and closing everything else. */
@@ -66,20 +68,27 @@ async function main(): Promise<void> {
     const temporal = openTemporal({ ...address, codecKeys: environment.codecKeys.reveal() });
     shutdown.add('temporal', () => temporal.connection.close());
     const kafka = kafkaOptions(environment.kafka);
+    const { schemaRegistry } = environment.kafka;
+    const registry = schemaRegistry && openSchemaRegistry(schemaRegistry);
+    const decode = createRecordDecoder(registry);
     const deadLetters = openDeadLetters(kafka, createDeadLetterCodec(createDeadLetterCipher(ring)));
     shutdown.add('dead letters', () => deadLetters.close());
 
     let phase: Phase = 'starting';
     const serverStates = sharedCheck(async () => {
-      const [states, kafkaState] = await Promise.all([
-        dependencyStates({ graph, temporal }),
-        stateOf(verifyKafka(kafka)),
+      const [needed, optional] = await Promise.all([
+        Promise.all([dependencyStates({ graph, temporal }), statesOf({ kafka: () => verifyKafka(kafka) })]),
+        statesOf(registry ? { schema_registry: () => registry.verify() } : {}),
       ]);
-      return { ...states, kafka: kafkaState };
+      return { needed: Object.assign({}, ...needed) as typeof optional, optional };
     });
     const metricsServer = await serveMetrics(environment.metrics, {
       metrics: () => metrics.registry.metrics(),
-      readiness: async () => readinessOf(await serverStates(), phase),
+      readiness: async () => {
+        const { needed, optional } = await serverStates();
+        // Without the registry only records of schemas that were not seen before wait.
+        return readinessOf({ ...needed, ...optional }, phase, Object.keys(needed));
+      },
     });
     shutdown.add('metrics', () => metricsServer.close());
 
@@ -100,7 +109,8 @@ async function main(): Promise<void> {
         logger.info('reading');
         return reader;
       },
-      processRecord: createRecordProcessor({ graph, temporal, policy }),
+      processRecord: createRecordProcessor({ graph, temporal, policy }, decode),
+      decode,
       deadLetters,
       observe: {
         ...createConsumerObserver(metrics.registry, logger, async () => reader?.lag()),

@@ -161,6 +161,12 @@ export const ERRORS = {
   notice_refused: errorRow(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
   notice_unresolved: errorRow(false, 502, GrpcCode.INTERNAL, 'It is unknown whether the notice was accepted'),
   kafka_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Kafka is unavailable'),
+  schema_registry_unavailable: errorRow(
+    true,
+    503,
+    GrpcCode.UNAVAILABLE,
+    'The schema registry is unavailable',
+  ),
   cache_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Redis is unavailable'),
   erasure_not_configured: errorRow(false, 503, GrpcCode.FAILED_PRECONDITION, 'Erasure is not configured'),
   journal_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The erasure journal is unavailable'),

@@ -27,10 +27,15 @@ export function fingerprint(schema: unknown): bigint {
  * @returns encodes a value of the schema, and throws an Error naming the field if it does not fit
  */
 export function createSingleObjectEncoder(schema: unknown): (value: unknown) => Buffer {
-  const type = avro.Type.forSchema(schema as avro.Schema);
   const header = Buffer.alloc(HEADER_BYTES);
   header.set(MARKER);
   header.writeBigUInt64LE(fingerprint(schema), MARKER.length);
+  return createEncoder(schema, header);
+}
+
+/** @returns encodes a value of the schema as Avro binary after the header, and throws as above */
+export function createEncoder(schema: unknown, header: Buffer): (value: unknown) => Buffer {
+  const type = avro.Type.forSchema(schema as avro.Schema);
   return (value) => {
     type.isValid(value, {
       errorHook(path) {

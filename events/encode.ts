@@ -3,18 +3,41 @@
 import { hash } from 'node:crypto';
 import type { EncodedRecord } from '../domain/outbox/publisher.ts';
 import type { OutgoingRecord } from '../domain/outbox/records.ts';
+import type { SchemaRegistry } from '../domain/schema-registry.ts';
 import { createSingleObjectEncoder } from './avro.ts';
 import { readSchemas } from './schemas.ts';
+import { createWireEncoder } from './wire-format.ts';
 
 const SOURCE = '/persona';
 const TRACE_ID = /^[0-9a-f]{32}$/;
 const NO_TRACE = '0'.repeat(32);
 
-/** @returns encodes a record, and throws an Error if its value does not fit the topic's schema */
-export function createRecordEncoder(): (record: OutgoingRecord) => EncodedRecord {
-  const encoders = new Map(
-    [...readSchemas()].map(([topic, schema]) => [topic, createSingleObjectEncoder(schema)]),
+/** @throws Error if the value does not fit the topic's schema */
+export type EncodeRecord = (record: OutgoingRecord) => EncodedRecord;
+
+/** Encodes values in single-object encoding. */
+export function createRecordEncoder(): EncodeRecord {
+  return encodeBy(
+    new Map([...readSchemas()].map(([topic, schema]) => [topic, createSingleObjectEncoder(schema)])),
   );
+}
+
+/**
+ * Registers every topic's schema, and encodes values in Confluent's wire format.
+ * @throws PersonaError schema_registry_unavailable
+ */
+export async function registerRecordEncoder(registry: SchemaRegistry): Promise<EncodeRecord> {
+  const encoders = [...readSchemas()].map(async ([topic, schema]) => {
+    const id = await registry.register(subjectOf(topic), schema);
+    return [topic, createWireEncoder(schema, id)] as const;
+  });
+  return encodeBy(new Map(await Promise.all(encoders)));
+}
+
+/** The registry's name of the values of a topic. */
+export const subjectOf = (topic: string): string => `${topic}-value`;
+
+function encodeBy(encoders: ReadonlyMap<string, (value: unknown) => Buffer>): EncodeRecord {
   return (record) => {
     const encode = encoders.get(record.topic);
     if (encode === undefined) throw new Error(`${record.topic} has no schema`);

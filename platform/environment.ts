@@ -64,6 +64,15 @@ export interface KafkaEnvironment {
     username: string;
     password: Secret<string>;
   };
+  /** Absent: values are in Avro's single-object encoding. */
+  schemaRegistry?: SchemaRegistryEnvironment;
+}
+
+export interface SchemaRegistryEnvironment {
+  /** With user and password, and the path of its API. */
+  url: Secret<string>;
+  /** The authority of its certificate (PEM); absent: the system's. */
+  ca?: Buffer;
 }
 
 export interface WorkerEnvironment extends CommonEnvironment {
@@ -107,6 +116,8 @@ const kafkaSchema = commonSchema.pick({
   KAFKA_SASL_MECHANISM: true,
   KAFKA_SASL_USERNAME: true,
   KAFKA_SASL_PASSWORD: true,
+  SCHEMA_REGISTRY_URL: true,
+  SCHEMA_REGISTRY_TLS_CA_CERT_PATH: true,
 });
 const journalSchema = commonSchema.pick({ PERSONA_ERASURE_JOURNAL: true });
 const codecSchema = commonSchema.pick({ TEMPORAL_CODEC_KEYS: true });
@@ -346,12 +357,14 @@ function kafkaOf(values: z.output<typeof kafkaSchema>): KafkaEnvironment | undef
   const { KAFKA_TLS_CLIENT_CERT_PATH: cert, KAFKA_TLS_CLIENT_KEY_PATH: key } = values;
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username } = values;
   const { KAFKA_SASL_PASSWORD: password } = values;
+  const { SCHEMA_REGISTRY_URL: url, SCHEMA_REGISTRY_TLS_CA_CERT_PATH: registryCa } = values;
   if (brokers === undefined) return undefined;
   const files = { ...(ca && { ca }), ...(cert && key && { cert, key }) };
   return {
     brokers,
     ...((values.KAFKA_TLS || Object.keys(files).length > 0) && { tls: files }),
     ...(mechanism && username && password && { sasl: { mechanism, username, password } }),
+    ...(url && { schemaRegistry: { url, ...(registryCa && { ca: registryCa }) } }),
   };
 }
 

@@ -131,6 +131,15 @@ export const commonVariables = {
     .describe('How Persona signs in to Kafka: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; absent: it does not'),
   KAFKA_SASL_USERNAME: z.string().optional().describe('User name at Kafka'),
   KAFKA_SASL_PASSWORD: secretText.optional().describe("The Kafka user's password"),
+  SCHEMA_REGISTRY_URL: webAddress
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe(
+      "Schema registry of Kafka's topics, such as https://user:password@registry.example; absent: Avro's single-object encoding instead of Confluent's wire format",
+    ),
+  SCHEMA_REGISTRY_TLS_CA_CERT_PATH: fileContent
+    .optional()
+    .describe("File with the CA certificate of the schema registry (PEM); absent: the system's CAs"),
 
   PERSONA_KEYS: keyRing.describe(
     'Keys that wrap customers’ and devices’ data keys: id:base64,… (32 bytes each); the first one is used for writing',

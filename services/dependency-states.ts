@@ -35,19 +35,24 @@ export async function dependencyStates({
   graph,
   temporal,
 }: Pick<ServiceDependencies, 'graph' | 'temporal'>): Promise<Record<string, 'up' | 'down'>> {
-  const [neo4j, temporalServer] = await Promise.all([
-    stateOf(graph.verifyConnectivity()),
-    stateOf(
+  return statesOf({
+    neo4j: () => graph.verifyConnectivity(),
+    temporal: () =>
       temporal.withDeadline(new Date(Date.now() + CHECK_TIMEOUT_MS), () =>
         temporal.workflowService.getSystemInfo({}),
       ),
-    ),
-  ]);
-  return { neo4j, temporal: temporalServer };
+  });
 }
 
-/** `down` also if the check takes too long. */
-export async function stateOf(check: Promise<unknown>): Promise<'up' | 'down'> {
+/** The state of each server: `down` also if its check takes too long. */
+export async function statesOf(
+  checks: Readonly<Record<string, () => Promise<unknown>>>,
+): Promise<Record<string, 'up' | 'down'>> {
+  const states = Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check())]);
+  return Object.fromEntries(await Promise.all(states)) as Record<string, 'up' | 'down'>;
+}
+
+async function stateOf(check: Promise<unknown>): Promise<'up' | 'down'> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<'down'>((resolve) => {
     timer = setTimeout(() => resolve('down'), CHECK_TIMEOUT_MS);

@@ -1,16 +1,20 @@
 /** A Neo4j and a Kafka of a test file's own: a relay publishes all of a graph, and a test may stop its Kafka. */
 
-import { mkdtempSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kill } from 'node:process';
 import { Consumer } from '@platformatic/kafka';
 import avro from 'avsc';
 import { expect } from 'vitest';
+import { writeCertificates } from '../dev/access/certificates.ts';
 import { startGuard } from '../dev/stack/guard.ts';
-import { startStack } from '../dev/stack/stack.ts';
+import { type ServerName, type Stack, type StackOptions, startStack } from '../dev/stack/stack.ts';
 import { Topic, type TopicName } from '../domain/outbox/topics.ts';
 import { readSchemas } from '../events/schemas.ts';
 import type { Graph } from '../graph/index.ts';
+import { startTlsProxy } from './tls-proxy.ts';
 
 export interface OutboxServers {
   neo4j: { uri: string; username: string; password: string };
@@ -21,15 +25,80 @@ export interface OutboxServers {
 }
 
 export async function startOutboxServers(): Promise<OutboxServers> {
+  const { stack, close } = await startServers(['neo4j', 'kafka']);
+  return { ...outboxServers(stack), close };
+}
+
+export interface SecuredServers extends OutboxServers {
+  /** Of Kafka with TLS and a login, and of a schema registry with TLS. */
+  variables: Readonly<Record<string, string>>;
+  /** Suspended, the registry accepts connections, and responds to nothing. */
+  suspendRegistry(): void;
+  resumeRegistry(): void;
+  /** The registry's API without TLS. */
+  registry: string;
+  /** Path of an authority that has signed none of their certificates. */
+  otherCa: string;
+}
+
+/** The same as companies run them. */
+export async function startSecuredServers(): Promise<SecuredServers> {
+  const folder = mkdtempSync(join(tmpdir(), 'persona-certificates-'));
+  const [own, other] = await Promise.all([
+    writeCertificates(join(folder, 'own')),
+    writeCertificates(join(folder, 'other')),
+  ]);
+  const user = { username: 'persona', password: randomUUID() };
+  const { stack, close } = await startServers(['neo4j', 'kafka', 'schema_registry'], {
+    ...own.server,
+    ...user,
+  });
+  const { schema_registry: process } = stack.processes;
+  const registry = new URL(stack.urls.schema_registry ?? '');
+  const proxy = await startTlsProxy(registry.host, own.server);
+  const signal = (name: NodeJS.Signals) => void kill(process?.child.pid ?? 0, name);
+  return {
+    ...outboxServers(stack),
+    variables: {
+      KAFKA_BROKERS: stack.urls.kafka_login ?? '',
+      KAFKA_TLS_CA_CERT_PATH: own.ca,
+      KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+      KAFKA_SASL_USERNAME: user.username,
+      KAFKA_SASL_PASSWORD: user.password,
+      SCHEMA_REGISTRY_URL: `https://persona:a-password@localhost:${proxy.port}${registry.pathname}`,
+      SCHEMA_REGISTRY_TLS_CA_CERT_PATH: own.ca,
+    },
+    suspendRegistry: () => signal('SIGSTOP'),
+    resumeRegistry: () => signal('SIGCONT'),
+    registry: registry.href,
+    otherCa: other.ca,
+    async close() {
+      await proxy.close();
+      await close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startServers(servers: readonly ServerName[], kafkaLogin?: StackOptions['kafkaLogin']) {
   const guard = startGuard();
-  const { env, processes } = await startStack({
-    servers: ['neo4j', 'kafka'],
+  const stack = await startStack({
+    servers,
     folder: mkdtempSync(join(tmpdir(), 'persona-outbox-')),
     guard,
     log: () => {},
+    kafkaLogin,
     // Not those that the environment names, which others use.
-    env: { ...process.env, NEO4J_URI: undefined, KAFKA_BROKERS: undefined },
+    env: { ...process.env, NEO4J_URI: undefined, KAFKA_BROKERS: undefined, SCHEMA_REGISTRY_URL: undefined },
   });
+  const close = async () => {
+    await Promise.all(Object.values(stack.processes).map((one) => one.kill()));
+    await guard.stop();
+  };
+  return { stack, close };
+}
+
+function outboxServers({ env, processes }: Stack): Omit<OutboxServers, 'close'> {
   const { kafka, neo4j } = processes;
   if (kafka === undefined || neo4j === undefined) throw new Error('the servers were not started here');
   return {
@@ -41,10 +110,6 @@ export async function startOutboxServers(): Promise<OutboxServers> {
     brokers: [env.KAFKA_BROKERS ?? ''],
     killKafka: () => kafka.kill(),
     restartKafka: () => kafka.restart(),
-    async close() {
-      await Promise.all([kafka.kill(), neo4j.kill()]);
-      await guard.stop();
-    },
   };
 }
 

@@ -24,7 +24,7 @@ export type RelayOptions = Pick<RelayDependencies, 'graph' | 'policy' | 'openPub
 export function startRelayActivity(options: RelayOptions): RunningRelay {
   let blocked: readonly BlockedStream[] = [];
   const { relayEvents } = createRelayActivities({
-    ...{ encode: createRecordEncoder(), onPublished: () => {}, now: Date.now },
+    ...{ openEncoder: async () => createRecordEncoder(), onPublished: () => {}, now: Date.now },
     observeRelay: (progress) => {
       blocked = progress.blocked ?? blocked;
     },

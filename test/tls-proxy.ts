@@ -21,9 +21,9 @@ export async function startTlsProxy(
   const [host = '', port = ''] = target.split(':');
   const open = new Set<TLSSocket>();
   let connections = 0;
-  // Temporal's clients speak HTTP/2, and ask for it.
+  // Temporal's clients speak HTTP/2, and ask for it; others for HTTP/1.1.
   const options = {
-    ...{ cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['h2'] },
+    ...{ cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['h2', 'http/1.1'] },
     ...(clientCa !== undefined && { ca: readFileSync(clientCa), requestCert: true }),
   };
   const server = createServer(options, (client) => {

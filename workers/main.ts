@@ -37,7 +37,7 @@ import { createShutdown } from '../platform/shutdown.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { dependencyStates, sharedCheck, stateOf } from '../services/dependency-states.ts';
+import { dependencyStates, sharedCheck, statesOf } from '../services/dependency-states.ts';
 import { getProjectionStates } from '../services/projections.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
@@ -118,22 +118,27 @@ async function main(): Promise<void> {
           })
         : undefined;
 
+    // The relay tries again; what it fails for is named here, too, by every process that would publish.
+    publishing?.dependencies
+      .openEncoder()
+      .catch((error: unknown) => logger.error({ err: error }, 'events are not published'));
+
     let phase: Phase = 'starting';
     let queueStates = (): Readiness['dependencies'] => ({});
     const serverStates = sharedCheck(async () => {
-      const [states, kafka] = await Promise.all([
+      const [states, publishingStates] = await Promise.all([
         dependencyStates({ graph, temporal: client }),
-        publishing && stateOf(publishing.verify()),
+        statesOf(publishing?.checks ?? {}),
       ]);
-      return { states, kafka };
+      return { states, publishingStates };
     });
     const metricsServer = await serveMetrics(environment.metrics, {
       metrics: async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
       readiness: async () => {
-        const { states, kafka } = await serverStates();
+        const { states, publishingStates } = await serverStates();
         const needed = { ...states, ...queueStates() };
         // Without Kafka only publishing waits.
-        return readinessOf({ ...needed, ...(kafka && { kafka }) }, phase, Object.keys(needed));
+        return readinessOf({ ...needed, ...publishingStates }, phase, Object.keys(needed));
       },
     });
     shutdown.add('metrics', () => metricsServer.close());

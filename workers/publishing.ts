@@ -3,10 +3,11 @@
 import type { Registry } from 'prom-client';
 import { kafkaOptions, verifyKafka } from '../adapters/kafka/connection.ts';
 import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
+import { openSchemaRegistry } from '../adapters/schema-registry/client.ts';
 import type { Disclose } from '../domain/disclosures/disclosed.ts';
 import { publicationDisclosures } from '../domain/disclosures/publications.ts';
 import type { Policy } from '../domain/policy.ts';
-import { createRecordEncoder } from '../events/encode.ts';
+import { createRecordEncoder, registerRecordEncoder } from '../events/encode.ts';
 import type { Graph } from '../graph/index.ts';
 import { getOutboxLag } from '../graph/outbox/index.ts';
 import type { KafkaEnvironment } from '../platform/environment.ts';
@@ -15,8 +16,8 @@ import type { ActivityDependencies } from './queues.ts';
 
 export interface Publishing {
   dependencies: NonNullable<ActivityDependencies['publishing']>;
-  /** @throws PersonaError kafka_unavailable */
-  verify: () => Promise<void>;
+  /** Each throws PersonaError kafka_unavailable or schema_registry_unavailable. */
+  checks: Readonly<Record<string, () => Promise<void>>>;
 }
 
 export function createPublishing(
@@ -29,13 +30,17 @@ export function createPublishing(
   }: { graph: Graph; policy: Pick<Policy, 'privacy'>; registry: Registry; disclose: Disclose },
 ): Publishing {
   const options = kafkaOptions(kafka);
+  const schemas = kafka.schemaRegistry && openSchemaRegistry(kafka.schemaRegistry);
   return {
     dependencies: {
+      openEncoder: async () => (schemas ? registerRecordEncoder(schemas) : createRecordEncoder()),
       openPublisher: createKafkaPublishers(options),
-      encode: createRecordEncoder(),
       observeRelay: createOutboxMetrics(registry, () => getOutboxLag(graph)),
       onPublished: publicationDisclosures(policy, disclose),
     },
-    verify: () => verifyKafka(options),
+    checks: {
+      kafka: () => verifyKafka(options),
+      ...(schemas && { schema_registry: () => schemas.verify() }),
+    },
   };
 }

@@ -55,7 +55,10 @@ export interface ActivityDependencies {
   followChange: FollowChange;
   records: GatewayRecords;
   /** Absent: this process has no Kafka. */
-  publishing?: Pick<RelayDependencies, 'openPublisher' | 'encode' | 'observeRelay' | 'onPublished'>;
+  publishing?: Pick<
+    RelayDependencies,
+    'openEncoder' | 'openPublisher' | 'observeRelay' | 'onPublished'
+  >;
   /** Epoch milliseconds. */
   now: () => number;
 }

@@ -16,8 +16,12 @@ export interface KafkaOptions {
   };
 }
 
-export function kafkaOptions({ sasl, ...rest }: KafkaEnvironment): KafkaOptions {
-  return { ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) };
+export function kafkaOptions({ brokers, tls, sasl }: KafkaEnvironment): KafkaOptions {
+  return {
+    brokers,
+    ...(tls && { tls }),
+    ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }),
+  };
 }
 
 const CONNECT_MS = 5_000;
@@ -57,8 +61,19 @@ export async function verifyKafka(options: KafkaOptions): Promise<void> {
 /** The innermost messages: the outer ones only say how often what was tried. */
 export function kafkaUnavailable({ brokers }: Pick<KafkaOptions, 'brokers'>, error: unknown): PersonaError {
   const reasons = [...new Set(causesOf(error).map(({ message }) => message))].join('; ');
-  const message = `Kafka at ${brokers.join(',')} is unavailable (${reasons}). Check KAFKA_BROKERS and the other KAFKA_ variables.`;
+  const message = `Kafka at ${brokers.join(',')} is unavailable (${reasons}). Check ${toCheck(error)}.`;
   return new PersonaError('kafka_unavailable', message, { cause: error });
+}
+
+const SASL_ERRORS = ['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM'];
+
+/** The variables that the error is about. */
+function toCheck(error: unknown): string {
+  if (kafkaErrorNames(error).some((name) => SASL_ERRORS.includes(name)))
+    return 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD';
+  if (causesOf(error).some(({ message }) => message.includes('certificate')))
+    return 'KAFKA_TLS_CA_CERT_PATH, and KAFKA_TLS_CLIENT_CERT_PATH if the brokers require one';
+  return 'KAFKA_BROKERS and the other KAFKA_ variables';
 }
 
 /** Kafka's names of the errors in it, such as `MESSAGE_TOO_LARGE`. */

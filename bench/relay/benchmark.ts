@@ -140,7 +140,7 @@ function createRelay(graph: Graph, brokers: string[]) {
           graph: watched,
           policy: readPolicy(),
           openPublisher,
-          encode: createRecordEncoder(),
+          openEncoder: async () => createRecordEncoder(),
           onPublished: () => {},
           now: Date.now,
         },

@@ -2,7 +2,7 @@
 
 import { ERRORS, PersonaError } from '../../domain/errors.ts';
 import type { KeptDeadLetter, Rejection } from '../../domain/inbound/records.ts';
-import { createRecordDecoder } from '../../events/inbound/decode-record.ts';
+import type { DecodeRecord } from '../../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../../events/inbound/process-record.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
@@ -25,12 +25,17 @@ export async function listDeadLetters(settings: Settings): Promise<CommandResult
   return { document: { items }, text: table(headings, rows, 'No dead letters.') };
 }
 
-/** The record itself, opened: it may hold personal data. @throws as `listDeadLetters`; CliFailure: unknown id */
+/**
+ * The record itself, opened: it may hold personal data.
+ * @throws as `listDeadLetters`; CliFailure: unknown id; PersonaError schema_registry_unavailable
+ */
 export async function showDeadLetter(settings: Settings, id: string): Promise<CommandResult> {
-  const letter = await withDeadLetters(settings, async (store) => find(await store.list(), id));
-  const record = letter.open();
+  const { letter, record, decoded } = await withDeadLetters(settings, async (store, decode) => {
+    const found = find(await store.list(), id);
+    const opened = found.open();
+    return { letter: found, record: opened, decoded: await decode(opened) };
+  });
   const { key, value, headers, timestamp } = record;
-  const decoded = createRecordDecoder()(record);
   const document = {
     ...summaryOf(letter),
     recorded_at: new Date(timestamp).toISOString(),
@@ -49,13 +54,14 @@ export async function showDeadLetter(settings: Settings, id: string): Promise<Co
 /**
  * Processes dead letters again, oldest first, and removes those that succeed.
  * @param id of one; absent: all
- * @throws as `listDeadLetters`; CliFailure: unknown id; PersonaError graph_unavailable, temporal_unavailable
+ * @throws as `listDeadLetters`; CliFailure: unknown id; PersonaError graph_unavailable, temporal_unavailable,
+ * schema_registry_unavailable
  */
 export async function retryDeadLetters(settings: Settings, id: string | undefined): Promise<CommandResult> {
-  return withDeadLetters(settings, async (store) => {
+  return withDeadLetters(settings, async (store, decode) => {
     const letters = await store.list();
     const chosen = id === undefined ? letters : [find(letters, id)];
-    const results = await withProcessor(settings, async (processRecord) => {
+    const results = await withProcessor(settings, decode, async (processRecord) => {
       const outcomes: { id: string; result: 'processed' | 'refused'; error?: string }[] = [];
       for (const { id: letterId, open } of chosen) {
         const rejection = await rejectionOf(() => processRecord(open()));
@@ -110,13 +116,14 @@ function find(letters: readonly KeptDeadLetter[], id: string): KeptDeadLetter {
 
 async function withProcessor<T>(
   settings: Settings,
+  decode: DecodeRecord,
   work: (processRecord: ReturnType<typeof createRecordProcessor>) => Promise<T>,
 ): Promise<T> {
   const policy = readPolicy(settings.variables.PERSONA_POLICY_FILE);
   const temporal = await connect(settings, readCodecKeys(settings.variables).reveal());
   const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
   try {
-    return await work(createRecordProcessor({ graph, temporal, policy }));
+    return await work(createRecordProcessor({ graph, temporal, policy }, decode));
   } finally {
     await Promise.all([graph.close(), temporal.connection.close()]);
   }

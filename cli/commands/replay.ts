@@ -1,3 +1,5 @@
+import { kafkaOptions } from '../../adapters/kafka/connection.ts';
+import { openSchemaRegistry } from '../../adapters/schema-registry/client.ts';
 import { admitKeys, type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { openGraphSource } from '../../graph/replay/graph-source.ts';
 import type { LogSource } from '../../graph/replay/log-source.ts';
@@ -29,7 +31,7 @@ const PROGRESS_MS = 2_000;
  * Rebuilds this graph, or one customer of it, from its log in another, empty Neo4j, and verifies the copy against the log.
  * Interrupted, the same command continues.
  * @throws EnvironmentError without the keys that open the log; CliFailure without Kafka's address; PersonaError
- * graph_not_empty, log_unusable, customer_not_found, graph_unavailable, kafka_unavailable
+ * graph_not_empty, log_unusable, customer_not_found, graph_unavailable, kafka_unavailable, schema_registry_unavailable
  */
 export async function replay(settings: Settings, options: ReplayOptions): Promise<CommandResult> {
   const environment = readGraphEnvironment(settings.variables);
@@ -69,8 +71,8 @@ async function openSource(
   const kafka = readKafkaEnvironment(variables);
   if (kafka === undefined)
     throw new CliFailure(ExitCode.usageError, '--from kafka needs KAFKA_BROKERS: host:port,…');
-  const { sasl, ...rest } = kafka;
-  return openKafkaSource({ ...rest, ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } }) });
+  const { schemaRegistry } = kafka;
+  return openKafkaSource(kafkaOptions(kafka), schemaRegistry && openSchemaRegistry(schemaRegistry));
 }
 
 function progressPrinter(printStatus: (line: string) => void): (progress: ReplayProgress) => void {

@@ -1,4 +1,7 @@
 import { kafkaOptions, verifyKafka } from '../../adapters/kafka/connection.ts';
+import { openSchemaRegistry } from '../../adapters/schema-registry/client.ts';
+import { subjectOf } from '../../events/encode.ts';
+import { readSchemas } from '../../events/schemas.ts';
 import type { Graph } from '../../graph/index.ts';
 import { getOutboxLag, type OutboxLag } from '../../graph/outbox/index.ts';
 import { readKafkaEnvironment } from '../../platform/environment.ts';
@@ -10,7 +13,7 @@ import { type CheckResult, ok, runCheck, wrong } from './check.ts';
 /** Without Kafka there is nothing to check. */
 export async function checkKafka(
   settings: Settings,
-): Promise<{ kafka?: CheckResult; dead_letters?: CheckResult }> {
+): Promise<{ kafka?: CheckResult; dead_letters?: CheckResult; schema_registry?: CheckResult }> {
   const { variables } = settings;
   if (variables.KAFKA_BROKERS === undefined) return {};
   const kafka = await runCheck(async () => {
@@ -19,8 +22,33 @@ export async function checkKafka(
     await verifyKafka(kafkaOptions(environment));
     return ok(`reachable at ${environment.brokers.join(',')}`);
   }, 'Events wait in the graph until it is back');
-  if (kafka.state !== 'ok') return { kafka };
-  return { kafka, dead_letters: await runCheck(() => deadLettersResult(settings)) };
+  const registry = variables.SCHEMA_REGISTRY_URL !== undefined && {
+    schema_registry: await runCheck(() => schemaRegistryResult(variables)),
+  };
+  if (kafka.state !== 'ok') return { kafka, ...registry };
+  return { kafka, ...registry, dead_letters: await runCheck(() => deadLettersResult(settings)) };
+}
+
+/** Whether the relay can write, without registering anything. */
+async function schemaRegistryResult(variables: Variables): Promise<CheckResult> {
+  const { schemaRegistry } = readKafkaEnvironment(variables) ?? {};
+  if (schemaRegistry === undefined) return wrong('SCHEMA_REGISTRY_URL is not set', 'Set it');
+  const registry = openSchemaRegistry(schemaRegistry);
+  const checks = [...readSchemas()].map(async ([topic, schema]) => {
+    const subject = subjectOf(topic);
+    return { subject, result: await registry.check(subject, schema) };
+  });
+  const results = await Promise.all(checks);
+  const refusals = results.flatMap(({ subject, result }) =>
+    typeof result === 'object' ? [`${subject}: ${result.refusal}`] : [],
+  );
+  if (refusals.length > 0)
+    return wrong(
+      ['refuses schemas, without which nothing is published', ...refusals].join('\n'),
+      "See docs/runbook.md, 'Events are not published'",
+    );
+  const registered = results.filter(({ result }) => result === 'registered').length;
+  return ok(`${registered} of ${results.length} schemas are registered; it accepts the others`);
 }
 
 /** Each may be a failed payment that is not being recovered. */

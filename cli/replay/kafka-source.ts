@@ -2,8 +2,10 @@ import type { KafkaOptions } from '../../adapters/kafka/connection.ts';
 import { openTopicReader, type TopicReader, type TopicRecord } from '../../adapters/kafka/topic-reader.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import { Topic } from '../../domain/outbox/topics.ts';
-import { createSingleObjectDecoder, NotDecodable } from '../../events/avro.ts';
-import { readSchemas } from '../../events/schemas.ts';
+import type { SchemaRegistry } from '../../domain/schema-registry.ts';
+import { NotDecodable } from '../../events/avro.ts';
+import { readSchema } from '../../events/schemas.ts';
+import { createValueDecoder, type DecodeValue } from '../../events/wire-format.ts';
 import type { LogSource, SourceEvent, SourcePage } from '../../graph/replay/log-source.ts';
 import type { StoredEvent } from '../../graph/replay/stream.ts';
 
@@ -18,21 +20,25 @@ type LogValue = Omit<StoredEvent, 'id' | 'occurred_at' | 'recorded_at'> & {
   recorded_at: number;
 };
 
-type Decode = ReturnType<typeof createSingleObjectDecoder>;
-
 export interface KafkaSource extends LogSource {
   close(): Promise<void>;
 }
 
 /**
  * The log as Kafka has it: what was published, up to the end of each partition.
- * @throws PersonaError kafka_unavailable; log_unusable: there is no log, or its beginning was deleted
+ * @param registry absent: records in Confluent's wire format cannot be read
+ * @throws PersonaError kafka_unavailable; log_unusable: there is no log, or its beginning was deleted. Its pages:
+ * kafka_unavailable, schema_registry_unavailable, log_unusable
  */
-export async function openKafkaSource(options: KafkaOptions): Promise<KafkaSource> {
+export async function openKafkaSource(
+  options: KafkaOptions,
+  registry: SchemaRegistry | undefined,
+): Promise<KafkaSource> {
   const reader = await openTopicReader(options, Topic.log);
   if (reader === undefined)
     throw new PersonaError('log_unusable', `Kafka has no topic ${Topic.log}: nothing was published to it`);
-  const decode = createSingleObjectDecoder([readSchemas().get(Topic.log)]);
+  // The data of a newer release's event may mean something that this one would leave out.
+  const decode = createValueDecoder(readSchema(Topic.log), { registry, isExact: true });
   return {
     id: `Kafka's topic ${Topic.log} (${reader.topicId})`,
     async end() {
@@ -56,7 +62,7 @@ export async function openKafkaSource(options: KafkaOptions): Promise<KafkaSourc
 
 async function* readPages(
   reader: TopicReader,
-  decode: Decode,
+  decode: DecodeValue,
   {
     ends,
     offsets,
@@ -66,9 +72,8 @@ async function* readPages(
   const position = ends.map((_, partition) => offsets[partition] ?? 0);
   for (const [partition, end] of ends.entries()) {
     for await (const { records, next } of reader.read(partition, position[partition] ?? 0, end)) {
-      const events = records
-        .map((record) => toEvent(decode, record))
-        .filter(({ event }) => streams === undefined || streams.has(event.stream_id));
+      const all = await Promise.all(records.map((record) => toEvent(decode, record)));
+      const events = all.filter(({ event }) => streams === undefined || streams.has(event.stream_id));
       while (events.length > PAGE) {
         // The whole fetched page is one position: its first part is only dropped as repetition if it is read again.
         yield { events: events.splice(0, PAGE), position: JSON.stringify(position) };
@@ -79,10 +84,13 @@ async function* readPages(
   }
 }
 
-function toEvent(decode: Decode, { partition, offset, value = new Uint8Array() }: TopicRecord): SourceEvent {
+async function toEvent(
+  decode: DecodeValue,
+  { partition, offset, value = new Uint8Array() }: TopicRecord,
+): Promise<SourceEvent> {
   const place = `${Topic.log}, partition ${partition}, offset ${offset}`;
   try {
-    const { event_id, occurred_at, recorded_at, ...fields } = decode(value).value as LogValue;
+    const { event_id, occurred_at, recorded_at, ...fields } = (await decode(value)) as LogValue;
     const event: StoredEvent = {
       ...fields,
       id: event_id,

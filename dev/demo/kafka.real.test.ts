@@ -44,7 +44,7 @@ test('Persona reads what Synapse and Chimera write', async () => {
   await reports.fraudOutcome(OUTCOME);
   await reports.close();
 
-  const decode = createRecordDecoder();
+  const decode = createRecordDecoder(undefined);
   const found = new Map();
   for await (const { topic, key, value, headers } of reader) {
     found.set(topic, { key: String(key), headers, decoded: decode({ topic, value }) });

@@ -9,12 +9,12 @@ const program = process.platform === 'win32' ? 'java.exe' : 'java';
 /**
  * Finds a Java of one of these major versions: in `JAVA_HOME`, on `PATH`, then in the systems' standard folders.
  *
- * @param need the server that needs it, with its service in docker-compose.yml
+ * @param need the server that needs it, with its service in docker-compose.yml if it has one
  * @throws StackError naming what was found instead
  */
 export async function findJava(
   majors: readonly number[],
-  need: { server: string; service: string },
+  need: { server: string; service?: string },
   env: Record<string, string | undefined>,
 ): Promise<string> {
   const found: string[] = [];

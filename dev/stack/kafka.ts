@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { cacheFolder, ensureCached } from './cache.ts';
@@ -11,7 +11,7 @@ import { copyJars } from './packages.ts';
 import { freePort } from './ports.ts';
 import { elapsedSince } from './progress.ts';
 import { retryOnPortConflict, waitUntilReady } from './ready.ts';
-import type { RunningServer, ServerOptions } from './server.ts';
+import type { KafkaLogin, RunningServer, ServerOptions } from './server.ts';
 import { runTool } from './tools.ts';
 import { versions } from './versions.ts';
 
@@ -45,18 +45,24 @@ async function useKafka(brokers: string): Promise<RunningServer> {
 }
 
 async function startOwn(options: ServerOptions): Promise<RunningServer> {
-  const { env, folder, guard, log, port: preferred } = options;
+  const { env, folder, guard, log, port: preferred, kafkaLogin: login } = options;
   const java = await findJava(versions.kafka.java, NEED, env);
   const jars = await findJars(options);
   const started = Date.now();
   log('starting Kafka…');
   return retryOnPortConflict(async (attempt) => {
-    const ports = { broker: await freePort(preferred), controller: await freePort() };
+    const ports = {
+      broker: await freePort(preferred),
+      controller: await freePort(),
+      login: await freePort(),
+    };
     const home = join(folder, `kafka-${attempt}`);
-    const { properties, logging } = writeConfiguration(home, ports);
+    const { properties, logging } = writeConfiguration(home, ports, login);
     const classPath = ['-cp', join(jars, '*')];
     const logger = `-Dlog4j2.configurationFile=${logging}`;
     const format = ['format', '--cluster-id', CLUSTER_ID, '--config', properties, '--ignore-formatted'];
+    if (login)
+      format.push('--add-scram', `SCRAM-SHA-512=[name=${login.username},password=${login.password}]`);
     await runTool(java, ['-Xmx128m', logger, ...classPath, 'kafka.tools.StorageTool', ...format], guard);
     const process = await startManagedProcess(async () => {
       const child = startChild({
@@ -79,7 +85,11 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     });
     const address = `127.0.0.1:${ports.broker}`;
     log(`Kafka is ready at ${address} (${elapsedSince(started)})`);
-    return { env: { KAFKA_BROKERS: address }, urls: { kafka: address }, process };
+    return {
+      env: { KAFKA_BROKERS: address },
+      urls: { kafka: address, ...(login && { kafka_login: `localhost:${ports.login}` }) },
+      process,
+    };
   });
 }
 
@@ -95,10 +105,14 @@ function findJars({ log, ...host }: ServerOptions): Promise<string> {
 }
 
 /** One node that is broker and controller, on loopback only; all files are below `home`. */
-function writeConfiguration(home: string, ports: { broker: number; controller: number }) {
+function writeConfiguration(
+  home: string,
+  ports: { broker: number; controller: number; login: number },
+  login: KafkaLogin | undefined,
+) {
   mkdirSync(home, { recursive: true });
   const path = (name: string) => join(home, name).replaceAll('\\', '/');
-  const settings = {
+  const settings: Record<string, string> = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
@@ -120,6 +134,7 @@ function writeConfiguration(home: string, ports: { broker: number; controller: n
     // Consumers of tests and of the demo need not wait for others of their group.
     'group.initial.rebalance.delay.ms': '0',
   };
+  if (login !== undefined) addLogin(settings, path('keystore.pem'), ports.login, login);
   const properties = path('server.properties');
   writeFileSync(properties, lines(settings));
   const logging = path('log4j2.properties');
@@ -138,6 +153,26 @@ function writeConfiguration(home: string, ports: { broker: number; controller: n
     }),
   );
   return { properties, logging };
+}
+
+const LISTENER = 'listener.name.login';
+const SCRAM = 'org.apache.kafka.common.security.scram.ScramLoginModule';
+
+/** Adds the listener `LOGIN`, whose user is created with the storage. */
+function addLogin(
+  settings: Record<string, string>,
+  keystore: string,
+  port: number,
+  { cert, key }: KafkaLogin,
+) {
+  writeFileSync(keystore, `${readFileSync(key, 'utf8')}\n${readFileSync(cert, 'utf8')}`, { mode: 0o600 });
+  settings.listeners += `,LOGIN://127.0.0.1:${port}`;
+  settings['advertised.listeners'] += `,LOGIN://localhost:${port}`;
+  settings['listener.security.protocol.map'] += ',LOGIN:SASL_SSL';
+  settings[`${LISTENER}.ssl.keystore.type`] = 'PEM';
+  settings[`${LISTENER}.ssl.keystore.location`] = keystore;
+  settings[`${LISTENER}.sasl.enabled.mechanisms`] = 'SCRAM-SHA-512';
+  settings[`${LISTENER}.scram-sha-512.sasl.jaas.config`] = `${SCRAM} required;`;
 }
 
 const lines = (settings: Record<string, string>) =>

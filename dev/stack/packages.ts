@@ -161,8 +161,7 @@ export async function copyJars(
   folder: string,
   { env, guard, server, service }: InstallContext & { server: string; service: string },
 ): Promise<void> {
-  const maven = findOnPath('mvn', env.PATH);
-  if (maven === undefined) throw missingPrerequisite('Maven (mvn)', server, 'install Maven', service);
+  const maven = findMaven(env, server, service);
   const work = `${folder}.pom`;
   mkdirSync(work, { recursive: true });
   writeFileSync(join(work, 'pom.xml'), pom(artifacts, version));
@@ -177,13 +176,37 @@ export async function copyJars(
     `-DoutputDirectory=${folder}`,
   ];
   try {
-    // Maven's repository folder is shared by all processes, and Maven does not lock it.
-    await withLock(join(homedir(), '.m2', 'persona.lock'), () =>
-      withRetry(() => runTool(maven, args, guard)),
-    );
+    await runMaven(args, maven, guard);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/**
+ * Unpacks a Maven artifact's archive into `folder`.
+ *
+ * @param artifact `group:name:version:type:classifier`
+ */
+export async function unpackArchive(
+  artifact: string,
+  folder: string,
+  { env, guard, server }: InstallContext & { server: string },
+): Promise<void> {
+  const goal = `org.apache.maven.plugins:maven-dependency-plugin:${versions.maven_dependency_plugin}:unpack`;
+  const target = [`-DoutputDirectory=${folder}`, `-DmarkersDirectory=${join(folder, 'markers')}`];
+  const args = ['-B', '-q', goal, `-Dartifact=${artifact}`, ...target];
+  await runMaven(args, findMaven(env, server), guard);
+}
+
+function findMaven({ PATH }: InstallContext['env'], server: string, service?: string): string {
+  const maven = findOnPath('mvn', PATH);
+  if (maven !== undefined) return maven;
+  throw missingPrerequisite('Maven (mvn)', server, 'install Maven', service);
+}
+
+/** Maven's repository folder is shared by all processes, and Maven does not lock it. */
+function runMaven(args: readonly string[], maven: string, guard: InstallContext['guard']): Promise<void> {
+  return withLock(join(homedir(), '.m2', 'persona.lock'), () => withRetry(() => runTool(maven, args, guard)));
 }
 
 function pom(artifacts: readonly string[], version: string): string {

@@ -15,6 +15,16 @@ export interface ServerOptions {
   codec?: string | undefined;
   /** Settings in Neo4j's configuration, in addition to the defaults or overriding them. */
   neo4jSettings?: Readonly<Record<string, string>> | undefined;
+  /** A second listener of Kafka, with TLS, for a user with a password. */
+  kafkaLogin?: KafkaLogin | undefined;
+}
+
+export interface KafkaLogin {
+  /** Paths of PEM files: the broker's certificate for `localhost`. */
+  cert: string;
+  key: string;
+  username: string;
+  password: string;
 }
 
 export interface RunningServer {

@@ -12,6 +12,7 @@ import type { ManagedProcess } from './managed-process.ts';
 import type { Log } from './progress.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
 import { startRedis } from './redis.ts';
+import { startSchemaRegistry } from './schema-registry.ts';
 import { startStripeMock } from './stripe-mock.ts';
 import { startTemporal } from './temporal.ts';
 import { findTestServer } from './test-server.ts';
@@ -22,6 +23,7 @@ const STARTERS = {
   test_server: findTestServer,
   redis: startRedis,
   kafka: startKafka,
+  schema_registry: startSchemaRegistry,
   stripe_mock: startStripeMock,
   moto: startMoto,
   oasdiff: findOasdiff,
@@ -39,6 +41,7 @@ export interface StackOptions {
   codec?: string | undefined;
   /** As in `ServerOptions`. */
   neo4jSettings?: ServerOptions['neo4jSettings'];
+  kafkaLogin?: ServerOptions['kafkaLogin'];
   /** This instance's own folder for data and logs; the guard deletes it at the end. */
   folder: string;
   guard: Guard;
@@ -49,7 +52,10 @@ export interface StackOptions {
 export interface Stack {
   /** Addresses, keys and secrets for Persona's programs. */
   env: Record<string, string>;
-  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `kafka` (host:port), `stripe_mock`, `moto`. */
+  /**
+   * `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `redis`, `kafka`, `kafka_login` (host:port), `schema_registry`, `stripe_mock`,
+   * `moto`.
+   */
   urls: Record<string, string>;
   /** The servers that were started here. */
   processes: Record<string, ManagedProcess>;
@@ -65,6 +71,7 @@ export async function startStack({
   ports = {},
   codec,
   neo4jSettings,
+  kafkaLogin,
   folder,
   guard,
   log,
@@ -73,7 +80,8 @@ export async function startStack({
   guard.removeAtEnd(folder);
   mkdirSync(folder, { recursive: true });
   const start = async (name: ServerName): Promise<[ServerName, RunningServer]> => {
-    const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec, neo4jSettings };
+    const common = { env, folder, guard, log, codec, neo4jSettings, kafkaLogin };
+    const options: ServerOptions = { ...common, port: ports[name] };
     return [name, await STARTERS[name](options)];
   };
   const running = fulfilled(await Promise.allSettled(servers.map(start)));

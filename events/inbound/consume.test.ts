@@ -22,6 +22,7 @@ function start(openReader: () => Promise<RecordReader>, stopping = new AbortCont
   const ended = consume({
     openReader,
     processRecord: async () => undefined,
+    decode: async () => ({ value: {} }),
     deadLetters: { add: async () => {} },
     observe: { onProcessed() {}, onDeadLetter() {}, onWait() {}, onReading() {} },
     signal: stopping.signal,

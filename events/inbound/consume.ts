@@ -16,6 +16,7 @@ import {
   type Rejection,
 } from '../../domain/inbound/records.ts';
 import { createDeadLetters } from './dead-letters.ts';
+import type { DecodeRecord } from './decode-record.ts';
 import type { ProcessRecord } from './process-record.ts';
 
 /** Each waits for the graph and for Temporal most of the time. */
@@ -30,6 +31,8 @@ export interface ConsumeOptions {
   /** Joins the group. @throws PersonaError kafka_unavailable */
   openReader: () => Promise<RecordReader>;
   processRecord: ProcessRecord;
+  /** For dead letters, whose card numbers are masked field by field. */
+  decode: DecodeRecord;
   deadLetters: DeadLetterStore;
   observe: ConsumeObserver;
   /** Ends it, once what is in progress has been processed. */
@@ -97,7 +100,7 @@ interface Session {
 function createSession(options: ConsumeOptions): Session {
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, options.signal]);
-  const deadLetterOf = createDeadLetters();
+  const deadLetterOf = createDeadLetters(options.decode);
   const partitions = new Map<string, Partition>();
   /** The last record of each key that is in progress. */
   const lanes = new Map<string, Promise<void>>();
@@ -179,7 +182,7 @@ async function handleRecord(
     try {
       rejection ??= await processRecord(record);
       if (rejection !== undefined) {
-        await deadLetters.add(deadLetterOf(record, rejection, Date.now()));
+        await deadLetters.add(await deadLetterOf(record, rejection, Date.now()));
         observe.onDeadLetter(record, rejection);
       }
       observe.onProcessed(record, rejection === undefined ? 'processed' : 'dead_letter');

@@ -14,7 +14,7 @@ import { DEAD_LETTERS, InboundTopic, type InboundTopicName } from '../../domain/
 import type { DeadLetterCipher } from '../../security/dead-letter-cipher.ts';
 import { createSingleObjectDecoder, createSingleObjectEncoder } from '../avro.ts';
 import { readSchema } from '../schemas.ts';
-import { createRecordDecoder } from './decode-record.ts';
+import type { DecodeRecord } from './decode-record.ts';
 
 /** The fields of `dlq.avsc`. */
 interface StoredLetter {
@@ -36,32 +36,32 @@ interface StoredRecord {
   headers: Record<string, string>;
 }
 
-/** @returns makes a dead letter, without the card numbers of its record. `now`: epoch milliseconds */
-export function createDeadLetters(): (
-  record: InboundRecord,
-  rejection: Rejection,
-  now: number,
-) => DeadLetter {
-  const decode = createRecordDecoder();
+/**
+ * @returns makes a dead letter, without the card numbers of its record; `now`: epoch milliseconds. It throws PersonaError
+ * schema_registry_unavailable
+ */
+export function createDeadLetters(
+  decode: DecodeRecord,
+): (record: InboundRecord, rejection: Rejection, now: number) => Promise<DeadLetter> {
   const encoders = new Map(
     Object.values(InboundTopic).map((topic) => [topic, createSingleObjectEncoder(readSchema(topic))]),
   );
-  const maskValue = (record: InboundRecord) => {
-    const decoded = decode(record);
+  const maskValue = async (record: InboundRecord) => {
+    const decoded = await decode(record);
     const encode = encoders.get(record.topic);
     if ('value' in decoded && encode) return encode(maskFields(decoded.value));
     return record.value && maskBytes(record.value);
   };
-  const mask = (record: InboundRecord): Pick<InboundRecord, 'key' | 'value' | 'headers'> => {
+  const mask = async (record: InboundRecord): Promise<Pick<InboundRecord, 'key' | 'value' | 'headers'>> => {
     if (isTooLarge(record)) return { key: undefined, value: undefined, headers: {} };
     const headers = Object.entries(record.headers).map(([name, text]) => [name, maskCardNumbers(text)]);
     const key = record.key && maskBytes(record.key);
-    return { key, value: maskValue(record), headers: Object.fromEntries(headers) };
+    return { key, value: await maskValue(record), headers: Object.fromEntries(headers) };
   };
-  return (record, rejection, now) => ({
+  return async (record, rejection, now) => ({
     ...rejection,
     id: recordId(record),
-    record: { ...record, ...mask(record) },
+    record: { ...record, ...(await mask(record)) },
     read_at: now,
   });
 }

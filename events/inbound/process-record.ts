@@ -1,7 +1,7 @@
 import { PersonaError, ERRORS } from '../../domain/errors.ts';
 import { type InboundRecord, isTooLarge, type Rejection } from '../../domain/inbound/records.ts';
 import { findCardNumber } from '../../domain/pan.ts';
-import { createRecordDecoder } from './decode-record.ts';
+import type { DecodeRecord } from './decode-record.ts';
 import { type HandlerDependencies, HANDLERS } from './handlers.ts';
 
 /** A Temporal that takes longer counts as unavailable; the record is processed again. */
@@ -12,15 +12,18 @@ const TRACE_ID = /^00-([0-9a-f]{32})-/;
 /**
  * Applies one record; `undefined`: done, also if it was a repetition.
  * @returns why the record cannot be processed
- * @throws whatever prevents it from being processed now, such as PersonaError graph_unavailable, temporal_unavailable
+ * @throws whatever prevents it from being processed now, such as PersonaError graph_unavailable, temporal_unavailable,
+ * schema_registry_unavailable
  */
 export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | undefined>;
 
-export function createRecordProcessor(dependencies: HandlerDependencies): ProcessRecord {
-  const decode = createRecordDecoder();
+export function createRecordProcessor(
+  dependencies: HandlerDependencies,
+  decode: DecodeRecord,
+): ProcessRecord {
   return async (record) => {
     if (isTooLarge(record)) return { error_type: 'too_large', error: 'only its place in its topic is kept' };
-    const decoded = decode(record);
+    const decoded = await decode(record);
     if ('rejection' in decoded) return decoded.rejection;
     const { value } = decoded;
     try {

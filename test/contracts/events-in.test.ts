@@ -33,8 +33,8 @@ const VALIDATORS: Readonly<Record<InboundTopicName, (input: unknown) => { ok: bo
   [InboundTopic.analyticsFeedback]: (input) => validateAnalyticsFeedback(input, 'USD'),
 };
 
-test.each(examples)('%s', (_, { topic, record: { key, value } }) => {
-  const decoded = createRecordDecoder()({
+test.each(examples)('%s', async (_, { topic, record: { key, value } }) => {
+  const decoded = await createRecordDecoder(undefined)({
     topic,
     value: createSingleObjectEncoder(readSchema(topic))(value),
   });

@@ -4,22 +4,29 @@ Written only from what Persona publishes: events/schemas/*.avsc and docs/referen
 It checks all that is said there, and lists in "problems" what it finds otherwise.
 
     KAFKA_BROKERS=127.0.0.1:9092 python3 consumer.py events/schemas    # pip install confluent-kafka fastavro
+
+Where Persona has a schema registry, set SCHEMA_REGISTRY_URL, too: values are then in Confluent's wire format.
 """
 
 import io
 import json
 import os
 import re
+import struct
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
+from urllib.request import urlopen
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from fastavro import parse_schema, schemaless_reader
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 MARKER = b"\xc3\x01"
+# Of Confluent's wire format: a zero byte, and the schema's id at the registry.
+REGISTERED = struct.Struct(">bi")
 CONTEXT = "persona.customer-context.v1"
 LOG = "persona.log.v1"
 # Of each topic the field that is the record's key.
@@ -50,6 +57,15 @@ class Topic:
 
     def decode(self, value: bytes) -> dict:
         return schemaless_reader(io.BytesIO(value), self._schema)
+
+    def decode_registered(self, schema_id: int, value: bytes) -> dict:
+        return schemaless_reader(io.BytesIO(value), registered_schema(schema_id), self._schema)
+
+
+@cache
+def registered_schema(schema_id: int) -> dict:
+    with urlopen(f"{os.environ['SCHEMA_REGISTRY_URL']}/schemas/ids/{schema_id}") as response:
+        return parse_schema(json.loads(json.load(response)["schema"]))
 
 
 def read_all(brokers: str, topics: list[str]) -> Iterator[Message]:
@@ -91,6 +107,7 @@ class Reader:
         self._partitions: dict[str, int] = {}
         self.records: list[dict] = []
         self.repetitions = 0
+        self.registered = 0
         self.problems: list[str] = []
 
     def read(self, message: Message) -> None:
@@ -99,14 +116,19 @@ class Reader:
             self.problems.append(f"{place}: {problem}")
 
     def _read(self, message: Message) -> Iterator[str]:
-        topic, raw = self._topics[message.topic()], message.value()
-        if raw[:2] != MARKER:
+        topic, raw, key = self._topics[message.topic()], message.value(), message.key().decode()
+        if raw[:1] == b"\0" and "SCHEMA_REGISTRY_URL" in os.environ:
+            _, schema_id = REGISTERED.unpack_from(raw)
+            value = topic.decode_registered(schema_id, raw[REGISTERED.size :])
+            self.registered += 1
+        elif raw[:2] != MARKER:
             yield "the value is not in single-object encoding"
             return
-        if raw[2:10].hex() != topic.fingerprint:
+        elif raw[2:10].hex() != topic.fingerprint:
             yield f"written with the schema {raw[2:10].hex()}, not with {topic.fingerprint}"
             return
-        value, key = topic.decode(raw[10:]), message.key().decode()
+        else:
+            value = topic.decode(raw[10:])
         headers = {name: text.decode() for name, text in message.headers()}
         yield from self._check_key_and_headers(topic.name, key, headers, value)
         if self._partitions.setdefault(key, message.partition()) != message.partition():
@@ -176,6 +198,7 @@ def main() -> None:
         "fingerprints": {topic.name: topic.fingerprint for topic in topics},
         "records": reader.records,
         "repetitions": reader.repetitions,
+        "registered": reader.registered,
         "problems": reader.problems,
     }
     json.dump(result, sys.stdout, default=as_json)
