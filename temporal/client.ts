@@ -9,6 +9,8 @@ import { findTlsProblem } from './tls-problem.ts';
 
 /** Longer than a healthy server needs to accept a connection. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** gRPC would wait longer and longer, up to two minutes: reports would wait that long after Temporal is back. */
+const MAX_RECONNECT_MS = 2_000;
 
 type TemporalOptions = TemporalAddress & { codecKeys: readonly PayloadKey[] | 'none' } & Pick<
     ClientOptions,
@@ -30,6 +32,7 @@ export function openTemporal(options: TemporalOptions): Client {
     apiKey,
     tls: tls ?? apiKey !== undefined,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    channelArgs: { 'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS },
   });
   return new Client({ connection, namespace, dataConverter, ...rest });
 }
