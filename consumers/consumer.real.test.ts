@@ -21,13 +21,20 @@ import { createCustomer, getPaymentMethods, type Graph, openConfiguredGraph } fr
 import { readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
+import { DataKey } from '../security/data-key.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { openTemporal } from '../temporal/client.ts';
 import { startTcpProxy, type TcpProxy } from '../test/faults/proxy.ts';
 import { encode, type KafkaServer, startKafkaServer, writeRecords } from '../test/kafka-fixture.ts';
 import { readReadyLine } from '../test/ready-line.ts';
 import { openNamespace } from '../test/rig/server.ts';
-import { openTestGraph, runCypher, testHeader, verifyAndClose } from '../test/test-graph.ts';
+import {
+  excludeFromVerification,
+  openTestGraph,
+  runCypher,
+  testHeader,
+  verifyAndClose,
+} from '../test/test-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../test/wallet-fixtures.ts';
 
 const policy = readPolicy();
@@ -62,13 +69,15 @@ afterAll(() => letters().close());
 
 /** A consumer in this process; stopped at the end of the test. */
 function startConsumer(
-  changed: { graph?: Graph; temporal?: ReturnType<typeof openTemporal> } = {},
+  changed: { graph?: Graph; temporal?: ReturnType<typeof openTemporal>; isKeyLost?: boolean } = {},
   onRecord: (offset: string) => Promise<void> | void = () => {},
 ) {
+  const { isKeyLost = false, ...services } = changed;
   const stopping = new AbortController();
   const processRecord = createRecordProcessor(
-    { graph, temporal: temporal.client, policy, ...changed },
+    { graph, temporal: temporal.client, policy, ...services },
     decode,
+    async () => isKeyLost,
   );
   const waits: string[] = [];
   const processed: string[] = [];
@@ -346,6 +355,30 @@ test('an error that no outage explains is repeated, then the record is kept, and
   await expect.poll(() => ltvOf(wallet), LIMIT).toBe(200);
 });
 
+test('a customer whose key is lost holds back no partition; one whose key another process has waits for it', async () => {
+  const [lost, next] = [await customerWithCards(graph, policy), await customerWithCards(graph, policy)];
+  excludeFromVerification(graph, lost.customer_id);
+  const owner = { label: 'CustomerKey', id: lost.customer_id } as const;
+  const { wrapped } = DataKey.create(createKeyRing([{ id: 'lost', key: randomBytes(32) }]), owner);
+  const replace = 'MATCH (k:CustomerKey {customer_id: $id}) SET k.wrapped = $wrapped, k.key_id = $key_id';
+  await runCypher(graph, replace, { id: owner.id, ...wrapped });
+  // In one partition.
+  const [held] = await writeRecords(kafka.brokers, [
+    { ...feedback(lost, { ltv: '5.00' }), key: 'same' },
+    { ...feedback(next, { ltv: '6.00' }), key: 'same' },
+  ]);
+  const id = idOf(held ? [held] : []);
+  const waiting = startConsumer();
+  await expect
+    .poll(() => waiting.waits.some((reason) => reason.includes('lacks the key lost')), LIMIT)
+    .toBe(true);
+  await waiting.stop();
+  expect(await letterOf(id)).toBeUndefined();
+  startConsumer({ isKeyLost: true });
+  await expect.poll(() => ltvOf(next), LIMIT).toBe(600);
+  expect(await letterOf(id)).toMatchObject({ error_type: 'key_unavailable' });
+});
+
 test('records of one customer are processed in their order, while others go on', async () => {
   const [slow, fast] = [await customerWithCards(graph, policy), await customerWithCards(graph, policy)];
   const segments = ['A', 'B', 'C', 'D'].map((segment) => feedback(slow, { segment }));
@@ -419,7 +452,11 @@ test('persona dlq lists, shows and retries: a customer who is known later, and a
   const invalid = idOf(await writeRecords(kafka.brokers, [feedback(unknown)]));
   const consuming = consume({
     openReader: () => openRecordReader({ brokers: kafka.brokers }),
-    processRecord: createRecordProcessor({ graph: configured, temporal: temporal.client, policy }, decode),
+    processRecord: createRecordProcessor(
+      { graph: configured, temporal: temporal.client, policy },
+      decode,
+      async () => false,
+    ),
     decode,
     deadLetters: store,
     observe: { onProcessed() {}, onDeadLetter() {}, onWait() {}, onReading() {} },

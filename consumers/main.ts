@@ -11,7 +11,14 @@ import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
 import { createRecordDecoder } from '../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
-import { isGraphAway, MAX_CONNECTIONS, openConfiguredGraph, prepareGraph, READ_MS } from '../graph/index.ts';
+import {
+  checkKeys,
+  isGraphAway,
+  MAX_CONNECTIONS,
+  openConfiguredGraph,
+  prepareGraph,
+  READ_MS,
+} from '../graph/index.ts';
 import { createConsumerObserver } from '../platform/consumer-metrics.ts';
 import { applyJournal } from '../graph/erasure/index.ts';
 import { observeSharedContexts } from '../platform/context-metrics.ts';
@@ -102,6 +109,8 @@ async function main(): Promise<void> {
     };
     await untilReachable(prepare, { name: 'Neo4j', isAway: isGraphAway, logger, signal });
 
+    // This process has every key that any process has registered, so none can open what it cannot.
+    const isKeyLost = async () => (await checkKeys(graph, environment)).length === 0;
     let reader: KafkaRecordReader | undefined;
     const consuming = consume({
       openReader: async () => {
@@ -109,7 +118,7 @@ async function main(): Promise<void> {
         logger.info('reading');
         return reader;
       },
-      processRecord: createRecordProcessor({ graph, temporal, policy }, decode),
+      processRecord: createRecordProcessor({ graph, temporal, policy }, decode, isKeyLost),
       decode,
       deadLetters,
       observe: {

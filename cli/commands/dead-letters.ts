@@ -123,7 +123,7 @@ async function withProcessor<T>(
   const temporal = await connect(settings, readCodecKeys(settings.variables).reveal());
   const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
   try {
-    return await work(createRecordProcessor({ graph, temporal, policy }, decode));
+    return await work(createRecordProcessor({ graph, temporal, policy }, decode, async () => true));
   } finally {
     await Promise.all([graph.close(), temporal.connection.close()]);
   }

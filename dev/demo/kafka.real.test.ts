@@ -47,7 +47,7 @@ test('Persona reads what Synapse and Chimera write', async () => {
   const decode = createRecordDecoder(undefined);
   const found = new Map();
   for await (const { topic, key, value, headers } of reader) {
-    found.set(topic, { key: String(key), headers, decoded: decode({ topic, value }) });
+    found.set(topic, { key: String(key), headers, decoded: await decode({ topic, value }) });
     if (found.size === 2) break;
   }
   await reader.close();

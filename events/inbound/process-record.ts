@@ -17,9 +17,11 @@ const TRACE_ID = /^00-([0-9a-f]{32})-/;
  */
 export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | undefined>;
 
+/** @param isKeyLost whether a data key that this process cannot open is one that no other process can, either */
 export function createRecordProcessor(
   dependencies: HandlerDependencies,
   decode: DecodeRecord,
+  isKeyLost: () => Promise<boolean>,
 ): ProcessRecord {
   return async (record) => {
     if (isTooLarge(record)) return { error_type: 'too_large', error: 'only its place in its topic is kept' };
@@ -33,8 +35,11 @@ export function createRecordProcessor(
       );
       return undefined;
     } catch (error) {
-      if (!(error instanceof PersonaError) || error.type === 'internal' || ERRORS[error.type].retryable)
-        throw error;
+      if (!(error instanceof PersonaError) || error.type === 'internal') throw error;
+      // The process would have to start with another ring: without one that fits, waiting would hold back the partition for good.
+      const isOutage =
+        ERRORS[error.type].retryable && !(error.type === 'key_unavailable' && (await isKeyLost()));
+      if (isOutage) throw error;
       return { error_type: error.type, error: error.message, ...eventIdOf(value) };
     }
   };
