@@ -90,7 +90,12 @@ const brokers = () => [String(sourceEnvironment.KAFKA_BROKERS)];
 function startRelaying(): () => Promise<unknown> {
   const { relayEvents } = createRelayActivities({
     ...{ graph, policy, openPublisher: createKafkaPublishers({ brokers: brokers() }) },
-    ...{ openEncoder: async () => createRecordEncoder(), onPublished: () => {}, now: Date.now, observeRelay: () => {} },
+    ...{
+      openEncoder: async () => createRecordEncoder(),
+      onPublished: () => {},
+      now: Date.now,
+      observeRelay: () => {},
+    },
   });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
   const ended = environment.run(relayEvents);

@@ -55,10 +55,7 @@ export interface ActivityDependencies {
   followChange: FollowChange;
   records: GatewayRecords;
   /** Absent: this process has no Kafka. */
-  publishing?: Pick<
-    RelayDependencies,
-    'openEncoder' | 'openPublisher' | 'observeRelay' | 'onPublished'
-  >;
+  publishing?: Pick<RelayDependencies, 'openEncoder' | 'openPublisher' | 'observeRelay' | 'onPublished'>;
   /** Epoch milliseconds. */
   now: () => number;
 }

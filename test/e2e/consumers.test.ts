@@ -297,7 +297,7 @@ describe('with a schema registry', () => {
   const startRelaying = () => {
     const { dependencies } = createPublishing(kafkaEnvironment(), {
       ...{ graph, policy: readPolicy(), registry: new Registry() },
-      disclose: async () => {},
+      disclose: () => {},
     });
     return startRelayActivity({ graph, policy: readPolicy(), ...dependencies });
   };
