@@ -24,7 +24,9 @@ export interface KeyRegistration {
 
 type Rings = Partial<Record<RingName | typeof ERASURE_RING, KeyRing>>;
 /** The command line has only some of the rings. */
-export type ConfiguredKeys = Partial<Pick<CommonEnvironment, 'keys' | 'blindKeys' | 'codecKeys' | 'erasureKeys'>>;
+export type ConfiguredKeys = Partial<
+  Pick<CommonEnvironment, 'keys' | 'blindKeys' | 'codecKeys' | 'erasureKeys'>
+>;
 
 interface RegisteredKey extends KnownKey {
   readonly ring: string;
