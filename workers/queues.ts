@@ -74,8 +74,7 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
   const payments = { ...createRecoveryActivities(dependencies), ...createRefundActivities(dependencies) };
   const notices = createNoticeActivities(dependencies);
   const chimera = createChimeraActivities(dependencies);
-  const erasure = createErasureActivities(dependencies, notices);
-  const { notifyOfErasure } = erasure;
+  const { notifyOfErasure, ...erasure } = createErasureActivities(dependencies, notices);
   const { initiateBehavioralProfile } = onboarding;
   return {
     [TaskQueue.onboarding]: { ...onboarding, ...methods },

@@ -17,7 +17,7 @@ const CODE_ROWS = Object.values(DECLINE_TABLE).flatMap((rows) =>
 const email = (locale = 'en') => ({ locale, channel: 'email' as const });
 const isOfCard = (template: NoticeTemplate): template is CardNoticeTemplate => template.startsWith('card_');
 const isAboutPayment = (template: NoticeTemplate): template is PaymentNoticeTemplate =>
-  template !== 'account_suspended' && !isOfCard(template);
+  template !== 'account_suspended' && template !== 'data_erased' && !isOfCard(template);
 const ALL = Object.keys(english.templates) as NoticeTemplate[];
 /** Templates about a payment. */
 const TEMPLATES = ALL.filter(isAboutPayment);
