@@ -28,6 +28,7 @@ const EXTERNAL_CALL_QUEUES: Record<string, readonly TaskQueueName[]> = {
   reportSuspectedFraud: [chimera],
   relayEvents: [relay],
   initiateBehavioralProfile: [chimera],
+  notifyOfErasure: [notices],
 };
 /** Calls only Chimera, without a transaction. */
 const WITHOUT_GRAPH = ['reportSuspectedFraud'];
