@@ -179,6 +179,7 @@ const OPEN_NAMES: readonly [pattern: RegExp, reason: string][] = [
   ],
   [/Configuration\w*\./, 'a setting of agents'],
   [/^Disclosures\./, 'who was given what: a role, a purpose and days'],
+  [/^Erasure\.kept\./, 'which store keeps what for how long: words of the code, the same for every customer'],
   [
     /^(PersonaAnswer|CatalogueHealth)\.|^POST \/persona\/\{name\}$/,
     'the answer of a model, to who asked it; states and times',
