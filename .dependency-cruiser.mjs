@@ -8,7 +8,7 @@ const LAYERS = {
   services: ['domain', 'graph', 'temporal', 'platform'],
   graph: ['domain', 'security', 'platform'],
   adapters: ['domain', 'proto', 'platform'],
-  events: ['domain', 'services', 'security'],
+  events: ['domain', 'services', 'security', 'platform'],
   security: ['domain', 'platform'],
   temporal: ['domain', 'security', 'platform'],
   api: ['services', 'domain', 'proto', 'security', 'platform'],

@@ -1,5 +1,6 @@
 /** One page of unpublished events: what is published of it, and which streams have to wait. */
 
+import { PersonaError } from '../domain/errors.ts';
 import type { EventData, RecordedEvent } from '../domain/events/event.ts';
 import { type EncodedRecord, type Publisher, RecordsRefused } from '../domain/outbox/publisher.ts';
 import {
@@ -9,10 +10,11 @@ import {
   type OutgoingRecord,
   recordOf,
 } from '../domain/outbox/records.ts';
-import type { TopicName } from '../domain/outbox/topics.ts';
+import { Topic, type TopicName } from '../domain/outbox/topics.ts';
 import type { Policy } from '../domain/policy.ts';
 import { getContextsWithoutDevices, type Graph } from '../graph/index.ts';
 import { decodeEvent, getPublishingFacts } from '../graph/outbox/index.ts';
+import { beginPublishing } from '../platform/tracing.ts';
 
 export interface PageDependencies {
   graph: Graph;
@@ -31,10 +33,14 @@ export interface BlockedStream {
   readonly reason: string;
 }
 
+const NOT_PUBLISHED = new PersonaError('kafka_unavailable', 'it was not published');
+
 /** An event with all of its records. */
 interface EncodedEvent {
   readonly event: LoggedEvent;
   readonly records: readonly EncodedRecord[];
+  /** Of its records, if the trace of what caused it is sampled. */
+  readonly spans: readonly ReturnType<typeof beginPublishing>[];
 }
 
 /** A page that is ready to be published. */
@@ -77,7 +83,7 @@ export async function preparePage(
       recordOf(event, facts),
       context && contextRecordOf(context, facts),
     ].filter((record) => record !== undefined);
-    return { event: logged, records: records.map(encode) };
+    return { event: logged, ...encodeTraced(records, logged, encode) };
   });
   return { events: encoded, blocked };
 }
@@ -106,12 +112,14 @@ export async function publishPage(
     if (first === undefined) return;
     try {
       await publisher.publish(ready.flatMap(({ records }) => records));
-      for (const { event, records } of ready) {
+      for (const { event, records, spans } of ready) {
+        for (const span of spans) span.end();
         published.push(event);
         const customers = customersOf(event);
         for (const { topic } of records) dependencies.onPublished(topic, customers);
       }
     } catch (error) {
+      for (const span of ready.flatMap(({ spans }) => spans)) span.end(NOT_PUBLISHED);
       if (!(error instanceof RecordsRefused)) throw error;
       isRefused = true;
       if (ready.length === 1) {
@@ -144,6 +152,23 @@ function customersOf({ stream, stream_id, type, data }: LoggedEvent): readonly s
 function blockedBy({ stream_id, seq, type }: LoggedEvent, error: unknown): BlockedStream {
   const reason = error instanceof Error ? error.message : String(error);
   return { stream_id, seq, type, reason };
+}
+
+/** What reads an event continues the trace of what caused it. A context is of many events, and of no trace. */
+function encodeTraced(
+  records: readonly OutgoingRecord[],
+  { traceparent }: LoggedEvent,
+  encode: PageDependencies['encode'],
+): Pick<EncodedEvent, 'records' | 'spans'> {
+  if (traceparent === undefined) return { records: records.map(encode), spans: [] };
+  const spans: ReturnType<typeof beginPublishing>[] = [];
+  const encoded = records.map((record) => {
+    if (record.topic === Topic.customerContext) return encode(record);
+    const span = beginPublishing(record.topic, traceparent);
+    spans.push(span);
+    return encode({ ...record, traceparent: span.traceparent });
+  });
+  return { records: encoded, spans };
 }
 
 /** Maps the events; from a stream's first failure on, its events are left out. */

@@ -30,6 +30,7 @@ import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
+import { startTracing } from '../platform/start-tracing.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
@@ -39,6 +40,7 @@ import { createDependencyGuards } from '../services/dependency-guards.ts';
 import { createServices } from '../services/services.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
+import { temporalTracing } from '../temporal/tracing.ts';
 import { createObservers } from './requests.ts';
 import { startServers } from './start.ts';
 
@@ -56,6 +58,8 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
+    await startTracing(environment.traces, policy.traces, { logger, shutdown });
+    const tracing = await temporalTracing();
     const contextMetrics = createContextMetrics(metrics.registry);
     const cache = createContextCache(policy.context);
     const shared =
@@ -103,7 +107,8 @@ async function main(): Promise<void> {
     shutdown.add('disclosures', () => disclosures.close());
     const codecKeys = environment.codecKeys.reveal();
     const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
-    const temporal = openTemporal({ ...address, codecKeys, interceptors: guards.temporal });
+    const interceptors = { workflow: [...tracing.client, ...guards.temporal.workflow] };
+    const temporal = openTemporal({ ...address, codecKeys, interceptors });
     shutdown.add('temporal', () => temporal.connection.close());
     const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
     const chimera = environment.chimeraAddress

@@ -7,6 +7,7 @@ import { createLineWriter, type WriteLine } from '../platform/log-lines.ts';
 import type { Logger } from '../platform/logs.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { createDisclosing, type Disclosing } from './access/disclosing.ts';
+import { enter, type EntranceSpan, SpanKind } from '../platform/tracing.ts';
 
 /** The maximum time to a response, regardless of the caller's deadline. */
 export const MAX_WAIT_MS = 30_000;
@@ -51,19 +52,34 @@ export interface RequestIds {
   requestId: string;
   /** Passed on to every process that the request starts. */
   correlationId: string;
-  /** The caller's trace (W3C trace context), if it sent one. */
+  /** The trace that the request is a part of: the caller's (W3C trace context), or a sampled one that begins here. */
   trace?: { id: string; flags: string };
+  /** Absent: nothing is traced. */
+  span?: EntranceSpan;
 }
 
-/** @param header reads a header or metadata entry @param existingId the request's id, if one was already assigned */
-export function requestIds(header: (name: string) => string | undefined, existingId?: string): RequestIds {
+const SAMPLED = '01';
+
+/**
+ * @param operation names the request's span until a better name is known
+ * @param header reads a header or metadata entry
+ * @param existingId the request's id, if one was already assigned
+ */
+export function requestIds(
+  operation: string,
+  header: (name: string) => string | undefined,
+  existingId?: string,
+): RequestIds {
   const plainIdFrom = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
   const requestId = existingId ?? plainIdFrom('x-request-id') ?? randomUUID();
-  const [, id, flags] = header('traceparent')?.match(TRACE_PARENT) ?? [];
+  const parent = header('traceparent')?.match(TRACE_PARENT);
+  const span = enter(operation, SpanKind.SERVER, parent?.[0]);
+  const [id, flags] = span?.isSampled ? [span.traceId, SAMPLED] : (parent?.slice(1) ?? []);
   return {
     requestId,
     correlationId: plainIdFrom('x-correlation-id') ?? requestId,
     ...(id !== undefined && flags !== undefined && { trace: { id, flags } }),
+    ...(span && { span }),
   };
 }
 
@@ -115,6 +131,7 @@ export function recordRequest(
 ): void {
   const seconds = (performance.now() - startedAt) / 1_000;
   metrics.requestDuration.observe({ face, operation, code }, seconds);
+  ids.span?.end(spanAttributes(face, operation, code, ids), { name: operation, failure: error });
   const line = {
     request_id: ids.requestId,
     correlation_id: ids.correlationId,
@@ -134,4 +151,15 @@ export function recordRequest(
   const isFault = error && ERRORS[error.type].http >= 500 && error.retryAfterMs === undefined;
   if (isFault) logger.error({ ...line, err: error }, 'request failed');
   else logRequest(line);
+}
+
+/** The names of OpenTelemetry's conventions. */
+function spanAttributes(face: 'http' | 'grpc', operation: string, code: string, ids: RequestIds) {
+  const [method = '', route = ''] = operation.split(' ');
+  return {
+    ...(face === 'http'
+      ? { 'http.request.method': method, 'http.route': route, 'http.response.status_code': Number(code) }
+      : { 'rpc.system': 'grpc', 'rpc.method': operation, 'rpc.grpc.status_code': code }),
+    'persona.correlation_id': ids.correlationId,
+  };
 }

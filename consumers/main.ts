@@ -31,12 +31,14 @@ import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { type Phase, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
+import { startTracing } from '../platform/start-tracing.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { dependencyStates, sharedCheck, statesOf } from '../services/dependency-states.ts';
 import { openTemporal } from '../temporal/client.ts';
+import { temporalTracing } from '../temporal/tracing.ts';
 
 /** Covers the records in progress, and closing everything else. */
 const GRACE_MS = 40_000;
@@ -51,6 +53,8 @@ async function main(): Promise<void> {
   const shutdown = createShutdown(logger, GRACE_MS);
   const { signal } = shutdown;
   try {
+    await startTracing(environment.traces, policy.traces, { logger, shutdown });
+    const tracing = await temporalTracing();
     const ring = createKeyRing(environment.keys.reveal());
     const shared =
       environment.redisUrl &&
@@ -72,7 +76,11 @@ async function main(): Promise<void> {
     });
     shutdown.add('graph', () => graph.close());
     const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
-    const temporal = openTemporal({ ...address, codecKeys: environment.codecKeys.reveal() });
+    const temporal = openTemporal({
+      ...address,
+      codecKeys: environment.codecKeys.reveal(),
+      interceptors: { workflow: tracing.client },
+    });
     shutdown.add('temporal', () => temporal.connection.close());
     const kafka = kafkaOptions(environment.kafka);
     const { schemaRegistry } = environment.kafka;

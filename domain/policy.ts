@@ -43,6 +43,8 @@ export interface Policy {
   /** How far what is derived from the log may be behind it, in milliseconds (`domain/projections.ts`). */
   projections: { maxLag: { kafka: number; contextCache: number } };
   privacy: PrivacyPolicy;
+  /** Which requests and records are traced; the second one is per process. */
+  traces: { sampleRatio: number; maxCallerSampledPerSecond: number };
   /** The links in notices: `{customer_id}`, `{payment_id}` and `{erasure_id}` are filled in. */
   links: { wallet: string; recovery: string; erasure: string };
 }

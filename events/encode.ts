@@ -51,7 +51,8 @@ function encodeBy(encoders: ReadonlyMap<string, (value: unknown) => Buffer>): En
 }
 
 /** CloudEvents 1.0, binary mode of its Kafka binding, and W3C trace context. */
-function headersOf({ id, type, time, key, correlationId }: OutgoingRecord): Record<string, string> {
+function headersOf(record: OutgoingRecord): Record<string, string> {
+  const { id, type, time, key, correlationId } = record;
   return {
     ce_specversion: '1.0',
     ce_id: id,
@@ -60,15 +61,15 @@ function headersOf({ id, type, time, key, correlationId }: OutgoingRecord): Reco
     ce_subject: key,
     ce_time: time,
     'content-type': 'application/avro',
-    traceparent: traceparent(correlationId, id),
+    traceparent: record.traceparent ?? unsampledTraceparent(correlationId, id),
   };
 }
 
 /**
- * Events hold no trace: everything that one request caused has the trace that its correlation id stands for (a UUID's own
- * digits, otherwise a hash), not sampled.
+ * Without a sampled trace, everything that one request caused has the trace that its correlation id stands for (a UUID's
+ * own digits, otherwise a hash), not sampled.
  */
-function traceparent(correlationId: string, id: string): string {
+function unsampledTraceparent(correlationId: string, id: string): string {
   const digits = correlationId.toLowerCase().replaceAll('-', '');
   const trace = TRACE_ID.test(digits) && digits !== NO_TRACE ? digits : hexHash(correlationId, 32);
   return `00-${trace}-${hexHash(id, 16)}-00`;

@@ -22,6 +22,8 @@ export interface CommonEnvironment {
   redisUrl?: Secret<string>;
   /** Absent: nothing is published to Kafka. */
   kafka?: KafkaEnvironment;
+  /** Absent: no traces are exported. */
+  traces?: TraceEnvironment;
   /** The first key of each ring is used for writing. */
   keys: Secret<readonly RawRingKey[]>;
   blindKeys: Secret<readonly RawRingKey[]>;
@@ -73,6 +75,12 @@ export interface SchemaRegistryEnvironment {
   url: Secret<string>;
   /** The authority of its certificate (PEM); absent: the system's. */
   ca?: Buffer;
+}
+
+export interface TraceEnvironment {
+  /** http or https, without the path of OTLP's traces. */
+  endpoint: string;
+  serviceName: string;
 }
 
 export interface WorkerEnvironment extends CommonEnvironment {
@@ -143,7 +151,7 @@ export class EnvironmentError extends Error {
 export function readApiEnvironment(variables: Variables): ApiEnvironment {
   const values = read(apiSchema, variables, accessProblems);
   return {
-    ...common(values),
+    ...common(values, 'api'),
     ...accessOf(values),
     rateLimits: {
       customer: values.RATE_LIMIT_CUSTOMER,
@@ -165,7 +173,7 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
 export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
   const values = read(workerSchema, variables, notifyProblems);
   return {
-    ...common(values),
+    ...common(values, 'worker'),
     workerVersioning: values.TEMPORAL_WORKER_VERSIONING,
     stripe: {
       apiKey: values.STRIPE_API_KEY,
@@ -179,7 +187,7 @@ export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
 
 /** @throws EnvironmentError naming every invalid variable */
 export function readConsumerEnvironment(variables: Variables): ConsumerEnvironment {
-  const { kafka, ...environment } = common(read(commonSchema, variables, requireKafka));
+  const { kafka, ...environment } = common(read(commonSchema, variables, requireKafka), 'consumer');
   if (kafka === undefined) throw new Error('requireKafka must have refused an environment without Kafka');
   return { ...environment, kafka };
 }
@@ -310,7 +318,11 @@ function notifyOf(values: z.output<typeof workerSchema>): WorkerEnvironment['not
   throw new Error('notifyProblems must have refused an environment without a receiver of notices');
 }
 
-function common(values: z.output<typeof commonSchema>): CommonEnvironment {
+function common(
+  values: z.output<typeof commonSchema>,
+  process: 'api' | 'worker' | 'consumer',
+): CommonEnvironment {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = values;
   return {
     logLevel: values.LOG_LEVEL,
     metrics: { host: values.METRICS_HOST, port: values.METRICS_PORT },
@@ -319,6 +331,7 @@ function common(values: z.output<typeof commonSchema>): CommonEnvironment {
     temporal: temporalOf(values),
     ...(values.REDIS_URL && { redisUrl: values.REDIS_URL }),
     ...(values.KAFKA_BROKERS && { kafka: kafkaOf(values) }),
+    ...(endpoint && { traces: { endpoint, serviceName: serviceName ?? `persona-${process}` } }),
     keys: values.PERSONA_KEYS,
     blindKeys: values.PERSONA_BLIND_KEYS,
     codecKeys: values.TEMPORAL_CODEC_KEYS,

@@ -5,6 +5,7 @@ import { PersonaError } from '../domain/errors.ts';
 import { type CommittedCommand, createBusinessMetrics } from './business-metrics.ts';
 import type { Logger } from './logs.ts';
 import { logCommand, type LogContext } from './command-log.ts';
+import { beginSpan, isTracing } from './tracing.ts';
 
 /**
  * The graph's `observer`.
@@ -59,10 +60,12 @@ export function observeGraph(
   const count = createBusinessMetrics(registry, logger);
 
   return {
-    started(operation: string) {
+    started(operation: string, cypher?: string) {
       const startedAt = performance.now();
       inFlight.inc();
+      const endSpan = beginGraphSpan(operation, cypher);
       return (failure?: unknown) => {
+        endSpan?.(failure);
         inFlight.dec();
         const result = resultOf(failure);
         duration.observe({ operation, result }, (performance.now() - startedAt) / 1_000);
@@ -77,6 +80,17 @@ export function observeGraph(
       logCommand(logger, command, logContext());
     },
   };
+}
+
+/** A read is known by its statement, in which parameters stand for all values. */
+function beginGraphSpan(operation: string, cypher: string | undefined) {
+  if (!isTracing()) return undefined;
+  return beginSpan(`graph ${operation}`, {
+    'db.system.name': 'neo4j',
+    ...(cypher === undefined
+      ? { 'db.operation.name': operation }
+      : { 'db.query.text': cypher.trim().replaceAll(/\s+/g, ' ') }),
+  });
 }
 
 const FOREIGN_TOKEN = 'token_belongs_to_other_customer';

@@ -5,6 +5,7 @@
 
 import { type DestinationStream, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import { traceFields } from './tracing.ts';
 
 export type { Logger } from 'pino';
 
@@ -41,6 +42,7 @@ export function createLogger(options: { process: string; level: string }): Logge
       base: { process: options.process, pid: process.pid },
       timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      mixin: traceFields,
       hooks: { streamWrite: (line) => line.replace(SENSITIVE, '"$1":"[masked]"') },
     },
     stream,

@@ -155,6 +155,15 @@ export const policySchema = z.strictObject({
       )
       .describe('Who reads which topics, and for what: what a person is told about whom Persona has told'),
   }),
+  traces: z.strictObject({
+    sampleRatio: share.describe('Share of requests and records without a trace of their own that are traced'),
+    maxCallerSampledPerSecond: z
+      .number()
+      .min(0)
+      .describe(
+        'How many requests and records per second and process are traced because their sender traces them; the share above applies to further ones',
+      ),
+  }),
   links: z.strictObject({
     wallet: link.describe('URL where a customer edits the wallet; {customer_id} is filled in'),
     recovery: link.describe(

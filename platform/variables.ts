@@ -141,6 +141,20 @@ export const commonVariables = {
     .optional()
     .describe("File with the CA certificate of the schema registry (PEM); absent: the system's CAs"),
 
+  OTEL_EXPORTER_OTLP_ENDPOINT: webAddress
+    .optional()
+    .describe('OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; absent: no traces'),
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .regex(/^\s*[^=,\s]+\s*=[^,]+(,\s*[^=,\s]+\s*=[^,]+)*$/, 'must be name=value,…')
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe('Headers for that collector, such as its token: name=value,…'),
+  OTEL_SERVICE_NAME: z
+    .string()
+    .optional()
+    .describe('Name of the process in traces; absent: persona-api, persona-worker, persona-consumer'),
+
   PERSONA_KEYS: keyRing.describe(
     'Keys that wrap customers’ and devices’ data keys: id:base64,… (32 bytes each); the first one is used for writing',
   ),

@@ -17,7 +17,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The inputs of the bundle: their content determines its hash. */
 const SOURCES = ['workflows', 'domain'];
-const OPTIONS = [failureConverterPath, fileURLToPath(import.meta.url)];
+const INTERCEPTORS = fileURLToPath(new URL('./workflow-tracing.ts', import.meta.url));
+const OPTIONS = [failureConverterPath, INTERCEPTORS, fileURLToPath(import.meta.url)];
 
 /** Holds built bundles, named by the hash of their sources. */
 const CACHE = path.join('.persona', 'bundles');
@@ -34,6 +35,7 @@ function bundleOptions(root: string): BundleOptions {
   return {
     workflowsPath: path.join(root, 'workflows', 'index.ts'),
     failureConverterPath,
+    workflowInterceptorModules: [INTERCEPTORS],
     preloadModules: [path.join(root, 'workflows', 'shared-modules.ts')],
   };
 }

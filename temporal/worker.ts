@@ -1,7 +1,13 @@
 /** Workers: the connection that they poll with, and one worker per task queue with shared options. */
 
 import { isGrpcServiceError } from '@temporalio/client';
-import { NativeConnection, TransportError, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  type ActivityInterceptorsFactory,
+  NativeConnection,
+  TransportError,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { GrpcCode } from '../domain/errors.ts';
 import { TaskQueue, type TaskQueueName, VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
@@ -10,6 +16,7 @@ import type { TemporalAddress } from './address.ts';
 import { reachTemporal } from './client.ts';
 import { createDataConverter } from './codec.ts';
 import { activityErrorInterceptor } from './failures.ts';
+import { traceSinks } from './tracing.ts';
 
 /** Queues without workflows: activities that wait for external systems take no slots from those that only need the graph. */
 const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([
@@ -72,6 +79,8 @@ export interface QueueWorkerOptions
   /** Takes only tasks routed to its version: of unpinned runs while it is current, and of runs pinned to it. */
   readonly versioned?: boolean;
   readonly codecKeys: readonly PayloadKey[];
+  /** In addition to the one that converts errors. */
+  readonly activityInterceptors?: readonly ActivityInterceptorsFactory[];
 }
 
 /** The deployment name of unversioned workers; not used for routing. */
@@ -88,12 +97,13 @@ const MAX_WORKFLOW_TASKS = 100;
 
 /** Creates a worker; it starts polling with `run()`. */
 export async function createQueueWorker(options: QueueWorkerOptions): Promise<Worker> {
-  const { queue, bundle, codecKeys, versioned = false, ...rest } = options;
+  const { queue, bundle, codecKeys, activityInterceptors = [], versioned = false, ...rest } = options;
   return await Worker.create({
     ...rest,
     taskQueue: queue,
     dataConverter: createDataConverter(codecKeys),
-    interceptors: { activity: [activityErrorInterceptor] },
+    interceptors: { activity: [...activityInterceptors, activityErrorInterceptor] },
+    sinks: traceSinks,
     // Recorded in each task that this worker completes, so that a history shows which code produced it.
     workerDeploymentOptions: {
       version: { deploymentName: versioned ? VERSIONED_DEPLOYMENT : DEPLOYMENT, buildId: bundle.buildId },

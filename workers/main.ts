@@ -34,6 +34,7 @@ import { readPolicy } from '../platform/policy.ts';
 import { createProjectionMetrics } from '../platform/projection-metrics.ts';
 import { type Phase, type Readiness, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
+import { startTracing } from '../platform/start-tracing.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
 import { createContextCipher } from '../security/context-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
@@ -46,6 +47,7 @@ import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, maintainSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { ensureRelay, followGateway, signalRecoveries } from '../temporal/workflow-client.ts';
+import { temporalTracing } from '../temporal/tracing.ts';
 import { createSweepClient } from '../temporal/sweep-client.ts';
 import { connectWorkers, createQueueWorker, isTemporalAway, runWorkers } from '../temporal/worker.ts';
 import { createPublishing } from './publishing.ts';
@@ -75,6 +77,8 @@ async function main(): Promise<void> {
   const runtime = await installRuntime(logger);
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
+    await startTracing(environment.traces, policy.traces, { logger, shutdown });
+    const tracing = await temporalTracing();
     const metrics = createMetrics();
     const shared =
       environment.redisUrl &&
@@ -101,7 +105,7 @@ async function main(): Promise<void> {
       ...{ registry: metrics.registry, logger },
     });
     shutdown.add('disclosures', () => disclosures.close());
-    const client = openTemporal({ ...address, codecKeys });
+    const client = openTemporal({ ...address, codecKeys, interceptors: { workflow: tracing.client } });
     shutdown.add('temporal client', () => client.connection.close());
 
     createErasureMetrics(metrics.registry, () =>
@@ -228,6 +232,7 @@ async function main(): Promise<void> {
           activities: activities[queue],
           bundle,
           codecKeys,
+          activityInterceptors: tracing.activity,
           versioned: environment.workerVersioning,
           // The relay ends by itself only after minutes: it is asked to stop immediately, and completes its page.
           shutdownGraceTime: queue === TaskQueue.relay ? 0 : DRAIN_MS,

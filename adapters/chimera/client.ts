@@ -11,6 +11,7 @@ import {
 } from 'cockatiel';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Chimera, TrustedDeviceListener } from '../../domain/ports.ts';
+import { activeTraceparent, traced } from '../../platform/tracing.ts';
 import { ChimeraAgentClient } from '../../proto/gen/chimera/v1/chimera.ts';
 
 /** A healthy Chimera responds within milliseconds. */
@@ -29,6 +30,7 @@ export interface ChimeraClient extends Chimera, TrustedDeviceListener {
 }
 
 type Call<Reply> = (
+  metadata: Metadata,
   deadline: { deadline: Date },
   callback: (error: ServiceError | null, reply: Reply) => void,
 ) => void;
@@ -52,14 +54,18 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
       inFlight.delete(reply);
     }
   };
-  const send = <Reply>(request: Call<Reply>, deadlineMs: number): Promise<Reply> =>
-    breaker.execute(() => unary(request, deadlineMs));
-  const call = <Reply>(request: Call<Reply>): Promise<Reply> => track(send(request, DEADLINE_MS));
+  const send = <Reply>(rpc: string, request: Call<Reply>, deadlineMs: number): Promise<Reply> =>
+    breaker.execute(() =>
+      traced(`chimera ${rpc}`, { 'rpc.system': 'grpc', 'rpc.method': rpc }, () => unary(request, deadlineMs)),
+    );
+  const call = <Reply>(rpc: string, request: Call<Reply>): Promise<Reply> =>
+    track(send(rpc, request, DEADLINE_MS));
 
   return {
     async initiateBehavioralProfile(input) {
-      const { baseline_data_ref } = await call<{ baseline_data_ref: string }>((deadline, done) =>
-        client.initiateBehavioralProfile(input, new Metadata(), deadline, done),
+      const { baseline_data_ref } = await call<{ baseline_data_ref: string }>(
+        'InitiateBehavioralProfile',
+        (metadata, deadline, done) => client.initiateBehavioralProfile(input, metadata, deadline, done),
       );
       if (baseline_data_ref.trim() === '')
         throw unavailable(address, 'it started a profile but returned no reference');
@@ -67,16 +73,20 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
     },
     async reportSuspectedFraud({ occurred_at, payment_id = '', ...report }) {
       const request = { ...report, payment_id, occurred_at: new Date(occurred_at) };
-      await call((deadline, done) => client.reportSuspectedFraud(request, new Metadata(), deadline, done));
+      await call('ReportSuspectedFraud', (metadata, deadline, done) =>
+        client.reportSuspectedFraud(request, metadata, deadline, done),
+      );
     },
     async forgetCustomer(input) {
       await call((deadline, done) => client.forgetCustomer(input, new Metadata(), deadline, done));
     },
     async notifyTrustedDevice(input) {
-      const request: Call<unknown> = (deadline, done) =>
-        client.notifyTrustedDevice(input, new Metadata(), deadline, done);
+      const request: Call<unknown> = (metadata, deadline, done) =>
+        client.notifyTrustedDevice(input, metadata, deadline, done);
       // Refusals by the bulkhead are no failures of Chimera's, so the breaker does not see them.
-      await track(trustedDeviceReports.execute(() => send(request, TRUSTED_DEVICE_DEADLINE_MS)));
+      await track(
+        trustedDeviceReports.execute(() => send('NotifyTrustedDevice', request, TRUSTED_DEVICE_DEADLINE_MS)),
+      );
     },
     async close() {
       await Promise.allSettled(inFlight);
@@ -88,7 +98,10 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
 function unary<Reply>(request: Call<Reply>, deadlineMs: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const deadline = new Date(Date.now() + deadlineMs);
-    request({ deadline }, (error, reply) => (error === null ? resolve(reply) : reject(error)));
+    const metadata = new Metadata();
+    const traceparent = activeTraceparent();
+    if (traceparent !== undefined) metadata.set('traceparent', traceparent);
+    request(metadata, { deadline }, (error, reply) => (error === null ? resolve(reply) : reject(error)));
   });
 }
 

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { createTransport, type NodemailerError, type SendMailOptions } from 'nodemailer';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Notice, Notifier } from '../../domain/ports.ts';
+import { traced } from '../../platform/tracing.ts';
 
 /** For the whole SMTP session. */
 const TIMEOUT_MS = 10_000;
@@ -48,7 +49,7 @@ export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
         done();
       });
       try {
-        await transport.sendMail({ ...mailOf(notice, from), signal });
+        await traced('send mail', {}, () => transport.sendMail({ ...mailOf(notice, from), signal }));
       } catch (error) {
         throw failureOf(error as NodemailerError, host, contentRequested);
       }

@@ -2,6 +2,7 @@
 
 import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';
+import { tracedTransport } from './traced-transport.ts';
 
 /**
  * The newest version of Stripe's API that accepts `payment_method_types` in a request: from 2026-09-30 on that is a
@@ -36,7 +37,7 @@ export function stripeClient(options: StripeOptions, httpClient?: Stripe.HttpCli
       port: base.port || (base.protocol === 'https:' ? 443 : 80),
       protocol: base.protocol === 'https:' ? 'https' : 'http',
     }),
-    ...(httpClient && { httpClient }),
+    httpClient: tracedTransport(httpClient ?? Stripe.createNodeHttpClient()),
   });
 }
 

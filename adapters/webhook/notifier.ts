@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Notifier } from '../../domain/ports.ts';
+import { traced } from '../../platform/tracing.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Responses that are worth a retry. */
@@ -29,7 +30,12 @@ export function createWebhookNotifier({ url, secret }: WebhookOptions): Notifier
         'idempotency-key': notice.notification_id,
         'persona-signature': signature(body, secret, Math.floor(Date.now() / 1000)),
       };
-      const status = await post(url, { method: 'POST', headers, body }, options.signal).catch((error) => {
+      const request = { method: 'POST', headers, body };
+      const status = await traced('POST notice', { 'http.request.method': 'POST' }, async (span) => {
+        const answer = await post(url, request, options.signal);
+        span?.setAttribute('http.response.status_code', answer);
+        return answer;
+      }).catch((error) => {
         throw unavailable(receiver, reasonOf(error), error);
       });
       if (status >= 200 && status < 300) return;

@@ -103,7 +103,7 @@ function refuse(
   operation: string,
   { call, callback, refusal }: { call: Call; callback?: sendUnaryData<unknown>; refusal: PersonaError },
 ): void {
-  const ids = requestIds((name) => metadataValue(call, name));
+  const ids = requestIds(operation, (name) => metadataValue(call, name));
   recordRequest(observers, 'grpc', operation, {
     ids,
     code: status[ERRORS[refusal.type].grpc] ?? 'UNKNOWN',

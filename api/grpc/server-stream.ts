@@ -21,7 +21,7 @@ export function serverStream<Request extends object, Response>(
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
     const startedAt = performance.now();
-    const ids = requestIds((name) => metadataValue(call, name));
+    const ids = requestIds(operation, (name) => metadataValue(call, name));
     const about = subjectOf(call.request);
     const respond = async () => {
       const caller = callerOf(call, ids, maxWaitMs);
@@ -32,7 +32,8 @@ export function serverStream<Request extends object, Response>(
         if (!call.write(next.value)) await beforeDeadline(caller, once(call, 'drain'));
       }
     };
-    respond().then(
+    const ended = ids.span ? ids.span.run(respond) : respond();
+    ended.then(
       () => {
         recordRequest(observers, 'grpc', operation, { ids, code: 'OK', startedAt, about });
         call.end();

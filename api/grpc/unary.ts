@@ -24,8 +24,9 @@ export function unary<Request extends object, Response>(
   };
   return (call, callback) => {
     const startedAt = performance.now();
-    const ids = requestIds((name) => metadataValue(call, name));
-    respond(call, ids).then(
+    const ids = requestIds(operation, (name) => metadataValue(call, name));
+    const response = ids.span ? ids.span.run(() => respond(call, ids)) : respond(call, ids);
+    response.then(
       (response) => {
         // The call may have been cancelled meanwhile.
         const code = call.cancelled ? 'CANCELLED' : 'OK';

@@ -56,9 +56,9 @@ export function createApp(
   app.use(requestId());
   app.use(async (c, next) => {
     const startedAt = performance.now();
-    const ids = requestIds((name) => c.req.header(name), c.get('requestId'));
+    const ids = requestIds(c.req.method, (name) => c.req.header(name), c.get('requestId'));
     c.set('ids', ids);
-    await next();
+    await (ids.span ? ids.span.run(next) : next());
     c.header('traceparent', traceparent(ids));
     const operation = `${c.req.method} ${routePath(c, -1)}`;
     const code = String(c.res.status);
@@ -130,8 +130,8 @@ export function createApp(
 }
 
 /** W3C trace context: the caller's trace, or a new one, with a new span for this request. */
-function traceparent({ trace }: RequestIds): string {
-  return `00-${trace?.id ?? randomHex(16)}-${randomHex(8)}-${trace?.flags ?? '00'}`;
+function traceparent({ trace, span }: RequestIds): string {
+  return span?.traceparent ?? `00-${trace?.id ?? randomHex(16)}-${randomHex(8)}-${trace?.flags ?? '00'}`;
 }
 
 function randomHex(bytes: number): string {

@@ -56,7 +56,7 @@ test('Persona reads what Synapse and Chimera write', async () => {
     headers: {
       ...{ ce_specversion: '1.0', ce_id: 'synapse-1', ce_source: '/synapse', ce_subject: 'c1' },
       ...{ ce_type: 'synapse.v1.PaymentFailed', ce_time: occurred_at, 'content-type': 'application/avro' },
-      traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/),
+      traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/),
     },
     decoded: { value: { ...FAILURE, network_code: null, description: null } },
   });

@@ -107,7 +107,7 @@ async function createTopics(
   }
 }
 
-/** CloudEvents 1.0, binary mode of its Kafka binding, and a new W3C trace. */
+/** CloudEvents 1.0, binary mode of its Kafka binding, and a new W3C trace, which is sampled. */
 function headersOf(
   topic: string,
   type: string,
@@ -122,6 +122,6 @@ function headersOf(
     ce_subject: customer_id,
     ce_time: occurred_at,
     'content-type': 'application/avro',
-    traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`,
+    traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
   };
 }

@@ -21,11 +21,17 @@ export interface OutgoingRecord {
   /** RFC 3339. */
   readonly time: string;
   readonly correlationId: string;
+  /** W3C trace context, if the trace of what caused it is sampled. */
+  readonly traceparent?: string;
   readonly value: Readonly<Record<string, unknown>>;
 }
 
 /** An event as the log stores it: `data` in JSON, in the schema version in which it was written. */
-export type LoggedEvent = Omit<RecordedEvent, 'data'> & { readonly data: string };
+export type LoggedEvent = Omit<RecordedEvent, 'data'> & {
+  readonly data: string;
+  /** Of a sampled trace, until the event is published: W3C trace context of what caused it. */
+  readonly traceparent?: string;
+};
 
 /** What an event's own data does not say. */
 export interface PublishingFacts {

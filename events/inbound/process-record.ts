@@ -1,12 +1,17 @@
 import { PersonaError, ERRORS } from '../../domain/errors.ts';
 import { type InboundRecord, isTooLarge, type Rejection } from '../../domain/inbound/records.ts';
 import { findCardNumber } from '../../domain/pan.ts';
+<<<<<<< HEAD
 import type { DecodeRecord } from './decode-record.ts';
+=======
+import { enter, type EntranceSpan, SpanKind } from '../../platform/tracing.ts';
+import { createRecordDecoder } from './decode-record.ts';
+>>>>>>> 6837dcf (Trace a report from its record to the published outcome, exported by OpenTelemetry)
 import { type HandlerDependencies, HANDLERS } from './handlers.ts';
 
 /** A Temporal that takes longer counts as unavailable; the record is processed again. */
 const TEMPORAL_MS = 5_000;
-/** The header in which agents continue a trace, W3C trace context. */
+/** The trace in the header in which agents continue one, W3C trace context. */
 const TRACE_ID = /^00-([0-9a-f]{32})-/;
 
 /**
@@ -17,13 +22,36 @@ const TRACE_ID = /^00-([0-9a-f]{32})-/;
  */
 export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | undefined>;
 
+<<<<<<< HEAD
 /** @param isKeyLost whether a data key that this process cannot open is one that no other process can, either */
 export function createRecordProcessor(
   dependencies: HandlerDependencies,
   decode: DecodeRecord,
   isKeyLost: () => Promise<boolean>,
 ): ProcessRecord {
+=======
+export function createRecordProcessor(dependencies: HandlerDependencies): ProcessRecord {
+  const process = createUntracedProcessor(dependencies);
+>>>>>>> 6837dcf (Trace a report from its record to the published outcome, exported by OpenTelemetry)
   return async (record) => {
+    const { topic, headers } = record;
+    const span = enter(`process ${topic}`, SpanKind.CONSUMER, headers.traceparent);
+    if (span === undefined) return process(record, undefined);
+    const attributes = { 'messaging.system': 'kafka', 'messaging.destination.name': topic };
+    try {
+      const rejection = await span.run(() => process(record, span));
+      span.end({ ...attributes, ...(rejection && { 'error.type': rejection.error_type }) });
+      return rejection;
+    } catch (error) {
+      span.end(attributes, { failure: error });
+      throw error;
+    }
+  };
+}
+
+function createUntracedProcessor(dependencies: HandlerDependencies) {
+  const decode = createRecordDecoder();
+  return async (record: InboundRecord, span: EntranceSpan | undefined): Promise<Rejection | undefined> => {
     if (isTooLarge(record)) return { error_type: 'too_large', error: 'only its place in its topic is kept' };
     const decoded = await decode(record);
     if ('rejection' in decoded) return decoded.rejection;
@@ -31,7 +59,7 @@ export function createRecordProcessor(
     try {
       // Otherwise Temporal's client would repeat its request for more than a minute before it says that Temporal is away.
       await dependencies.temporal.withDeadline(new Date(Date.now() + TEMPORAL_MS), () =>
-        HANDLERS[record.topic](dependencies, callerOf(record), value),
+        HANDLERS[record.topic](dependencies, callerOf(record, span), value),
       );
       return undefined;
     } catch (error) {
@@ -46,8 +74,8 @@ export function createRecordProcessor(
 }
 
 /** The topic begins with the agent's name. Only that agent may write to it, which the broker ensures. */
-function callerOf({ topic, partition, offset, headers }: InboundRecord) {
-  const trace = TRACE_ID.exec(headers.traceparent ?? '')?.[1];
+function callerOf({ topic, partition, offset, headers }: InboundRecord, span: EntranceSpan | undefined) {
+  const trace = span?.isSampled ? span.traceId : TRACE_ID.exec(headers.traceparent ?? '')?.[1];
   return {
     actor: `agent:${topic.split('.')[0]}`,
     correlationId: trace ?? `${topic}:${partition}:${offset}`,

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { EventType, RecordedEvent } from '../../domain/events/event.ts';
 import { schemaVersion } from '../../domain/events/upcast.ts';
+import { activeTraceparent } from '../../platform/tracing.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { CommandHeader } from './command-header.ts';
 import type { NewEvent } from './command-tx.ts';
@@ -20,8 +21,15 @@ const EVENT_FIELDS = [
   'data',
 ] as const;
 
-/** Sets the label by which the relay finds unpublished events, as long as a relay runs that removes it again. */
-const writeEventsCypher = (fieldOf: (field: (typeof EVENT_FIELDS)[number]) => string, command: string) => `
+/**
+ * Sets the label by which the relay finds unpublished events, as long as a relay runs that removes it again.
+ * @param traceparent what is set with it, and removed with it
+ */
+const writeEventsCypher = (
+  fieldOf: (field: (typeof EVENT_FIELDS)[number]) => string,
+  command: string,
+  traceparent = '',
+) => `
   OPTIONAL MATCH (relay:Relay {id: 'events'})
   UNWIND $events AS event
   CREATE (e:PersonaEvent {
@@ -30,7 +38,7 @@ const writeEventsCypher = (fieldOf: (field: (typeof EVENT_FIELDS)[number]) => st
     recorded_at: datetime(${command}.recorded_at), source: ${command}.source, actor: ${command}.actor,
     correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: ${fieldOf('data')}
   })
-  FOREACH (_ IN CASE WHEN relay.drains_since IS NULL THEN [] ELSE [1] END | SET e:Unpublished)`;
+  FOREACH (_ IN CASE WHEN relay.drains_since IS NULL THEN [] ELSE [1] END | SET e:Unpublished${traceparent})`;
 
 /** Events of many commands. */
 export const WRITE_EVENTS = writeEventsCypher((field) => `event.${field}`, 'event');
@@ -38,6 +46,7 @@ export const WRITE_EVENTS = writeEventsCypher((field) => `event.${field}`, 'even
 const WRITE_COMMAND_EVENTS = writeEventsCypher(
   (field) => `event[${EVENT_FIELDS.indexOf(field)}]`,
   '$command',
+  ', e.traceparent = $command.traceparent',
 );
 
 /** Builds an event with its stream's next `seq`. @param recordedAt - RFC 3339 */
@@ -79,7 +88,7 @@ export function writeEvents(sender: Sender, events: readonly RecordedEvent[]): v
   const [command] = events;
   if (command === undefined) return;
   sender.send(WRITE_COMMAND_EVENTS, {
-    command,
+    command: { ...command, traceparent: activeTraceparent() ?? null },
     events: events.map((event) =>
       EVENT_FIELDS.map((field) => (field === 'data' ? JSON.stringify(event.data) : event[field])),
     ),

@@ -91,7 +91,7 @@ export function openDriver(options: GraphOptions, projections: Projections): Gra
   const autoCommit = (mode: SessionMode) => {
     const run = async <T>(cypher: string, parameters: Record<string, unknown>): Promise<T[]> => {
       const session = driver.session({ database, defaultAccessMode: mode });
-      const observeEnd = observer.started('read');
+      const observeEnd = observer.started('read', cypher);
       try {
         const result = await session.run(...toSingleParameter(cypher, parameters), limit);
         observeEnd();

@@ -14,8 +14,12 @@ export interface CommittedCommand {
  * Lets a process measure its use of the graph. Called during reads and commands: it must be fast and must not throw.
  */
 export interface GraphObserver {
-  /** @param operation `read`, or a command's name @returns called when it ends, with its failure, if any */
-  started(operation: string): (failure?: unknown) => void;
+  /**
+   * @param operation `read`, or a command's name
+   * @param cypher of a read
+   * @returns called when it ends, with its failure, if any
+   */
+  started(operation: string, cypher?: string): (failure?: unknown) => void;
   /** A command runs again because of contention or a lost connection. */
   retried(command: string): void;
   committed(command: CommittedCommand): void;

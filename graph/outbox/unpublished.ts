@@ -23,7 +23,7 @@ const WITH_EARLIER = `
 const MARK = `
   UNWIND $ids AS id
   MATCH (e:PersonaEvent {id: id})
-  REMOVE e:Unpublished`;
+  REMOVE e:Unpublished, e.traceparent`;
 const STORE_PUBLISHED_UNTIL = `
   MATCH (r:Relay {id: 'events'})
   SET r.published_until = datetime($at)`;

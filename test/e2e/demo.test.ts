@@ -3,11 +3,15 @@
  * and those that run over every customer, which needs a graph without those of other tests.
  */
 
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { InboundTopic } from '../../domain/inbound/topics.ts';
+import { Topic } from '../../domain/outbox/topics.ts';
+import { fetchAs } from '../../platform/run-access.ts';
+import { orphansOf, type ReceivedSpan, startTraceReceiver, type TraceReceiver } from '../trace-receiver.ts';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
 import { playCatalogue } from '../../dev/demo/catalogue.ts';
 import { formatFailures, type StoryResult } from '../../dev/demo/format-story.ts';
@@ -26,13 +30,18 @@ let agents: Agents;
 let inspector: StateInspector;
 let throughKafka: Reports;
 let otherStreams: Set<string>;
+let collector: TraceReceiver;
 
 beforeAll(async () => {
   guard = startGuard();
   const folder = mkdtempSync(join(tmpdir(), 'persona-demo-'));
   guard.removeAtEnd(folder);
   // A Kafka of its own: the log's topic has to begin with this system.
-  const env = { ...process.env, KAFKA_BROKERS: undefined };
+  const env = {
+    ...process.env,
+    KAFKA_BROKERS: undefined,
+    OTEL_EXPORTER_OTLP_ENDPOINT: (collector = await startTraceReceiver()).endpoint,
+  };
   persona = await startPersona({ guard, log: () => {}, kafka: true, runFile: join(folder, 'run.json'), env });
   agents = await connectAgents(persona.addresses);
   inspector = openStateInspector(persona.addresses);
@@ -42,6 +51,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([agents?.close(), throughKafka?.close(), inspector?.close()]);
   await guard.stop();
+  await collector?.close();
 });
 beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(persona.logTails())));
 
@@ -54,14 +64,64 @@ const play = (id: string, reports: Reports) => {
   return playStory(story, newRun(), { agents, reports, inspector, crash });
 };
 
-test.each(['declined', 'stolen', 'added'])(
-  'the story %s, reported through Kafka, ends as expected',
-  async (id) => {
-    const played = await play(id, throughKafka);
-    expect(failuresOf(played)).toEqual([]);
-    expect(played.lines.join('\n')).toContain('Synapse reports through Kafka');
-  },
-);
+test('the story stolen, reported through Kafka, ends as expected', async () => {
+  const played = await play('stolen', throughKafka);
+  expect(failuresOf(played)).toEqual([]);
+  expect(played.lines.join('\n')).toContain('Synapse reports through Kafka');
+});
+
+/** The spans of the trace that has the workflow. */
+function traceOf(workflowId: string, { spans }: TraceReceiver): ReceivedSpan[] {
+  const run = spans.find(
+    ({ name, attributes }) => name.startsWith('RunWorkflow:') && attributes.temporalWorkflowId === workflowId,
+  );
+  return spans.filter(({ traceId }) => traceId === run?.traceId);
+}
+
+test('what one record of Synapse caused is one trace, from the record to the published outcome', async () => {
+  const played = await play('declined', throughKafka);
+  expect(failuresOf(played)).toEqual([]);
+  const trace = () => traceOf(played.workflowId, collector);
+  const published = () => trace().filter(({ name }) => name === `publish ${Topic.recovery}`);
+  // Opened, claimed, charged, recovered.
+  await expect.poll(() => published().length).toBe(4);
+  await expect.poll(() => trace().map(({ name }) => name)).toContain('POST notice');
+
+  const [record, ...more] = orphansOf(trace());
+  expect(more).toEqual([]);
+  expect(record).toMatchObject({
+    service: 'persona-consumer',
+    name: `process ${InboundTopic.paymentFailed}`,
+  });
+  expect(new Set(trace().map(({ name }) => name))).toEqual(new Set([]));
+});
+
+test('a request that its sender traces is traced', async () => {
+  const traceId = randomBytes(16).toString('hex');
+  const { auth, http } = persona.addresses;
+  const { headers } = await fetchAs(
+    auth,
+    { role: 'ops' },
+    `${http}/api/v1/customers/${randomUUID()}/payment-methods`,
+    {
+      headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    },
+  );
+  const [, , spanId] = headers.get('traceparent')?.split('-') ?? [];
+  const spans = () => collector.spans.filter((span) => span.traceId === traceId);
+  await expect
+    .poll(() => spans().map(({ name }) => name))
+    .toEqual(['graph read', 'GET /api/v1/customers/:customer_id/payment-methods']);
+  expect(spans().at(-1)).toMatchObject({ spanId, parentId: '00f067aa0ba902b7', service: 'persona-api' });
+});
+
+test('a collector that is away changes nothing; when it is back, it gets what happens then', async () => {
+  await collector.close();
+  expect(failuresOf(await play('added', throughKafka))).toEqual([]);
+  collector = await startTraceReceiver(Number(new URL(collector.endpoint).port));
+  const { workflowId } = await play('stolen', throughKafka);
+  await expect.poll(() => traceOf(workflowId, collector).length).toBeGreaterThan(5);
+});
 
 test('confirmed fraud, reported through Kafka, ends as expected', async () => {
   const played = await playFraud(newRun(), { agents, reports: throughKafka, inspector });
