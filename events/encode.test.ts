@@ -38,6 +38,11 @@ test('a record has the schema of its topic, CloudEvents’ attributes and a trac
   });
 });
 
+test('a sampled trace is continued', () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  expect(encode({ ...record, traceparent }).headers.traceparent).toBe(traceparent);
+});
+
 test('what one request caused has one trace, whatever its correlation id looks like', () => {
   const traceOf = (correlationId: string, id = 'e-1') =>
     encode({ ...record, correlationId, id }).headers.traceparent?.split('-')[1];

@@ -1,12 +1,8 @@
 import { PersonaError, ERRORS } from '../../domain/errors.ts';
 import { type InboundRecord, isTooLarge, type Rejection } from '../../domain/inbound/records.ts';
 import { findCardNumber } from '../../domain/pan.ts';
-<<<<<<< HEAD
-import type { DecodeRecord } from './decode-record.ts';
-=======
 import { enter, type EntranceSpan, SpanKind } from '../../platform/tracing.ts';
-import { createRecordDecoder } from './decode-record.ts';
->>>>>>> 6837dcf (Trace a report from its record to the published outcome, exported by OpenTelemetry)
+import type { DecodeRecord } from './decode-record.ts';
 import { type HandlerDependencies, HANDLERS } from './handlers.ts';
 
 /** A Temporal that takes longer counts as unavailable; the record is processed again. */
@@ -22,17 +18,13 @@ const TRACE_ID = /^00-([0-9a-f]{32})-/;
  */
 export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | undefined>;
 
-<<<<<<< HEAD
 /** @param isKeyLost whether a data key that this process cannot open is one that no other process can, either */
 export function createRecordProcessor(
   dependencies: HandlerDependencies,
   decode: DecodeRecord,
   isKeyLost: () => Promise<boolean>,
 ): ProcessRecord {
-=======
-export function createRecordProcessor(dependencies: HandlerDependencies): ProcessRecord {
-  const process = createUntracedProcessor(dependencies);
->>>>>>> 6837dcf (Trace a report from its record to the published outcome, exported by OpenTelemetry)
+  const process = createUntracedProcessor(dependencies, decode, isKeyLost);
   return async (record) => {
     const { topic, headers } = record;
     const span = enter(`process ${topic}`, SpanKind.CONSUMER, headers.traceparent);
@@ -49,8 +41,11 @@ export function createRecordProcessor(dependencies: HandlerDependencies): Proces
   };
 }
 
-function createUntracedProcessor(dependencies: HandlerDependencies) {
-  const decode = createRecordDecoder();
+function createUntracedProcessor(
+  dependencies: HandlerDependencies,
+  decode: DecodeRecord,
+  isKeyLost: () => Promise<boolean>,
+) {
   return async (record: InboundRecord, span: EntranceSpan | undefined): Promise<Rejection | undefined> => {
     if (isTooLarge(record)) return { error_type: 'too_large', error: 'only its place in its topic is kept' };
     const decoded = await decode(record);

@@ -189,6 +189,11 @@ test('metrics hold neither personal data nor secrets', async () => {
   for (const metrics of keptMetrics) expectClean(metrics);
 });
 
+test('traces hold neither personal data nor secrets', () => {
+  const contents = system.collector.bodies;
+  expectClean({ name: 'traces', contents, control: controls.correlation });
+});
+
 test('process arguments hold neither personal data nor secrets', () => {
   for (const place of [...places.argumentPlaces(system), ...places.commandPlaces(commands.outputs)])
     expectClean(place);

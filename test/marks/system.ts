@@ -1,6 +1,6 @@
 /** All of Persona with data folders of its own, in which nothing is but what this test has sent. */
 
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -13,6 +13,7 @@ import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { startTcpProxy } from '../faults/proxy.ts';
+import { startTraceReceiver, type TraceReceiver } from '../trace-receiver.ts';
 import { randomCore } from './marks.ts';
 
 type Variables = Record<string, string | undefined>;
@@ -31,6 +32,8 @@ export interface MarkedSystem {
   /** For commands of the command line. */
   env: Variables;
   smtpPassword: string;
+  /** Gets every trace. */
+  collector: TraceReceiver;
   /** Replaces the worker by one that sends notices through the mail server. */
   sendBySmtp(): Promise<void>;
   /** Every program that has run, with its log file. */
@@ -49,10 +52,15 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
   guard.removeAtEnd(folder);
   const log = () => {};
   const runFile = join(folder, 'run.json');
+  const collector = await startTraceReceiver();
+  const policyFile = join(folder, 'policy.json');
+  writeFileSync(policyFile, JSON.stringify({ traces: { sampleRatio: 1 } }));
   const env: Variables = {
     ...ownEnvironment(),
     PERSONA_RUN_FILE: runFile,
     LOG_LEVEL: 'trace',
+    PERSONA_POLICY_FILE: policyFile,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     STRIPE_API_KEY: `sk_test_${randomCore()}`,
   };
   const stack = await startStack({
@@ -80,7 +88,7 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
   let smtpWorker: Program | undefined;
 
   return {
-    ...{ persona, folder, graph, client, env, smtpPassword },
+    ...{ persona, folder, graph, client, env, smtpPassword, collector },
     homes: { neo4j: homeOf('neo4j'), temporal: homeOf('temporal'), kafka: homeOf('kafka') },
     get pids() {
       const servers = Object.entries(stack.processes).map(([name, { child }]) => [name, child.pid] as const);
@@ -129,6 +137,7 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
     async close() {
       await Promise.all([graph.close(), driver.close(), client.connection.close()]);
       await proxy.close();
+      await collector.close();
     },
   };
 

@@ -3,6 +3,7 @@ import type { HistoryAndWorkflowId } from '@temporalio/common';
 import { type ReplayResult, Worker } from '@temporalio/worker';
 import { workflowBundle } from '../../temporal/bundle.ts';
 import { createDataConverter } from '../../temporal/codec.ts';
+import { traceSinks } from '../../temporal/tracing.ts';
 import { installRuntime } from './runtime.ts';
 
 /** Shared by the tests of this process, so that one worker can replay all their histories. */
@@ -32,7 +33,12 @@ async function startReplayer(): Promise<Awaited<NonNullable<typeof replayer>>> {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield next;
   }
   const results = Worker.runReplayHistories(
-    { workflowBundle: { codePath }, buildId, dataConverter: createDataConverter(rigCodecKeys) },
+    {
+      workflowBundle: { codePath },
+      buildId,
+      dataConverter: createDataConverter(rigCodecKeys),
+      sinks: traceSinks,
+    },
     pendingHistories(),
   )[Symbol.asyncIterator]();
   return {
