@@ -48,6 +48,19 @@ test('a stream is read in its order, after what is published', async () => {
   expect((await readUnpublished(graph, { from, except: [stream], limit: 10 })).events).toEqual([]);
 });
 
+test('the trace of an event is read with it, and is gone once it is published', async () => {
+  const stream = await writeStream([1]);
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $stream}) SET e.traceparent = $traceparent', {
+    ...{ stream, traceparent },
+  });
+  const { events } = await readUnpublished(graph, { from: beginningOf(stream), except: [], limit: 1 });
+  expect(events).toMatchObject([{ stream_id: stream, traceparent }]);
+  await markPublished(graph, [`${stream}#1`]);
+  const left = 'MATCH (e:PersonaEvent {stream_id: $stream}) RETURN e.traceparent AS traceparent';
+  expect(await graph.read(left, { stream })).toEqual([{ traceparent: null }]);
+});
+
 test('a page that is full says where the next one begins, before anything of it is marked', async () => {
   const stream = await writeStream([1, 2, 3, 4]);
   const from = beginningOf(stream);
