@@ -13,7 +13,8 @@ const READ_PAGE = `
   RETURN e.id AS id, e.stream AS stream, e.stream_id AS stream_id, e.seq AS seq, e.type AS type,
     e.schema_version AS schema_version, e.occurred_at.epochMillis AS occurred_at,
     e.recorded_at.epochMillis AS recorded_at, e.source AS source, e.actor AS actor,
-    e.correlation_id AS correlation_id, e.causation_id AS causation_id, e.data AS data
+    e.correlation_id AS correlation_id, e.causation_id AS causation_id, e.data AS data,
+    e.traceparent AS traceparent
   ORDER BY e.stream_id, e.seq LIMIT $limit`;
 const WITH_EARLIER = `
   UNWIND $first AS first
@@ -28,7 +29,11 @@ const STORE_PUBLISHED_UNTIL = `
   MATCH (r:Relay {id: 'events'})
   SET r.published_until = datetime($at)`;
 
-type Row = Omit<LoggedEvent, 'occurred_at' | 'recorded_at'> & { occurred_at: number; recorded_at: number };
+type Row = Omit<LoggedEvent, 'occurred_at' | 'recorded_at' | 'traceparent'> & {
+  occurred_at: number;
+  recorded_at: number;
+  traceparent: string | null;
+};
 
 /** After this event: those of its stream up to `seq`, and all earlier streams, are left out. */
 export interface OutboxPosition {
@@ -74,9 +79,10 @@ export async function readUnpublished(
   return { events, isPartial: events.length < rows.length, next: { stream_id: last.stream_id, seq } };
 }
 
-function toEvent({ occurred_at, recorded_at, ...event }: Row): LoggedEvent {
+function toEvent({ occurred_at, recorded_at, traceparent, ...event }: Row): LoggedEvent {
   return {
     ...event,
+    ...(traceparent !== null && { traceparent }),
     occurred_at: new Date(occurred_at).toISOString(),
     recorded_at: new Date(recorded_at).toISOString(),
   };
