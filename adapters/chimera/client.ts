@@ -78,7 +78,9 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
       );
     },
     async forgetCustomer(input) {
-      await call((deadline, done) => client.forgetCustomer(input, new Metadata(), deadline, done));
+      await call('ForgetCustomer', (metadata, deadline, done) =>
+        client.forgetCustomer(input, metadata, deadline, done),
+      );
     },
     async notifyTrustedDevice(input) {
       const request: Call<unknown> = (metadata, deadline, done) =>
