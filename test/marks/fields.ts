@@ -104,6 +104,8 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
   gateway_customer_ref: {
     form: 'gateway_customer_ref',
     sent: ['OnboardingRequest.gateway_customer_ref', 'CreateCustomerRequest.gateway_customer_ref'],
+    // The whole event that created the customer.
+    shownBy: /\/timeline\/\d/,
     inGraph: true,
   },
   behavioral_data_snapshot: {
