@@ -252,6 +252,7 @@ const CALLS: [
     () => gateway().detachPaymentMethod('pm_1'),
     [['POST /v1/payment_methods/{id}/detach', []]],
   ],
+  ['deleting a customer', () => gateway().deleteCustomer('cus_1'), [['DELETE /v1/customers/{id}', []]]],
   ['reading a mandate', () => gateway().getMandate('mandate_1'), [['GET /v1/mandates/{id}', []]]],
   ['reading a dispute', () => gateway().getDispute('du_1'), [['GET /v1/disputes/{id}', ['expand[]']]]],
   [

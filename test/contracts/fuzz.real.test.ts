@@ -29,7 +29,7 @@ const CHECKS = [
 const REQUEST_TIMEOUT_SECONDS = '40';
 const LIMIT_MS = 9 * 60_000;
 /** Everything that a service may do: no route tells callers of another role more. */
-const SERVICE = { scope: 'role:ops role:checkout role:synapse role:chimera' };
+const SERVICE = { scope: 'role:ops role:checkout role:synapse role:chimera role:privacy' };
 const OF_A_CUSTOMER = String.raw`^/api/v1/customers/\{customer_id\}/`;
 
 let folder: string;
