@@ -30,7 +30,7 @@ export interface CommonEnvironment {
   codecKeys: Secret<readonly RawRingKey[]>;
   /** By whose hash the ids of erased customers are recognised; absent: erasure is refused. */
   erasureKeys?: Secret<readonly RawRingKey[]>;
-  /** The file of the erasure journal; absent: it is a topic of Kafka, if there is one. */
+  /** The file of the erasure journal; absent: nothing can be erased. */
   erasureJournal?: string;
 }
 

@@ -173,7 +173,7 @@ export const commonVariables = {
     .string()
     .optional()
     .describe(
-      'File of the erasure journal, shared by all processes and outside Neo4j’s backups; absent: a topic of Kafka, without Kafka erasure is refused',
+      'File of the erasure journal, shared by all processes and outside Neo4j’s backups; without it erasure is refused',
     ),
 };
 /** Without a slash at the end. */

@@ -26,7 +26,7 @@ export async function eraseCustomer(
   if (journal === undefined || graph.erasedIds === undefined)
     throw new PersonaError(
       'erasure_not_configured',
-      'nothing can be erased: PERSONA_ERASURE_KEY, and PERSONA_ERASURE_JOURNAL or KAFKA_BROKERS, must be set',
+      'nothing can be erased: PERSONA_ERASURE_KEY and PERSONA_ERASURE_JOURNAL must be set',
     );
   const { erasure_id } = await requestErasure(graph, { customer_id });
   const { hash, requested_at, done_at } = await readErasureSubject(graph, erasure_id);
