@@ -67,7 +67,7 @@ export function createErasureActivities(
       return { waiting_for };
     };
 
-  /** A step that takes minutes tells the server that it goes on. */
+  /** A step that takes minutes reports to the server that it goes on. */
   const beating = async <T>(work: () => Promise<T>): Promise<T> => {
     const timer = setInterval(heartbeat, HEARTBEAT_MS);
     try {

@@ -50,7 +50,7 @@ test('an event is shown with its data, who reported and did it, and what decided
   expect(detailOf('FraudOutcomeApplied', {}, { notes })).toMatchObject({ type: 'Masked', notes: opened });
 });
 
-test('what decided is said in words, whoever ran it', () => {
+test('what decided is said in words, for every caller', () => {
   const byPersona = { actor: 'persona', source: 'workflow:recoverPayment' };
   const attempt = { payment_method_id: METHOD, payment_id: 'p', amount: 100, currency: 'USD' };
   const why = (type: string, data: object) => detailOf(type, data, byPersona).why;

@@ -102,7 +102,7 @@ export function openNotes(
   }));
 }
 
-/** The id of Chimera's event would tell that there is one. */
+/** The id of Chimera's event would reveal that there is one. */
 function isOfFraudCase(source: string): boolean {
   return /fraud|chimera/i.test(source);
 }

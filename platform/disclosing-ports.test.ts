@@ -12,7 +12,7 @@ function notes() {
   return { noted, disclose };
 }
 
-test('a call that tells another system something about a person is noted, also one that fails', async () => {
+test('a call that gives another system data about a person is noted, also one that fails', async () => {
   const { noted, disclose } = notes();
   const gateway = disclosingGateway(
     {

@@ -106,7 +106,7 @@ export function beginPublishing(
   topic: string,
   parent: string,
 ): { traceparent: string; end: (failure?: unknown) => void } {
-  // The parent decided that the trace is sampled: whoever reads the record may continue it.
+  // The parent decided that the trace is sampled: a consumer of the record may continue it.
   if (tracer === undefined) return { traceparent: parent, end: () => {} };
   const attributes = { 'messaging.system': 'kafka', 'messaging.destination.name': topic };
   const options = { kind: SpanKind.PRODUCER, attributes };

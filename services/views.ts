@@ -77,7 +77,7 @@ export type ExplainedStatus<Status extends RecoveryStatus> = Omit<Status, 'attem
 /** While its process runs, the process's own status, with the version of what is stored. */
 export type RecoveryView = ExplainedStatus<StoredRecovery>;
 
-/** The progress of an erasure, which names nobody. Times are RFC 3339. */
+/** The progress of an erasure, without personal data. Times are RFC 3339. */
 export interface ErasureView {
   erasure_id: string;
   state: ErasureState;

@@ -65,7 +65,7 @@ test('an answer that breaks off after its first words is not asked for again', a
   expect(await requests()).toHaveLength(1);
 });
 
-test('whoever asks ends a model that hangs, and one that never ends', async () => {
+test('the caller ends a model that hangs, and one that never ends', async () => {
   await setMode('hang');
   await expect(ask(AbortSignal.timeout(200))).rejects.toThrow();
   await setMode('endless');

@@ -49,7 +49,7 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['payments'],
   [`GET ${CUSTOMER}/disclosures`]: ['history'],
 
-  // The agents' personas are nobody's data.
+  // The agents' personas are not personal data.
   'GET /personas': [],
   'GET /personas/{name}': [],
   'PUT /personas/{name}': [],
@@ -132,7 +132,7 @@ export const GRANT_PURPOSES = {
   'fraud:report': 'fraud prevention',
 } as const;
 
-/** The calls of a port; `null`: it tells the other system nothing that it does not have. Others name their customer. */
+/** The calls of a port; `null`: it gives the other system nothing that it does not have. Others name their customer. */
 type Calls<Port> = {
   readonly [Call in keyof Port]: Port[Call] extends (input: infer Input, ...more: never[]) => unknown
     ? Input extends { customer_id: string }

@@ -234,7 +234,7 @@ test('an interrupted erasure goes on after any of its transactions', async () =>
   expect(await verifyStreams(graph, [{ kind: 'customer', id: owner }])).toEqual([]);
 });
 
-test('a graph restored from a backup hides again whoever the journal names, before anyone reads', async () => {
+test('a graph restored from a backup hides again every customer in the journal, before any read', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'persona-journal-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const journal = openJournalFile(join(folder, 'journal'));

@@ -47,7 +47,7 @@ const FORGET_STREAM = `
   SET e.streams = [id IN e.streams WHERE id <> $device_id]`;
 
 /**
- * Takes a customer's edges from devices. A device that nobody else uses goes with its key and its stream; while nobody can
+ * Takes a customer's edges from devices. A device without other users goes with its key and its stream; while no process can
  * find it any more, its events are deleted batch by batch.
  * @throws PersonaError erasure_not_configured, graph_unavailable
  */

@@ -32,7 +32,7 @@ const progress = createRoute({
   path: '/api/v1/erasures/{erasure_id}',
   tags: ['customers'],
   summary: 'Which step of an erasure was done when, and what is kept',
-  description: 'Needs nothing but the id; names nobody.',
+  description: 'Needs nothing but the id; contains no personal data.',
   request: {
     params: z.object({
       erasure_id: uuid
