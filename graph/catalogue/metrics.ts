@@ -1,10 +1,8 @@
 import type { MetricBucket, PersonaMetric } from '../../domain/catalogue/metrics.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
-import { translateError } from '../kernel/errors.ts';
 import type { Graph } from '../kernel/graph.ts';
-import { beginStatements } from '../kernel/statements.ts';
-import { COMMAND_MS } from '../kernel/time-limits.ts';
+import { runTransaction } from '../kernel/run-transaction.ts';
 import { unknownPersona } from './personas.ts';
 
 const FIND = 'MATCH (p:AgentPersona {name: $name}) RETURN p.version AS version';
@@ -75,15 +73,8 @@ export async function expireMetrics(
   graph: Graph,
   { before, limit }: { before: number; limit: number },
 ): Promise<number> {
-  const session = graph.writeSession();
-  const { read, commit, rootCause } = beginStatements(session, COMMAND_MS);
-  try {
-    const [row] = await read<{ deleted: number }>(EXPIRE, { limit, before: new Date(before).toISOString() });
-    await commit();
-    return row?.deleted ?? 0;
-  } catch (error) {
-    throw translateError(await rootCause(error));
-  } finally {
-    await session.close();
-  }
+  const [row] = await runTransaction(graph, ({ read }) =>
+    read<{ deleted: number }>(EXPIRE, { limit, before: new Date(before).toISOString() }),
+  );
+  return row?.deleted ?? 0;
 }

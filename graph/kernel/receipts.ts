@@ -1,10 +1,8 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommandHeader } from './command-header.ts';
-import { translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import type { Reader, Sender } from './reader.ts';
-import { beginStatements } from './statements.ts';
-import { COMMAND_MS } from './time-limits.ts';
+import { runTransaction } from './run-transaction.ts';
 
 /** What a command's receipt identifies: the caller and key, and the serialised request. */
 export interface CommandRequest {
@@ -105,18 +103,8 @@ export async function expireReceipts(
   graph: Graph,
   { kind, before, limit }: { kind: ReceiptKind; before: number; limit: number },
 ): Promise<number> {
-  const session = graph.writeSession();
-  const { read, commit, rootCause } = beginStatements(session, COMMAND_MS);
-  try {
-    const [row] = await read<{ deleted: number }>(EXPIRE, {
-      ...{ kind, limit },
-      before: new Date(before).toISOString(),
-    });
-    await commit();
-    return row?.deleted ?? 0;
-  } catch (error) {
-    throw translateError(await rootCause(error));
-  } finally {
-    await session.close();
-  }
+  const [row] = await runTransaction(graph, ({ read }) =>
+    read<{ deleted: number }>(EXPIRE, { kind, limit, before: new Date(before).toISOString() }),
+  );
+  return row?.deleted ?? 0;
 }
