@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type CustomerReady, onboardingWorkflowId, TaskQueue } from '../domain/workflow-contracts.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { OnboardingActivities } from '../workflows/onboard-customer.ts';
-import { onboardCustomer, signalRecoveries } from './workflow-client.ts';
+import { onboardCustomer, signalRecoveries, startNotice } from './workflow-client.ts';
 
 const CONCURRENT = 20;
 
@@ -98,6 +98,17 @@ test('a process can be found by its customer', async () => {
     for await (const { workflowId } of rig.client.workflow.list({ query })) found.push(workflowId);
     expect(found).toEqual([onboardingWorkflowId(transaction)]);
   });
+});
+
+test('a process is found by its customer before it has shown anything', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  const customer_id = randomUUID();
+  const notification_id = `notice:case:${randomUUID()}`;
+  const notice = { notification_id, customer_id, case_id: 'case', template: 'account_suspended' } as const;
+  expect(await startNotice(rig.client, notice)).toBe(true);
+  const { searchAttributes } = await rig.client.workflow.getHandle(notification_id).describe();
+  expect(searchAttributes.PersonaCustomerId).toEqual([customer_id]);
+  await rig.client.workflow.getHandle(notification_id).terminate();
 });
 
 test('signalling a recovery that is not running is no error', async () => {

@@ -8,7 +8,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import type { Workflow } from '@temporalio/common';
+import { defineSearchAttributeKey, type Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
   type CustomerReady,
@@ -30,6 +30,7 @@ import {
   paymentMethodWorkflowId,
   QueryName,
   REPORT_SIGNALS,
+  SearchAttribute,
   type Report,
   type RecoverySignalName,
   type RecoverySignals,
@@ -55,6 +56,12 @@ const USE_EXISTING_OR_START = {
   workflowIdReusePolicy: 'ALLOW_DUPLICATE',
 } as const;
 
+const CUSTOMER_ID = defineSearchAttributeKey(SearchAttribute.customerId, 'KEYWORD');
+
+/** From its start on: an execution that ends before it shows anything is found by its customer's erasure as well. */
+const ofCustomer = (customerId: string | undefined) =>
+  customerId === undefined ? {} : { typedSearchAttributes: [{ key: CUSTOMER_ID, value: customerId }] };
+
 interface WaitOptions {
   /** When the caller stops waiting; the process continues. */
   readonly deadline: Date;
@@ -77,6 +84,7 @@ export function onboardCustomer(
     workflowId: onboardingWorkflowId(transaction_id),
     queue: TaskQueue.onboarding,
     input,
+    customerId: input.request.customer_id,
     update: UpdateName.customerReady,
     updateId: transaction_id,
     summary: `Onboards the customer of transaction ${transaction_id}`,
@@ -101,6 +109,7 @@ export async function startOnboarding(client: Client, input: OnboardCustomerInpu
       args: [input],
       staticSummary: `Onboards the customer of transaction ${transaction_id}`,
       priority: LOWEST_PRIORITY,
+      ...ofCustomer(input.request.customer_id),
     });
   } catch (error) {
     throw toPersonaError(error);
@@ -178,6 +187,7 @@ function updateMethodWithStart<T>(
     ...request,
     workflowId: paymentMethodWorkflowId(customer_id, keyHash),
     queue: TaskQueue.onboarding,
+    customerId: customer_id,
     update: UpdateName.methodReady,
     updateId: keyHash,
   });
@@ -203,6 +213,7 @@ export async function signalWithStartRecovery<
       signal,
       signalArgs: [payload],
       staticSummary: `Recovers payment ${payment_id}`,
+      ...ofCustomer('customer_id' in payload ? payload.customer_id : undefined),
     });
   } catch (error) {
     throw toPersonaError(error);
@@ -248,6 +259,7 @@ export async function signalWithStartFraudCase<Name extends FraudSignalName>(
       signal,
       signalArgs: [payload],
       staticSummary: `Fraud case ${caseId}`,
+      ...ofCustomer('customer_id' in payload ? payload.customer_id : undefined),
     });
   } catch (error) {
     throw toPersonaError(error);
@@ -275,6 +287,7 @@ export async function followGateway(
       signal: GATEWAY_CHANGED,
       signalArgs: [change],
       staticSummary: `Follows a gateway update of ${customerId ? `customer ${customerId}` : change.changed}`,
+      ...ofCustomer(customerId),
     });
   } catch (error) {
     throw toPersonaError(error);
@@ -336,6 +349,7 @@ export async function startNotice(client: Client, input: SendNoticeInput): Promi
     workflowId: input.notification_id,
     args: [input],
     staticSummary: `Notifies customer ${input.customer_id}`,
+    ...ofCustomer(input.customer_id),
     // All cards of a month expire on the same day: their notices must not delay recoveries.
     ...(input.payment_method_id !== undefined && { taskQueue: TaskQueue.expiry, priority: LOWEST_PRIORITY }),
   });
@@ -389,7 +403,10 @@ export async function runExpiryMonitor<Result>(
 async function startUnlessRunning(
   client: Client,
   workflow: string,
-  run: Pick<WorkflowStartOptions, 'workflowId' | 'args' | 'staticSummary' | 'priority'> & {
+  run: Pick<
+    WorkflowStartOptions,
+    'workflowId' | 'args' | 'staticSummary' | 'priority' | 'typedSearchAttributes'
+  > & {
     /** Default: the queue of recoveries. */
     taskQueue?: TaskQueueName;
   },
@@ -459,19 +476,21 @@ async function updateWithStart<T>(
     workflowId: string;
     queue: TaskQueueName;
     input: unknown;
+    customerId: string | undefined;
     update: string;
     /** Deduplicates repeats of the update. */
     updateId: string;
     summary: string;
   },
 ): Promise<T> {
-  const { workflow, workflowId, queue, input, update, updateId, summary } = request;
+  const { workflow, workflowId, queue, input, customerId, update, updateId, summary } = request;
   const startWorkflowOperation = new WithStartWorkflowOperation(workflow, {
     ...USE_EXISTING_OR_START,
     workflowId,
     taskQueue: queue,
     args: [input],
     staticSummary: summary,
+    ...ofCustomer(customerId),
   });
   try {
     return await client.withDeadline(deadline, () =>

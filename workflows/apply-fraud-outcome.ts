@@ -43,7 +43,7 @@ import {
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
 import { type NoticeActivities, sendNotice } from './send-notice.ts';
-import { show } from './visibility.ts';
+import { ofCustomer, show } from './visibility.ts';
 
 /** Why a message is refused: it is invalid, or refers to something that does not exist. */
 export interface RefusedReport {
@@ -229,6 +229,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
         // The activities of `sendNotice` are always on this queue.
         taskQueue: TaskQueue.recovery,
         args: [notice],
+        ...ofCustomer(to),
         parentClosePolicy: ParentClosePolicy.ABANDON,
       }).catch(ignoreAlreadyStarted);
     }

@@ -29,7 +29,7 @@ import {
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
 import { reportFraud } from './report-fraud.ts';
-import { show } from './visibility.ts';
+import { ofCustomer, show } from './visibility.ts';
 
 export interface FollowGatewayResult {
   /** The outcomes of the latest updates, in the order in which they were received. */
@@ -224,6 +224,7 @@ async function reportInBackground(report: SuspectedFraud): Promise<void> {
       // The activities of `reportFraud` are only on this queue.
       taskQueue: TaskQueue.recovery,
       args: [report],
+      ...ofCustomer(report.customer_id),
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });
   } catch (error) {

@@ -10,7 +10,7 @@ import {
   TaskQueue,
 } from '../domain/workflow-contracts.ts';
 import type { Opening } from '../domain/recovery/claims.ts';
-import { createTestRig, eventually } from '../test/rig/index.ts';
+import { createTestRig, eventually, type TestRig } from '../test/rig/index.ts';
 import type { RecoverPaymentResult } from './recover-payment.ts';
 import { DAY, failureOf, report, statusOf, fakeRecovery } from './recovery/recovery-workflow-fixtures.ts';
 
@@ -163,7 +163,14 @@ test('fraud ends the recovery immediately, and is reported once Chimera is avail
   const suspicion = fraudReportWorkflowId(event_id);
   await rig.client.workflow.getHandle(suspicion).result();
   expect(reports).toMatchObject([{ event_id, customer_id: fake.customer_id, payment_id: fake.payment_id }]);
+  expect(await customerOf(rig, suspicion)).toEqual([fake.customer_id]);
 });
+
+/** As shown by the execution's search attributes, by which an erasure finds it. */
+async function customerOf(rig: TestRig, workflowId: string): Promise<unknown> {
+  const { searchAttributes } = await rig.client.workflow.getHandle(workflowId).describe();
+  return searchAttributes.PersonaCustomerId;
+}
 
 test('an unavailable notifier does not delay the recovery: a child delivers the notice later', async () => {
   let away = true;
@@ -185,4 +192,5 @@ test('an unavailable notifier does not delay the recovery: a child delivers the 
   const child = await eventually(() => childOf(handle));
   expect(await rig.client.workflow.getHandle(child).result()).toEqual({ result: 'delivered' });
   expect(delivered).toMatchObject([{ notification_id: child, template: 'recovered' }]);
+  expect(await customerOf(rig, child)).toEqual([fake.customer_id]);
 });

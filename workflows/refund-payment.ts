@@ -13,7 +13,7 @@ import {
 } from '../domain/workflow-contracts.ts';
 import type { RefundOutcome } from '../domain/recovery/refunds.ts';
 import { sendNotice } from './send-notice.ts';
-import { show } from './visibility.ts';
+import { ofCustomer, show } from './visibility.ts';
 
 export interface RefundActivities {
   /** The refunds to make now: keys as in `RecoveryOverpaid`. `by`: an operator requests all that are left. */
@@ -97,6 +97,7 @@ async function startRefundNotice(
     await startChild(sendNotice, {
       workflowId: notification_id,
       args: [{ ...payment, notification_id, template: 'refund_issued' }],
+      ...ofCustomer(payment.customer_id),
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });
   } catch (error) {

@@ -11,6 +11,11 @@ const KEYS = {
   outcome: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'),
 };
 
+/** For starting a child that shows nothing itself: its customer's erasure finds it. */
+export const ofCustomer = (customerId: string) => ({
+  typedSearchAttributes: [{ key: KEYS.customerId, value: customerId }],
+});
+
 /**
  * Sets the given search attributes (one history event per call) and, as the execution's details, a sentence about its
  * current activity.

@@ -200,6 +200,31 @@ test('who shared a device or was suggested as the same person loses nothing, and
   expect(suggestion?.status).toBe('erased');
 });
 
+test('a device that the customer was unlinked from forgets them, or goes if nobody uses it any more', async () => {
+  const [left, shared] = [randomUUID(), randomUUID()];
+  const use = (fingerprint: string, changes: object = {}) =>
+    onboard(graph, testHeader(), {
+      request: onboardingRequest({ device_details: { fingerprint }, ...changes }),
+      policy,
+    });
+  const { customer_id, device_id: alone = '' } = await use(left);
+  const { device_id: used = '' } = await use(shared, { customer_id });
+  const other = await use(shared);
+  const observed_at = new Date().toISOString();
+  for (const device_id of [alone, used])
+    await updateDeviceTrustScore(graph, testHeader(), { device_id, trust_score: 0.8, observed_at });
+  await runCypher(graph, 'MATCH (:Customer {id: $customer_id})-[l:LOGGED_IN_FROM]->() DELETE l', {
+    customer_id,
+  });
+  expect(await placesOf(customer_id)).toContain('PersonaEvent');
+  excludeFromVerification(graph, alone);
+  await erase(customer_id);
+  expect(await placesOf(customer_id)).toEqual([]);
+  expect(await placesOf(alone)).toEqual([]);
+  expect(await getDevices(graph, other)).toMatchObject([{ device_id: used, trust_score: 0.8 }]);
+  expect(await verifyStreams(graph, [{ kind: 'device', id: used }])).toEqual([]);
+});
+
 test('an interrupted erasure goes on after any of its transactions', async () => {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf({ customer_id, methods });

@@ -21,6 +21,7 @@ import type {
 import { refund } from '../refund-payment.ts';
 import { reportFraud } from '../report-fraud.ts';
 import { sendNotice } from '../send-notice.ts';
+import { ofCustomer } from '../visibility.ts';
 import {
   cancelPayment,
   closeRecovery,
@@ -163,6 +164,7 @@ async function notify(state: RecoveryState, { template, stage }: DueNotice): Pro
       startChild(sendNotice, {
         workflowId: notice.notification_id,
         args: [notice],
+        ...ofCustomer(customer_id),
         parentClosePolicy: ParentClosePolicy.ABANDON,
       }),
     );
@@ -176,6 +178,7 @@ async function reportInBackground(state: RecoveryState, report: FraudReport): Pr
     startChild(reportFraud, {
       workflowId: fraudReportWorkflowId(report.event_id),
       args: [{ ...report, customer_id, payment_id }],
+      ...ofCustomer(customer_id),
       parentClosePolicy: ParentClosePolicy.ABANDON,
     }),
   );
