@@ -5,7 +5,9 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
+import type { LoggedEvent } from '../domain/outbox/records.ts';
 import type { OpenPublisher, Publisher } from '../domain/outbox/publisher.ts';
+import type { Graph } from '../graph/index.ts';
 import {
   type ContextRebuild,
   markPublished,
@@ -76,7 +78,7 @@ interface NextPage extends PreparedPage, Omit<UnpublishedPage, 'events'> {
 }
 
 /**
- * While a page is published, the next one is read and prepared.
+ * While a page is published, the next one is read and prepared, and the one before it is marked as published.
  * @returns the number of events published when time, number or the worker ends the run
  */
 async function relay(
@@ -102,6 +104,7 @@ async function relay(
   const newPass = () => ({ startedAt: now(), isComplete: true, published: 0, from: OUTBOX_START });
   let pass = newPass();
   let ahead: Promise<NextPage> | undefined;
+  let marking: Promise<void> = Promise.resolve();
   while (!signal.aborted && published < MAX_EVENTS && now() < end) {
     // Almost always one short read. Nothing may be published while a part of the log lacks its label.
     if (pass.from === OUTBOX_START) await startRelay(graph);
@@ -119,11 +122,9 @@ async function relay(
       blocked.set(stream.stream_id, stream);
       log.error('an event cannot be published: its stream waits', { ...stream });
     }
-    if (result.published.length > 0)
-      await markPublished(
-        graph,
-        result.published.map(({ id }) => id),
-      );
+    await marking;
+    marking = mark(graph, result.published);
+    marking.catch(() => {});
     published += result.published.length;
     pass.published += result.published.length;
     pass.isComplete &&= !page.isPartial;
@@ -140,6 +141,8 @@ async function relay(
       pass.from = next;
       continue;
     }
+    // The next pass begins with the first event that has its label.
+    await marking;
     observeRelay({ blocked: [...blocked.values()] });
     if (pass.isComplete && blocked.size === 0 && now() - storedAt > STORE_POSITION_MS) {
       await storePublishedUntil(graph, pass.startedAt);
@@ -149,5 +152,14 @@ async function relay(
       await setTimeout(IDLE_MS, undefined, { signal }).catch(() => {});
     pass = newPass();
   }
+  await marking;
   return published;
+}
+
+async function mark(graph: Graph, events: readonly LoggedEvent[]): Promise<void> {
+  if (events.length > 0)
+    await markPublished(
+      graph,
+      events.map(({ id }) => id),
+    );
 }

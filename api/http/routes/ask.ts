@@ -1,6 +1,6 @@
 /** Asking a persona, and how the catalogue is served. */
 
-import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { AnswerPart, AnswerSummary } from '../../../services/ask-persona.ts';
@@ -8,7 +8,7 @@ import type { Services } from '../../../services/services.ts';
 import { asPersonaError } from '../../requests.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { problemOf } from '../problem.ts';
-import { answer, catalogueHealth, question } from '../schemas/ask.ts';
+import { answer, answerEvent, catalogueHealth, question } from '../schemas/ask.ts';
 import { personaParams } from '../schemas/catalogue.ts';
 import { errorResponses, jsonResponse } from '../schemas/common.ts';
 
@@ -28,7 +28,7 @@ const ask = createRoute({
   responses: {
     200: {
       description: 'The answer',
-      content: { 'application/json': { schema: answer }, 'text/event-stream': { schema: z.string() } },
+      content: { 'application/json': { schema: answer }, 'text/event-stream': { schema: answerEvent } },
     },
     ...errorResponses(
       ['persona_not_found', 'persona_inactive', 'model_not_configured', 'model_unavailable'],

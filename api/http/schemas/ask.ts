@@ -31,6 +31,16 @@ export const answer = resultSchema<AnswerSummary & { answer: string }>()({
   answer: z.string(),
 }).openapi('PersonaAnswer');
 
+/** One server-sent event; before OpenAPI 3.2 the schema of `text/event-stream` describes each of them. */
+export const answerEvent = z
+  .object({
+    event: z.enum(['text', 'done', 'error']),
+    data: z.string().openapi({
+      description: 'JSON. `text`: `{text}`; `done`: the answer without its text; `error`: a problem document',
+    }),
+  })
+  .openapi('PersonaAnswerEvent');
+
 const server = z.enum(['available', 'away', 'not_configured']);
 export const catalogueHealth = resultSchema<CatalogueHealth>()({
   status: z.enum(['ok', 'degraded', 'starting']),
