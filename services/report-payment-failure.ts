@@ -1,8 +1,8 @@
 import { validationError } from '../domain/errors.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { validatePaymentFailed } from '../domain/recovery/payment-failed.ts';
-import { requireVisibleCustomer, type Reader, readWallet } from '../graph/index.ts';
-import { findObligation, refusalOf } from '../graph/recovery/index.ts';
+import type { Reader } from '../graph/index.ts';
+import { readReportedFailure, refusalOf } from '../graph/recovery/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
@@ -30,12 +30,6 @@ export async function reportPaymentFailure(
 }
 
 async function validateAgainstGraph(reader: Reader, failure: PaymentFailed): Promise<void> {
-  const { customer_id, payment_id } = failure;
-  const [wallet, obligation] = await Promise.all([
-    readWallet(reader, customer_id),
-    findObligation(reader, payment_id),
-    requireVisibleCustomer(reader, { customer_id }),
-  ]);
-  const refusal = refusalOf(failure, wallet, obligation, Date.now());
+  const refusal = refusalOf(failure, await readReportedFailure(reader, failure), Date.now());
   if (refusal) throw validationError([refusal.problem], refusal.type);
 }

@@ -119,6 +119,7 @@ import {
   storeReport,
   postponeReports,
   openRecovery,
+  readReportedFailure,
   claimAttempt,
   recordAttempt,
   recordRoutingOutcome,
@@ -392,6 +393,7 @@ async function runRecoveryStatements(graph: Graph): Promise<void> {
   const at = { policy, now: Date.now() };
   const open = async (change: Parameters<typeof failureOf>[1] = {}) => {
     const failure = failureOf(wallet, change);
+    await readReportedFailure(graph, failure);
     const header = testHeader();
     const input = { failure, ...at, claim_first: false };
     await openRecovery(graph, header, input);

@@ -41,6 +41,7 @@ export {
 } from './refunds.ts';
 export { findKnownRefund, type KnownRefund } from './refund-update.ts';
 export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
+export { readReportedFailure } from './reported-failure.ts';
 export { findReportsDue, openReport, postponeReports, type ReportDue } from './reports-due.ts';
 export { refreshRecovery } from './refresh-recovery.ts';
 export { resumeRecovery } from './snapshot.ts';

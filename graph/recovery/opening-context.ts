@@ -61,7 +61,9 @@ export async function loadOpeningContext(
   // What a customer owed already is settled; nothing new is collected from one who is being erased.
   if (customer.status === 'erasing' && known === undefined)
     return refuse(tx, 'customer_not_found', 'customer_id', 'must be a known customer');
-  const refusal = refusalOf(failure, wallet.methods, known?.obligation, input.now);
+  const named = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
+  const facts = { isMethodProven: named?.proven === true, obligation: known?.obligation };
+  const refusal = refusalOf(failure, facts, input.now);
   if (refusal) return refuse(tx, refusal.type, refusal.problem.field, refusal.problem.message);
   const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
   if (!method)

@@ -1,10 +1,17 @@
 import type { ErrorType, FieldProblem } from '../../domain/errors.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import type { WalletMethod } from '../wallet/wallet.ts';
 import type { ObligationNode } from './records.ts';
 
 /** How far clocks of other systems may run ahead; a later time would make every genuine report look older. */
 export const CLOCK_SKEW_MS = 10 * 60_000;
+
+/** What the graph knows about a payment that is reported as failed. */
+export interface KnownOfPayment {
+  /** The named method is this customer's, and proven to be. */
+  readonly isMethodProven: boolean;
+  /** Absent: the payment is unknown. */
+  readonly obligation?: Pick<ObligationNode, 'customer_id' | 'amount' | 'currency'> | undefined;
+}
 
 /**
  * Why a report of a failure is refused, and nothing of it written: its method is not, or not proven to be, this
@@ -14,13 +21,11 @@ export const CLOCK_SKEW_MS = 10 * 60_000;
  */
 export function refusalOf(
   failure: PaymentFailed,
-  wallet: readonly Readonly<WalletMethod>[],
-  obligation: Pick<ObligationNode, 'customer_id' | 'amount' | 'currency'> | undefined,
+  { isMethodProven, obligation }: KnownOfPayment,
   now: number,
 ): { type: ErrorType; problem: FieldProblem } | undefined {
-  const method = wallet.find((one) => one.payment_method_id === failure.payment_method_id);
   // An unproven method was added under an identity that was merely claimed: it must not make the real customer pay.
-  if (!method?.proven) {
+  if (!isMethodProven) {
     const problem = { field: 'payment_method_id', message: 'must be a payment method of this customer' };
     return { type: 'payment_method_not_found', problem };
   }
