@@ -30,6 +30,7 @@ import { listProjections, rebuildProjection } from './commands/projections.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay, REPLAY_SOURCES, type ReplayOptions } from './commands/replay.ts';
+import { applyRetention } from './commands/retention.ts';
 import { retireKey } from './commands/retire-key.ts';
 import { listReviews, reinstate, review } from './commands/review.ts';
 import { type RetryAllOptions, retryAll } from './commands/retry-all.ts';
@@ -268,6 +269,11 @@ function commands(io: CliIo, select: Select): Command {
     .addArgument(new Argument('<PROJECTION>', 'the projection').choices(REBUILDABLE))
     .option('--json', 'print one JSON document instead of text')
     .action((projection: Rebuildable) => select((settings) => rebuildProjection(settings, projection, err)));
+  command('retention', 'remove what is older than the policy keeps it, as the daily run does')
+    .option('--dry-run', 'only count what would be removed')
+    .action(({ dryRun = false }: { dryRun?: boolean }) =>
+      select((settings) => applyRetention(settings, { dryRun, printStatus: err })),
+    );
   command('verify', 'replay the event log and compare it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')

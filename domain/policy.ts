@@ -37,7 +37,18 @@ export interface Policy {
   /** The period within which each wallet is compared with the gateway. */
   reconcile: { cycle: number };
   /** How long the receipts of events, transactions and processes are stored; older events are refused. */
-  retention: { receipts: number };
+  /**
+   * How long what is stored stays, in milliseconds: receipts of callers' and of other keys; where a device was last seen;
+   * descriptions and notices of closed recoveries; disclosures; what erasure left of payments.
+   */
+  retention: {
+    idempotency: number;
+    receipts: number;
+    sightings: number;
+    recovery: number;
+    disclosures: number;
+    financial: number;
+  };
   /** `additionalTypes`: of personas. `metricsFor`: how long their metrics are stored. */
   catalogue: { additionalTypes: string[]; metricsFor: number };
   /** How far what is derived from the log may be behind it, in milliseconds (`domain/projections.ts`). */

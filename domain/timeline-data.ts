@@ -179,6 +179,7 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
     last_seen_user_agent: hidden,
   },
   DeviceSeen: { last_seen_ip: hidden, last_seen_user_agent: hidden },
+  DeviceSightingForgotten: {},
   RelationshipAdded: { type: shown, source_id: shown, target_id: shown },
   RelationshipAttributeChanged: {
     type: shown,
@@ -258,6 +259,7 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
     payment_ref: shown,
     notice: shown,
   },
+  RecoveryForgotten: { payment_id: shown },
   RecoveryOverpaid: { payment_id: shown, key: shown, amount: shown, currency: shown, refund: shown },
   RefundSent: {
     payment_id: shown,

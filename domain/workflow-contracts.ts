@@ -43,7 +43,7 @@ export const WorkflowName = {
   applyFraudOutcome: 'applyFraudOutcome',
   monitorExpiringCards: 'monitorExpiringCards',
   reconcilePaymentMethods: 'reconcilePaymentMethods',
-  expireReceipts: 'expireReceipts',
+  applyRetention: 'applyRetention',
   relayOutbox: 'relayOutbox',
   eraseCustomer: 'eraseCustomer',
 } as const;
@@ -323,8 +323,8 @@ export const EXPIRY_MONITOR = {
 /** The schedule of the reconciliation of the graph with the gateway. */
 export const RECONCILIATION = { id: 'payment-method-reconciliation', everyMs: 24 * 60 * 60_000 } as const;
 
-/** The schedule that deletes expired receipts of commands. */
-export const RECEIPT_EXPIRY = { id: 'receipt-expiry', everyMs: 60 * 60_000 } as const;
+/** The schedule that removes what is older than the policy keeps it. */
+export const RETENTION = { id: 'retention', everyMs: 24 * 60 * 60_000 } as const;
 
 /** One relay for all events: it has no schedule, and each run continues as new. */
 export const OUTBOX_RELAY_ID = 'outbox-relay';

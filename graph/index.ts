@@ -103,7 +103,7 @@ export {
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getEventDetails, getTimeline } from './queries/timeline.ts';
 export { annotateEvent } from './rights/annotate.ts';
-export { expireReceipts, hasReceipt, type ReceiptKind } from './kernel/receipts.ts';
+export { hasReceipt } from './kernel/receipts.ts';
 export { withRollback } from './kernel/with-rollback.ts';
 export { addRelationship, type NewRelationship } from './relationships/add-relationship.ts';
 export type { AttributeValue, RelationshipRef } from './relationships/relationship-attributes.ts';

@@ -9,12 +9,18 @@ import { type CypherText, cypherTexts, normaliseCypher } from '../test/cypher-te
 import { runEveryStatement } from '../test/every-statement.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
 import { runCypher, testGraph } from '../test/test-graph.ts';
-import { expireMetrics, getCatalogueState, getPersonas, getPersonaVersions } from './catalogue/index.ts';
+import {
+  countOldMetrics,
+  expireMetrics,
+  getCatalogueState,
+  getPersonas,
+  getPersonaVersions,
+} from './catalogue/index.ts';
 import { trustParameters } from './devices/trust-query.ts';
 import { findCardNoticesDue } from './expiry/index.ts';
+import { countOldDisclosures, expireDisclosures } from './disclosures/expire-disclosures.ts';
 import {
   getAlternativePaymentMethods,
-  expireReceipts,
   findCustomersByUsage,
   findSuspensionNoticesDue,
   getAllDefaultPaymentMethods,
@@ -31,6 +37,7 @@ import {
   withRollback,
 } from './index.ts';
 import type { Graph } from './kernel/graph.ts';
+import { countOldReceipts, expireReceipts } from './kernel/receipts.ts';
 import { readCustomersAfter, readUnpublished } from './outbox/index.ts';
 import { countRecentEvents } from './queries/recent-events.ts';
 import {
@@ -52,6 +59,11 @@ import {
   getInReview,
 } from './recovery/index.ts';
 
+import { findOldRecoveries } from './retention/recoveries.ts';
+import { findOldRemains } from './retention/remains.ts';
+import { findOldSightings } from './retention/sightings.ts';
+
+const RETENTION_PAGE = { after: 'a', before: 0, limit: 10 };
 const policy = readPolicy();
 const graph = await testGraph();
 
@@ -102,7 +114,8 @@ const READS_ALL: Readonly<Record<string, string>> = {
   'replay/graph-source.ts': 'reads the whole log, page by page',
   'replay/replay-into.ts': 'Neo4j maintains the numbers of nodes',
   'replay/replay-progress.ts': 'looks for any node in a graph that must be empty',
-  'replay/without-erased.ts': 'starts at the ids of events, as far as they name an erased customer',
+  'replay/without-erased.ts':
+    'starts at the ids of events that may have changed in the log since Kafka got them',
   'replay/verify.ts': 'compares the whole graph with the whole log',
 };
 
@@ -285,6 +298,20 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
     (graph) => expireReceipts(graph, { kind: 'request', before: 0, limit: 10 }),
   ],
   [
+    'expired receipts to count',
+    'CommandReceipt(kind, at)',
+    (graph) => countOldReceipts(graph, { kind: 'request', before: 0 }),
+  ],
+  [
+    'disclosures that expire',
+    'Disclosure(day)',
+    (graph) => expireDisclosures(graph, { before: 0, limit: 10 }),
+  ],
+  ['old disclosures to count', 'Disclosure(day)', (graph) => countOldDisclosures(graph, 0)],
+  ['old sightings', 'Device(id)', (graph) => findOldSightings(graph, RETENTION_PAGE)],
+  ['old recoveries', 'Obligation(payment_id)', (graph) => findOldRecoveries(graph, RETENTION_PAGE)],
+  ['old remains of erasures', 'Customer(id)', (graph) => findOldRemains(graph, RETENTION_PAGE)],
+  [
     'unpublished events',
     'Unpublished(stream_id, seq)',
     (graph) => readUnpublished(graph, { from: { stream_id: 'a', seq: 1 }, except: ['b'], limit: 10 }),
@@ -311,6 +338,7 @@ const SMALL_INDEX_READS: typeof INDEX_SCANS = [
   ['the versions of all personas', 'AgentPersona(version)', getPersonaVersions],
   ['all personas', 'AgentPersona(version)', getPersonas],
   ['metrics that expire', 'PersonaMetric(at)', (graph) => expireMetrics(graph, { before: 0, limit: 10 })],
+  ['old metrics to count', 'PersonaMetric(at)', (graph) => countOldMetrics(graph, 0)],
   ['recent events', 'PersonaEvent(id)', (graph) => countRecentEvents(graph, 1)],
   [
     'unresolved charges of closed recoveries',

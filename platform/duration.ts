@@ -5,6 +5,7 @@ const UNITS: readonly (readonly [RegExp, number])[] = [
   [/^(h|hrs?|hours?)$/, 3_600_000],
   [/^(d|days?)$/, 86_400_000],
   [/^(w|weeks?)$/, 604_800_000],
+  [/^(y|yrs?|years?)$/, 365.25 * 86_400_000],
 ];
 const WORDS = /^(\d+(?:\.\d+)?) ?([a-z]*)$/;
 const ISO = /^P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;

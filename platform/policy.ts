@@ -17,6 +17,7 @@ const duration = z.union([z.string(), z.int()]).transform((value, context) => {
   context.addIssue({ code: 'custom', message: 'must be a duration such as "14 d" or "PT2H"' });
   return z.NEVER;
 });
+const kept = duration.refine((milliseconds) => milliseconds >= 30 * 86_400_000, 'must be at least 30 days');
 const share = z.number().min(0).max(1);
 const count = z.int().min(1);
 const link = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
@@ -120,9 +121,16 @@ export const policySchema = z.strictObject({
       .describe('Period in which each wallet is compared with the gateway; at least one day'),
   }),
   retention: z.strictObject({
+    idempotency: duration
+      .refine((milliseconds) => milliseconds >= 86_400_000, 'must be at least one day')
+      .describe('Retention of the receipts of Idempotency-Key headers'),
     receipts: duration
       .refine((milliseconds) => milliseconds >= 90 * 86_400_000, 'must be at least 90 days')
       .describe('Retention of the receipts of events and transactions; older requests are refused as stale'),
+    sightings: kept.describe("Retention of a device's last IP address and user agent"),
+    recovery: kept.describe('Retention of the descriptions and notices of closed recoveries'),
+    disclosures: kept.describe('Retention of the list of who was told'),
+    financial: kept.describe('Retention of the payments that an erasure has left, after their last movement'),
   }),
   catalogue: z.strictObject({
     additionalTypes: z

@@ -11,8 +11,8 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 import {
   EXPIRY_MONITOR,
   OBLIGATION_SWEEP,
-  RECEIPT_EXPIRY,
   RECONCILIATION,
+  RETENTION,
   SearchAttribute,
   TaskQueue,
   WorkflowName,
@@ -68,16 +68,17 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RECONCILIATION.everyMs },
   },
-  [RECEIPT_EXPIRY.id]: {
-    spec: { intervals: [{ every: RECEIPT_EXPIRY.everyMs }], jitter: RECEIPT_EXPIRY.everyMs / 4 },
+  [RETENTION.id]: {
+    spec: { intervals: [{ every: RETENTION.everyMs }], jitter: HOUR_MS },
     action: {
       type: 'startWorkflow',
-      workflowType: WorkflowName.expireReceipts,
-      workflowId: RECEIPT_EXPIRY.id,
+      workflowType: WorkflowName.applyRetention,
+      workflowId: RETENTION.id,
       taskQueue: TaskQueue.maintenance,
-      workflowRunTimeout: 2 * HOUR_MS,
+      // Covers the whole continue-as-new chain, so that the next day's run always starts.
+      workflowExecutionTimeout: RETENTION.everyMs - HOUR_MS,
     },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RECEIPT_EXPIRY.everyMs },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RETENTION.everyMs },
   },
 };
 

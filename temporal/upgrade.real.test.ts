@@ -9,6 +9,7 @@ import proto from '@temporalio/proto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
+import { beginRetention } from '../domain/retention.ts';
 import { type SendNoticeInput, TaskQueue, VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import { eventually } from '../test/rig/index.ts';
 import { openNamespace, type RigServer } from '../test/rig/server.ts';
@@ -43,7 +44,7 @@ async function incompatible(): Promise<BundleFile> {
   await symlink(path.join(ROOT, 'node_modules'), path.join(root, 'node_modules'));
   for (const [name, first] of [
     ['send-notice', '  if (given_up !== undefined)'],
-    ['expire-receipts', '  let expired = 0;'],
+    ['apply-retention', '  let progress = from;'],
   ]) {
     const file = path.join(root, 'workflows', `${name}.ts`);
     const text = await readFile(file, 'utf8');
@@ -65,8 +66,8 @@ function activityStub() {
       async deliverNotice() {
         return answerOf({ result: 'delivered' });
       },
-      async expireReceipts() {
-        return answerOf({ expired: 1, isDone: true });
+      async removeExpired() {
+        return answerOf({ ...beginRetention(0), step: null });
       },
     },
   };
@@ -127,7 +128,7 @@ const startNotice = (client: Client) =>
     ],
   });
 const startExpiry = (client: Client) =>
-  client.workflow.start('expireReceipts', {
+  client.workflow.start('applyRetention', {
     workflowId: `expiry-${randomUUID()}`,
     taskQueue: TaskQueue.maintenance,
   });

@@ -80,6 +80,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
       signalRecoveries(server.client, paymentIds, signal, payload),
     ...createSweepClient(server.client),
     countCards: () => {},
+    countRemoved: () => {},
     followChange: async () => {},
     records: createStripeRecords({ apiKey: 'sk_test_1' }),
     journal: openJournalFile(process.env.PERSONA_ERASURE_JOURNAL ?? ''),

@@ -67,6 +67,7 @@ export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
     endExecutions: async () => 0,
     deleteClosedExecutions: async () => 0,
     countCards: () => {},
+    countRemoved: () => {},
     followChange: (customerId, change) =>
       followGateway(temporal.client, customerId, change, TaskQueue.reconciliation),
     records: createStripeRecords({ apiKey: 'sk_test_1', apiBase: stripe.url }),

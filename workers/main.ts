@@ -17,6 +17,7 @@ import {
   READ_MS,
   recordDisclosures,
 } from '../graph/index.ts';
+import { lastRetention } from '../graph/retention/index.ts';
 import { applyJournal, countOverdueErasures } from '../graph/erasure/index.ts';
 import { observeSharedContexts } from '../platform/context-metrics.ts';
 import { openDisclosureLog } from '../platform/disclosure-log.ts';
@@ -33,6 +34,7 @@ import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createProjectionMetrics } from '../platform/projection-metrics.ts';
 import { type Phase, type Readiness, readinessOf } from '../platform/readiness.ts';
+import { createRetentionMetrics } from '../platform/retention-metrics.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { startTracing } from '../platform/start-tracing.ts';
 import { untilReachable } from '../platform/until-reachable.ts';
@@ -214,6 +216,7 @@ async function main(): Promise<void> {
         signalRecoveries(client, paymentIds, signal, payload),
       ...createSweepClient(client),
       countCards: createExpiryMetrics(metrics.registry),
+      countRemoved: createRetentionMetrics(metrics.registry, () => lastRetention(graph)),
       followChange: (customerId, change) =>
         followGateway(client, customerId, change, TaskQueue.reconciliation),
       now: Date.now,

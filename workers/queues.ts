@@ -13,7 +13,6 @@ import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
 import { createReconcileActivities } from '../activities/reconciliation.ts';
 import type { FollowChange } from '../activities/reconciliation-dependencies.ts';
-import { createReceiptActivities } from '../activities/receipts.ts';
 import { createRecoveryActivities, type SignalRecoveries } from '../activities/recovery.ts';
 import { createRefundActivities } from '../activities/refunds.ts';
 import {
@@ -24,9 +23,11 @@ import {
   type StartNotice,
   type StartRefund,
 } from '../activities/sweep.ts';
+import { createRetentionActivities } from '../activities/retention.ts';
 import { createRelayActivities, type RelayDependencies } from '../activities/relay.ts';
 import type { ListRunningRecoveries, ResumeRecovery } from '../activities/sweep-recoveries.ts';
 import { validationError } from '../domain/errors.ts';
+import type { RetentionCounts } from '../domain/retention.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, ErasureJournal, Notifier, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
@@ -52,6 +53,8 @@ export interface ActivityDependencies {
   /** Absent: nothing can be erased. */
   journal?: ErasureJournal;
   countCards: ExpiryDependencies['countCards'];
+  /** What retention has removed. */
+  countRemoved: (counts: RetentionCounts) => void;
   followChange: FollowChange;
   records: GatewayRecords;
   /** Absent: this process has no Kafka. */
@@ -89,7 +92,7 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
     [TaskQueue.maintenance]: {
       ...createSweepActivities(dependencies),
       ...createFollowActivities(dependencies),
-      ...createReceiptActivities(dependencies),
+      ...createRetentionActivities(dependencies),
       ...erasure,
     },
     // Differences are followed up on this queue's slots, too.

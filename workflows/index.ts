@@ -4,8 +4,8 @@ import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import { VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
 import { applyFraudOutcome } from './apply-fraud-outcome.ts';
+import { applyRetention } from './apply-retention.ts';
 import { eraseCustomer } from './erase-customer.ts';
-import { expireReceipts } from './expire-receipts.ts';
 import { followGateway } from './follow-gateway.ts';
 import { monitorExpiringCards } from './monitor-expiring-cards.ts';
 import { onboardCustomer } from './onboard-customer.ts';
@@ -22,7 +22,7 @@ import { updatePaymentMethod } from './update-payment-method.ts';
 // With versioned workers these workflows are pinned: they end within a day, on the build that they started on. The others
 // may run for weeks and move to the current build; changes of their commands are guarded by `patched()`. Without versioned
 // workers the server rejects a versioning behaviour.
-pin(expireReceipts);
+pin(applyRetention);
 pin(monitorExpiringCards);
 pin(reconcilePaymentMethods);
 pin(sweepObligations);
@@ -38,8 +38,8 @@ function isVersioned(): boolean {
 export {
   addPaymentMethod,
   applyFraudOutcome,
+  applyRetention,
   eraseCustomer,
-  expireReceipts,
   followGateway,
   monitorExpiringCards,
   onboardCustomer,

@@ -1,6 +1,7 @@
 /** How fast receipts are deleted, and events are indexed. */
 
-import { expireReceipts, type Graph } from '../../graph/index.ts';
+import { type Graph } from '../../graph/index.ts';
+import { expireReceipts } from '../../graph/kernel/receipts.ts';
 
 /** The batch size of the activity. */
 const BATCH = 2_000;

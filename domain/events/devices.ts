@@ -11,6 +11,8 @@ export interface DeviceEvents {
     last_seen_user_agent: Sealed | null;
   };
   DeviceSeen: { last_seen_ip: Sealed | null; last_seen_user_agent: Sealed | null };
+  /** It was not seen for so long that its last IP address and user agent were removed, here and from earlier events. */
+  DeviceSightingForgotten: Record<string, never>;
   DeviceTrustScoreUpdated: {
     old_trust_score: number;
     new_trust_score: number;

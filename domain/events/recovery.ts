@@ -34,6 +34,7 @@ export interface RecoveryEvents {
     amount?: number;
     currency?: string;
     kind?: 'recurring' | 'one_time';
+    /** Also if retention has removed the earlier one. */
     description?: string | null;
   };
   ChargeClaimed: {
@@ -87,6 +88,8 @@ export interface RecoveryEvents {
     /** The id of the notice due to the customer; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
     notice?: string;
   };
+  /** It was closed so long ago that its description, also in earlier events, and its notices were removed. */
+  RecoveryForgotten: { payment_id: string };
 }
 
 export const recoveryUpcasters: Upcasters<RecoveryEvents> = {

@@ -1,5 +1,5 @@
 /**
- * The log is never rewritten: an event keeps the schema version in which it was written and is upcast to the current one
+ * The log is not rewritten for a new form: an event keeps the schema version in which it was written and is upcast to the current one
  * when it is read. A new field that a reader needs raises the type's version by one and adds one step to its family.
  */
 

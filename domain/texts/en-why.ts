@@ -85,6 +85,8 @@ export function whyInEnglish({
         state === 'declined' ? failure[declineClass ?? 'LATER'] : attempt[state],
       RecoveryNeedsReview: () => 'A member of our team has to look at it before it continues.',
       RecoveryClosed: ({ state }) => outcome[state],
+      DeviceSightingForgotten: () => 'We keep where a device was last seen only for a limited time.',
+      RecoveryForgotten: () => 'We keep them only for a limited time.',
       RecoveryOverpaid: () => 'Our payment gateway reported a second successful charge for it.',
       RefundSent: ({ by_others }) =>
         by_others === null ? 'It was paid twice.' : 'Our payment gateway reported the refund.',

@@ -295,6 +295,7 @@ export const english: Language = {
         `${name(payment_method_id)} ${stage === 'card_expired' ? 'has expired' : 'expires soon'}, and we are letting you know.`,
       DeviceRegistered: () => 'A device was registered.',
       DeviceSeen: () => 'A device was seen again.',
+      DeviceSightingForgotten: () => 'Where a device was last seen was deleted.',
       RecoveryOpened: (data) =>
         `The payment ${paymentTitle(data)} of ${money(data)} failed, and we started to collect it.`,
       RecoveryReopened: ({ payment_id }) =>
@@ -305,6 +306,8 @@ export const english: Language = {
         `${name(data.payment_method_id)}: the charge of ${money(data)} for the payment ${data.payment_id} ${ATTEMPTS[data.state]}.`,
       RecoveryNeedsReview: ({ payment_id }) => `We are looking into the payment ${payment_id}.`,
       RecoveryClosed: ({ payment_id, state }) => `The payment ${payment_id} ${CLOSED[state]}.`,
+      RecoveryForgotten: ({ payment_id }) =>
+        `The description of the payment ${payment_id} and our messages about it were deleted.`,
       RecoveryOverpaid: (data) =>
         `The payment ${data.payment_id} was charged a second time, with ${money(data)}.`,
       RefundSent: ({ payment_id, by_others }) =>

@@ -1,7 +1,13 @@
 /** The catalogue of agents' personas. */
 
 export { getConfiguration, putConfiguration, type StoredConfiguration } from './configuration.ts';
-export { aggregateMetrics, expireMetrics, type MetricQuery, recordMetrics } from './metrics.ts';
+export {
+  aggregateMetrics,
+  countOldMetrics,
+  expireMetrics,
+  type MetricQuery,
+  recordMetrics,
+} from './metrics.ts';
 export {
   type CatalogueState,
   getCatalogueState,

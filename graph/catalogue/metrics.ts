@@ -2,6 +2,7 @@ import type { MetricBucket, PersonaMetric } from '../../domain/catalogue/metrics
 import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { runTransaction } from '../kernel/run-transaction.ts';
 import { unknownPersona } from './personas.ts';
 
@@ -24,6 +25,7 @@ const EXPIRE = `
   WITH m LIMIT $limit
   DELETE m
   RETURN count(*) AS deleted`;
+const COUNT_OLD = 'MATCH (m:PersonaMetric) WHERE m.at < datetime($before) RETURN count(m) AS old';
 
 /**
  * Adds metrics, all or none.
@@ -77,4 +79,10 @@ export async function expireMetrics(
     read<{ deleted: number }>(EXPIRE, { limit, before: new Date(before).toISOString() }),
   );
   return row?.deleted ?? 0;
+}
+
+/** How many metrics are too old. @param before epoch milliseconds. @throws PersonaError graph_unavailable */
+export async function countOldMetrics(reader: Reader, before: number): Promise<number> {
+  const [row] = await reader.read<{ old: number }>(COUNT_OLD, { before: new Date(before).toISOString() });
+  return row?.old ?? 0;
 }

@@ -57,6 +57,17 @@ export const deviceEffects: Effects<DeviceEvents> = {
     },
   },
 
+  DeviceSightingForgotten: {
+    cypher: `
+      MATCH (d:Device {id: $stream_id})
+      SET d.last_seen_ip = null, d.last_seen_user_agent = null, d.updated_at = datetime($recorded_at)`,
+    fold(model, { stream_id, recorded_at }) {
+      const forgotten = { last_seen_ip: null, last_seen_user_agent: null };
+      const device = model.node(nodeRef('Device', stream_id));
+      if (device) Object.assign(device, forgotten, { updated_at: utcTime(recorded_at) });
+    },
+  },
+
   DeviceTrustScoreUpdated: {
     cypher: `
       MATCH (d:Device {id: $stream_id})

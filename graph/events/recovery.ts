@@ -1,7 +1,7 @@
 import type { RecoveryEvents } from '../../domain/events/recovery.ts';
 import { isRefundNotice } from '../../domain/workflow-contracts.ts';
 import { latest, utcTime, type Effects, asList, nullIfEmpty } from './effect.ts';
-import { type GraphModel, nodeRef } from './model.ts';
+import { type GraphModel, nodeRef, splitRef } from './model.ts';
 
 export const recoveryEffects: Effects<RecoveryEvents> = {
   RecoveryOpened: {
@@ -188,6 +188,21 @@ export const recoveryEffects: Effects<RecoveryEvents> = {
       // A notice due about an earlier ending is no longer true.
       const due = asList(node.notices_due).filter((id) => isRefundNotice(String(id)));
       node.notices_due = nullIfEmpty(notice === undefined ? due : [...due, notice]);
+    },
+  },
+
+  RecoveryForgotten: {
+    cypher: `
+      MATCH (o:Obligation {payment_id: $data.payment_id})
+      SET o.description = null, o.changed_seq = $seq
+      WITH DISTINCT o
+      MATCH (n:Notice {payment_id: o.payment_id})
+      DETACH DELETE n`,
+    fold(model, { seq, data: { payment_id } }) {
+      const obligation = model.node(nodeRef('Obligation', payment_id));
+      if (obligation) Object.assign(obligation, { description: null, changed_seq: seq });
+      for (const [ref, node] of model.nodes)
+        if (splitRef(ref).label === 'Notice' && node.payment_id === payment_id) model.removeNode(ref);
     },
   },
 };

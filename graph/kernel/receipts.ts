@@ -35,6 +35,11 @@ const EXPIRE = `
   DELETE r
   RETURN count(r) AS deleted`;
 
+const COUNT_OLD = `
+  MATCH (r:CommandReceipt) USING INDEX r:CommandReceipt(kind, at)
+  WHERE r.kind = $kind AND r.at < datetime($before)
+  RETURN count(r) AS old`;
+
 const keyOf = ({ header }: CommandRequest) => ({ caller: header.caller, key: header.idempotencyKey });
 
 /** The first write of a command: it fails, and with it the whole command, if the command was processed before. */
@@ -107,4 +112,16 @@ export async function expireReceipts(
     read<{ deleted: number }>(EXPIRE, { kind, limit, before: new Date(before).toISOString() }),
   );
   return row?.deleted ?? 0;
+}
+
+/** How many receipts of one kind are expired. @param input.before epoch milliseconds. @throws PersonaError graph_unavailable */
+export async function countOldReceipts(
+  reader: Reader,
+  { kind, before }: { kind: ReceiptKind; before: number },
+): Promise<number> {
+  const [row] = await reader.read<{ old: number }>(COUNT_OLD, {
+    kind,
+    before: new Date(before).toISOString(),
+  });
+  return row?.old ?? 0;
 }

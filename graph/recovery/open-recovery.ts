@@ -110,7 +110,7 @@ function ignore(tx: CommandTx): Opening {
 }
 
 async function openOrReopen(context: OpeningContext, result: 'opened' | 'reopened'): Promise<Opening> {
-  const { tx, input, customer, attempts } = context;
+  const { tx, input, customer, attempts, known } = context;
   const { policy, now } = input;
   const obligation = newObligation(context);
   const { payment_id, failed_payment_method_id, rule, last_failure_at, opened_at, closes_at } = obligation;
@@ -129,12 +129,15 @@ async function openOrReopen(context: OpeningContext, result: 'opened' | 'reopene
   const owed = { amount, currency, kind, description };
   const stream = { stream: 'customer', stream_id: customer.id } as const;
   if (result === 'opened') tx.append({ ...stream, type: 'RecoveryOpened', data: { ...common, ...owed } });
-  else
+  else {
+    // Retention may have removed it.
+    const lacksDescription = known?.obligation.description === undefined && description !== null;
     tx.append({
       ...stream,
       type: 'RecoveryReopened',
-      data: contradicted ? { ...common, ...owed } : common,
+      data: contradicted ? { ...common, ...owed } : { ...common, ...(lacksDescription && { description }) },
     });
+  }
   writeReport(context, 'all');
   // A STOP of this payment may have arrived before the report that opens it, too old to open it by itself.
   const stopped = stoppingDecline(attempts);

@@ -66,6 +66,8 @@ export interface CustomerHistory {
   methods: [string, string, string];
   /** Recovered with the second method, and approved again with the first. */
   paid: string;
+  /** Cancelled, and nothing of it is due. */
+  closed: string;
   /** Its attempt was claimed and has no outcome yet. */
   open: string;
 }
@@ -274,7 +276,7 @@ async function recoveriesOf(
   graph: Graph,
   policy: Policy,
   wallet: { customer_id: string; methods: [string, string] },
-): Promise<{ paid: string; open: string }> {
+): Promise<{ paid: string; closed: string; open: string }> {
   const { customer_id, methods } = wallet;
   const [first, second] = methods;
   const openFailed = async (change: Partial<ReturnType<typeof failureOf>> = {}) => {
@@ -346,7 +348,11 @@ async function recoveriesOf(
   const { notices_due: [recovered = ''] = [] } = await getObligation(graph, paid);
   await finishNotice(graph, testHeader(), { ...notice, payment_id: paid, notification_id: recovered });
 
+  const closed = await openFailed({ description: 'May' });
+  await closeRecovery(graph, testHeader(), { payment_id: closed, outcome: 'cancelled', rule: 'test' });
+  await finishNotice(graph, testHeader(), { ...notice, payment_id: closed, notification_id: randomUUID() });
+
   const open = await openFailed();
   await claim(open, second);
-  return { paid, open };
+  return { paid, closed, open };
 }

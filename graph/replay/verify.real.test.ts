@@ -8,6 +8,8 @@ import { announceErasure, forgetCustomer, hideCustomer, requestErasure } from '.
 import type { Difference } from '../events/model.ts';
 import { updateDeviceTrustScore } from '../index.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { forgetRecovery } from '../retention/recoveries.ts';
+import { forgetSighting } from '../retention/sightings.ts';
 import { createCatalogueHistory, createCustomerHistory, type CustomerHistory } from './history-fixtures.ts';
 import { verifyCustomer, verifyStreams } from './verify.ts';
 
@@ -30,6 +32,11 @@ test('histories with every type of event agree with their log', async () => {
     trust_score: 1,
     observed_at,
   });
+  const before = Date.now() + 3_600_000;
+  expect(await forgetSighting(graph, { device_id: history.device_id, before })).toBe(true);
+  const { customer_id, closed: payment_id } = history;
+  expect(await forgetRecovery(graph, { customer_id, payment_id, before })).toBe(true);
+  expect(await verifyStreams(graph, [{ kind: 'device', id: history.device_id }])).toEqual([]);
   expect(await verifyCustomer(graph, history.customer_id)).toEqual([]);
   expect(await verifyCustomer(graph, history.stranger_id)).toEqual([]);
   const { persona, configuration } = await createCatalogueHistory(graph);

@@ -5,6 +5,7 @@
 
 import { PersonaError } from '../../domain/errors.ts';
 import type { Difference } from '../events/model.ts';
+import { concurrently } from '../kernel/concurrently.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { compare } from './compare.ts';
 import { brokenInvariants } from './invariants.ts';
@@ -30,8 +31,6 @@ const TOTAL_OF = {
 /** A stream that is written to while it is read is read at most this many times. */
 const MAX_ATTEMPTS = 20;
 const PAGE = 200;
-/** Streams that are read concurrently: enough to keep Neo4j busy. */
-const CONCURRENCY = 4;
 
 /**
  * Compares everything that a customer's stream describes with the graph: the customer, wallet, obligations, attempts,
@@ -66,7 +65,7 @@ export async function verifyAll(
     totals.differences += differences.length;
   };
   for await (const page of streamsOf(graph)) {
-    await forEachConcurrently(page, async (stream) => {
+    await concurrently(page, async (stream) => {
       const { events, differences } = await verifyStream(graph, stream);
       totals[TOTAL_OF[stream.kind]] += 1;
       totals.events += events;
@@ -83,7 +82,7 @@ export async function verifyAll(
  */
 export async function verifyStreams(graph: Graph, streams: readonly Stream[]): Promise<Difference[]> {
   const found: Difference[] = [];
-  await forEachConcurrently(streams, async (stream) => {
+  await concurrently(streams, async (stream) => {
     found.push(...(await verifyStream(graph, stream)).differences);
   });
   return found;
@@ -178,12 +177,4 @@ async function findOrphans(graph: Graph): Promise<Difference[]> {
     ...withoutEvents.map(({ where }) => ({ where, property: 'exists', expected: false, found: true })),
     ...unowned.map(({ where }) => ({ where, property: 'owner', expected: 'a customer', found: 'none' })),
   ];
-}
-
-async function forEachConcurrently<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const worker = async () => {
-    for (const item of rest) await work(item);
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 }

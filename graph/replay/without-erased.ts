@@ -1,15 +1,24 @@
+import type { EventType } from '../../domain/events/event.ts';
 import { referencesOf } from '../../domain/events/references.ts';
 import { findErasedIds } from '../erasure/erased-ids.ts';
 import type { Graph } from '../kernel/graph.ts';
 import type { LogSource, SourceEvent, SourcePage } from './log-source.ts';
 import { readEvent } from './stream.ts';
 
-// The graph's own log names the pseudonym in its place.
+/** Events from which retention removes values. */
+const REDACTED: ReadonlySet<string> = new Set([
+  'DeviceRegistered',
+  'DeviceSeen',
+  'RecoveryOpened',
+  'RecoveryReopened',
+] satisfies EventType[]);
+
+// The graph's own log names the pseudonym in its place, and lacks what retention has removed.
 const READ_DATA = 'UNWIND $ids AS id MATCH (e:PersonaEvent {id: id}) RETURN e.id AS id, e.data AS data';
 
 /**
- * A log without the streams of erased customers and devices, whose keys are destroyed, and without their ids in other
- * streams: Kafka's copy of the log still has both.
+ * A log without the streams of erased customers and devices, whose keys are destroyed, without their ids in other streams,
+ * and without what retention has removed: Kafka's copy of the log still has all of it.
  * @param keys the graph from whose log they were taken
  */
 export function withoutErased(source: LogSource, keys: Graph): LogSource {
@@ -26,15 +35,16 @@ async function withoutErasedIn(keys: Graph, events: readonly SourceEvent[]): Pro
   const named = new Map(events.map(({ event }) => [event.id, namesOf(event)]));
   const ids = new Set(events.flatMap(({ event }) => [event.stream_id, ...(named.get(event.id) ?? [])]));
   const erased = await findErasedIds(keys, [...ids]);
-  if (erased.size === 0) return [...events];
   const kept = events.filter(({ event }) => !erased.has(event.stream_id));
-  const naming = kept.filter(({ event }) => named.get(event.id)?.some((id) => erased.has(id)));
+  const changed = kept.filter(
+    ({ event }) => REDACTED.has(event.type) || named.get(event.id)?.some((id) => erased.has(id)),
+  );
   const rows = await keys.read<{ id: string; data: string }>(READ_DATA, {
-    ids: naming.map(({ event }) => event.id),
+    ids: changed.map(({ event }) => event.id),
   });
-  const renamed = new Map(rows.map(({ id, data }) => [id, data]));
+  const current = new Map(rows.map(({ id, data }) => [id, data]));
   return kept.map((one) => {
-    const data = renamed.get(one.event.id);
+    const data = current.get(one.event.id);
     return data === undefined ? one : { ...one, event: { ...one.event, data } };
   });
 }

@@ -1,0 +1,1 @@
+export { lastRetention, type RetentionOptions, runRetention } from './run.ts';
