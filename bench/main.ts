@@ -19,6 +19,7 @@ import { openRecoveriesBenchmark } from './open/benchmark.ts';
 import { reconciliationBenchmark } from './reconciliation.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { recordToChargeBenchmark } from './record-to-charge.ts';
+import { retentionBenchmark } from './retention.ts';
 import { relayBenchmark } from './relay/benchmark.ts';
 import { restBenchmark } from './rest.ts';
 import { describeMachine } from './machine.ts';
@@ -57,6 +58,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   expiryBenchmark,
   reconciliationBenchmark,
   sweepBenchmark,
+  retentionBenchmark,
   storageBenchmark,
   relayBenchmark,
   consumerBenchmark,
