@@ -127,9 +127,9 @@ const startNotice = (client: Client) =>
       } satisfies SendNoticeInput,
     ],
   });
-const startExpiry = (client: Client) =>
+const startRetention = (client: Client) =>
   client.workflow.start('applyRetention', {
-    workflowId: `expiry-${randomUUID()}`,
+    workflowId: `retention-${randomUUID()}`,
     taskQueue: TaskQueue.maintenance,
   });
 type Run = Awaited<ReturnType<typeof startNotice>>;
@@ -171,13 +171,13 @@ test('with versioning, a short process stays on its build, and a long one contin
   const stub = activityStub();
   await startBuild(good, stub.activities, true);
   await makeCurrent(good);
-  const [notice, expiry] = await Promise.all([startNotice(server.client), startExpiry(server.client)]);
+  const [notice, expiry] = await Promise.all([startNotice(server.client), startRetention(server.client)]);
   await Promise.all([isUnderWay(notice), isUnderWay(expiry)]);
 
   await startBuild(bad, stub.activities, true);
   await makeCurrent(bad);
   stub.away = false;
-  expect(await expiry.result()).toEqual({ expired: 1 });
+  expect(await retention.result()).toEqual(beginRetention(0).counts);
   await isStuck(notice);
   await makeCurrent(good);
   expect(await notice.result()).toEqual({ result: 'delivered' });
