@@ -8,6 +8,7 @@ import { createKeyRing } from '../security/key-ring.ts';
 import { type CypherText, cypherTexts, normaliseCypher } from '../test/cypher-texts.ts';
 import { runEveryStatement } from '../test/every-statement.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
+import { runRetentionStatements } from '../test/retention-statements.ts';
 import { runCypher, testGraph } from '../test/test-graph.ts';
 import {
   countOldMetrics,
@@ -92,7 +93,10 @@ const PLANNING_TIMEOUT = { timeout: 240_000 };
 
 /** The statements of every command and query. */
 const { graph: recorded, statements } = recordingGraph(graph);
-beforeAll(() => runEveryStatement(recorded), PLANNING_TIMEOUT.timeout);
+beforeAll(async () => {
+  await runEveryStatement(recorded);
+  await runRetentionStatements(recorded);
+}, PLANNING_TIMEOUT.timeout);
 
 test('every statement starts at a key, and none scans the graph', PLANNING_TIMEOUT, async () => {
   expect(statements.size).toBeGreaterThan(30);

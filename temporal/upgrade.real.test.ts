@@ -171,8 +171,8 @@ test('with versioning, a short process stays on its build, and a long one contin
   const stub = activityStub();
   await startBuild(good, stub.activities, true);
   await makeCurrent(good);
-  const [notice, expiry] = await Promise.all([startNotice(server.client), startRetention(server.client)]);
-  await Promise.all([isUnderWay(notice), isUnderWay(expiry)]);
+  const [notice, retention] = await Promise.all([startNotice(server.client), startRetention(server.client)]);
+  await Promise.all([isUnderWay(notice), isUnderWay(retention)]);
 
   await startBuild(bad, stub.activities, true);
   await makeCurrent(bad);

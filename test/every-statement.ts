@@ -141,11 +141,6 @@ import {
   createCustomerHistory,
   type CustomerHistory,
 } from '../graph/replay/history-fixtures.ts';
-import { forgetRecovery } from '../graph/retention/recoveries.ts';
-import { forgetRemains } from '../graph/retention/remains.ts';
-import { forgetSighting } from '../graph/retention/sightings.ts';
-import { lastRetention, runRetention } from '../graph/retention/index.ts';
-import { beginRetention } from '../domain/retention.ts';
 import { verifyStreams } from '../graph/replay/verify.ts';
 
 const policy = readPolicy();
@@ -317,7 +312,6 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   ] as const;
   await verifyStreams(graph, streams);
   await runEditsAndSearches(graph, life);
-  await runRetentionStatements(graph, life);
   await runCatalogueStatements(graph);
 }
 
@@ -388,16 +382,6 @@ async function runEditsAndSearches(graph: Graph, life: CustomerHistory): Promise
   await getFraudCase(graph, 'case-1');
   await findConnectedCustomers(graph, { customer_id, crowd: 25, limit: 10 });
   await findCustomersByDeviceFingerprint(graph, { fingerprint, policy });
-}
-
-/** Everything that retention removes, and the end of a run; `graph/plans.real.test.ts` has what finds it. */
-async function runRetentionStatements(graph: Graph, life: CustomerHistory): Promise<void> {
-  const before = Date.now() + 3_600_000;
-  await forgetSighting(graph, { device_id: life.device_id, before });
-  await forgetRecovery(graph, { payment_id: life.closed, customer_id: life.customer_id, before });
-  const over = { ...beginRetention(0), step: null };
-  await runRetention(graph, over, { policy, dryRun: false, onProgress: () => true });
-  await lastRetention(graph);
 }
 
 /** Recovery operations not covered by `createCustomerHistory`. */
@@ -488,17 +472,7 @@ async function runErasureStatements(graph: Graph): Promise<void> {
     await verifyStreams(graph, [{ kind: 'customer', id: customer_id }]);
     await forgetCustomer(graph, { erasure_id, customer_id }, () => {});
     await finishErasure(graph, erasure_id);
-    const owner = 'MATCH (o:Obligation {payment_id: $payment_id}) RETURN o.customer_id AS id';
-    const [pseudonym] = await graph.read<{ id: string }>(owner, { payment_id });
-    await forgetRemains(graph, { id: pseudonym?.id ?? '', before: Date.now() + 1_000 });
   }
-  const { customer_id: apart } = await createCustomer(graph, testHeader(), {});
-  const { erasure_id } = await requestErasure(graph, { customer_id: apart });
-  await hideCustomer(graph, { erasure_id, customer_id: apart, by });
-  await forgetCustomer(graph, { erasure_id, customer_id: apart }, () => {});
-  const subject = 'MATCH (e:Erasure {id: $erasure_id}) RETURN e.pseudonym AS id';
-  const [nothing] = await graph.read<{ id: string }>(subject, { erasure_id });
-  await forgetRemains(graph, { id: nothing?.id ?? '', before: Date.now() + 1_000 });
   // Two who are erased at the same time, one of whom was suggested to the other.
   const twins = { fingerprint: randomUUID() };
   const onboardTwin = async () => {
