@@ -63,15 +63,13 @@ const SAMPLED = '01';
 /**
  * @param operation names the request's span until a better name is known
  * @param header reads a header or metadata entry
- * @param existingId the request's id, if one was already assigned
  */
-export function requestIds(
-  operation: string,
-  header: (name: string) => string | undefined,
-  existingId?: string,
-): RequestIds {
-  const plainIdFrom = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
-  const requestId = existingId ?? plainIdFrom('x-request-id') ?? randomUUID();
+export function requestIds(operation: string, header: (name: string) => string | undefined): RequestIds {
+  const plainIdFrom = (name: string) => {
+    const id = header(name);
+    return id !== undefined && PLAIN_ID.test(id) ? id : undefined;
+  };
+  const requestId = plainIdFrom('x-request-id') ?? randomUUID();
   const parent = header('traceparent')?.match(TRACE_PARENT);
   const span = enter(operation, SpanKind.SERVER, parent?.[0]);
   const [id, flags] = span?.isSampled ? [span.traceId, SAMPLED] : (parent?.slice(1) ?? []);

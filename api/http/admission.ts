@@ -3,7 +3,6 @@
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { routePath } from 'hono/route';
 import type { Authentication } from '../access/authenticate.ts';
 import {
   authoriseRoute,
@@ -13,7 +12,8 @@ import {
   isPublicRoute,
 } from '../access/identity.ts';
 import type { Admission, Admitted } from '../admission.ts';
-import type { Observers } from '../requests.ts';
+import { asPersonaError, type Observers } from '../requests.ts';
+import { addHeaders } from './respond.ts';
 import type { HttpEnv } from './env.ts';
 import { problemResponse } from './problem.ts';
 
@@ -29,10 +29,9 @@ export function admitRequests(
   { disclosing }: Pick<Observers, 'disclosing'>,
 ) {
   return createMiddleware<HttpEnv>(async (c, next) => {
-    const route = routeOf(c);
+    const { name: route } = c.get('route');
     const isWebhook = c.req.path.startsWith('/webhooks/');
-    // A pattern that is not a route's is that of a middleware: there is no such resource.
-    if (route.includes('*') || (isPublicRoute(route) && !isWebhook)) return next();
+    if (route === undefined || (isPublicRoute(route) && !isWebhook)) return next();
 
     const customerId = customerIdOf(c.req.path);
     let identity: Identity;
@@ -41,33 +40,24 @@ export function admitRequests(
     } catch (error) {
       const { refusal, release } = admission({ kind: 'unauthenticated', name: addressOf(c) });
       release();
-      c.res = problemResponse(c, refusal ?? error);
-      if (c.res.status === 401) c.header('www-authenticate', 'Bearer');
-      return;
+      const thrown = asPersonaError(refusal ?? error);
+      const isChallenge = thrown.type === 'unauthenticated';
+      return problemResponse(c, thrown, isChallenge ? { 'www-authenticate': 'Bearer' } : undefined);
     }
     const admitted = admission(
       isWebhook ? { kind: 'webhook', name: addressOf(c) } : countedCallerOf(identity),
     );
+    addRateHeaders(c, admitted);
     try {
       const refusal = admitted.refusal ?? refusalOf(() => authoriseRoute(identity, route, customerId));
-      if (refusal === undefined) {
-        c.set('identity', identity);
-        await next();
-        if (c.res.ok) disclosing.route(identity, route, customersOf(c));
-      } else {
-        c.res = problemResponse(c, refusal);
-      }
+      if (refusal !== undefined) return problemResponse(c, refusal);
+      c.set('identity', identity);
+      await next();
+      if (c.res.ok) disclosing.route(identity, route, customersOf(c));
     } finally {
       admitted.release();
     }
-    setRateHeaders(c, admitted);
   });
-}
-
-/** Method and path of the matched route, as in the OpenAPI document. */
-function routeOf(c: Context<HttpEnv>): string {
-  const method = c.req.method === 'HEAD' ? 'GET' : c.req.method;
-  return `${method} ${routePath(c, -1).replace(/:(\w+)/g, '{$1}')}`;
 }
 
 /** The customer of the path, in lower case as ids are stored. */
@@ -104,9 +94,11 @@ function refusalOf(check: () => void): unknown {
   }
 }
 
-function setRateHeaders(c: Context<HttpEnv>, { rate }: Admitted): void {
+function addRateHeaders(c: Context<HttpEnv>, { rate }: Admitted): void {
   if (rate === undefined) return;
-  c.header('ratelimit-limit', String(rate.limit));
-  c.header('ratelimit-remaining', String(rate.remaining));
-  c.header('ratelimit-reset', String(Math.ceil(rate.resetMs / 1_000)));
+  addHeaders(c, {
+    'ratelimit-limit': String(rate.limit),
+    'ratelimit-remaining': String(rate.remaining),
+    'ratelimit-reset': String(Math.ceil(rate.resetMs / 1_000)),
+  });
 }

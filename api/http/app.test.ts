@@ -152,6 +152,7 @@ test.each([
   ['another media type', 415, 'a=1', { 'content-type': 'application/x-www-form-urlencoded' }],
   ['a list', 422, '[]', {}],
   ['more than 64 KiB', 413, JSON.stringify({ transaction_id: 'x'.repeat(70_000) }), {}],
+  ['more than 64 KiB, as its length says', 413, '{}', { 'content-length': '65537' }],
 ])('a body of %s is refused with %i', async (_, status, body, headers) => {
   const response = await post(appOf({}), '/api/v1/customers', body, headers);
   expect(response.status).toBe(status);
@@ -487,4 +488,60 @@ test('a timeline is returned page by page, as read by the services', async () =>
   expect(await response.json()).toEqual({ items: [entry], next_cursor: 'next' });
   expect(received).toEqual([{ customer_id: CUSTOMER, limit: 1, cursor: 'c' }]);
   expect((await app.request(`${path}?limit=0`)).status).toBe(422);
+});
+
+test.each([
+  ['JSON', 200, `GET /api/v1/customers/${CUSTOMER}/profile`],
+  ['JSON that is asked for with HEAD', 200, `HEAD /api/v1/customers/${CUSTOMER}/profile`],
+  ['nothing', 204, `DELETE /api/v1/customers/${CUSTOMER}/payment-methods/${METHOD}`],
+  ['a page', 200, 'GET /docs'],
+  ['a stream', 200, 'POST /persona/fee-analyst'],
+  ['a refusal', 422, 'GET /api/v1/customers/x/profile'],
+  ['an unknown path', 404, 'GET /nothing'],
+  ['another method', 405, 'PUT /docs'],
+])(
+  'a response with %s has the headers of every response once, beside its own',
+  async (_, status, request) => {
+    const app = appOf({
+      getProfile: async () => ({ customer_id: CUSTOMER, changed_seq: 7 }) as never,
+      removePaymentMethod: async () => undefined as never,
+      askPersona: async function* () {
+        yield { text: 'Yes' };
+      } as never,
+    });
+    const [method, path] = request.split(' ') as [string, string];
+    const response = await app.request(path, {
+      method,
+      headers: { 'x-request-id': 'order.7', 'if-match': '*', 'content-type': 'application/json' },
+      ...(method === 'POST' && { body: JSON.stringify({ message: 'May I?', stream: true }) }),
+    });
+    expect(response.status).toBe(status);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'x-request-id': 'order.7',
+      traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/),
+      'x-content-type-options': 'nosniff',
+      'strict-transport-security': expect.any(String),
+      'content-security-policy': expect.stringMatching(/^default-src 'none'; script-src 'self'; /),
+      ...(path.endsWith('/profile') && status === 200 && { etag: '"7"' }),
+      ...(status === 405 && { allow: 'GET, HEAD' }),
+      ...(status >= 400 && { 'content-type': 'application/problem+json' }),
+    });
+  },
+);
+
+test('a persona is returned as it was just read, whatever was returned before', async () => {
+  const persona = { name: 'fee-analyst', version: 1, role: 'Explains fees' };
+  const answers = [
+    { value: persona },
+    { value: persona, staleMs: 3_400 },
+    { value: { ...persona, version: 2, role: 'Explains prices' } },
+  ];
+  const app = appOf({ getPersona: async () => answers.shift() as never });
+  const read = async () => {
+    const response = await app.request('/personas/fee-analyst');
+    return [response.headers.get('etag'), response.headers.get('age'), await response.json()];
+  };
+  expect(await read()).toEqual(['"1"', null, persona]);
+  expect(await read()).toEqual(['"1"', '3', persona]);
+  expect(await read()).toEqual(['"2"', null, { ...persona, version: 2, role: 'Explains prices' }]);
 });

@@ -1,11 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { requestId } from 'hono/request-id';
-import { routePath } from 'hono/route';
-import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import { PersonaError } from '../../domain/errors.ts';
 import { formatRules } from '../../domain/onboarding/formats.ts';
@@ -16,8 +12,11 @@ import type { Authentication } from '../access/authenticate.ts';
 import type { Admission } from '../admission.ts';
 import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';
 import { admitRequests } from './admission.ts';
+import { completeHeaders } from './respond.ts';
+import { limitBody } from './body-limit.ts';
 import { describeEveryRoute } from './document.ts';
 import type { HttpEnv } from './env.ts';
+import { matchedRoute } from './matched-route.ts';
 import { fromZod, problemResponse } from './problem.ts';
 import { addressRoutes } from './routes/addresses.ts';
 import { askRoutes } from './routes/ask.ts';
@@ -34,8 +33,7 @@ import { timelineRoutes } from './routes/timeline.ts';
 import { rightsRoutes } from './routes/rights.ts';
 import { walletRoutes } from './routes/wallet.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
-
-const MAX_BODY_BYTES = 64 * 1_024;
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 export interface AppOptions {
   admission: Admission;
@@ -53,58 +51,41 @@ export function createApp(
     defaultHook: (result, c) => (result.success ? undefined : problemResponse(c, fromZod(result.error))),
   });
 
-  app.use(requestId());
   app.use(async (c, next) => {
     const startedAt = performance.now();
-    const ids = requestIds(c.req.method, (name) => c.req.header(name), c.get('requestId'));
+    const ids = requestIds(c.req.method, (name) => c.req.header(name));
+    const route = matchedRoute(c);
     c.set('ids', ids);
+    c.set('route', route);
+    c.set('headers', {
+      ...SECURITY_HEADERS,
+      'x-request-id': ids.requestId,
+      traceparent: traceparent(ids),
+    });
     await (ids.span ? ids.span.run(next) : next());
-    c.header('traceparent', traceparent(ids));
-    const operation = `${c.req.method} ${routePath(c, -1)}`;
-    const code = String(c.res.status);
-    recordRequest(observers, 'http', operation, {
+    completeHeaders(c);
+    recordRequest(observers, 'http', route.operation, {
       ids,
-      code,
+      code: String(c.res.status),
       startedAt,
       about: c.get('about'),
       error: c.get('error'),
     });
   });
-  app.use(
-    secureHeaders({
-      // Swagger UI uses inline styles.
-      contentSecurityPolicy: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        connectSrc: ["'self'"],
-        frameAncestors: ["'none'"],
-      },
-    }),
-  );
-  app.use(
-    methodNotAllowed({
-      app,
-      onMethodNotAllowed: (c, methods) => {
-        const allow = methods.join(', ');
-        const response = problemResponse(
-          c,
-          new PersonaError('method_not_allowed', `${c.req.method} is not allowed here; allowed: ${allow}`),
-        );
-        response.headers.set('allow', allow);
-        return response;
-      },
-    }),
-  );
+  const refuseMethod = methodNotAllowed({
+    app,
+    onMethodNotAllowed: (c, methods) => {
+      const allow = methods.join(', ');
+      const error = new PersonaError(
+        'method_not_allowed',
+        `${c.req.method} is not allowed here; allowed: ${allow}`,
+      );
+      return problemResponse(c, error, { allow });
+    },
+  });
+  app.use((c, next) => (c.get('route').name === undefined ? refuseMethod(c, next) : next()));
   app.use(admitRequests(admission, authentication, observers));
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: (c) =>
-        problemResponse(c, new PersonaError('payload_too_large', 'The body must not exceed 64 KiB')),
-    }),
-  );
+  app.use(limitBody);
   app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));
   app.notFound((c) => problemResponse(c, new PersonaError('not_found', 'There is no resource at this path')));
   app.onError((error, c) => problemResponse(c, error));
@@ -134,6 +115,15 @@ function traceparent({ trace, span }: RequestIds): string {
   return span?.traceparent ?? `00-${trace?.id ?? randomHex(16)}-${randomHex(8)}-${trace?.flags ?? '00'}`;
 }
 
+/** Drawn for many ids at once: each call of the generator costs more than a response's other headers together. */
+const pool = Buffer.alloc(4_096);
+let drawn = pool.length;
+
 function randomHex(bytes: number): string {
-  return randomBytes(bytes).toString('hex');
+  if (drawn + bytes > pool.length) {
+    randomFillSync(pool);
+    drawn = 0;
+  }
+  drawn += bytes;
+  return pool.toString('hex', drawn - bytes, drawn);
 }

@@ -5,11 +5,26 @@ import type { Caller } from '../../services/caller.ts';
 import { type Identity, maySetLtvAndSegment } from '../access/identity.ts';
 import { MAX_WAIT_MS, type RequestIds, type RequestSubject } from '../requests.ts';
 
+/** The route that a request matches. */
+export interface MatchedRoute {
+  /** Its name in logs and metrics: method and Hono's pattern. */
+  readonly operation: string;
+  /** Method and path as in the OpenAPI document; absent: there is no such resource. */
+  readonly name?: string;
+}
+
+/** By name, in lower case. */
+export type ResponseHeaders = Readonly<Record<string, string>>;
+
 export interface HttpEnv {
   Bindings: Partial<HttpBindings>;
   Variables: {
-    requestId: string;
     ids: RequestIds;
+    route: MatchedRoute;
+    /** Of every response to this request. */
+    headers: ResponseHeaders;
+    /** The response that has them already. */
+    response?: Response;
     /** Who calls; set for every route that is not public. */
     identity: Identity;
     /** The subjects of the request, for its log line: ids only. */
@@ -32,6 +47,9 @@ export function callerOf(c: Context<HttpEnv>, customerId?: string): Caller {
     correlationId: c.get('ids').correlationId,
     idempotencyKey: c.req.header('idempotency-key'),
     deadline: Date.now() + MAX_WAIT_MS,
-    signal: c.req.raw.signal,
+    // Made when it is asked for: most requests wait for nothing that could be aborted.
+    get signal() {
+      return c.req.raw.signal;
+    },
   };
 }

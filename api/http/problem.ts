@@ -6,7 +6,8 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { z } from 'zod';
 import { ERRORS, type ErrorType, validationError, PersonaError } from '../../domain/errors.ts';
 import { asPersonaError } from '../requests.ts';
-import type { HttpEnv } from './env.ts';
+import type { HttpEnv, ResponseHeaders } from './env.ts';
+import { respond } from './respond.ts';
 
 /** The recommended delay before a retry, if the error has none of its own. */
 const RETRY_AFTER_MS = 1_000;
@@ -17,12 +18,13 @@ const ERROR_BY_STATUS: Partial<Record<number, [type: ErrorType, message: string]
   504: ['deadline_exceeded', 'No response before the deadline'],
 };
 
-/** The response for an error, which is also stored for the request's log line. */
-export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response {
+/** The response for an error, which is also stored for the request's log line. @param headers as in `respond` */
+export function problemResponse(c: Context<HttpEnv>, thrown: unknown, headers?: ResponseHeaders): Response {
   const error = fromThrown(thrown);
   c.set('error', error);
   const { http, retryable } = ERRORS[error.type];
-  return c.json(problemOf(error, c.get('requestId')), http as ContentfulStatusCode, {
+  return respond(c, problemOf(error, c.get('ids').requestId), http as ContentfulStatusCode, {
+    ...headers,
     'content-type': 'application/problem+json',
     ...(retryable && { 'retry-after': String(Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1_000)) }),
   });

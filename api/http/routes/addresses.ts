@@ -3,6 +3,7 @@ import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { ifMatchHeaders, requireIfMatch, versionOf } from '../if-match.ts';
+import { respond } from '../respond.ts';
 import { address, addressChange } from '../schemas/addresses.ts';
 import {
   customerParams,
@@ -119,23 +120,23 @@ export function addressRoutes(app: OpenAPIHono<HttpEnv>, services: Services): vo
     const { customer_id } = c.req.valid('param');
     const request = { customer_id, ...c.req.valid('query') };
     const page = await services.getAddresses(callerOf(c, customer_id), request);
-    return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
+    return respond(c, { items: page.items, next_cursor: page.next_cursor ?? null }, 200);
   });
 
   app.openapi(add, async (c) => {
     const { customer_id } = c.req.valid('param');
     const request = { customer_id, body: c.req.valid('json') };
     const added = await services.addAddress(callerOf(c, customer_id), request);
-    c.header('location', `/api/v1/customers/${customer_id}/addresses/${added.address_id}`);
-    c.header('etag', `"${added.changed_seq}"`);
-    return c.json(added, 201);
+    return respond(c, added, 201, {
+      location: `/api/v1/customers/${customer_id}/addresses/${added.address_id}`,
+      etag: `"${added.changed_seq}"`,
+    });
   });
 
   app.openapi(get, async (c) => {
     const ids = c.req.valid('param');
     const found = await services.getAddress(callerOf(c, ids.customer_id), ids);
-    c.header('etag', `"${found.changed_seq}"`);
-    return c.json(found, 200);
+    return respond(c, found, 200, { etag: `"${found.changed_seq}"` });
   });
 
   app.openapi(replace, async (c) => {
@@ -146,8 +147,7 @@ export function addressRoutes(app: OpenAPIHono<HttpEnv>, services: Services): vo
       ...(expected_version !== undefined && { expected_version }),
       body: c.req.valid('json'),
     });
-    c.header('etag', `"${replaced.changed_seq}"`);
-    return c.json(replaced, 200);
+    return respond(c, replaced, 200, { etag: `"${replaced.changed_seq}"` });
   });
 
   app.openapi(remove, async (c) => {

@@ -8,6 +8,7 @@ import type { Services } from '../../../services/services.ts';
 import { asPersonaError } from '../../requests.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { problemOf } from '../problem.ts';
+import { respond } from '../respond.ts';
 import { answer, answerEvent, catalogueHealth, question } from '../schemas/ask.ts';
 import { personaParams } from '../schemas/catalogue.ts';
 import { errorResponses, jsonResponse } from '../schemas/common.ts';
@@ -67,12 +68,12 @@ export function askRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
       else summary = part.summary;
     }
     if (summary === undefined) throw new Error('an answer ended without its summary');
-    return c.json({ answer: text.trim(), ...summary }, 200);
+    return respond(c, { answer: text.trim(), ...summary }, 200);
   });
 
   app.openapi(health, async (c) => {
     const state = await services.catalogueHealth();
-    return c.json(state, state.status === 'starting' ? 503 : 200);
+    return respond(c, state, state.status === 'starting' ? 503 : 200);
   });
 }
 
@@ -100,7 +101,7 @@ function streamAnswer(
       }
     } catch (error) {
       if (leave.signal.aborted) return;
-      const problem = problemOf(asPersonaError(error), c.get('requestId'));
+      const problem = problemOf(asPersonaError(error), c.get('ids').requestId);
       await stream.writeSSE({ event: 'error', data: JSON.stringify(problem) });
     }
   });

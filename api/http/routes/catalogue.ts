@@ -1,11 +1,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import type { Policy } from '../../../domain/policy.ts';
-import type { FromCatalogue } from '../../../services/catalogue.ts';
 import type { Services } from '../../../services/services.ts';
-import { callerOf, type HttpEnv } from '../env.ts';
+import type { PersonaView } from '../../../services/views.ts';
+import { callerOf, type HttpEnv, type ResponseHeaders } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { conditionHeaders, conditionOf, requireCondition } from '../if-match.ts';
+import { respond, respondText } from '../respond.ts';
 import {
   activation,
   configuration,
@@ -210,8 +210,8 @@ export function catalogueRoutes(
 ): void {
   app.openapi(list, async (c) => {
     const { type: persona_type, active: is_active, ...rest } = c.req.valid('query');
-    const found = await services.listPersonas(callerOf(c), { ...rest, persona_type, is_active });
-    const { items, total, loadedAt, next_cursor } = valueOf(c, found);
+    const { value, staleMs } = await services.listPersonas(callerOf(c), { ...rest, persona_type, is_active });
+    const { items, total, loadedAt, next_cursor } = value;
     const short = items.map(
       ({ name, display_name, role, persona_type: type, version, is_active: active }) => ({
         ...{ name, display_name, role, persona_type: type, version, is_active: active },
@@ -225,22 +225,20 @@ export function catalogueRoutes(
       database_backed: true as const,
       ...(next_cursor !== undefined && { next_cursor }),
     };
-    return c.json(answer, 200);
+    return respond(c, answer, 200, staleHeaders(staleMs));
   });
 
   app.openapi(get, async (c) => {
     const request = { ...c.req.valid('param'), ...c.req.valid('query') };
-    const found = valueOf(c, await services.getPersona(callerOf(c), request));
-    c.header('etag', `"${found.version}"`);
-    return c.json(found, 200);
+    const { value, staleMs } = await services.getPersona(callerOf(c), request);
+    return respondText(c, textOf(value), 200, { ...etagOf(value), ...staleHeaders(staleMs) }) as never;
   });
 
   app.openapi(putPersona(policy), async (c) => {
     const condition = conditionOf(c.req.valid('header'));
     const request = { ...c.req.valid('param'), ...condition, body: c.req.valid('json') };
     const { persona: stored, changed } = await services.putPersona(callerOf(c), request);
-    c.header('etag', `"${stored.version}"`);
-    return changed && stored.version === 1 ? c.json(stored, 201) : c.json(stored, 200);
+    return respond(c, stored, changed && stored.version === 1 ? 201 : 200, etagOf(stored));
   });
 
   for (const [route, change] of [
@@ -252,24 +250,23 @@ export function catalogueRoutes(
         ...c.req.valid('param'),
         body: c.req.valid('json') ?? {},
       });
-      c.header('etag', `"${stored.version}"`);
-      return c.json(stored, 200);
+      return respond(c, stored, 200, etagOf(stored));
     });
 
   app.openapi(versions, async (c) => {
     const request = { ...c.req.valid('param'), ...c.req.valid('query') };
     const page = await services.getPersonaVersions(callerOf(c), request);
-    return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
+    return respond(c, { items: page.items, next_cursor: page.next_cursor ?? null }, 200);
   });
 
   app.openapi(diff, async (c) => {
     const request = { ...c.req.valid('param'), ...c.req.valid('query') };
-    return c.json(await services.diffPersona(callerOf(c), request), 200);
+    return respond(c, await services.diffPersona(callerOf(c), request), 200);
   });
 
   app.openapi(addMetrics(policy), async (c) => {
     const request = { ...c.req.valid('param'), body: c.req.valid('json') };
-    return c.json(await services.addPersonaMetrics(callerOf(c), request), 201);
+    return respond(c, await services.addPersonaMetrics(callerOf(c), request), 201);
   });
 
   app.openapi(getMetrics, async (c) => {
@@ -277,29 +274,35 @@ export function catalogueRoutes(
     const { to = new Date().toISOString(), ...query } = c.req.valid('query');
     const { from = new Date(Date.parse(to) - DAY_MS).toISOString() } = query;
     const request = { ...query, persona: persona_name, from, to };
-    return c.json(await services.getPersonaMetrics(callerOf(c), request), 200);
+    return respond(c, await services.getPersonaMetrics(callerOf(c), request), 200);
   });
 
   app.openapi(getConfiguration, async (c) => {
     const found = await services.getPersonaConfiguration(callerOf(c), c.req.valid('param'));
-    c.header('etag', `"${found.version}"`);
-    return c.json(found, 200);
+    return respond(c, found, 200, etagOf(found));
   });
 
   app.openapi(putConfiguration, async (c) => {
     const condition = conditionOf(c.req.valid('header'));
     const request = { ...c.req.valid('param'), ...condition, body: c.req.valid('json') };
     const { configuration: stored, changed } = await services.putPersonaConfiguration(callerOf(c), request);
-    c.header('etag', `"${stored.version}"`);
-    return changed && stored.version === 1 ? c.json(stored, 201) : c.json(stored, 200);
+    return respond(c, stored, changed && stored.version === 1 ? 201 : 200, etagOf(stored));
   });
 }
 
-/** Says how old it is, if that is older than usual (RFC 7234, 5.5.1). */
-function valueOf<T>(c: Context<HttpEnv>, { value, staleMs }: FromCatalogue<T>): T {
-  if (staleMs !== undefined) {
-    c.header('warning', '110 persona "Response is stale"');
-    c.header('age', String(Math.floor(staleMs / 1_000)));
-  }
-  return value;
+/** By what was read: each version that is in memory is one object, written once. */
+const texts = new WeakMap<PersonaView, string>();
+
+function textOf(persona: PersonaView): string {
+  let text = texts.get(persona);
+  if (text === undefined) texts.set(persona, (text = JSON.stringify(persona)));
+  return text;
+}
+
+const etagOf = ({ version }: { version: number }) => ({ etag: `"${version}"` });
+
+/** Say how old the answer is, if that is older than usual (RFC 7234, 5.5.1). */
+function staleHeaders(staleMs: number | undefined): ResponseHeaders | undefined {
+  if (staleMs === undefined) return undefined;
+  return { warning: '110 persona "Response is stale"', age: String(Math.floor(staleMs / 1_000)) };
 }

@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { respond } from '../respond.ts';
 import { checkoutQuery, paymentOptions } from '../schemas/checkout.ts';
 import { customerParams, errorResponses, jsonResponse } from '../schemas/common.ts';
 
@@ -24,6 +25,6 @@ export function checkoutRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
     const { device_id } = c.req.valid('query');
     const caller = callerOf(c, customer_id);
     if (device_id !== undefined) c.set('about', { customer_id, device_id });
-    return c.json(await services.getPaymentOptions(caller, { customer_id, device_id }), 200);
+    return respond(c, await services.getPaymentOptions(caller, { customer_id, device_id }), 200);
   });
 }

@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { respond } from '../respond.ts';
 import { customerParams, errorResponses, jsonResponse, pageSchema } from '../schemas/common.ts';
 import { connectedCustomer, connectedQuery, foundCustomer, usageQuery } from '../schemas/customer-search.ts';
 
@@ -35,7 +36,7 @@ export function customerSearchRoutes(app: OpenAPIHono<HttpEnv>, services: Servic
   app.openapi(byUsage, async (c) => {
     const page = await services.findCustomersByUsage(callerOf(c), c.req.valid('query'));
     c.set('shown', customersOf(page.items));
-    return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
+    return respond(c, { items: page.items, next_cursor: page.next_cursor ?? null }, 200);
   });
 
   app.openapi(connected, async (c) => {
@@ -44,7 +45,7 @@ export function customerSearchRoutes(app: OpenAPIHono<HttpEnv>, services: Servic
     const { limit } = c.req.valid('query');
     const items = await services.findConnectedCustomers(callerOf(c), { customer_id, limit });
     c.set('shown', [customer_id, ...customersOf(items)]);
-    return c.json({ items, next_cursor: null }, 200);
+    return respond(c, { items, next_cursor: null }, 200);
   });
 }
 

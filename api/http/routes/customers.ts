@@ -3,6 +3,7 @@ import type { FormatRules } from '../../../domain/onboarding/types.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { optionalIdempotencyHeaders } from '../idempotency.ts';
+import { respond } from '../respond.ts';
 import { errorResponses, jsonResponse } from '../schemas/common.ts';
 import { onboardingRequest, onboardingResult } from '../schemas/onboarding.ts';
 
@@ -36,7 +37,8 @@ export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, fo
     c.set('about', { transaction_id });
     const result = await services.onboard(callerOf(c), request);
     c.set('about', { transaction_id, customer_id: result.customer_id });
-    c.header('location', `/api/v1/customers/${result.customer_id}/profile`);
-    return c.json(result, result.created ? 201 : 200);
+    return respond(c, result, result.created ? 201 : 200, {
+      location: `/api/v1/customers/${result.customer_id}/profile`,
+    });
   });
 }

@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { respond } from '../respond.ts';
 import { customerParams, errorResponses, jsonResponse } from '../schemas/common.ts';
 import { uuid } from '../schemas/domain-rules.ts';
 import { erasure, erasureAccepted } from '../schemas/erasures.ts';
@@ -51,12 +52,11 @@ export function erasureRoutes(app: OpenAPIHono<HttpEnv>, services: Services): vo
   app.openapi(erase, async (c) => {
     const { customer_id } = c.req.valid('param');
     const result = await services.eraseCustomer(callerOf(c, customer_id), { customer_id });
-    c.header('location', `/api/v1/erasures/${result.erasure_id}`);
-    return c.json(result, 202);
+    return respond(c, result, 202, { location: `/api/v1/erasures/${result.erasure_id}` });
   });
 
   app.openapi(progress, async (c) => {
     const found = await services.getErasure(c.req.valid('param'));
-    return c.json(found, 200);
+    return respond(c, found, 200);
   });
 }

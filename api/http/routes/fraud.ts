@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { optionalIdempotencyHeaders } from '../idempotency.ts';
+import { respond } from '../respond.ts';
 import { jsonResponse, errorResponses } from '../schemas/common.ts';
 import { fraudOutcome } from '../schemas/fraud.ts';
 import { acceptedResponse } from '../schemas/recoveries.ts';
@@ -40,6 +41,6 @@ export function fraudRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void
     c.set('about', { customer_id });
     const result = await services.reportFraudOutcome(callerOf(c), message);
     c.set('about', { customer_id, workflow_id: result.workflow_id });
-    return c.json(result, 202);
+    return respond(c, result, 202);
   });
 }

@@ -6,6 +6,7 @@ import { isReady, type Phase, readinessOf } from '../../../platform/readiness.ts
 import { REQUIRED_DEPENDENCIES } from '../../../services/dependency-states.ts';
 import type { Services } from '../../../services/services.ts';
 import type { HttpEnv } from '../env.ts';
+import { respond } from '../respond.ts';
 import { errorResponses, jsonResponse } from '../schemas/common.ts';
 
 const health = createRoute({
@@ -71,12 +72,12 @@ const DOCS_PAGE = `<!doctype html>
 const DOCS_SCRIPT = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n";
 
 export function operationRoutes(app: OpenAPIHono<HttpEnv>, services: Services, phase: () => Phase): void {
-  app.openapi(health, (c) => c.json({ status: 'ok' as const }, 200));
+  app.openapi(health, (c) => respond(c, { status: 'ok' as const }, 200));
 
   app.openapi(ready, async (c) => {
     const { role } = c.req.valid('query');
     const readiness = readinessOf(await services.dependencyStates(), phase(), REQUIRED_DEPENDENCIES[role]);
-    return c.json(readiness, isReady(readiness) ? 200 : 503);
+    return respond(c, readiness, isReady(readiness) ? 200 : 503);
   });
 
   app.doc31('/openapi.json', {

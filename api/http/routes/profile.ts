@@ -4,6 +4,7 @@ import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { ifMatchHeaders, requireIfMatch, versionOf } from '../if-match.ts';
+import { respond } from '../respond.ts';
 import { customerParams, errorResponses, etag, jsonResponse } from '../schemas/common.ts';
 import { uuid } from '../schemas/domain-rules.ts';
 import { identifierVerification, profileChange } from '../schemas/profile.ts';
@@ -81,8 +82,7 @@ export function profileRoutes(app: OpenAPIHono<HttpEnv>, services: Services, for
   app.openapi(getProfile, async (c) => {
     const { customer_id } = c.req.valid('param');
     const found = await services.getProfile(callerOf(c, customer_id), { customer_id });
-    c.header('etag', `"${found.changed_seq}"`);
-    return c.json(found, 200);
+    return respond(c, found, 200, { etag: `"${found.changed_seq}"` });
   });
 
   app.openapi(changeProfile(forms), async (c) => {
@@ -93,8 +93,7 @@ export function profileRoutes(app: OpenAPIHono<HttpEnv>, services: Services, for
       ...(expected_version !== undefined && { expected_version }),
       body: c.req.valid('json'),
     });
-    c.header('etag', `"${changed.changed_seq}"`);
-    return c.json(changed, 200);
+    return respond(c, changed, 200, { etag: `"${changed.changed_seq}"` });
   });
 
   app.openapi(verify, async (c) => {
@@ -103,7 +102,6 @@ export function profileRoutes(app: OpenAPIHono<HttpEnv>, services: Services, for
     const caller = callerOf(c);
     c.set('about', { customer_id: ids.customer_id });
     const verified = await services.verifyIdentifier(caller, { ...ids, body: c.req.valid('json') });
-    c.header('etag', `"${verified.changed_seq}"`);
-    return c.json(verified, 200);
+    return respond(c, verified, 200, { etag: `"${verified.changed_seq}"` });
   });
 }

@@ -3,6 +3,7 @@ import { redactForCustomer } from '../../../services/recovery-text.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { optionalIdempotencyHeaders } from '../idempotency.ts';
+import { respond } from '../respond.ts';
 import {
   customerParams,
   errorResponses,
@@ -104,14 +105,17 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
       customer_id,
       ...c.req.valid('query'),
     });
-    return c.json({ items: page.items.map(redactForCustomer), next_cursor: page.next_cursor ?? null }, 200);
+    return respond(
+      c,
+      { items: page.items.map(redactForCustomer), next_cursor: page.next_cursor ?? null },
+      200,
+    );
   });
 
   app.openapi(get, async (c) => {
     const ids = c.req.valid('param');
     const found = await services.getRecovery(callerOf(c, ids.customer_id), ids);
-    c.header('etag', `"${found.changed_seq}"`);
-    return c.json(redactForCustomer(found), 200);
+    return respond(c, redactForCustomer(found), 200, { etag: `"${found.changed_seq}"` });
   });
 
   app.openapi(report, async (c) => {
@@ -120,7 +124,7 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
     c.set('about', { customer_id, payment_id });
     const result = await services.reportPaymentFailure(callerOf(c), message);
     c.set('about', { customer_id, payment_id, workflow_id: result.workflow_id });
-    return c.json(result, 202);
+    return respond(c, result, 202);
   });
 
   app.openapi(settle, async (c) => {
@@ -129,6 +133,6 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
     c.set('about', { customer_id, payment_id });
     const result = await services.reportPaymentSettled(callerOf(c), message);
     c.set('about', { customer_id, payment_id, workflow_id: result.workflow_id });
-    return c.json(result, 202);
+    return respond(c, result, 202);
   });
 }

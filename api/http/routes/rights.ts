@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { respond } from '../respond.ts';
 import { customerParams, errorResponses, jsonResponse } from '../schemas/common.ts';
 import { disclosureList } from '../schemas/rights.ts';
 
@@ -21,6 +22,6 @@ const disclosures = createRoute({
 export function rightsRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
   app.openapi(disclosures, async (c) => {
     const { customer_id } = c.req.valid('param');
-    return c.json(await services.getDisclosures(callerOf(c, customer_id), { customer_id }), 200);
+    return respond(c, await services.getDisclosures(callerOf(c, customer_id), { customer_id }), 200);
   });
 }

@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
+import { respond } from '../respond.ts';
 import { customerParams, errorResponses, jsonResponse, pageQuery, pageSchema } from '../schemas/common.ts';
 import { eventParams, newNote, note, timelineEntry, timelineEvent } from '../schemas/timeline.ts';
 
@@ -59,16 +60,16 @@ export function timelineRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
     const { customer_id } = c.req.valid('param');
     const request = { customer_id, ...c.req.valid('query') };
     const page = await services.getTimeline(callerOf(c, customer_id), request);
-    return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
+    return respond(c, { items: page.items, next_cursor: page.next_cursor ?? null }, 200);
   });
 
   app.openapi(get, async (c) => {
     const event = c.req.valid('param');
-    return c.json(await services.getTimelineEvent(callerOf(c, event.customer_id), event), 200);
+    return respond(c, await services.getTimelineEvent(callerOf(c, event.customer_id), event), 200);
   });
 
   app.openapi(annotate, async (c) => {
     const request = { ...c.req.valid('param'), body: c.req.valid('json') };
-    return c.json(await services.annotateTimelineEvent(callerOf(c, request.customer_id), request), 201);
+    return respond(c, await services.annotateTimelineEvent(callerOf(c, request.customer_id), request), 201);
   });
 }

@@ -15,6 +15,7 @@ import {
   errorResponses,
 } from '../schemas/common.ts';
 import { ifMatchHeaders, requireIfMatch, versionOf } from '../if-match.ts';
+import { respond } from '../respond.ts';
 import { methodChange, newPaymentMethod, paymentMethod } from '../schemas/wallet.ts';
 
 const PATH = '/api/v1/customers/{customer_id}/payment-methods';
@@ -160,7 +161,7 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
       customer_id,
       ...c.req.valid('query'),
     });
-    return c.json({ items: page.items.map(toCustomerView), next_cursor: page.next_cursor ?? null }, 200);
+    return respond(c, { items: page.items.map(toCustomerView), next_cursor: page.next_cursor ?? null }, 200);
   });
 
   app.openapi(add, async (c) => {
@@ -173,16 +174,16 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
       device_id: device_id?.toLowerCase() || undefined,
       off_session_consent: off_session_consent ?? undefined,
     });
-    c.header('location', `/api/v1/customers/${customer_id}/payment-methods/${added.payment_method_id}`);
-    c.header('etag', `"${added.changed_seq}"`);
-    return c.json(toCustomerView(added), 201);
+    return respond(c, toCustomerView(added), 201, {
+      location: `/api/v1/customers/${customer_id}/payment-methods/${added.payment_method_id}`,
+      etag: `"${added.changed_seq}"`,
+    });
   });
 
   app.openapi(get, async (c) => {
     const ids = c.req.valid('param');
     const found = await services.getPaymentMethod(callerOf(c, ids.customer_id), ids);
-    c.header('etag', `"${found.changed_seq}"`);
-    return c.json(toCustomerView(found), 200);
+    return respond(c, toCustomerView(found), 200, { etag: `"${found.changed_seq}"` });
   });
 
   app.openapi(change, async (c) => {
@@ -198,8 +199,7 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
         off_session_consent: off_session_consent ?? undefined,
       }),
     });
-    c.header('etag', `"${method.changed_seq}"`);
-    return c.json(toCustomerView(method), pending ? 202 : 200);
+    return respond(c, toCustomerView(method), pending ? 202 : 200, { etag: `"${method.changed_seq}"` });
   });
 
   app.openapi(remove, async (c) => {
@@ -219,8 +219,7 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
       ...ids,
       ...(expected_version !== undefined && { expected_version }),
     });
-    c.header('etag', `"${method.changed_seq}"`);
-    return c.json(toCustomerView(method), 200);
+    return respond(c, toCustomerView(method), 200, { etag: `"${method.changed_seq}"` });
   });
 }
 

@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { respond } from '../respond.ts';
 import { jsonResponse, errorResponses } from '../schemas/common.ts';
 
 const stripe = createRoute({
@@ -36,6 +37,10 @@ export function webhookRoutes(app: OpenAPIHono<HttpEnv>, services: Services): vo
   app.post(stripe.path, async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer());
     const signature = c.req.header('stripe-signature');
-    return c.json(await services.handleStripeWebhook(callerOf(c), { body, ...(signature && { signature }) }));
+    return respond(
+      c,
+      await services.handleStripeWebhook(callerOf(c), { body, ...(signature && { signature }) }),
+      200,
+    );
   });
 }
