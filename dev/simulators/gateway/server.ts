@@ -74,6 +74,7 @@ export async function startGatewaySimulator(
   };
   const gateway = new Gateway(webhook, options.stateFile);
   resumeSettlements(gateway);
+  gateway.webhooks.resume();
   const app = new Hono<HttpEnv>();
   app.route('/_sim', controlRoutes(gateway));
   for (const [method, path, operation] of ROUTES) {

@@ -30,7 +30,10 @@ export class Gateway {
 
   /** @param stateFile stores the state and is read if it exists; without it the state is only in memory */
   constructor(webhook: { url?: string; secret?: string }, stateFile?: string) {
-    this.webhooks = new Webhooks(webhook, this.clock);
+    this.webhooks = new Webhooks(webhook, this.clock, {
+      deliveries: () => this.store.deliveries,
+      save: () => this.save(),
+    });
     this.#stateFile = stateFile;
     const saved = stateFile === undefined ? undefined : loadState(stateFile);
     this.keys = new IdempotencyKeys(saved?.keys);

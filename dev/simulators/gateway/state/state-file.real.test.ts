@@ -1,8 +1,12 @@
 /** The state that survives when the simulator is killed. */
 
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { startGatewaySimulator } from '../server.ts';
 
@@ -94,6 +98,45 @@ test('a request that was killed before it was executed can be repeated under its
     expect((await get(second.url, '/_sim/charges?payment_id=pay-1')).data).toHaveLength(1);
   } finally {
     await Promise.all(running.map((simulator) => simulator.close()));
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('an event that was not delivered before the kill is delivered afterwards, one that was is not', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'persona-gateway-'));
+  const file = join(folder, 'state');
+  const received: string[] = [];
+  let isAway = false;
+  let refused = 0;
+  const receiver = createServer((request, response) => {
+    const refuses = isAway;
+    void text(request).then((body) => {
+      if (refuses) refused += 1;
+      else received.push((JSON.parse(body) as { type: string }).type);
+      response.writeHead(refuses ? 503 : 200).end();
+    });
+  });
+  await once(receiver.listen(0, '127.0.0.1'), 'listening');
+  const webhookUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+  const first = await startGatewaySimulator({ stateFile: file, webhookUrl });
+  const running = [first];
+  try {
+    await scripted(first.url, [{ do: 'approve' }, { do: 'decline' }]);
+    await post(first.url, '/v1/payment_intents', CHARGE, 'key-1');
+    await expect.poll(() => received).toEqual(['payment_intent.succeeded']);
+    isAway = true;
+    await post(first.url, '/v1/payment_intents', CHARGE, 'key-2');
+    await expect.poll(() => refused).toBeGreaterThan(0);
+    copyFileSync(file, `${file}.copy`);
+    await first.close();
+    isAway = false;
+    running.push(await startGatewaySimulator({ stateFile: `${file}.copy`, webhookUrl }));
+    await expect
+      .poll(() => received, { timeout: 5_000 })
+      .toEqual(['payment_intent.succeeded', 'payment_intent.payment_failed']);
+  } finally {
+    await Promise.all(running.map((simulator) => simulator.close()));
+    receiver.close();
     rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -1,6 +1,6 @@
 /**
- * The simulator's state, stored in a file, so that like a real gateway it loses no charge when it is killed. Events that
- * were not delivered by then are lost, and so are requests that were not executed.
+ * The simulator's state, stored in a file, so that like a real gateway it loses no charge when it is killed, and no event
+ * that was not delivered by then. Requests that were not executed are lost.
  */
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

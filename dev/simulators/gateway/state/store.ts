@@ -167,6 +167,13 @@ export interface Customer {
   created: number;
 }
 
+/** An event that its receiver has not accepted yet. */
+export interface Delivery {
+  readonly body: string;
+  /** How often it is delivered. */
+  readonly times: number;
+}
+
 export class Store {
   readonly customers = new Map<string, Customer>();
   readonly methods = new Map<string, PaymentMethod>();
@@ -178,6 +185,7 @@ export class Store {
   readonly disputes = new Map<string, Dispute>();
   readonly fraudWarnings = new Map<string, FraudWarning>();
   readonly settlements = new Set<Settlement>();
+  readonly deliveries = new Map<string, Delivery>();
 }
 
 /** `pi_1b9d6bcdbbfd4b2d9b5dab8d` */
