@@ -116,6 +116,7 @@ async function sweptCards(): Promise<SendNoticeInput[]> {
     listRunningRecoveries: async () => new Set(),
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
+    startContest: async () => false,
     startRefund: async () => false,
     sendReport: async () => {},
     startErasure: async () => false,

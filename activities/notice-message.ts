@@ -5,6 +5,7 @@ import type { Policy } from '../domain/policy.ts';
 import type {
   AccountNoticeData,
   CardNoticeData,
+  ContestNoticeData,
   Notice,
   NoticeData,
   NoticeDataOf,
@@ -37,6 +38,7 @@ export function chooseRecipient(
 
 type PaymentNotice = Extract<NoticeInput, { payment_id: string }>;
 type AccountNotice = Extract<NoticeInput, { case_id: string }>;
+type ContestNotice = Extract<NoticeInput, { contest_id: string }>;
 type CardNotice = Extract<NoticeInput, { payment_method_id: string }>;
 type ErasureNotice = Extract<NoticeInput, { erasure_id: string }>;
 
@@ -70,6 +72,15 @@ export function composeNotice(input: PaymentNotice, context: NoticeContext, addr
 
 export function composeAccountNotice(input: AccountNotice, addressee: Addressee): Notice {
   const data: AccountNoticeData = { link: walletLink(input, addressee) };
+  return buildNotice(input, data, addressee);
+}
+
+export function composeContestNotice(
+  input: ContestNotice,
+  decision: ContestNoticeData['decision'],
+  addressee: Addressee,
+): Notice {
+  const data: ContestNoticeData = { link: walletLink(input, addressee), decision };
   return buildNotice(input, data, addressee);
 }
 

@@ -5,7 +5,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Notice, Notifier } from '../domain/ports.ts';
 import type { NoticeInput } from '../domain/workflow-contracts.ts';
-import { type CommandHeader, type Graph, getNoticeRecipients } from '../graph/index.ts';
+import { type CommandHeader, type Graph, getContestDecision, getNoticeRecipients } from '../graph/index.ts';
 import { getCardNoticeContext } from '../graph/expiry/index.ts';
 import {
   finishNotice,
@@ -24,6 +24,7 @@ import {
   chooseRecipient,
   composeAccountNotice,
   composeCardNotice,
+  composeContestNotice,
   composeErasureNotice,
   composeNotice,
 } from './notice-message.ts';
@@ -104,11 +105,21 @@ interface Content {
 async function contentOf(graph: Graph, input: NoticeInput): Promise<Content | undefined> {
   if (input.case_id !== undefined)
     return { suspicious: true, compose: (addressee) => composeAccountNotice(input, addressee) };
-  if ('erasure_id' in input)
+  if (input.erasure_id !== undefined)
     return { suspicious: true, compose: (addressee) => composeErasureNotice(input, addressee) };
   if (input.payment_method_id !== undefined) {
     const card = await getCardNoticeContext(graph, input);
     return card && { suspicious: false, compose: (addressee) => composeCardNotice(input, card, addressee) };
+  }
+  if (input.contest_id !== undefined) {
+    const decision = await getContestDecision(graph, input);
+    // About the person's own claims, which a stranger must not read.
+    return (
+      decision && {
+        suspicious: true,
+        compose: (addressee) => composeContestNotice(input, decision, addressee),
+      }
+    );
   }
   const context = await getNoticeContext(graph, input);
   const { suspicious } = context;
@@ -169,7 +180,11 @@ async function isOutdated(
   graph: Graph,
   { notification_id, template, payment_id }: NoticeInput,
 ): Promise<boolean> {
-  return template === 'refund_issued' && isRefundOwed(graph, { notification_id, payment_id });
+  return (
+    template === 'refund_issued' &&
+    payment_id !== undefined &&
+    isRefundOwed(graph, { notification_id, payment_id })
+  );
 }
 
 /** Process and child share one caller, so that each finds what the other has started. */

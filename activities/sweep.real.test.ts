@@ -6,7 +6,13 @@ import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
 import { OBLIGATION_SWEEP, type SendNoticeInput } from '../domain/workflow-contracts.ts';
-import { applyFraudOutcome, decideFraudReview, type Graph } from '../graph/index.ts';
+import {
+  applyFraudOutcome,
+  contestEvent,
+  decideContest,
+  decideFraudReview,
+  type Graph,
+} from '../graph/index.ts';
 import { closeRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { fraudReport } from '../test/fraud-fixtures.ts';
@@ -36,7 +42,8 @@ async function sweptNotices(subject: string, later: number): Promise<SendNoticeI
   const started: SendNoticeInput[] = [];
   const { sweepNotices } = sweepActivities(later, {
     startNotice: async (notice) => {
-      if (notice.payment_id === subject || notice.case_id === subject) started.push(notice);
+      const { payment_id, case_id, contest_id } = notice;
+      if ([payment_id, case_id, contest_id].includes(subject)) started.push(notice);
       return true;
     },
   });
@@ -51,6 +58,7 @@ function sweepActivities(later: number, starts: Partial<Parameters<typeof create
     listRunningRecoveries: async () => new Set(),
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
+    startContest: async () => false,
     startRefund: async () => false,
     sendReport: async () => {},
     startErasure: async () => false,
@@ -123,6 +131,40 @@ test('a notice about moved money is sent however late, any other one is given up
   expect(soon).toMatchObject({ template: 'recovery_ended' });
   expect(soon).not.toHaveProperty('given_up');
   expect(await sweptNotices(unpaid.payment_id, 4 * DAY)).toMatchObject([{ given_up: expect.any(String) }]);
+});
+
+test('a contest without a run gets one until it is decided, and each decision is notified once', async () => {
+  const email = `contest.${randomUUID()}@shop.example`;
+  const { customer_id } = await customerWithCards(graph, policy, { cards: 1, email });
+  const started: string[] = [];
+  const { sweepContests } = sweepActivities(0, {
+    startContest: async (id) => started.push(id) > 0,
+  });
+  const messages = async () =>
+    ((await (await fetch(`${inbox.url}/messages?customer_id=${customer_id}`)).json()) as { data: unknown[] })
+      .data;
+  for (const [n, decision] of (['upheld', 'rejected'] as const).entries()) {
+    const event = { customer_id, seq: 1 };
+    const { contest_id } = await contestEvent(graph, testHeader(), { ...event, reason: `reason ${n}` });
+    await eachPage(sweepContests);
+    expect(started.splice(0)).toContain(contest_id);
+    const decide = { ...event, decision, corrections: [], explanation: 'checked' };
+    await decideContest(graph, testHeader(), decide);
+    await eachPage(sweepContests);
+    expect(started.splice(0)).not.toContain(contest_id);
+    expect(await sweptNotices(contest_id, 0)).toEqual([]);
+    const [notice = expect.fail('nothing is due')] = await sweptNotices(contest_id, 2 * MINUTE);
+    expect(notice).toMatchObject({ customer_id, contest_id, template: 'contest_decided' });
+    await deliver(graph, notice, notifierOf({ by: 'webhook', url: inbox.webhook }));
+    expect(await sweptNotices(contest_id, 2 * MINUTE)).toEqual([]);
+    expect((await messages())[n]).toMatchObject({
+      template: 'contest_decided',
+      text: expect.stringContaining(decision === 'upheld' ? 'agrees with you' : 'it stands'),
+    });
+  }
+  expect(await noticeEvents(graph, customer_id)).toMatchObject(
+    [1, 2].map(() => ({ type: 'NoticeSent', template: 'contest_decided', contest_id: `${customer_id}:1` })),
+  );
 });
 
 test('a suspension whose run was lost before the customer was notified is notified once', async () => {

@@ -4,7 +4,14 @@ import type { NoticeTemplate } from '../domain/ports.ts';
 import type { Report, SendNoticeInput } from '../domain/workflow-contracts.ts';
 import { findCardNoticesDue } from '../graph/expiry/index.ts';
 import { findRunningErasures } from '../graph/erasure/index.ts';
-import { findSuspensionNoticesDue, type FraudReview, getFraudReviews } from '../graph/index.ts';
+import {
+  findContestNoticesDue,
+  findSuspensionNoticesDue,
+  type FraudReview,
+  getFraudReviews,
+  getOpenContests,
+  type OpenContest,
+} from '../graph/index.ts';
 import {
   clearReports,
   findNoticesDue,
@@ -21,6 +28,8 @@ import { createSweepRecoveries, type SweepRecoveriesDependencies } from './sweep
 
 /** Restarts the process of a fraud case unless it is running. @returns whether it was started */
 export type ResumeFraudCase = (caseId: string) => Promise<boolean>;
+/** Starts the process of a contest unless it is running. @returns whether it was started */
+export type StartContest = (contestId: string) => Promise<boolean>;
 /** Starts the due refunds of a payment unless a run is in progress. @returns whether it was started */
 export type StartRefund = (paymentId: string) => Promise<boolean>;
 /** Starts sending a notice unless a run is in progress. @returns whether it was started */
@@ -33,6 +42,7 @@ export type SendReport = (report: Report) => Promise<unknown>;
 export interface SweepDependencies extends SweepRecoveriesDependencies {
   sendReport: SendReport;
   resumeFraudCase: ResumeFraudCase;
+  startContest: StartContest;
   startRefund: StartRefund;
   startNotice: StartNotice;
   startErasure: StartErasure;
@@ -41,6 +51,8 @@ export interface SweepDependencies extends SweepRecoveriesDependencies {
 const PAGE = 100;
 /** The prefix of cursors of notices about fraud cases; payment ids have no colon. */
 const CASE_CURSOR_PREFIX = 'case:';
+/** The prefix of the ids of notices about contests, and of the cursors of their pages. */
+const CONTEST_CURSOR_PREFIX = 'contest:';
 /** The prefix of the ids of notices about cards, whose pages are the last. */
 const CARD_CURSOR_PREFIX = 'expiry:';
 /** An accepted report reaches its process, and is recorded, within seconds; an older one may have been lost. */
@@ -51,11 +63,12 @@ const MAX_RESEND_INTERVAL_MS = 24 * 3_600_000;
 const NOTICE_GRACE_MS = 60_000;
 /** How long Persona waits for an unavailable receiver (docs/reference/workflows.md, 'Notices'). */
 const NOTICE_MAX_AGE_MS = 3 * 24 * 3_600_000;
-/** Notices about moved money, which are sent however late; any other notice is outdated by then. */
-const NON_EXPIRING_TEMPLATES: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
+/** Notices about moved money and decisions, which are sent however late; any other notice is outdated by then. */
+const NON_EXPIRING_TEMPLATES: readonly NoticeTemplate[] = ['recovered', 'refund_issued', 'contest_decided'];
 
 export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
-  const { graph, resumeFraudCase, startRefund, sendReport, startNotice, startErasure, now } = dependencies;
+  const { graph, resumeFraudCase, startContest, startRefund, sendReport, startNotice, startErasure, now } =
+    dependencies;
 
   /** @returns whether it was sent */
   async function resend(due: ReportDue): Promise<boolean> {
@@ -131,10 +144,15 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       return { looked_at: due.length, started, ...(next !== undefined && { next }) };
     },
 
-    // Notices about payments first, then about suspensions, then about cards.
+    // Notices about payments first, then about suspensions, contests, and cards.
     async sweepNotices({ after }) {
       if (after.startsWith(CARD_CURSOR_PREFIX)) return sweepCardNotices(after);
       const page = { limit: PAGE, before: now() - NOTICE_GRACE_MS };
+      if (after.startsWith(CONTEST_CURSOR_PREFIX)) {
+        const due = await findContestNoticesDue(graph, { ...page, after });
+        const last = due.length === PAGE ? due.at(-1)?.notification_id : undefined;
+        return startNotices(inputsOf(due), last ?? CARD_CURSOR_PREFIX);
+      }
       if (after.startsWith(CASE_CURSOR_PREFIX)) {
         const found = await findSuspensionNoticesDue(graph, {
           ...page,
@@ -142,7 +160,7 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
         });
         return startNotices(
           inputsOf(found.due),
-          found.last === undefined ? CARD_CURSOR_PREFIX : `${CASE_CURSOR_PREFIX}${found.last}`,
+          found.last === undefined ? CONTEST_CURSOR_PREFIX : `${CASE_CURSOR_PREFIX}${found.last}`,
         );
       }
       const { due, last } = await findNoticesDue(graph, { ...page, after });
@@ -165,6 +183,17 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       for (const { erasure_id } of erasures) if (await startErasure(erasure_id)) started += 1;
       const last = erasures.length === PAGE ? erasures.at(-1)?.erasure_id : undefined;
       return { looked_at: erasures.length, started, ...(last !== undefined && { next: last }) };
+    },
+
+    async sweepContests({ after }) {
+      const cursor =
+        after === '' ? undefined : (JSON.parse(after) as Pick<OpenContest, 'since' | 'contest_id'>);
+      const open = await getOpenContests(graph, { limit: PAGE, ...(cursor && { after: cursor }) });
+      let started = 0;
+      for (const { contest_id } of open) if (await startContest(contest_id)) started += 1;
+      const last = open.length === PAGE ? open.at(-1) : undefined;
+      const next = last && { next: JSON.stringify({ since: last.since, contest_id: last.contest_id }) };
+      return { looked_at: open.length, started, ...next };
     },
   };
 }

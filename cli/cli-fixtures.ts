@@ -6,11 +6,13 @@ import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll } from 'vitest';
 import type { Graph } from '../graph/index.ts';
 import { readTemporalEnvironment } from '../platform/environment.ts';
+import { createKeyRing } from '../security/key-ring.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { verifyAndClose, openTestGraph } from '../test/test-graph.ts';
 import { runCli } from './program.ts';
 
-const key = (id: string) => `${id}:${Buffer.alloc(32, 1).toString('base64')}`;
+const KEY = Buffer.alloc(32, 1);
+const key = (id: string) => `${id}:${KEY.toString('base64')}`;
 const env = {
   ...process.env,
   PERSONA_RUN_FILE: '/does/not/exist/run.json',
@@ -23,7 +25,8 @@ const env = {
 export function connectRealServers(): { readonly graph: Graph; readonly client: Client } {
   const servers = {} as { graph: Graph; client: Client };
   beforeAll(async () => {
-    servers.graph = await openTestGraph();
+    // The commands open what the tests have sealed.
+    servers.graph = await openTestGraph({ keyRing: createKeyRing([{ id: 'k', key: KEY }]) });
     const environment = { ...readTemporalEnvironment(env), apiKey: undefined, codecKeys: 'none' as const };
     servers.client = await connectTemporal(environment);
   });

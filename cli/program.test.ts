@@ -68,6 +68,11 @@ test.each([
   [['review', 'case-1', 'maybe']],
   [['review', 'case-1', 'clear', '--limit', '3']],
   [['review', 'list', '--limit', '0']],
+  [['contests', 'show']],
+  [['contests', 'decide', 'c', 'maybe', '--explanation', 'e']],
+  [['contests', 'decide', 'c', 'upheld']],
+  [['contests', 'decide', 'c', 'upheld', '--explanation', 'e', '--correct', `eraseCustomer:${CUSTOMER}`]],
+  [['contests', 'decide', 'c', 'upheld', '--explanation', 'e', '--correct', 'unlinkDevice:d']],
   [['reinstate']],
   [['reinstate', 'nobody']],
 ])('%j is a usage error, reported on stderr alone', async (args) => {

@@ -3,6 +3,13 @@
 import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import {
+  CONTEST_DECISIONS,
+  type ContestOutcome,
+  type Correction,
+  CORRECTIONS,
+  type CorrectionCommand,
+} from '../domain/contests.ts';
 import { PAYMENT_ID } from '../domain/validation.ts';
 import { REBUILDABLE, type Rebuildable } from '../domain/projections.ts';
 import { REVIEW_DECISIONS, type ReviewDecision } from '../domain/fraud/messages.ts';
@@ -17,6 +24,7 @@ import {
 } from './commands/catalogue.ts';
 import { showConfig } from './commands/config.ts';
 import { showContext } from './commands/context.ts';
+import { decideContest, listContests, showContest } from './commands/contests.ts';
 import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
 import { listDeadLetters, retryDeadLetters, showDeadLetter } from './commands/dead-letters.ts';
 import { doctor } from './commands/doctor.ts';
@@ -193,6 +201,7 @@ function commands(io: CliIo, select: Select): Command {
     command('review', 'list everything that awaits an operator, or decide a case of suspected fraud'),
     select,
   );
+  configureContests(command('contests', 'list what customers contest, or show and decide one'), select);
   withReason(command('reinstate', 'reactivate a suspended customer, and change nothing else'))
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string, { reason }: { reason: string }) =>
@@ -418,6 +427,53 @@ function configureReview(command: Command, select: Select): void {
         select((settings) => review(settings, id, decision, operatorRequest));
       },
     );
+}
+
+/** `contests [list]`, `contests show ID` and `contests decide ID DECISION`. */
+function configureContests(contests: Command, select: Select): void {
+  const list = (options: PageOptions) => select((settings) => listContests(settings, options));
+  // Its subcommand has the options: those of a parent would take them.
+  contests.action(() => list({}));
+  const subcommand = (usage: string, summary: string) =>
+    contests.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
+  withPage(subcommand('list', 'list those that await a decision, oldest first')).action(list);
+  subcommand('show', 'show one with its event, which is personal data')
+    .argument('<ID>', 'as listed')
+    .action((id: string) => select((settings) => showContest(settings, id)));
+  subcommand('decide', 'decide one; the customer is notified, and shown the explanation')
+    .argument('<ID>', 'as listed')
+    .addArgument(new Argument('<DECISION>', 'the decision').choices(CONTEST_DECISIONS))
+    .requiredOption('--explanation <TEXT>', 'why, in words for the customer')
+    .option(
+      '--correct <COMMAND:ID>',
+      `a correction, may be repeated: ${Object.keys(CORRECTIONS).join(', ')}; default: remove what the event linked`,
+      correction,
+    )
+    .addOption(new Option('--no-correction', 'uphold it and change nothing').conflicts('correct'))
+    .action((id: string, decision: ContestOutcome, options: DecideOptions) => {
+      const { explanation, correct, correction: mayCorrect } = options;
+      const corrections = mayCorrect ? correct : [];
+      select((settings) =>
+        decideContest(settings, id, {
+          ...{ decision, explanation, actor: actor() },
+          ...(corrections && { corrections }),
+        }),
+      );
+    });
+}
+
+interface DecideOptions {
+  explanation: string;
+  correct?: Correction[];
+  /** False: `--no-correction`. */
+  correction: boolean;
+}
+
+function correction(text: string, before: Correction[] = []): Correction[] {
+  const [command = '', id = '', ...more] = text.split(':');
+  if (!Object.hasOwn(CORRECTIONS, command) || !UUID.test(id.toLowerCase()) || more.length > 0)
+    throw new InvalidArgumentError(`must be COMMAND:ID, with one of ${Object.keys(CORRECTIONS).join(', ')}.`);
+  return [...before, { command: command as CorrectionCommand, id: id.toLowerCase() }];
 }
 
 interface RetryOptions {

@@ -63,6 +63,8 @@ export interface Policy {
 export interface PrivacyPolicy {
   /** How long an erasure can be taken back, in milliseconds. */
   erasureGrace: number;
+  /** How long a contest waits for a decision until operators are reminded, in milliseconds. */
+  contestReminder: number;
   /** How long a person's request may take, in milliseconds, before it is overdue. */
   deadline: number;
   /** Who reads which topics of Kafka, and for what: as the person is told. */

@@ -348,6 +348,8 @@ export type PaymentNoticeTemplate =
   | 'refund_issued';
 /** Notices about the customer's account. */
 export type AccountNoticeTemplate = 'account_suspended';
+/** Notices about a decided contest. */
+export type ContestNoticeTemplate = 'contest_decided';
 /** Notices about an expiring card, without a payment. */
 export type CardNoticeTemplate = 'card_expiring' | 'card_expired';
 /** The last notice to a customer. */
@@ -355,6 +357,7 @@ export type ErasureNoticeTemplate = 'data_erased';
 export type NoticeTemplate =
   | PaymentNoticeTemplate
   | AccountNoticeTemplate
+  | ContestNoticeTemplate
   | CardNoticeTemplate
   | ErasureNoticeTemplate;
 
@@ -383,6 +386,11 @@ export interface NoticeData {
 /** The data of an account template; never reveals why. */
 export type AccountNoticeData = Pick<NoticeData, 'link'>;
 
+/** The data of a template about a decided contest; never what was contested. */
+export interface ContestNoticeData extends AccountNoticeData {
+  decision: 'upheld' | 'rejected';
+}
+
 /** The data of a template about an expiring card. */
 export interface CardNoticeData {
   payment_method: NoticeMethod;
@@ -393,6 +401,7 @@ export interface CardNoticeData {
 
 export type NoticeDataOf = Record<PaymentNoticeTemplate, NoticeData> &
   Record<AccountNoticeTemplate, AccountNoticeData> &
+  Record<ContestNoticeTemplate, ContestNoticeData> &
   Record<CardNoticeTemplate, CardNoticeData> &
   Record<ErasureNoticeTemplate, AccountNoticeData>;
 
@@ -407,7 +416,7 @@ export interface Notice {
   subject: string;
   text: string;
   html: string;
-  data: NoticeData | AccountNoticeData | CardNoticeData;
+  data: NoticeData | AccountNoticeData | ContestNoticeData | CardNoticeData;
   /** RFC 3339. */
   created_at: string;
 }

@@ -16,6 +16,8 @@ export interface IdentifierMatch {
   identifier_id: string;
   /** Whether the customer in the graph has proven it. */
   is_verified: boolean;
+  /** Its customer contests it: it is no evidence, and is not verified meanwhile. */
+  is_contested?: boolean;
   customer_id: string;
   /** Whether the customer in the graph has proven any e-mail address. */
   has_verified_email: boolean;

@@ -33,6 +33,12 @@ const sealedFor =
   (value, { field, data, unseal }) =>
     unseal(value as string, label, data[id] as string, field);
 
+/** A text about the event with the `seq` of the data. */
+const sealedForEvent =
+  (label: string): Rule =>
+  (value, { field, data, unseal }) =>
+    unseal(value as string, label, `${data.customer_id}:${data.seq}`, field);
+
 const inAddress = sealedFor('Address', 'address_id');
 const ADDRESS: Mask<SealedAddress> = {
   street1: inAddress,
@@ -56,6 +62,7 @@ const NOTICE = {
   payment_id: shown,
   case_id: hidden,
   payment_method_id: shown,
+  contest_id: shown,
   channel: shown,
 };
 
@@ -77,6 +84,7 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
   LtvAdjusted: { old_ltv_minor: shown, new_ltv_minor: shown, reason: hidden, observed_at: shown },
   DeviceLinked: { device_id: shown, proven: shown, awaits_identifier_id: shown },
   LoginRecorded: { device_id: shown, login_count: shown, last_login: shown, proven: shown },
+  DeviceUnlinked: { device_id: shown },
   BehavioralProfileLinked: { profile_id: shown, baseline_data_ref: shown },
   AddressAdded: {
     ...ADDRESS,
@@ -278,10 +286,14 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
     retry: shown,
   },
   RefundRequested: { payment_id: shown, key: shown },
-  EventAnnotated: {
+  EventAnnotated: { seq: shown, text: sealedForEvent('Note') },
+  EventContested: { seq: shown, reason: sealedForEvent('Contest'), restricts: shown },
+  ContestDecided: {
     seq: shown,
-    text: (value, { data, unseal, field }) =>
-      unseal(value as string, 'Note', `${data.customer_id}:${data.seq}`, field),
+    decision: shown,
+    explanation: sealedForEvent('Contest'),
+    restricts: shown,
+    notice: shown,
   },
   NoticeSent: NOTICE,
   NoticeFailed: { ...NOTICE, reason: hidden },

@@ -91,7 +91,9 @@ test.each([...Object.keys(english.timeline.events), ...MASKED])(
     // An identifier's value and a time of use are the person's own, and an account is never compromised.
     const own = ['DigitalIdentifierAdded', 'RelationshipAttributeChanged'].includes(type) && { value: null };
     const account = type === 'CustomerStatusChanged' && { old_status: 'active', new_status: 'suspended' };
-    const data = { ...OPEN, ...SECRETS, ...own, ...account };
+    // What the person has written is opened.
+    const contest = type === 'EventContested' && { seq: 3, reason: 's1:r', restricts: null };
+    const data = { ...OPEN, ...SECRETS, ...own, ...account, ...contest };
     for (const source of [
       'agent:chimera',
       'service:chimera-eu',

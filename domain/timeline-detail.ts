@@ -1,5 +1,6 @@
 /** One event of a customer's stream with all that its person may see of it (docs/reference/interfaces.md, 'One event'). */
 
+import type { Contest } from './contests.ts';
 import type { EventData } from './events/event.ts';
 import { upcast } from './events/upcast.ts';
 import { textsFor } from './texts/index.ts';
@@ -21,6 +22,8 @@ export interface LoggedEvent {
   readonly data: Readonly<Record<string, unknown>>;
   /** The notes on it, sealed. */
   readonly notes: readonly EventNote[];
+  /** Its contest, opened. */
+  readonly contest?: Contest;
 }
 
 /** What is known of the customer besides the event. */
@@ -60,6 +63,7 @@ export interface EventDetail {
   caused_by?: string;
   /** Oldest first. */
   notes: EventNote[];
+  contest?: Contest;
 }
 
 /** The agents that a person is told by name; Chimera's part in an event would reveal a suspicion. */
@@ -71,8 +75,9 @@ export function eventDetail(event: LoggedEvent, context: TimelineContext): Event
   const { customer_id, locale, unseal } = context;
   const place = { seq, occurred_at, recorded_at };
   const notes = openNotes(event, context);
+  const contest = event.contest && { contest: event.contest };
   if (described.type === MASKED)
-    return { ...place, ...described, source: null, actor: null, why: null, data: null, notes };
+    return { ...place, ...described, source: null, actor: null, why: null, data: null, notes, ...contest };
   const type = described.type;
   const data = upcast(type, event.schema_version, event.data) as unknown as EventData[ShownEvent];
   const { by, events } = textsFor(locale).timeline.why;
@@ -88,6 +93,7 @@ export function eventDetail(event: LoggedEvent, context: TimelineContext): Event
     data: shownData({ type, customer_id, data }, unseal),
     ...(causation_id !== null && !isOfFraudCase(source) && { caused_by: causation_id }),
     notes,
+    ...contest,
   };
 }
 

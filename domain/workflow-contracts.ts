@@ -8,6 +8,7 @@ import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts
 import type {
   AccountNoticeTemplate,
   CardNoticeTemplate,
+  ContestNoticeTemplate,
   ErasureNoticeTemplate,
   PaymentNoticeTemplate,
 } from './ports.ts';
@@ -41,6 +42,7 @@ export const WorkflowName = {
   sweepObligations: 'sweepObligations',
   followGateway: 'followGateway',
   applyFraudOutcome: 'applyFraudOutcome',
+  reviewContest: 'reviewContest',
   monitorExpiringCards: 'monitorExpiringCards',
   reconcilePaymentMethods: 'reconcilePaymentMethods',
   applyRetention: 'applyRetention',
@@ -111,33 +113,22 @@ export interface UpdatePaymentMethodInput extends ChangePaymentMethodInput {
   change: MethodChange;
 }
 
-/** A notice and its subject: a payment, a fraud case or a card. */
+/** A notice and its subject: a payment, a fraud case, a contest, a card or an erasure. */
 export type NoticeInput = {
   /** Also the id of the workflow that sends it. */
   notification_id: string;
   customer_id: string;
 } & (
-  | {
-      template: PaymentNoticeTemplate;
-      payment_id: string;
-      case_id?: undefined;
-      payment_method_id?: undefined;
-    }
-  | {
-      template: AccountNoticeTemplate;
-      case_id: string;
-      payment_id?: undefined;
-      payment_method_id?: undefined;
-    }
-  | { template: CardNoticeTemplate; payment_method_id: string; payment_id?: undefined; case_id?: undefined }
-  | {
-      template: ErasureNoticeTemplate;
-      erasure_id: string;
-      payment_id?: undefined;
-      case_id?: undefined;
-      payment_method_id?: undefined;
-    }
+  | OnlyAbout<'payment_id', PaymentNoticeTemplate>
+  | OnlyAbout<'case_id', AccountNoticeTemplate>
+  | OnlyAbout<'contest_id', ContestNoticeTemplate>
+  | OnlyAbout<'payment_method_id', CardNoticeTemplate>
+  | OnlyAbout<'erasure_id', ErasureNoticeTemplate>
 );
+type Subject = 'payment_id' | 'case_id' | 'contest_id' | 'payment_method_id' | 'erasure_id';
+type OnlyAbout<S extends Subject, Template> = { template: Template } & { [About in S]: string } & {
+  [Other in Exclude<Subject, S>]?: undefined;
+};
 
 export type SendNoticeInput = NoticeInput & {
   /** Why it is given up without an attempt to send it. */
@@ -307,6 +298,21 @@ export interface EraseCustomerInput {
 }
 
 export const erasureWorkflowId = (erasureId: string) => `erasure:${erasureId}`;
+
+/** The signal of `reviewContest` with an operator's `ContestDecision`. */
+export const CONTEST_DECISION = 'contestDecision';
+
+export interface ReviewContestInput {
+  contest_id: string;
+  /** From the previous run in the continue-as-new chain: the opening, by its time, of which operators were reminded. */
+  reminded_of?: number;
+}
+
+export const contestWorkflowId = (contestId: string) => `contest:${contestId}`;
+/** `openedSeq`: of the `EventContested`; a contest that is opened again has another. */
+export const contestNotificationId = (contestId: string, openedSeq: number) =>
+  `contest:${contestId}:contest_decided:${openedSeq}`;
+
 export const fraudCaseWorkflowId = (caseId: string) => `fraud-case:${caseId}`;
 
 /** The schedule of the sweep for recoveries without a run. */

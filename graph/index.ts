@@ -103,6 +103,18 @@ export {
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getEventDetails, getTimeline } from './queries/timeline.ts';
 export { annotateEvent } from './rights/annotate.ts';
+export { contestEvent } from './rights/contest-event.ts';
+export {
+  countOverdueContests,
+  findContestNoticesDue,
+  getContestDecision,
+  getContestForReview,
+  getContests,
+  getContestState,
+  getOpenContests,
+  type OpenContest,
+} from './rights/contests.ts';
+export { decideContest } from './rights/decide-contest.ts';
 export { hasReceipt } from './kernel/receipts.ts';
 export { withRollback } from './kernel/with-rollback.ts';
 export { addRelationship, type NewRelationship } from './relationships/add-relationship.ts';

@@ -23,7 +23,10 @@ import { countOldDisclosures, expireDisclosures } from './disclosures/expire-dis
 import {
   getAlternativePaymentMethods,
   findCustomersByUsage,
+  countOverdueContests,
+  findContestNoticesDue,
   findSuspensionNoticesDue,
+  getOpenContests,
   getAllDefaultPaymentMethods,
   getCustomerContext,
   getCustomerContexts,
@@ -234,6 +237,17 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
     'FraudCase(notice_due)',
     (graph) => findSuspensionNoticesDue(graph, { after: '', before: 1, limit: 10 }),
   ],
+  [
+    'notices of decided contests',
+    'Contest(notice_due)',
+    (graph) => findContestNoticesDue(graph, { after: '', before: 1, limit: 10 }),
+  ],
+  [
+    'open contests',
+    'Contest(state, opened_at, contest_id)',
+    (graph) => getOpenContests(graph, { limit: 10 }),
+  ],
+  ['overdue contests', 'Contest(state, opened_at, contest_id)', (graph) => countOverdueContests(graph, 1)],
   [
     'all obligations under review',
     'Obligation(state, rule, payment_id)',

@@ -71,6 +71,7 @@ export function createBusinessMetrics(
     ['outcome'],
   );
   const reminders = counter('persona_fraud_review_reminders_total', 'Reminders of undecided fraud reviews');
+  const contests = counter('persona_contests_total', 'Contests opened, and decided', ['result']);
   const corrections = counter(
     'persona_reconciliation_events_total',
     'Changes made by the reconciliation, by event type',
@@ -105,6 +106,8 @@ export function createBusinessMetrics(
     },
     FraudOutcomeApplied: ({ outcome }) => outcomes.inc({ outcome }),
     FraudReviewReminded: () => reminders.inc(),
+    EventContested: () => contests.inc({ result: 'opened' }),
+    ContestDecided: ({ decision }) => contests.inc({ result: decision }),
     NodePropertyChanged({ property, value }) {
       if (property === 'gateway_mismatch' && value !== null) mismatches.inc({ mismatch: value });
     },

@@ -149,6 +149,9 @@ export const policySchema = z.strictObject({
     }),
   }),
   privacy: z.strictObject({
+    contestReminder: duration.describe(
+      'How long after a contest operations are reminded that it awaits a decision',
+    ),
     erasureGrace: duration.describe(
       'How long an erasure waits, hidden, and can be taken back; 0: not at all',
     ),

@@ -33,6 +33,7 @@ import {
   updatePaymentMethod,
 } from './change-payment-method.ts';
 import { type ContextReading, createContextReader } from './context.ts';
+import { contestEvent, getContests } from './contests.ts';
 import { findConnectedCustomers, findCustomersByUsage } from './customer-search.ts';
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
 import { dependencyStates, sharedCheck } from './dependency-states.ts';
@@ -96,6 +97,8 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     getTimeline: read(getTimeline),
     getTimelineEvent: read(getTimelineEvent),
     getDisclosures: read(getDisclosures),
+    contestEvent: change(contestEvent),
+    getContests: read(getContests),
     annotateTimelineEvent: change(annotateTimelineEvent),
     getCustomer: read(getCustomer),
     findCustomerByDigitalId: read(findCustomerByDigitalId),

@@ -34,6 +34,7 @@ export async function endExecutions(client: Client, customerId: string): Promise
 const CANCELLED: ReadonlySet<string> = new Set([
   WorkflowName.onboardCustomer,
   WorkflowName.applyFraudOutcome,
+  WorkflowName.reviewContest,
   WorkflowName.sendNotice,
   WorkflowName.reportFraud,
 ]);

@@ -29,6 +29,7 @@ test('the sweep is scheduled once although several workers create it, and starts
     sweepNotices: nothing,
     sweepFraudReviews: nothing,
     sweepErasures: nothing,
+    sweepContests: nothing,
   };
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.maintenance]: sweep } });
   await Promise.all([ensureSchedules(rig.client), ensureSchedules(rig.client), ensureSchedules(rig.client)]);

@@ -9,6 +9,7 @@ import {
   resumeRecovery,
   sendReport,
   startErasure,
+  startContest,
   startNotice,
   startRefund,
 } from './workflow-client.ts';
@@ -18,6 +19,7 @@ export function createSweepClient(client: Client) {
     listRunningRecoveries: (paymentIds: readonly string[]) => listRunningRecoveries(client, paymentIds),
     resumeRecovery: (paymentId: string) => resumeRecovery(client, paymentId),
     resumeFraudCase: (caseId: string) => resumeFraudCase(client, caseId),
+    startContest: (contestId: string) => startContest(client, contestId),
     startRefund: (paymentId: string) => startRefund(client, paymentId),
     sendReport: (report: Report) => sendReport(client, report),
     startNotice: (notice: SendNoticeInput) => startNotice(client, notice),

@@ -9,8 +9,11 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, type Workflow } from '@temporalio/common';
+import { parseContestId } from '../domain/contests.ts';
 import {
   type AddPaymentMethodInput,
+  CONTEST_DECISION,
+  contestWorkflowId,
   type CustomerReady,
   type EraseCustomerInput,
   erasureWorkflowId,
@@ -321,6 +324,47 @@ export async function resumeFraudCase(client: Client, caseId: string): Promise<b
     staticSummary: `Fraud case ${caseId} (restarted)`,
     taskQueue: TaskQueue.fraud,
   });
+}
+
+/**
+ * Starts the process of a contest, unless it is running; its state is in the graph.
+ *
+ * @returns whether it was started
+ * @throws PersonaError temporal_unavailable
+ */
+export async function startContest(client: Client, contestId: string): Promise<boolean> {
+  return startUnlessRunning(client, WorkflowName.reviewContest, {
+    workflowId: contestWorkflowId(contestId),
+    args: [{ contest_id: contestId }],
+    ...ofCustomer(parseContestId(contestId)?.customer_id),
+    staticSummary: `Contest ${contestId}`,
+    taskQueue: TaskQueue.maintenance,
+  });
+}
+
+/**
+ * Sends an operator's decision to the process of a contest, and starts it if none is running.
+ *
+ * @returns the workflow's id
+ * @throws PersonaError temporal_unavailable
+ */
+export async function decideContest(client: Client, contestId: string, decision: unknown): Promise<string> {
+  const workflowId = contestWorkflowId(contestId);
+  try {
+    await client.workflow.signalWithStart(WorkflowName.reviewContest, {
+      ...USE_EXISTING_OR_START,
+      workflowId,
+      taskQueue: TaskQueue.maintenance,
+      args: [{ contest_id: contestId }],
+      ...ofCustomer(parseContestId(contestId)?.customer_id),
+      signal: CONTEST_DECISION,
+      signalArgs: [decision],
+      staticSummary: `Contest ${contestId}`,
+    });
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+  return workflowId;
 }
 
 /**

@@ -79,6 +79,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     signalRecoveries: (paymentIds, signal, payload) =>
       signalRecoveries(server.client, paymentIds, signal, payload),
     ...createSweepClient(server.client),
+    countContestReminder: () => {},
     countCards: () => {},
     countRemoved: () => {},
     followChange: async () => {},

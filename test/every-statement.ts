@@ -40,6 +40,10 @@ import {
   getPaymentMethods,
   getPaymentOptions,
   getRelationshipAttributes,
+  getContestDecision,
+  getContestForReview,
+  getContests,
+  getContestState,
   getEventDetails,
   getTimeline,
   awaitsBehavioralProfile,
@@ -241,6 +245,7 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await findChargeInFlight(graph, own);
   await isRefundOwed(graph, { payment_id: life.paid, notification_id: 'none' });
   await getTimeline(graph, { customer_id: life.customer_id, limit: 10 });
+  await runContestStatements(graph, life.customer_id);
   await getEventDetails(graph, { customer_id: life.customer_id, after: 0, limit: 10 });
   const disclosed = { recipient: 'oracle', purpose: 'analytics', categories: ['history'] } as const;
   await recordDisclosures(graph, [{ customer_id, day: '2026-11-24', ...disclosed }]);
@@ -329,6 +334,14 @@ async function runCatalogueStatements(graph: Graph): Promise<void> {
     { kind: 'catalogue', id: persona },
     { kind: 'configuration', id: configuration },
   ]);
+}
+
+async function runContestStatements(graph: Graph, customer_id: string): Promise<void> {
+  const contest_id = `${customer_id}:1`;
+  await getContests(graph, { customer_id, limit: 10 });
+  await getContestForReview(graph, { customer_id, seq: 1 });
+  await getContestState(graph, contest_id);
+  await getContestDecision(graph, { contest_id, notification_id: 'none' });
 }
 
 /** The reads and writes of the reconciliation. */

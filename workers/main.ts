@@ -10,6 +10,7 @@ import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { contextChanges } from '../domain/context-changes.ts';
 import { TaskQueue } from '../domain/workflow-contracts.ts';
 import {
+  countOverdueContests,
   isGraphAway,
   MAX_CONNECTIONS,
   openConfiguredGraph,
@@ -25,6 +26,7 @@ import { disclosingChimera, disclosingGateway, disclosingNotifier } from '../pla
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { decryptKmsKeys } from '../platform/kms-keys.ts';
 import { exitWithError } from '../platform/exit.ts';
+import { createContestMetrics } from '../platform/contest-metrics.ts';
 import { createErasureMetrics } from '../platform/erasure-metrics.ts';
 import { createExpiryMetrics } from '../platform/expiry-metrics.ts';
 import { observeGatewayBreaker } from '../platform/gateway-breaker.ts';
@@ -215,6 +217,9 @@ async function main(): Promise<void> {
       signalRecoveries: (paymentIds, signal, payload) =>
         signalRecoveries(client, paymentIds, signal, payload),
       ...createSweepClient(client),
+      countContestReminder: createContestMetrics(metrics.registry, () =>
+        countOverdueContests(graph, Date.now() - policy.privacy.deadline),
+      ),
       countCards: createExpiryMetrics(metrics.registry),
       countRemoved: createRetentionMetrics(metrics.registry, () => lastRetention(graph)),
       followChange: (customerId, change) =>

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { createChimeraActivities } from '../activities/chimera.ts';
+import { createContestActivities, type ContestDependencies } from '../activities/contests.ts';
 import { createErasureActivities, type ErasureDependencies } from '../activities/erasure.ts';
 import { createExpiryActivities, type ExpiryDependencies } from '../activities/expiry.ts';
 import { createFollowActivities } from '../activities/follow-gateway.ts';
@@ -19,6 +20,7 @@ import {
   createSweepActivities,
   type ResumeFraudCase,
   type SendReport,
+  type StartContest,
   type StartErasure,
   type StartNotice,
   type StartRefund,
@@ -44,9 +46,11 @@ export interface ActivityDependencies {
   listRunningRecoveries: ListRunningRecoveries;
   resumeRecovery: ResumeRecovery;
   resumeFraudCase: ResumeFraudCase;
+  startContest: StartContest;
   startRefund: StartRefund;
   sendReport: SendReport;
   startNotice: StartNotice;
+  countContestReminder: ContestDependencies['countContestReminder'];
   startErasure: StartErasure;
   endExecutions: ErasureDependencies['endExecutions'];
   deleteClosedExecutions: ErasureDependencies['deleteClosedExecutions'];
@@ -91,6 +95,7 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
     [TaskQueue.expiry]: { ...createExpiryActivities(dependencies), ...notices },
     [TaskQueue.maintenance]: {
       ...createSweepActivities(dependencies),
+      ...createContestActivities(dependencies),
       ...createFollowActivities(dependencies),
       ...createRetentionActivities(dependencies),
       ...erasure,

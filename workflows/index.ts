@@ -15,6 +15,7 @@ import { refundPayment } from './refund-payment.ts';
 import { relayOutbox } from './relay-outbox.ts';
 import { removePaymentMethod } from './remove-payment-method.ts';
 import { reportFraud } from './report-fraud.ts';
+import { reviewContest } from './review-contest.ts';
 import { sendNotice } from './send-notice.ts';
 import { sweepObligations } from './sweep-obligations.ts';
 import { updatePaymentMethod } from './update-payment-method.ts';
@@ -49,6 +50,7 @@ export {
   relayOutbox,
   removePaymentMethod,
   reportFraud,
+  reviewContest,
   sendNotice,
   sweepObligations,
   updatePaymentMethod,

@@ -3,6 +3,7 @@
  * Otherwise their tables and functions would be nearly half of a waiting workflow's memory.
  */
 
+import '../domain/contests.ts';
 import '../domain/erasure/steps.ts';
 import '../domain/errors.ts';
 import '../domain/fraud/decide.ts';

@@ -22,6 +22,7 @@ const sweepWith = (found: Partial<SweepActivities>): SweepActivities => ({
   sweepNotices: async () => NOTHING,
   sweepFraudReviews: async () => NOTHING,
   sweepErasures: async () => NOTHING,
+  sweepContests: async () => NOTHING,
   ...found,
 });
 /** A sweep that finds nothing and records its parts in order. */
@@ -38,6 +39,7 @@ function recordingSweep(): { seen: string[]; parts: SweepActivities } {
     sweepNotices: page('notices'),
     sweepFraudReviews: page('fraud cases'),
     sweepErasures: page('erasures'),
+    sweepContests: page('contests'),
   };
   return { seen, parts };
 }
@@ -62,9 +64,18 @@ test('the sweep processes every page of every part and reports how much it start
     sweepNotices: pages(4).sweep,
     sweepFraudReviews: pages(5).sweep,
     sweepErasures: pages(6).sweep,
+    sweepContests: pages(7).sweep,
   });
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
-  const started = { reports: 1, recoveries: 2, refunds: 3, notices: 4, fraud_cases: 5, erasures: 6 };
+  const started = {
+    reports: 1,
+    recoveries: 2,
+    refunds: 3,
+    notices: 4,
+    fraud_cases: 5,
+    erasures: 6,
+    contests: 7,
+  };
   expect(await sweep(rig)).toEqual({
     looked_at: 20,
     ...started,
@@ -87,9 +98,13 @@ test('a sweep of many pages continues as new, and the histories of its runs stay
 });
 
 test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
-  ['sweepReports', ['reports', 'recoveries'], ['refunds', 'notices', 'fraud cases', 'erasures']],
-  ['sweepRecoveries', ['recoveries'], ['reports', 'refunds', 'notices', 'fraud cases', 'erasures']],
-  ['sweepRefunds', ['refunds'], ['reports', 'recoveries', 'notices', 'fraud cases', 'erasures']],
+  ['sweepReports', ['reports', 'recoveries'], ['refunds', 'notices', 'fraud cases', 'erasures', 'contests']],
+  [
+    'sweepRecoveries',
+    ['recoveries'],
+    ['reports', 'refunds', 'notices', 'fraud cases', 'erasures', 'contests'],
+  ],
+  ['sweepRefunds', ['refunds'], ['reports', 'recoveries', 'notices', 'fraud cases', 'erasures', 'contests']],
 ])(
   'if %s fails, the sweep reports it and continues with the parts that do not depend on it',
   async (part, failed, others) => {
@@ -164,5 +179,13 @@ test('a due notice is sent by one separate workflow, however many sweeps find it
 test('unrecorded reports are sent before recoveries are restarted', async () => {
   const { seen, parts } = recordingSweep();
   await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: parts } }));
-  expect(seen).toEqual(['reports', 'recoveries', 'refunds', 'notices', 'fraud cases', 'erasures']);
+  expect(seen).toEqual([
+    'reports',
+    'recoveries',
+    'refunds',
+    'notices',
+    'fraud cases',
+    'erasures',
+    'contests',
+  ]);
 });

@@ -1,7 +1,7 @@
 /**
  * Every ten minutes: restarts the recovery of payments that are unpaid or unresolved and have no run (terminated manually,
  * Temporal restored from a backup, its data lost); sends again accepted reports that no transaction has recorded; tries
- * due refunds; sends due notices that have no run; and restarts fraud cases under review, and erasures. A restarted run
+ * due refunds; sends due notices that have no run; and restarts fraud cases under review, erasures, and open contests. A restarted run
  * first resolves an unresolved attempt.
  */
 
@@ -19,7 +19,7 @@ import { show } from './visibility.ts';
 
 export interface SweptPage {
   looked_at: number;
-  /** How many recoveries, refunds, notices or fraud cases were started, or reports sent again. */
+  /** How many recoveries, refunds, notices, fraud cases, erasures or contests were started, or reports sent again. */
   started: number;
   /** Where the next page starts; absent after the last one. */
   next?: string;
@@ -47,6 +47,8 @@ export interface SweepActivities {
   sweepFraudReviews: SweepPart;
   /** Erasures that are not done. */
   sweepErasures: SweepPart;
+  /** Contests that await a decision. */
+  sweepContests: SweepPart;
 }
 
 const activities = proxyActivities<SweepActivities>({
@@ -58,7 +60,7 @@ const activities = proxyActivities<SweepActivities>({
 });
 
 // Reports first: a run that starts with a settlement or a STOP does not make charges that a run without it would.
-const PARTS = ['reports', 'recoveries', 'refunds', 'notices', 'fraud_cases', 'erasures'] as const;
+const PARTS = ['reports', 'recoveries', 'refunds', 'notices', 'fraud_cases', 'erasures', 'contests'] as const;
 type Part = (typeof PARTS)[number];
 
 const SWEEPS: Readonly<Record<Part, SweepPart>> = {
@@ -68,6 +70,7 @@ const SWEEPS: Readonly<Record<Part, SweepPart>> = {
   notices: activities.sweepNotices,
   fraud_cases: activities.sweepFraudReviews,
   erasures: activities.sweepErasures,
+  contests: activities.sweepContests,
 };
 
 /** Per part, how many were started or sent again. */
@@ -96,13 +99,14 @@ export async function sweepObligations(progress?: SweepProgress): Promise<SweepR
   const period = progress?.period ?? periodOf(Date.now());
   const result = progress?.result ?? {
     ...{ looked_at: 0, reports: 0, recoveries: 0, refunds: 0, notices: 0, fraud_cases: 0, erasures: 0 },
-    ...{ failed: [], recoveries_until: period.from },
+    ...{ contests: 0, failed: [], recoveries_until: period.from },
   };
   const first = PARTS.indexOf(progress?.part ?? 'reports');
   let after = progress?.after ?? '';
   let pages = 0;
   for (const part of PARTS.slice(first)) {
     if (part === 'erasures' && !patched('erasures')) continue;
+    if (part === 'contests' && !patched('contests')) continue;
     // The unsent reports may include a settlement, without which a recovery must not be restarted.
     if (part === 'recoveries' && result.failed.includes('reports')) {
       result.failed.push(part);

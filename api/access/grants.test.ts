@@ -71,6 +71,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     `PUT ${CUSTOMER}/addresses/{address_id}`,
     `DELETE ${CUSTOMER}/addresses/{address_id}`,
     `POST ${CUSTOMER}/timeline/{seq}/notes`,
+    `POST ${CUSTOMER}/timeline/{seq}/contest`,
   ],
   checkout: [
     ...CATALOGUE,
@@ -103,6 +104,8 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     `GET ${CUSTOMER}/timeline`,
     `GET ${CUSTOMER}/timeline/{seq}`,
     `POST ${CUSTOMER}/timeline/{seq}/notes`,
+    `POST ${CUSTOMER}/timeline/{seq}/contest`,
+    `GET ${CUSTOMER}/contests`,
     DISCLOSURES,
   ],
   'customers:write': ['POST /api/v1/customers'],

@@ -69,6 +69,8 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   [`GET ${CUSTOMER}/timeline/{seq}`]: ['self', 'privacy', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/disclosures`]: ['self', 'ops', 'privacy'],
   [`POST ${CUSTOMER}/timeline/{seq}/notes`]: ['self', 'privacy'],
+  [`POST ${CUSTOMER}/timeline/{seq}/contest`]: ['self', 'privacy'],
+  [`GET ${CUSTOMER}/contests`]: ['self', 'privacy', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries`]: ['self', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['self', 'ops', 'customers:read'],
 

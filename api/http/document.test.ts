@@ -73,6 +73,7 @@ test('a POST whose body has an id accepts an Idempotency-Key, and does not requi
     '/api/v1/customers/{customer_id}/addresses': true,
     '/api/v1/customers/{customer_id}/identifiers/{identifier_id}/verify': true,
     '/api/v1/customers/{customer_id}/payment-methods': true,
+    '/api/v1/customers/{customer_id}/timeline/{seq}/contest': true,
     '/api/v1/customers/{customer_id}/timeline/{seq}/notes': true,
     '/internal/v1/fraud-outcomes': false,
     '/internal/v1/payment-failures': false,

@@ -9,8 +9,10 @@ import {
   type FraudReview,
   getCustomer,
   getFraudReviews,
+  getOpenContests,
   type Graph,
   openConfiguredGraph,
+  type OpenContest,
   requireFraudCase,
 } from '../../graph/index.ts';
 import {
@@ -32,6 +34,7 @@ import { connectForSignals } from './operator-requests.ts';
 type ReviewItem =
   | { kind: 'erasure'; erasure_id: string; requested_at: string; waiting_for: readonly string[] }
   | ({ kind: 'fraud_case' } & FraudReview)
+  | ({ kind: 'contest' } & OpenContest)
   | ({ kind: 'charge_unresolved'; attempt_key: string } & Omit<PendingReview, 'attempt_key'>)
   | ({ kind: 'recovery' } & Omit<PendingReview, 'attempt_key'>);
 
@@ -48,7 +51,7 @@ const DEFAULT_LIMIT = 100;
 
 /**
  * Everything that awaits an operator: suspected fraud, the oldest first; recoveries under review, by rule; the unresolved
- * charges of recoveries under review and of closed ones; and overdue erasures.
+ * charges of recoveries under review and of closed ones; contests, the oldest first; and overdue erasures.
  * @throws EnvironmentError without the graph's keys; PersonaError invalid_argument (the cursor), graph_unavailable
  */
 export async function listReviews(
@@ -118,6 +121,18 @@ function sectionsOf(graph: Graph, { recovery, privacy }: Pick<Policy, 'recovery'
       },
     },
     {
+      name: 'contests',
+      async read([since, contest_id] = [], limit) {
+        if (since !== undefined && Number.isNaN(Date.parse(since))) refuseCursor();
+        const after = since === undefined ? undefined : { since, contest_id: contest_id ?? '' };
+        const found = await getOpenContests(graph, { limit, ...(after && { after }) });
+        return found.map((one) => ({
+          item: { kind: 'contest', ...one },
+          position: [one.since, one.contest_id],
+        }));
+      },
+    },
+    {
       name: 'erasures',
       async read([after = ''] = [], limit) {
         const found = await findRunningErasures(graph, { after, limit, before: now - privacy.deadline });
@@ -140,6 +155,10 @@ function rowOf(item: ReviewItem): (string | null)[] {
   if (item.kind === 'fraud_case') {
     const { case_id, customer_id, since, reason } = item;
     return ['fraud', case_id, customer_id, timeText(since), reason, `review ${case_id} suspend|clear`];
+  }
+  if (item.kind === 'contest') {
+    const { contest_id, customer_id, since, event_type } = item;
+    return ['contest', contest_id, customer_id, timeText(since), event_type, `contests show ${contest_id}`];
   }
   if (item.kind === 'erasure') {
     const { erasure_id, requested_at, waiting_for } = item;

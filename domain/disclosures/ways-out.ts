@@ -45,6 +45,8 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   [`GET ${CUSTOMER}/timeline`]: ['history'],
   [`GET ${CUSTOMER}/timeline/{seq}`]: ['history'],
   [`POST ${CUSTOMER}/timeline/{seq}/notes`]: [],
+  [`POST ${CUSTOMER}/timeline/{seq}/contest`]: [],
+  [`GET ${CUSTOMER}/contests`]: ['history'],
   [`GET ${CUSTOMER}/recoveries`]: ['payments'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['payments'],
   [`GET ${CUSTOMER}/disclosures`]: ['history'],

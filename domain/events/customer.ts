@@ -24,6 +24,8 @@ export interface CustomerEvents {
   DeviceLinked: { device_id: string; proven: boolean; awaits_identifier_id: string | null };
   /** `login_count` and `last_login` hold the new values, not differences. */
   LoginRecorded: { device_id: string; login_count: number; last_login: string; proven: boolean };
+  /** A decision on a contest: the customer's own edge to it is removed, the device stays. */
+  DeviceUnlinked: { device_id: string };
   BehavioralProfileLinked: { profile_id: string; baseline_data_ref: string };
   IdentityMatchSuggested: { customer_id: string; score: number; evidence: string[] };
   /**

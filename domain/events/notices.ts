@@ -7,6 +7,8 @@ export interface NoticeReference {
   case_id?: string;
   /** The expiring card. */
   payment_method_id?: string;
+  /** The decided contest. */
+  contest_id?: string;
 }
 
 /** The end of a notice, in its customer's stream. */

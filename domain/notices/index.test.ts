@@ -17,7 +17,7 @@ const CODE_ROWS = Object.values(DECLINE_TABLE).flatMap((rows) =>
 const email = (locale = 'en') => ({ locale, channel: 'email' as const });
 const isOfCard = (template: NoticeTemplate): template is CardNoticeTemplate => template.startsWith('card_');
 const isAboutPayment = (template: NoticeTemplate): template is PaymentNoticeTemplate =>
-  template !== 'account_suspended' && template !== 'data_erased' && !isOfCard(template);
+  !['account_suspended', 'contest_decided', 'data_erased'].includes(template) && !isOfCard(template);
 const ALL = Object.keys(english.templates) as NoticeTemplate[];
 /** Templates about a payment. */
 const TEMPLATES = ALL.filter(isAboutPayment);
@@ -129,6 +129,19 @@ test('a suspended customer is informed that the account is on hold, never why, w
     expect(html.match(/<a /g)).toHaveLength(1);
     expect(`${text}${html}`).not.toMatch(/fraud|stolen|suspici|suspect|undefined|null/i);
   }
+});
+
+test('a decided contest is said to be upheld or rejected, never what was contested or why, with a link to it', () => {
+  const { link } = data;
+  for (const [decision, words] of [
+    ['upheld', 'agrees with you'],
+    ['rejected', 'it stands'],
+  ] as const)
+    for (const channel of ['email', 'sms'] as const) {
+      const { text } = renderNotice('contest_decided', { link, decision }, { locale: 'en', channel });
+      expect(text.replaceAll('\n', ' ')).toContain(words);
+      expect(text.split(link)).toHaveLength(2);
+    }
 });
 
 test('recovered states the failed method, the charged one, the new default and how to undo it', () => {

@@ -76,6 +76,8 @@ export function whyInEnglish({
         by === 'customer' ? undefined : STATUSES[statusShownToCustomer(new_status)],
       DefaultPaymentMethodChanged: reasonOfDefault,
       ConsentChanged: reasonOfConsent,
+      EventContested: () => 'You did this.',
+      ContestDecided: () => 'A member of our team decided; the explanation is part of this event.',
       ExpiryNoticeDue: ({ expires_on }) => `It is valid until ${expires_on}.`,
       RecoveryOpened: () => 'We were informed that the payment had failed.',
       RecoveryReopened: () => 'We were informed that the payment had failed again.',

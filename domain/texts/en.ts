@@ -224,6 +224,18 @@ export const english: Language = {
       closing:
         'If you think that this is a mistake, please contact us, and a member of our team will review it.',
     }),
+    contest_decided: ({ decision }) => ({
+      subject: 'We have decided on what you contested',
+      heading: 'We have decided on what you contested',
+      paragraphs: [
+        decision === 'upheld'
+          ? 'You told us that something in your account is wrong. A member of our team has looked at it and agrees with you.'
+          : 'You told us that something in your account is wrong. A member of our team has looked at it, and it stands.',
+        'Our explanation is in your account, beside what you contested.',
+      ],
+      action: 'View your account',
+      closing: 'If you have further reasons, you can contest it again there.',
+    }),
     card_expiring: (data) => ({
       subject: `Your ${method(data.payment_method)} expires at the end of ${month(data)}`,
       heading: 'Your card expires soon',
@@ -268,6 +280,7 @@ export const english: Language = {
       LtvAdjusted: () => 'The total value of your purchases was updated.',
       DeviceLinked: () => 'A device was used with your account for the first time.',
       LoginRecorded: () => 'A device that you have used before was used again.',
+      DeviceUnlinked: () => 'A device is no longer linked to your account.',
       AddressAdded: ({ type }) => `A ${type} address was added.`,
       AddressUpdated: ({ place }) =>
         place === undefined ? 'An address was used again or confirmed.' : 'An address was changed.',
@@ -331,6 +344,11 @@ export const english: Language = {
       },
       NoticeSent: ({ channel, payment_id }) =>
         `We notified you${aboutPayment(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
+      EventContested: ({ seq }) => `You contested event ${seq}.`,
+      ContestDecided: ({ seq, decision }) =>
+        decision === 'upheld'
+          ? `We agreed with you about event ${seq}.`
+          : `We looked at event ${seq}, which you contested, and it stands.`,
       EventAnnotated: ({ seq }) => `You added a note to event ${seq}.`,
       NoticeFailed: ({ payment_id }) => `We could not reach you${aboutPayment(payment_id)}.`,
     },

@@ -121,6 +121,13 @@ export class AddressBook {
     this.#ensureDefault(address.type);
   }
 
+  /** Restores the rule after addresses have become proven or unproven. */
+  repairDefaults(): void {
+    for (const address of this.#addresses)
+      if (address.is_default && !address.proven) this.#update(address, { is_default: false });
+    for (const type of ['shipping', 'billing'] as const) this.#ensureDefault(type);
+  }
+
   #changes(address: Readonly<StoredAddress>, details: AddressDetails) {
     const changes: Partial<EventData['AddressUpdated']> = {};
     const key = this.#tx.keyOf(this.#customerId);

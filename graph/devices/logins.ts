@@ -1,10 +1,12 @@
 import { PersonaError } from '../../domain/errors.ts';
+import { provenOtherwise } from '../events/proof.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
 
 /** A customer's edge to a device. */
 export interface Login {
   login_count: number;
   last_login: string;
+  /** Contests apart. */
   proven: boolean;
 }
 
@@ -12,7 +14,7 @@ const LOGIN = `
   MATCH (c:Customer {id: $customer_id})
   MATCH (d:Device {id: $device_id})
   MATCH (c)-[l:LOGGED_IN_FROM]->(d)
-  RETURN l.login_count AS login_count, l.last_login AS last_login, l.proven AS proven`;
+  RETURN l.login_count AS login_count, l.last_login AS last_login, ${provenOtherwise('l')} AS proven`;
 
 /** `undefined`: this customer has never used this device. */
 export async function findLogin(

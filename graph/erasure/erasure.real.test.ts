@@ -17,7 +17,11 @@ import {
 } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import {
+  contestEvent,
   createCustomer,
+  decideContest,
+  getContestState,
+  getOpenContests,
   getCustomerProfile,
   getDevices,
   onboard,
@@ -83,10 +87,18 @@ async function ownerOf(payment_id: string): Promise<string> {
 
 test('a hidden customer is unknown to the edges, and settles what was begun', async () => {
   const { customer_id, payment_id, key, record } = await claimedObligation(graph, policy);
+  const contested = { customer_id, seq: 1, reason: 'That was not me.' };
+  const { contest_id } = await contestEvent(graph, testHeader(), contested);
   const erasure_id = await hidden(customer_id);
   await expect(getCustomerProfile(graph, { customer_id })).rejects.toMatchObject(UNKNOWN);
   const suspend = { customer_id, status: 'suspended', reason: 'test' } as const;
   await expect(setCustomerStatus(graph, testHeader(), suspend)).rejects.toMatchObject(UNKNOWN);
+  // An open contest holds nothing up, and can no longer be decided.
+  expect(await getContestState(graph, contest_id)).toBeUndefined();
+  const open = await getOpenContests(graph, { limit: 100 });
+  expect(open.map((one) => one.contest_id)).not.toContain(contest_id);
+  const decide = { customer_id, seq: 1, decision: 'rejected', corrections: [], explanation: 'x' } as const;
+  await expect(decideContest(graph, testHeader(), decide)).rejects.toMatchObject(UNKNOWN);
   expect(await findUnsettled(graph, customer_id)).toEqual(['charge']);
   expect(await forgetCustomer(graph, { erasure_id, customer_id }, () => {})).toEqual(['charge']);
   // A test's command is an edge's: a recovery's is not.
@@ -122,6 +134,8 @@ test('erasure leaves amounts under a pseudonym, and nothing that leads back', as
   const paid = await claimedObligation(graph, policy, { email });
   const { customer_id, payment_id, methods } = paid;
   await paid.record({ result: 'approved', charge_ref: 'ch_paid' });
+  const contested = { customer_id, seq: 1, reason: 'That was not me.' };
+  const { contest_id } = await contestEvent(graph, testHeader(), contested);
   const devices = await getDevices(graph, { customer_id });
   const [before] = await graph.read<{ amount: number }>(
     'MATCH (o:Obligation {payment_id: $payment_id}) RETURN o.amount AS amount',
@@ -131,6 +145,7 @@ test('erasure leaves amounts under a pseudonym, and nothing that leads back', as
   const erasure_id = await erase(customer_id);
 
   expect(await placesOf(customer_id)).toEqual([]);
+  expect(await getContestState(graph, contest_id)).toBeUndefined();
   for (const id of [...methods, ...devices.map(({ device_id }) => device_id)])
     expect(await placesOf(id)).toEqual([]);
   const pseudonym = await ownerOf(payment_id);

@@ -43,6 +43,7 @@ const DELETIONS = [
   'MATCH (n:Overpayment {customer_id: $customer_id}) WHERE n.key IS NOT NULL WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS deleted',
   'MATCH (n:AcceptedReport {customer_id: $customer_id}) WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS deleted',
   'MATCH (n:Note {customer_id: $customer_id}) WHERE n.about_seq > 0 WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS deleted',
+  'MATCH (n:Contest {customer_id: $customer_id}) WHERE n.state IS NOT NULL WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS deleted',
   `MATCH (n:Disclosure)
    WHERE n.customer_id = $customer_id AND n.day > '' AND n.recipient IS NOT NULL AND n.purpose IS NOT NULL
    WITH n LIMIT $limit DELETE n RETURN count(*) AS deleted`,

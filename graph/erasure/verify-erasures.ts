@@ -21,6 +21,8 @@ const PLACES = {
     'MATCH (n:FraudCase) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
   Notice:
     'MATCH (n:Notice) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  Contest:
+    'MATCH (n:Contest) WHERE n.customer_id > $after AND n.state IS NOT NULL WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
   Erasure:
     'MATCH (n:Erasure) WHERE n.customer_id > $after RETURN n.customer_id AS id ORDER BY id LIMIT $limit',
 } as const;

@@ -2,6 +2,7 @@ import type { AddressEvents, SealedAddress } from '../../domain/events/addresses
 import { openSealedAddress } from '../addresses/seal-address.ts';
 import { utcTime, type Effects, type EffectSecrets } from './effect.ts';
 import { BlindValue, nodeRef } from './model.ts';
+import { foldProven, provenOtherwise, setProven } from './proof.ts';
 
 export const addressEffects: Effects<AddressEvents> = {
   AddressAdded: {
@@ -45,7 +46,7 @@ export const addressEffects: Effects<AddressEvents> = {
       MATCH (c:Customer {id: $stream_id})-[s:SHIPPED_TO]->(a)
       SET a += $changes, a.changed_seq = $seq, a.updated_at = datetime($recorded_at),
         s.last_shipped = coalesce(datetime($data.last_shipped), s.last_shipped),
-        s.proven = coalesce($data.proven, s.proven),
+        ${setProven('s', `coalesce($data.proven, ${provenOtherwise('s')})`)},
         s.awaits_identifier_id = CASE WHEN $data.proven THEN null ELSE s.awaits_identifier_id END`,
     derived: ({ data }, secrets) => {
       const { address_id, last_shipped: _, proven: __, place, ...changes } = data;
@@ -63,7 +64,7 @@ export const addressEffects: Effects<AddressEvents> = {
       Object.assign(address, changes, { changed_seq: seq, updated_at: utcTime(recorded_at) });
       if (place !== undefined) Object.assign(address, placeProperties(id, place, secrets));
       if (last_shipped !== undefined) shipped.last_shipped = utcTime(last_shipped);
-      if (proven !== undefined) shipped.proven = proven;
+      if (proven !== undefined) foldProven(shipped, proven);
       if (proven === true) shipped.awaits_identifier_id = null;
     },
   },

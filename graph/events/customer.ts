@@ -1,6 +1,7 @@
 import type { CustomerEvents } from '../../domain/events/customer.ts';
 import { utcTime, type Effects } from './effect.ts';
-import { nodeRef } from './model.ts';
+import { edgeRef, nodeRef } from './model.ts';
+import { foldProven, setProven } from './proof.ts';
 
 export const customerEffects: Effects<CustomerEvents> = {
   CustomerCreated: {
@@ -118,7 +119,7 @@ export const customerEffects: Effects<CustomerEvents> = {
       MATCH (c:Customer {id: $stream_id})
       MATCH (d:Device {id: $data.device_id})
       MATCH (c)-[l:LOGGED_IN_FROM]->(d)
-      SET l.login_count = $data.login_count, l.last_login = datetime($data.last_login), l.proven = $data.proven,
+      SET l.login_count = $data.login_count, l.last_login = datetime($data.last_login), ${setProven('l', '$data.proven')},
         l.awaits_identifier_id = CASE WHEN $data.proven THEN null ELSE l.awaits_identifier_id END`,
     fold(model, { stream_id, data }) {
       const device = nodeRef('Device', data.device_id);
@@ -126,8 +127,20 @@ export const customerEffects: Effects<CustomerEvents> = {
       if (!login) return;
       login.login_count = data.login_count;
       login.last_login = utcTime(data.last_login);
-      login.proven = data.proven;
+      foldProven(login, data.proven);
       if (data.proven) login.awaits_identifier_id = null;
+    },
+  },
+
+  DeviceUnlinked: {
+    cypher: `
+      MATCH (c:Customer {id: $stream_id})
+      MATCH (d:Device {id: $data.device_id})
+      MATCH (c)-[l:LOGGED_IN_FROM]->(d)
+      DELETE l`,
+    fold(model, { stream_id, data }) {
+      const device = nodeRef('Device', data.device_id);
+      model.edges.delete(edgeRef(nodeRef('Customer', stream_id), 'LOGGED_IN_FROM', device));
     },
   },
 

@@ -1,6 +1,7 @@
 import type { IdentifierEvents } from '../../domain/events/identifiers.ts';
 import { utcTime, type Effects } from './effect.ts';
 import { BlindValue, type GraphModel, nodeRef, type Properties } from './model.ts';
+import { foldProven, setProven } from './proof.ts';
 
 // Identifiers are part of the profile: each of these events changes it.
 export const identifierEffects: Effects<IdentifierEvents> = {
@@ -48,7 +49,7 @@ export const identifierEffects: Effects<IdentifierEvents> = {
       SET c.changed_seq = $seq
       WITH c, i
       OPTIONAL MATCH (c)-[e:HAS_PAYMENT_METHOD|LOGGED_IN_FROM|SHIPPED_TO {awaits_identifier_id: i.id}]->()
-      SET e.proven = true, e.awaits_identifier_id = null`,
+      SET ${setProven('e', 'true')}, e.awaits_identifier_id = null`,
     // What was added by the identifier while it was unverified is proven from now on.
     fold(model, { stream_id, seq, recorded_at, data }) {
       const identifier = model.node(nodeRef('DigitalIdentifier', data.identifier_id));
@@ -56,7 +57,7 @@ export const identifierEffects: Effects<IdentifierEvents> = {
       const node = model.node(nodeRef('Customer', stream_id));
       if (node) node.changed_seq = seq;
       for (const edge of waitingFor(model, stream_id, data.identifier_id)) {
-        edge.proven = true;
+        foldProven(edge, true);
         edge.awaits_identifier_id = null;
       }
     },

@@ -17,6 +17,7 @@ export const LABELS = [
   'AgentPersona',
   'PersonaConfiguration',
   'Note',
+  'Contest',
 ] as const;
 export type Label = (typeof LABELS)[number];
 
@@ -37,6 +38,7 @@ export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   AgentPersona: 'name',
   PersonaConfiguration: 'key',
   Note: 'note_id',
+  Contest: 'contest_id',
 };
 
 /** `Label/id`. */

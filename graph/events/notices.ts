@@ -13,11 +13,14 @@ const NOTICE_DONE = `
   WHERE f.notice_due = $data.notification_id
   OPTIONAL MATCH (p:PaymentMethod {id: $data.payment_method_id})
   WHERE p.notice_due = $data.notification_id
-  WITH o, f, p, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
-  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null, p.notice_due = null
+  OPTIONAL MATCH (x:Contest {contest_id: $data.contest_id})
+  WHERE x.notice_due = $data.notification_id
+  WITH o, f, p, x, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
+  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null, p.notice_due = null,
+    x.notice_due = null
   MERGE (n:Notice {notification_id: $data.notification_id})
   SET n.customer_id = $stream_id, n.template = $data.template, n.payment_id = $data.payment_id,
-    n.case_id = $data.case_id, n.payment_method_id = $data.payment_method_id, n.channel = $data.channel,
+    n.case_id = $data.case_id, n.contest_id = $data.contest_id, n.payment_method_id = $data.payment_method_id, n.channel = $data.channel,
     n.failure = $failure, n.state = $state, n.ended_at = datetime($recorded_at),
     n.lease_holder = CASE $state WHEN 'withdrawn' THEN n.lease_holder END,
     n.leased_at = CASE $state WHEN 'withdrawn' THEN n.leased_at END`;
@@ -47,6 +50,7 @@ function applyNoticeEnd(model: GraphModel, event: RecordedEvent<'NoticeSent' | '
   for (const ref of [
     nodeRef('FraudCase', data.case_id ?? ''),
     nodeRef('PaymentMethod', data.payment_method_id ?? ''),
+    nodeRef('Contest', data.contest_id ?? ''),
   ]) {
     const node = model.nodes.get(ref);
     if (node?.notice_due === data.notification_id) node.notice_due = null;

@@ -7,6 +7,7 @@ import { affectedMethods } from '../wallet/default-change.ts';
 import { tokenKey } from '../wallet/token-hash.ts';
 import { latest, utcTime, type Effects } from './effect.ts';
 import { BlindValue, edgeRef, type GraphModel, nodeRef, splitRef } from './model.ts';
+import { foldProven, setProven } from './proof.ts';
 
 /**
  * Assigns attempts from before a method's card key was known to that card, and not to a card that replaces it later.
@@ -38,7 +39,8 @@ export const walletEffects: Effects<WalletEvents> = {
       SET h.last_used = CASE WHEN h.last_used > datetime($occurred_at) THEN h.last_used ELSE datetime($occurred_at) END,
         h.use_count = h.use_count + 1, h.is_default = false, h.off_session_consent = $data.off_session_consent,
         h.consent_at = datetime($data.consent_at), h.consent_source = $data.consent_source,
-        h.added_by = $data.added_by, h.proven = $data.proven, h.awaits_identifier_id = $data.awaits_identifier_id
+        h.added_by = $data.added_by, ${setProven('h', '$data.proven')},
+        h.awaits_identifier_id = $data.awaits_identifier_id
       WITH p
       MATCH (d:Device {id: $data.device_id})
       MERGE (p)-[u:USED_ON]->(d)
@@ -108,9 +110,9 @@ export const walletEffects: Effects<WalletEvents> = {
         consent_at: utcTime(data.consent_at),
         consent_source: data.consent_source,
         added_by: data.added_by,
-        proven: data.proven,
         awaits_identifier_id: data.awaits_identifier_id,
       });
+      foldProven(held, data.proven);
       recordUsedOn(model, event);
     },
   },
@@ -217,7 +219,7 @@ export const walletEffects: Effects<WalletEvents> = {
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
       MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
       SET p.changed_seq = $seq, h.use_count = $data.use_count, h.last_used = datetime($data.last_used),
-        h.proven = $data.proven,
+        ${setProven('h', '$data.proven')},
         h.awaits_identifier_id = CASE WHEN $data.proven THEN null ELSE h.awaits_identifier_id END
       WITH p
       MATCH (d:Device {id: $data.device_id})
@@ -233,7 +235,7 @@ export const walletEffects: Effects<WalletEvents> = {
       method.changed_seq = seq;
       held.use_count = data.use_count;
       held.last_used = utcTime(data.last_used);
-      held.proven = data.proven;
+      foldProven(held, data.proven);
       if (data.proven) held.awaits_identifier_id = null;
       recordUsedOn(model, event);
     },

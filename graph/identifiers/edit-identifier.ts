@@ -14,6 +14,7 @@ import {
   parseIdentifier,
   readIdentifiers,
   requireIdentifier,
+  requireUncontested,
   type StoredIdentifier,
   unlinkIdentifier,
 } from './identifiers.ts';
@@ -76,6 +77,7 @@ export async function verifyDigitalIdentifier(
 ): Promise<EditedIdentifier> {
   const { customer_id, identifier_id, evidence } = input;
   return edit(graph, header, 'verifyDigitalIdentifier', input, async (tx, identifier) => {
+    requireUncontested(identifier);
     if (!identifier.is_verified) await markVerified(tx, customer_id, identifier_id, evidence);
   });
 }

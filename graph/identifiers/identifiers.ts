@@ -24,6 +24,8 @@ export interface StoredIdentifier {
   value: string;
   value_hash: string;
   is_verified: boolean;
+  /** Its customer contests it. */
+  is_contested: boolean;
   linked_at: string;
 }
 
@@ -46,7 +48,7 @@ export function parseIdentifier(
 const READ_IDENTIFIERS = `
   MATCH (:Customer {id: $customer_id})-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier)
   RETURN i.id AS identifier_id, i.type AS type, i.value AS value, i.value_hash AS value_hash,
-    i.is_verified AS is_verified, h.linked_at AS linked_at
+    i.is_verified AS is_verified, h.contested_seq IS NOT NULL AS is_contested, h.linked_at AS linked_at
   ORDER BY linked_at, identifier_id`;
 
 /** A customer's identifiers, oldest first. */
@@ -104,6 +106,15 @@ export function requireIdentifier(
     'identifier_not_found',
     `customer ${customerId} has no digital identifier ${identifierId}`,
   );
+}
+
+/** @throws PersonaError illegal_transition: whether it is verified waits for the decision on its contest */
+export function requireUncontested({ identifier_id, is_contested }: StoredIdentifier): void {
+  if (is_contested)
+    throw new PersonaError(
+      'illegal_transition',
+      `identifier ${identifier_id} is contested, and not decided yet`,
+    );
 }
 
 const HASHES_OF = `

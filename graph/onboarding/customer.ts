@@ -74,7 +74,7 @@ export function writeIdentifiers(
     const own = holders.find((match) => match.customer_id === customerId);
     const { type, value, is_verified } = identifier;
     if (own !== undefined) {
-      if (recognition.proven && is_verified && !own.is_verified) {
+      if (recognition.proven && is_verified && !own.is_verified && !own.is_contested) {
         const data = { identifier_id: own.identifier_id };
         tx.append({ ...stream, type: 'DigitalIdentifierVerified', data });
         known.wallet.onIdentifierVerified(own.identifier_id);

@@ -31,7 +31,8 @@ const LOOKUP = `
     UNWIND wanted.hashes AS value_hash
     MATCH (i:DigitalIdentifier {type: wanted.type, value_hash: value_hash})<-[h:HAS_DIGITAL_IDENTIFIER]-(c:Customer)
     RETURN collect({
-      position: wanted.position, is_here: c.status IN ['active', 'suspended'], identifier_id: i.id, is_verified: i.is_verified, customer_id: c.id,
+      position: wanted.position, is_here: c.status IN ['active', 'suspended'], identifier_id: i.id,
+      is_verified: i.is_verified, is_contested: h.contested_seq IS NOT NULL, customer_id: c.id,
       linked_at: h.linked_at, has_verified_email: EXISTS {
         (c)-[:HAS_DIGITAL_IDENTIFIER]->(:DigitalIdentifier {type: 'email', is_verified: true})
       }
@@ -104,7 +105,8 @@ export async function findEvidence(
   return {
     evidence: {
       ...(isCurrent ? { given_customer_id: customer_id } : {}),
-      identifiers: [...holdersByIdentifier.values()].flat(),
+      // A contested identifier says nothing about who the request is from.
+      identifiers: [...holdersByIdentifier.values()].flat().filter((match) => !match.is_contested),
       claims_verified_email: incoming.identifiers.some(
         ({ type, is_verified }) => type === 'email' && is_verified,
       ),

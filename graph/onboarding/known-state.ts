@@ -1,6 +1,7 @@
 import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import { findLogin, type Login } from '../devices/logins.ts';
+import { provenOtherwise } from '../events/proof.ts';
 import type { CommandTx, CustomerNode, DeviceNode } from '../kernel/command-tx.ts';
 import { readWallet, Wallet } from '../wallet/wallet.ts';
 import type { LookupResult } from './evidence.ts';
@@ -16,6 +17,7 @@ export interface KnownAddress {
   zip_code: string;
   country: string;
   last_shipped: string;
+  /** Contests apart. */
   proven: boolean;
 }
 
@@ -45,7 +47,7 @@ const ADDRESSES = `
   MATCH (:Customer {id: $customer_id})-[s:SHIPPED_TO]->(a:Address {type: $type})
   RETURN a.id AS address_id, a.street1 AS street1, a.street2 AS street2, a.city AS city, a.zip_code AS zip_code,
     a.country AS country, a.is_default AS is_default, a.is_verified AS is_verified,
-    s.last_shipped AS last_shipped, s.proven AS proven`;
+    s.last_shipped AS last_shipped, ${provenOtherwise('s')} AS proven`;
 
 const SUGGESTED_BEFORE = `
   MATCH (:Customer {id: $customer_id})-[:POSSIBLY_SAME_AS]-(other:Customer)

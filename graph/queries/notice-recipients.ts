@@ -22,7 +22,7 @@ export interface NoticeRecipients {
 const RECIPIENTS = `
   MATCH (c:Customer {id: $id}) WHERE c.status <> 'erased'
   WITH c, COLLECT {
-    MATCH (c)-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier)
+    MATCH (c)-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier) WHERE h.contested_seq IS NULL
     RETURN i {.id, .type, .value, .is_verified}
     ORDER BY i.type, i.is_verified DESC, h.linked_at DESC, i.id DESC
   } AS identifiers

@@ -12,6 +12,7 @@ import {
 } from '../../domain/timeline-detail.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { readWithOpenKey } from '../kernel/key-store.ts';
+import { openContest, type StoredContest } from '../rights/contests.ts';
 
 /** One event of a customer's stream, described for the customer (docs/reference/interfaces.md, 'Shapes of responses'). */
 export interface TimelineEntry {
@@ -52,7 +53,11 @@ const READ_DETAILS = `
       WITH e ORDER BY e.seq LIMIT $limit
       RETURN e {
         .seq, .type, .schema_version, .occurred_at, .recorded_at, .source, .actor, .causation_id, .data,
-        notes: ${NOTES}
+        notes: ${NOTES},
+        contest: head(COLLECT {
+          MATCH (x:Contest {contest_id: $id + ':' + toString(e.seq)})
+          RETURN x {.contest_id, .seq, .state, .reason, .explanation, .opened_at, .decided_at}
+        })
       }
     } AS events`;
 
@@ -99,8 +104,18 @@ export async function getEventDetails(
   { customer_id, after, limit }: { customer_id: string; after: number; limit: number },
 ): Promise<EventDetail[]> {
   const read = { cypher: READ_DETAILS, parameters: { after, limit } };
-  const { events, context } = await readEvents<StoredEvent<keyof LoggedEvent>>(graph, customer_id, read);
-  return events.map((event) => eventDetail({ ...event, data: JSON.parse(event.data) }, context));
+  type Stored = StoredEvent<Exclude<keyof LoggedEvent, 'contest'>> & { contest: StoredContest | null };
+  const { events, context } = await readEvents<Stored>(graph, customer_id, read);
+  return events.map(({ contest, data, ...event }) =>
+    eventDetail(
+      {
+        ...event,
+        data: JSON.parse(data),
+        ...(contest !== null && { contest: openContest(contest, { open: context.unseal }) }),
+      },
+      context,
+    ),
+  );
 }
 
 /** @throws PersonaError customer_not_found, also if the customer is erased */

@@ -22,7 +22,7 @@ const READ_ORDER = `
   MATCH (c:Customer {id: a.customer_id})
   MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
   RETURN a.state AS state, c.status AS customer_status, p.status AS method_status, p.removed_at IS NOT NULL AS removed,
-    h.off_session_consent AS off_session_consent, coalesce(h.disputed, false) AS disputed,
+    h.off_session_consent AS off_session_consent, h.proven AS proven, coalesce(h.disputed, false) AS disputed,
     p.gateway_mismatch AS gateway_mismatch, ${IS_COMPROMISED} AS compromised,
     a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
     a.currency AS currency, o.gateway_ref AS gateway_ref, o.collect_again AS collect_again, o.opened_at AS opened_at, c.id AS customer_id,
@@ -35,6 +35,8 @@ interface OrderRow extends RailDetails {
   method_status: PaymentMethodStatus;
   removed: boolean;
   off_session_consent: boolean;
+  /** Not while it is contested. */
+  proven: boolean;
   disputed: boolean;
   gateway_mismatch: Mismatch | null;
   /** Under any token of any customer. */
@@ -113,11 +115,12 @@ export async function getChargeOrder(
 
 /** A claim is valid for one minute, during which the customer may remove the method or fraud may be detected. */
 function forbiddenBy(row: OrderRow): { forbidden?: string } {
-  const { customer_status, method_status, removed, off_session_consent, disputed, compromised } = row;
+  const { customer_status, method_status, removed, off_session_consent, proven, disputed, compromised } = row;
   if (customer_status !== 'active') return { forbidden: `the customer is ${customer_status}` };
   if (removed) return { forbidden: 'the method has been removed' };
   if (method_status !== 'active') return { forbidden: `the method is ${method_status}` };
   if (!off_session_consent) return { forbidden: 'the consent to charge the method has been withdrawn' };
+  if (!proven) return { forbidden: 'the method is not proven to be the customer’s' };
   if (disputed) return { forbidden: 'a charge on the method is disputed' };
   if (isQuarantined(row)) return { forbidden: 'the method belongs to another customer at the gateway' };
   return compromised ? { forbidden: 'the card is compromised' } : {};

@@ -129,6 +129,7 @@ export interface NoticeEnd {
   payment_id?: string;
   case_id?: string;
   payment_method_id?: string;
+  contest_id?: string;
   template: string;
   channel: string | null;
   /** Why it was given up; absent if it was sent. */
@@ -141,7 +142,7 @@ export async function finishNotice(
   header: CommandHeader,
   end: NoticeEnd,
 ): Promise<NoticeResult> {
-  const { notification_id, customer_id, payment_id = null, case_id, payment_method_id } = end;
+  const { notification_id, customer_id, payment_id = null, case_id, payment_method_id, contest_id } = end;
   const { template, channel, failure } = end;
   const finish = { ...header, idempotencyKey: endKey(notification_id) };
   return runCommand(graph, finish, 'finishNotice', { notification_id }, async (tx): Promise<NoticeResult> => {
@@ -151,6 +152,7 @@ export async function finishNotice(
       payment_id,
       ...(case_id !== undefined && { case_id }),
       ...(payment_method_id !== undefined && { payment_method_id }),
+      ...(contest_id !== undefined && { contest_id }),
     };
     const data = { notification_id, template, ...about };
     if (failure === undefined) {

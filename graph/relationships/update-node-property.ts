@@ -8,6 +8,7 @@ import {
   markVerified,
   readIdentifiers,
   requireIdentifier,
+  requireUncontested,
 } from '../identifiers/identifiers.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
@@ -80,7 +81,9 @@ const EDIT_BY_LABEL: Readonly<Record<EditableLabel, Edit>> = {
 
   async DigitalIdentifier(tx, { id, customer, expected_version }, value) {
     const existing = await readIdentifiers(tx, customer.id);
-    const { is_verified } = requireIdentifier(existing, customer.id, id);
+    const identifier = requireIdentifier(existing, customer.id, id);
+    requireUncontested(identifier);
+    const { is_verified } = identifier;
     requireVersion(`the profile of customer ${customer.id}`, customer.changed_seq, expected_version);
     if (value === true && !is_verified) await markVerified(tx, customer.id, id);
     if (value === false && is_verified) {

@@ -2,6 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { startOfDay } from '../../domain/expiry/calendar.ts';
+import { linkOf, removalOf } from '../../domain/contests.ts';
+import type { EventType } from '../../domain/events/event.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey, settledPaymentKey } from '../../domain/workflow-contracts.ts';
@@ -17,6 +19,8 @@ import {
   addPaymentMethod,
   addRelationship,
   annotateEvent,
+  contestEvent,
+  decideContest,
   applyAnalyticsFeedback,
   applyFraudOutcome,
   decideFraudReview,
@@ -145,8 +149,37 @@ export async function createCustomerHistory(graph: Graph, policy: Policy): Promi
         method: { token: randomToken(), type: 'card', instrument_fingerprint },
       },
     });
+  await contestsOf(graph, customer_id);
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   return { customer_id, stranger_id, device_id, methods: [first, second, third], ...recoveries };
+}
+
+/** One event of each type that restricts an edge: the first device is unlinked, and the last card stays contested. */
+async function contestsOf(graph: Graph, customer_id: string): Promise<void> {
+  const read = async (type: EventType) => {
+    const rows = await graph.read<{ seq: number; data: string }>(
+      `MATCH (e:PersonaEvent {stream_id: $customer_id, type: $type}) WHERE e.seq > 0
+       RETURN e.seq AS seq, e.data AS data ORDER BY e.seq`,
+      { customer_id, type },
+    );
+    const row = rows.at(type === 'PaymentMethodAdded' ? -1 : 0);
+    if (row === undefined) throw new Error(`the history has no ${type}`);
+    return { event: { customer_id, seq: row.seq }, link: linkOf(type, JSON.parse(row.data)) };
+  };
+  const [linked, ...others] = await Promise.all(
+    (['DeviceLinked', 'LoginRecorded', 'AddressAdded', 'DigitalIdentifierAdded'] as const).map(read),
+  );
+  const card = await read('PaymentMethodAdded');
+  for (const one of [linked, ...others, card])
+    if (one) await contestEvent(graph, testHeader(), { ...one.event, reason: 'not me' });
+  const decide = (one: typeof card, decision: 'upheld' | 'rejected') =>
+    decideContest(graph, testHeader(), {
+      ...{ ...one.event, decision, explanation: 'checked' },
+      corrections: decision === 'upheld' && one.link ? [removalOf(one.link)] : [],
+    });
+  for (const one of others) await decide(one, 'rejected');
+  if (linked) await decide(linked, 'upheld');
+  await contestEvent(graph, testHeader(), { customer_id, seq: 1, reason: 'still not me' });
 }
 
 /** The card's expiry month ends: the first notice was sent, the second is due. */

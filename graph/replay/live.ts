@@ -29,7 +29,8 @@ const READ_CUSTOMER = `
     COLLECT { MATCH (r:Refund {customer_id: $id}) RETURN r.id } AS refunds,
     COLLECT { MATCH (m:Notice {customer_id: $id}) WHERE m.state IS NOT NULL RETURN m.notification_id } AS notices,
     COLLECT { MATCH (f:FraudCase {customer_id: $id}) RETURN f.case_id } AS cases,
-    COLLECT { MATCH (t:Note {customer_id: $id}) WHERE t.about_seq IS NOT NULL RETURN t.note_id } AS notes`;
+    COLLECT { MATCH (t:Note {customer_id: $id}) WHERE t.about_seq IS NOT NULL RETURN t.note_id } AS notes,
+    COLLECT { MATCH (x:Contest {customer_id: $id}) WHERE x.state IS NOT NULL RETURN x.contest_id } AS contests`;
 
 // Incoming edges are those of customers and their methods, and belong to the customers' streams.
 const READ_DEVICE = `
@@ -39,7 +40,8 @@ const READ_DEVICE = `
     COLLECT {
       MATCH (n)<-[r]-(m) WHERE NOT type(r) IN ['LOGGED_IN_FROM', 'USED_ON'] RETURN ${EDGE('m', 'n')}
     } AS edges,
-    [] AS attempts, [] AS overpayments, [] AS refunds, [] AS notices, [] AS cases, [] AS notes`;
+    [] AS attempts, [] AS overpayments, [] AS refunds, [] AS notices, [] AS cases, [] AS notes,
+    [] AS contests`;
 
 // Whatever edge they have is unexpected, and read with their own node.
 const readEntry = (label: Label) => `
@@ -92,6 +94,7 @@ interface StreamRow {
   notices: string[];
   cases: string[];
   notes: string[];
+  contests: string[];
 }
 
 /**
@@ -111,6 +114,7 @@ export async function readLive(graph: Graph, stream: Stream, expected: GraphMode
   for (const id of row?.notices ?? []) wanted.add(nodeRef('Notice', id));
   for (const id of row?.cases ?? []) wanted.add(nodeRef('FraudCase', id));
   for (const id of row?.notes ?? []) wanted.add(nodeRef('Note', id));
+  for (const id of row?.contests ?? []) wanted.add(nodeRef('Contest', id));
 
   const live = new GraphModel();
   const refs = [...wanted].map(splitRef);

@@ -154,6 +154,16 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     ...timestamps,
   },
   PersonaConfiguration: { value: text, version: integer(1), ...timestamps },
+  Contest: {
+    customer_id: text,
+    seq: integer(1),
+    state: oneOf('open', 'upheld', 'rejected'),
+    reason: sealed,
+    explanation: optional(sealed),
+    opened_at: time,
+    opened_seq: integer(1),
+    decided_at: optional(time),
+  },
   Note: { customer_id: text, about_seq: integer(1), text: sealed, noted_at: time },
 };
 

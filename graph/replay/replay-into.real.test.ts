@@ -79,7 +79,7 @@ const EVERYTHING = `
     AND NOT n:RingKey AND NOT n:Replay
   RETURN labels(n) AS labels, properties(n) AS node,
     COLLECT { MATCH (n)-[r]->(m) WHERE type(r) <> 'BLOCKED_BY' RETURN [type(r), properties(r), m.id, m.payment_id] ORDER BY type(r), m.id, m.payment_id } AS edges
-  ORDER BY labels[0], coalesce(n.id, n.key, n.name, n.notification_id, n.payment_id, n.case_id)`;
+  ORDER BY labels[0], coalesce(n.id, n.key, n.name, n.notification_id, n.payment_id, n.case_id, n.contest_id, n.note_id)`;
 
 test('a graph rebuilt elsewhere from its log is identical in every property; a target of something else is refused', async () => {
   const histories = [await createCustomerHistory(graph, policy), await createCustomerHistory(graph, policy)];

@@ -7,15 +7,22 @@ import type { Reader } from '../kernel/reader.ts';
 const EVENT =
   'MATCH (e:PersonaEvent {stream_id: $customer_id, seq: $seq}) RETURN e.type AS type, e.data AS data';
 
-/** An event of a customer's stream. @throws PersonaError event_not_found */
-export async function requireEvent(
-  reader: Reader,
-  { customer_id, seq }: { customer_id: string; seq: number },
-): Promise<{ type: string; data: string }> {
-  const [event] = await reader.read<{ type: string; data: string }>(EVENT, { customer_id, seq });
-  if (event) return event;
-  throw new PersonaError('event_not_found', `customer ${customer_id} has no event ${seq}`);
+interface EventRef {
+  customer_id: string;
+  seq: number;
 }
+
+/** An event of a customer's stream. */
+export async function findEvent(
+  reader: Reader,
+  { customer_id, seq }: EventRef,
+): Promise<{ type: string; data: string } | undefined> {
+  const [event] = await reader.read<{ type: string; data: string }>(EVENT, { customer_id, seq });
+  return event;
+}
+
+export const eventNotFound = ({ customer_id, seq }: EventRef) =>
+  new PersonaError('event_not_found', `customer ${customer_id} has no event ${seq}`);
 
 /** The place for which a note is sealed: the event that it is about. */
 export const notePlace = (customerId: string, seq: number) =>
@@ -33,7 +40,7 @@ export async function annotateEvent(
   const { customer_id, seq, text } = input;
   return runCommand(graph, header, 'annotateEvent', input, async (tx) => {
     await tx.lockCustomer(customer_id);
-    await requireEvent(tx, { customer_id, seq });
+    if ((await findEvent(tx, { customer_id, seq })) === undefined) throw eventNotFound({ customer_id, seq });
     const sealed = tx.keyOf(customer_id).seal(text, ...notePlace(customer_id, seq));
     const stream = { stream: 'customer', stream_id: customer_id } as const;
     tx.append({ ...stream, type: 'EventAnnotated', data: { seq, text: sealed } });

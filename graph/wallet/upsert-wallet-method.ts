@@ -62,8 +62,10 @@ export function upsertWalletMethod(
     wallet.recordUse(known.payment_method_id, { at: tx.header.occurredAt, proven, deviceId });
     const consent = details.off_session_consent;
     const source = consentSource(incoming);
-    // A checkout that repeats an earlier consent neither restores a revoked one nor fails because of it.
-    if (proven && consent !== undefined && (!consent || mayConsent(known, source))) {
+    // A checkout that repeats an earlier consent neither restores a revoked one, or one on a contested method,
+    // nor fails because of it.
+    const mayGive = known.uncontested_proven === null && mayConsent(known, source);
+    if (proven && consent !== undefined && (!consent || mayGive)) {
       wallet.setConsent(known.payment_method_id, consent, source, tx.header.occurredAt);
     }
   }

@@ -56,6 +56,8 @@ export interface WalletMethod {
   consent_source: string | null;
   added_by: 'service' | 'customer';
   proven: boolean;
+  /** While it is contested: whether it is proven otherwise; `null`: it is not contested. */
+  uncontested_proven: boolean | null;
   /** The unverified identifier by which it was added; once that is verified, the method is proven. */
   awaits_identifier_id: string | null;
   /** A charge on it is disputed: at least one of its disputes is open or lost. */
@@ -78,7 +80,7 @@ const READ_WALLET = `
     p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
     h.added_by AS added_by,
-    h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id,
+    h.proven AS proven, h.uncontested_proven AS uncontested_proven, h.awaits_identifier_id AS awaits_identifier_id,
     coalesce(h.disputed, false) AS disputed, coalesce(h.disputes, []) AS disputes,
     h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
@@ -274,15 +276,12 @@ export class Wallet {
     const method = this.#find(paymentMethodId);
     method.use_count += 1;
     if (use.at > method.last_used) method.last_used = use.at;
-    if (use.proven === true) {
-      method.proven = true;
-      method.awaits_identifier_id = null;
-    }
+    if (use.proven === true) prove(method);
     this.#append('PaymentMethodUsed', {
       payment_method_id: paymentMethodId,
       use_count: method.use_count,
       last_used: method.last_used,
-      proven: method.proven,
+      proven: method.uncontested_proven ?? method.proven,
       device_id: use.deviceId ?? null,
     });
     this.ensureDefault('used');
@@ -317,8 +316,7 @@ export class Wallet {
   onIdentifierVerified(identifierId: string): void {
     for (const method of this.#methods) {
       if (method.awaits_identifier_id !== identifierId) continue;
-      method.proven = true;
-      method.awaits_identifier_id = null;
+      prove(method);
     }
     this.ensureDefault('identifier verified');
   }
@@ -390,6 +388,13 @@ export class Wallet {
   #append<T extends EventType>(type: T, data: EventData[T]): { seq: number } {
     return this.#tx.append({ stream: 'customer', stream_id: this.#customerId, type, data });
   }
+}
+
+/** A contested method stays unproven until the decision. */
+function prove(method: WalletMethod): void {
+  if (method.uncontested_proven === null) method.proven = true;
+  else method.uncontested_proven = true;
+  method.awaits_identifier_id = null;
 }
 
 function reasonNotDefault({ proven, status, disputed, ...method }: WalletMethod): string {

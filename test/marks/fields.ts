@@ -125,6 +125,12 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
     shown: ['Note.text', 'EventNote.text'],
     shownBy: /\/timeline|GetTimeline/,
   },
+  contest_reason: {
+    form: 'text',
+    sent: ['NewContest.reason'],
+    shown: ['Contest.reason', 'Contest.explanation'],
+    shownBy: /\/timeline|\/contests|GetTimeline/,
+  },
   fraud_reason: {
     form: 'text',
     sent: ['FraudOutcome.reason', 'ReportFraudOutcomeRequest.reason'],
@@ -183,7 +189,7 @@ const OPEN_NAMES: readonly [pattern: RegExp, reason: string][] = [
   [/^Disclosures\./, 'who was given what: a role, a purpose and days'],
   [/^Erasure\.kept\./, 'which store keeps what for how long: words of the code, the same for every customer'],
   [
-    /^(PersonaAnswer|CatalogueHealth)\.|^POST \/persona\/\{name\}$/,
+    /^(PersonaAnswer(Event)?|CatalogueHealth)\.|^POST \/persona\/\{name\}$/,
     'the answer of a model, to who asked it; states and times',
   ],
   [/ Stripe-Signature$/, 'a signature of the body'],

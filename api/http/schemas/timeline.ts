@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { CONTEST_DECISIONS, type Contest } from '../../../domain/contests.ts';
 import { REASON, validate } from '../../../domain/validation.ts';
 import type { EventView, NoteView, TimelineView } from '../../../services/views.ts';
 import { customerParams } from './common.ts';
@@ -15,6 +16,24 @@ export const newNote = withDomainRules(
 
 export const note = resultSchema<NoteView>()({ text: z.string(), noted_at: time }).openapi('Note');
 const notes = z.array(note).openapi({ description: "The customer's notes on it, oldest first" });
+
+export const newContest = withDomainRules(
+  z.looseObject({
+    reason: z.string().min(1).max(REASON.max).openapi({ description: 'One line; kept encrypted' }),
+  }),
+  (input) => validate(input, (fields) => fields.requiredText('reason', REASON)),
+).openapi('NewContest');
+const contestRef = z.string().openapi({ description: 'customer_id and seq, joined by a colon' });
+export const contestAccepted = z.object({ contest_id: contestRef }).openapi('ContestAccepted');
+export const contest = resultSchema<Contest>()({
+  contest_id: contestRef,
+  seq: z.int().openapi({ description: 'The contested event' }),
+  state: z.enum(['open', ...CONTEST_DECISIONS]),
+  reason: z.string(),
+  explanation: z.string().optional(),
+  opened_at: time,
+  decided_at: time.optional(),
+}).openapi('Contest');
 
 export const timelineEntry = resultSchema<TimelineView>()({
   seq: z.int(),
@@ -42,6 +61,7 @@ export const timelineEvent = resultSchema<EventView>()({
     .openapi({ description: "The event's data, without tokens, codes and reasons" }),
   caused_by: z.string().optional().openapi({ description: "The id of another agent's event" }),
   notes,
+  contest: contest.optional(),
 }).openapi('TimelineEvent');
 
 export const eventParams = customerParams.extend({

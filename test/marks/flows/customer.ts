@@ -131,6 +131,9 @@ export async function changeWallet(stage: Stage, { id, device_id }: CompleteCust
   const noted = { as, body: { text: marks.draw('NewNote.text') }, headers: key() };
   expect((await rest('POST', `${customerPath(id)}/timeline/1/notes`, noted)).status).toBe(201);
   await rest('GET', `${customerPath(id)}/timeline`, { as });
+  const contested = { as, body: { reason: marks.draw('NewContest.reason') }, headers: key() };
+  expect((await rest('POST', `${customerPath(id)}/timeline/1/contest`, contested)).status).toBe(202);
+  await rest('GET', `${customerPath(id)}/contests`, { as });
   await rest('GET', `${customerPath(id)}/timeline/1`, { as });
   await rpc('ops', 'GetTimeline', { customer_id: id });
 }
