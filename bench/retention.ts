@@ -12,7 +12,7 @@ import { runCalls, sideBySide, toComparison } from './side-by-side.ts';
 import { addSyntheticCustomers } from './synthetic-graph.ts';
 import type { BenchSystem } from './system.ts';
 
-const SIZES = [100_000, 1_000_000];
+const SIZES = (process.env.BENCH_RETENTION_CUSTOMERS ?? '100000,1000000').split(',').map(Number);
 const REPETITIONS = 5;
 /** As many as a page of retention. */
 const PAGE = 500;

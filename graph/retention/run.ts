@@ -113,7 +113,8 @@ export async function runRetention(
 
 const RECORD_SUCCESS = `
   MERGE (r:Retention {id: 'retention'})
-  SET r.completed_at = datetime($at)`;
+  SET r.completed_at = CASE
+    WHEN r.completed_at > datetime($at) THEN r.completed_at ELSE datetime($at) END`;
 const READ_SUCCESS = "MATCH (r:Retention {id: 'retention'}) RETURN r.completed_at.epochMillis AS at";
 
 async function recordSuccess(graph: Graph): Promise<void> {
