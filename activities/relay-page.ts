@@ -5,6 +5,7 @@ import type { EventData, RecordedEvent } from '../domain/events/event.ts';
 import { type EncodedRecord, type Publisher, RecordsRefused } from '../domain/outbox/publisher.ts';
 import {
   contextRecordOf,
+  contextTombstoneOf,
   type LoggedEvent,
   logRecordOf,
   type OutgoingRecord,
@@ -13,7 +14,7 @@ import {
 import { Topic, type TopicName } from '../domain/outbox/topics.ts';
 import type { Policy } from '../domain/policy.ts';
 import { getContextsWithoutDevices, type Graph } from '../graph/index.ts';
-import { decodeEvent, getPublishingFacts } from '../graph/outbox/index.ts';
+import { decodeEvent, getPublishingFacts, readLogKeys, sealForLog } from '../graph/outbox/index.ts';
 import { beginPublishing } from '../platform/tracing.ts';
 
 export interface PageDependencies {
@@ -71,17 +72,24 @@ export async function preparePage(
   const block = (event: LoggedEvent, error: unknown) => blocked.push(blockedBy(event, error));
   const decoded = eachUntilFailure(page, block, (logged) => ({ logged, event: decodeEvent(logged) }));
   const events = decoded.map(({ event }) => event);
-  const [published, contexts] = await Promise.all([
+  const [published, contexts, keys] = await Promise.all([
     getPublishingFacts(graph, events),
     readContexts({ graph, policy }, events),
+    readLogKeys(
+      graph,
+      decoded.map(({ logged }) => logged),
+    ),
   ]);
   const facts = { reportingCurrency: policy.reportingCurrency, ...published };
-  const encoded = eachUntilFailure(decoded, block, ({ logged, event }, isLast) => {
+  // What is left of an erased stream is about to be deleted.
+  const readable = decoded.filter(({ event }) => !keys.erased.has(event.stream_id));
+  const encoded = eachUntilFailure(readable, block, ({ logged, event }, isLast) => {
     const context = isLast ? contexts.get(event.stream_id) : undefined;
     const records = [
-      logRecordOf(logged),
+      logRecordOf(sealForLog(logged, keys)),
       recordOf(event, facts),
       context && contextRecordOf(context, facts),
+      isLast && context === undefined && isOfPerson(event) ? contextTombstoneOf(logged) : undefined,
     ].filter((record) => record !== undefined);
     return { event: logged, ...encodeTraced(records, logged, encode) };
   });
@@ -141,6 +149,9 @@ export async function publishPage(
   await publish(page.events);
   return { published, blocked: [...blocked.values()], isRefused };
 }
+
+/** Not of a device or an agent's persona, and not of a pseudonym, which never had a context. */
+const isOfPerson = ({ stream, type }: RecordedEvent) => stream === 'customer' && type !== 'CustomerErased';
 
 /** The customers whom an event is about. */
 function customersOf({ stream, stream_id, type, data }: LoggedEvent): readonly string[] {

@@ -5,7 +5,10 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
 import type { OpenPublisher } from '../domain/outbox/publisher.ts';
 import { Topic } from '../domain/outbox/topics.ts';
+import { recoveryWorkflowId } from '../domain/workflow-contracts.ts';
 import { createRecordEncoder } from '../events/encode.ts';
+import { addErasedId } from '../graph/erasure/erased-ids.ts';
+import { announceErasure, hideCustomer, requestErasure } from '../graph/erasure/index.ts';
 import { createCustomer, getCustomerContext, type Graph, setCustomerStatus } from '../graph/index.ts';
 import { WRITE_EVENTS } from '../graph/kernel/event-writes.ts';
 import { runTransaction } from '../graph/kernel/run-transaction.ts';
@@ -16,8 +19,10 @@ import {
   requestContextRebuild,
   startRelay,
 } from '../graph/outbox/index.ts';
+import { openRecovery } from '../graph/recovery/index.ts';
 import { createCustomerHistory } from '../graph/replay/history-fixtures.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { DataKey } from '../security/data-key.ts';
 import { getProjectionStates } from '../services/projections.ts';
 import {
   collectRecords,
@@ -43,7 +48,7 @@ import {
   testHeader,
   verifyAndClose,
 } from '../test/test-graph.ts';
-import { customerWithCards } from '../test/wallet-fixtures.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 
 /** `npm run test:long` writes a hundred times as many. */
 const MANY = 1_000 * (Number(process.env.PERSONA_PROPERTY_RUNS ?? '1') || 1);
@@ -82,8 +87,16 @@ async function writeEvents(count: number, streams = 10): Promise<string[]> {
   // From then on events wait for a relay.
   await startRelay(graph);
   const ids = Array.from({ length: streams }, () => randomUUID());
+  // Events of nothing that was created.
+  excludeFromVerification(graph, ...ids);
   const at = new Date().toISOString();
   const perTransaction = 500;
+  await runTransaction(graph, async (sender) => {
+    for (const id of ids) {
+      const owner = { label: 'CustomerKey', id } as const;
+      graph.keyStore.write(sender, owner, DataKey.create(graph.keyRing, owner).wrapped, at);
+    }
+  });
   for (let first = 0; first < count / streams; first += perTransaction) {
     for (const stream_id of ids) {
       const events = Array.from(
@@ -177,6 +190,37 @@ test('every type of event is published, with its topics, headers and the newest 
   const recovered = own().find(({ value }) => value.kind === 'recovered');
   expect(recovered?.value).toMatchObject({ amount: expect.any(Number), currency: expect.any(String) });
   expect(new Set(records.map(({ topic }) => topic))).toEqual(new Set(Object.values(Topic)));
+});
+
+test('nothing that an event says is open in the log, and a hidden customer leaves a tombstone', async () => {
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
+  const failure = failureOf({ customer_id, methods });
+  const { payment_id } = failure;
+  const header = testHeader({ correlationId: recoveryWorkflowId(payment_id) });
+  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  const { erasure_id } = await requestErasure(graph, { customer_id });
+  await hideCustomer(graph, { erasure_id, customer_id, by: { actor: 'test', correlationId: 'test' } });
+  await announceErasure(graph, { erasure_id, customer_id });
+  // Left over of a device that was erased meanwhile: it can be neither sealed nor read.
+  const [erased = ''] = await writeEvents(1, 1);
+  await runTransaction(graph, async (sender) => {
+    graph.keyStore.destroy(sender, { label: 'CustomerKey', id: erased });
+    addErasedId(graph, sender, erased, new Date().toISOString());
+  });
+  const relay = startRelaying();
+  await expect.poll(unpublished).toBe(1);
+  await relay.stop();
+  await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $erased}) DELETE e', { erased });
+  const { records, close } = await collectRecords(servers.brokers);
+  const own = (wanted: string) => records.filter(({ topic, key }) => topic === wanted && key === customer_id);
+  await expect.poll(() => own(Topic.customerErased)).toHaveLength(1);
+  await expect.poll(() => own(Topic.customerContext).at(-1)?.value).toEqual({});
+  const logged = own(Topic.log).map(({ value }) => JSON.stringify(value));
+  expect(logged.filter((text) => text.includes(String(payment_id)))).toEqual([]);
+  expect(logged.length).toBeGreaterThan(5);
+  expect(JSON.stringify(own(Topic.recovery))).toContain(payment_id);
+  expect(records.filter(({ key }) => key === erased)).toEqual([]);
+  await close();
 });
 
 test('events written while Kafka is away are published in order once it is back', async () => {

@@ -267,6 +267,8 @@ export const SearchAttribute = {
 export const onboardingWorkflowId = (transactionId: string) => `onboarding:${transactionId}`;
 export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`;
 export const refundWorkflowId = (paymentId: string) => `refund:${paymentId}`;
+/** Whether a process's or a notice's id contains the id of a payment. */
+export const namesPayment = (id: string): boolean => /^(?:recovery|refund|gateway-refunds):/.test(id);
 /** The caller that scopes the idempotency keys of a process's commands. Must never change. */
 export const workflowCaller = (workflowType: string) => `workflow:${workflowType}`;
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */

@@ -23,7 +23,7 @@ test('a record has the schema of its topic, CloudEvents’ attributes and a trac
   const { topic, key, value, headers } = encode(record);
   expect([topic, Buffer.from(key).toString()]).toEqual([Topic.paymentMethodAdded, 'c-1']);
   const schema = readSchemas().get(Topic.paymentMethodAdded) as unknown as avro.Schema;
-  expect({ ...avro.Type.forSchema(schema).fromBuffer(Buffer.from(value).subarray(10)) }).toEqual(
+  expect({ ...avro.Type.forSchema(schema).fromBuffer(Buffer.from(value ?? []).subarray(10)) }).toEqual(
     record.value,
   );
   expect(headers).toEqual({

@@ -44,7 +44,7 @@ function encodeBy(encoders: ReadonlyMap<string, (value: unknown) => Buffer>): En
     return {
       topic: record.topic,
       key: Buffer.from(record.key),
-      value: encode(record.value),
+      value: record.value && encode(record.value),
       headers: headersOf(record),
     };
   };

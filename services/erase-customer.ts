@@ -60,7 +60,7 @@ const KEPT: ErasureView['kept'] = [
   },
   {
     where: 'persona.log.v1',
-    what: 'events whose personal fields are sealed with the destroyed key',
+    what: 'events whose data is sealed with the destroyed key',
     until: 'the topic is deleted',
   },
 ];

@@ -82,7 +82,7 @@ function* inRequests(records: readonly EncodedRecord[]): Generator<Message[]> {
   for (const record of records) {
     const message = asMessage(record);
     const partition = `${record.topic}/${defaultPartitioner(message, message.key) % PARTITIONS}`;
-    const size = record.key.length + record.value.length + OVERHEAD_BYTES;
+    const size = record.key.length + (record.value?.length ?? 0) + OVERHEAD_BYTES;
     const before = bytes.get(partition) ?? 0;
     if (before > 0 && before + size > MAX_PARTITION_BYTES) {
       yield messages;
@@ -98,7 +98,7 @@ function asMessage({ topic, key, value, headers }: EncodedRecord): Message {
   return {
     topic,
     key: asBuffer(key),
-    value: asBuffer(value),
+    ...(value && { value: asBuffer(value) }),
     headers: new Map(Object.entries(headers).map(([name, text]) => [headerName(name), Buffer.from(text)])),
   };
 }

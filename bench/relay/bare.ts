@@ -64,7 +64,7 @@ export async function openBarePublisher(brokers: string[], id: string): Promise<
       const transaction = await producer.beginTransaction(NEW_PRODUCER);
       await transaction.send({
         messages: records.map(({ topic, key, value, headers }) => ({
-          ...{ topic, key: Buffer.from(key), value: Buffer.from(value) },
+          ...{ topic, key: Buffer.from(key), value: Buffer.from(value ?? []) },
           headers: new Map(
             Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
           ),

@@ -117,7 +117,7 @@ async function withdraw({ topic, key, value }: ReturnType<ReturnType<typeof crea
     ...{ idempotent: true, transactionalId: 'test' },
   });
   const transaction = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 });
-  await transaction.send({ messages: [{ topic, key: Buffer.from(key), value: Buffer.from(value) }] });
+  await transaction.send({ messages: [{ topic, key: Buffer.from(key), value: Buffer.from(value ?? []) }] });
   await transaction.abort();
   await producer.close();
 }

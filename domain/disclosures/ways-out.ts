@@ -199,5 +199,6 @@ export const TOPIC_CATEGORIES: Readonly<Record<TopicName, Categories>> = {
   'persona.device-trust-score-updated.v1': ['devices'],
   'persona.recovery.v1': ['payments'],
   'persona.notice.v1': ['history'],
+  'persona.customer-erased.v1': ['history'],
   'persona.customer-context.v1': ['profile', 'payment_methods'],
 };

@@ -6,7 +6,8 @@ import type { TopicName } from './topics.ts';
 export interface EncodedRecord {
   readonly topic: TopicName;
   readonly key: Uint8Array;
-  readonly value: Uint8Array;
+  /** `null`: a tombstone. */
+  readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, string>>;
 }
 

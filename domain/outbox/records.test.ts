@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { EventData, EventType, RecordedEvent } from '../events/event.ts';
-import { contextRecordOf, logRecordOf, type PublishingFacts, recordOf } from './records.ts';
+import {
+  contextRecordOf,
+  contextTombstoneOf,
+  logRecordOf,
+  type PublishingFacts,
+  recordOf,
+} from './records.ts';
 import { PARTITIONS, Topic, TOPIC_SETTINGS } from './topics.ts';
 
 const NONE: PublishingFacts = { reportingCurrency: 'USD', owed: new Map(), newDefaults: new Map() };
@@ -228,6 +234,14 @@ test('the log has every event as it is stored', () => {
     occurred_at: Date.parse(stored.occurred_at),
     recorded_at: Date.parse(stored.recorded_at),
     data: '{"identifier_id":"i"}',
+  });
+});
+
+test('an erased customer is named and nothing else, and the context becomes a tombstone', () => {
+  expect(mapped('ErasureAnnounced', {})).toEqual([Topic.customerErased, {}]);
+  const { data: _, ...announced } = event('ErasureAnnounced', {});
+  expect(contextTombstoneOf(announced)).toMatchObject({
+    ...{ topic: Topic.customerContext, key: 'c-1', id: 'c-1:7', type: 'CustomerContext', value: null },
   });
 });
 

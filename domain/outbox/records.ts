@@ -9,6 +9,8 @@ import { isInternalProperty } from '../events/edits.ts';
 import { isRoutedPayment } from '../inbound/routing-outcome.ts';
 import { Topic, type TopicName } from './topics.ts';
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** A record before it is encoded: its value has the fields of the topic's schema. Times are epoch milliseconds. */
 export interface OutgoingRecord {
   readonly topic: TopicName;
@@ -23,8 +25,11 @@ export interface OutgoingRecord {
   readonly correlationId: string;
   /** W3C trace context, if the trace of what caused it is sampled. */
   readonly traceparent?: string;
-  readonly value: Readonly<Record<string, unknown>>;
+  /** `null`, a tombstone: what the topic has of this key is to be deleted. */
+  readonly value: Fields | null;
 }
+
+type ValueRecord = OutgoingRecord & { readonly value: Fields };
 
 /** An event as the log stores it: `data` in JSON, in the schema version in which it was written. */
 export type LoggedEvent = Omit<RecordedEvent, 'data'> & {
@@ -57,7 +62,6 @@ export interface PublishedContext {
   readonly as_of: string;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 type Mapped = { topic: TopicName; fields: Fields };
 type Mappings = {
   readonly [T in EventType]?: (event: RecordedEvent<T>, facts: PublishingFacts) => Mapped | undefined;
@@ -229,13 +233,14 @@ const MAPPINGS: Mappings = {
 
   NoticeSent: ({ data }) => notice(data, 'sent'),
   NoticeFailed: ({ data }) => notice(data, 'failed'),
+  ErasureAnnounced: () => ({ topic: Topic.customerErased, fields: {} }),
 };
 
 /** Event types whose record needs the amount owed, which only the obligation has. */
 export const NEEDS_OWED: readonly EventType[] = ['RecoveryReopened', 'RecoveryNeedsReview', 'RecoveryClosed'];
 
-/** The event's record for the log's topic: complete, with personal data sealed. */
-export function logRecordOf(event: LoggedEvent): OutgoingRecord {
+/** The event's record for the log's topic. @param event complete, as `sealForLog` of the graph returns it */
+export function logRecordOf(event: LoggedEvent): ValueRecord {
   const {
     id,
     stream,
@@ -268,7 +273,7 @@ export function logRecordOf(event: LoggedEvent): OutgoingRecord {
 export function recordOf<T extends EventType>(
   event: RecordedEvent<T>,
   facts: PublishingFacts,
-): OutgoingRecord | undefined {
+): ValueRecord | undefined {
   const mapping = MAPPINGS[event.type] as
     | ((event: RecordedEvent, facts: PublishingFacts) => Mapped | undefined)
     | undefined;
@@ -293,7 +298,7 @@ export function recordOf<T extends EventType>(
 export function contextRecordOf(
   context: PublishedContext,
   { reportingCurrency }: Pick<PublishingFacts, 'reportingCurrency'>,
-): OutgoingRecord {
+): ValueRecord {
   const { customer_id, is_vip, segment, status, version, as_of } = context;
   const { payment_method_count, verified_shipping_address_count } = context;
   const id = `${customer_id}:${version}`;
@@ -311,6 +316,15 @@ export function contextRecordOf(
       default_payment_method_id: context.default_payment_method_id ?? null,
       ...{ payment_method_count, verified_shipping_address_count },
     },
+  };
+}
+
+/** For the topic of contexts: whoever keeps this customer's is to delete it. @param event the customer's last one so far */
+export function contextTombstoneOf(event: Omit<RecordedEvent, 'data'>): OutgoingRecord {
+  const id = `${event.stream_id}:${event.seq}`;
+  return {
+    ...envelope(event, Topic.customerContext),
+    ...{ id, type: 'CustomerContext', time: event.recorded_at, correlationId: id, value: null },
   };
 }
 

@@ -9,6 +9,7 @@ export const Topic = {
   deviceTrustScoreUpdated: 'persona.device-trust-score-updated.v1',
   recovery: 'persona.recovery.v1',
   notice: 'persona.notice.v1',
+  customerErased: 'persona.customer-erased.v1',
   customerContext: 'persona.customer-context.v1',
 } as const;
 export type TopicName = (typeof Topic)[keyof typeof Topic];
@@ -44,10 +45,12 @@ export const TOPIC_SETTINGS: Readonly<Record<TopicName, TopicSettings>> = {
   [Topic.deviceTrustScoreUpdated]: EXPIRING,
   [Topic.recovery]: EXPIRING,
   [Topic.notice]: EXPIRING,
-  // An earlier context is gone within days of the next one.
+  [Topic.customerErased]: EXPIRING,
+  // An earlier context is gone within days of the next one, or of the tombstone. That stays for consumers that were away.
   [Topic.customerContext]: {
     'cleanup.policy': 'compact',
     'segment.ms': String(SEGMENT_MS),
     'max.compaction.lag.ms': String(7 * DAY_MS),
+    'delete.retention.ms': String(RETENTION_MS),
   },
 };

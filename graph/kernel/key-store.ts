@@ -16,6 +16,8 @@ export interface KeyStore {
   readonly inlineCypher?: Readonly<Record<KeyOwner['label'], string>>;
   /** `undefined`: never created, or destroyed. */
   read(reader: Reader, owner: KeyOwner): Promise<WrappedKey | undefined>;
+  /** Those of the owners with these ids that have one. */
+  readAll(reader: Reader, label: KeyOwner['label'], ids: readonly string[]): Promise<StoredKey[]>;
   write(sender: Sender, owner: KeyOwner, key: WrappedKey, createdAt: string): void;
   /** Destroys a key: what is sealed with it can never be read again. */
   destroy(sender: Sender, owner: KeyOwner): void;
@@ -43,6 +45,13 @@ export interface KeyReplacement extends StoredKey {
 const READ = {
   CustomerKey: 'MATCH (k:CustomerKey {customer_id: $id}) RETURN k.wrapped AS wrapped, k.key_id AS key_id',
   DeviceKey: 'MATCH (k:DeviceKey {device_id: $id}) RETURN k.wrapped AS wrapped, k.key_id AS key_id',
+} as const;
+
+const READ_ALL = {
+  CustomerKey:
+    'UNWIND $ids AS id MATCH (k:CustomerKey {customer_id: id}) RETURN id, k.wrapped AS wrapped, k.key_id AS key_id',
+  DeviceKey:
+    'UNWIND $ids AS id MATCH (k:DeviceKey {device_id: id}) RETURN id, k.wrapped AS wrapped, k.key_id AS key_id',
 } as const;
 
 const WRITE = {
@@ -90,6 +99,7 @@ export const graphKeyStore: KeyStore = {
     const [row] = await reader.read<WrappedKey>(READ[owner.label], { id: owner.id });
     return row;
   },
+  readAll: (reader, label, ids) => reader.read<StoredKey>(READ_ALL[label], { ids }),
   write(sender, owner, key, createdAt) {
     sender.send(WRITE[owner.label], { id: owner.id, ...key, created_at: createdAt });
   },

@@ -11,6 +11,7 @@ export {
   requestContextRebuild,
   storeContextRebuild,
 } from './rebuild-contexts.ts';
+export { readLogKeys, sealForLog } from './log-seal.ts';
 export { startRelay } from './start-relay.ts';
 export {
   markPublished,

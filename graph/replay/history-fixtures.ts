@@ -41,6 +41,7 @@ import {
   updatePaymentMethodStatus,
   updateRelationshipAttribute,
 } from '../index.ts';
+import { announceErasure } from '../erasure/index.ts';
 import { activatePersona, deactivatePersona, putConfiguration, putPersona } from '../catalogue/index.ts';
 import { advanceCardExpiry } from '../expiry/index.ts';
 import {
@@ -151,6 +152,7 @@ export async function createCustomerHistory(graph: Graph, policy: Policy): Promi
     });
   await contestsOf(graph, customer_id);
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+  await announceErasure(graph, { erasure_id: randomUUID(), customer_id: stranger_id });
   return { customer_id, stranger_id, device_id, methods: [first, second, third], ...recoveries };
 }
 

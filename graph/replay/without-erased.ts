@@ -1,7 +1,9 @@
+import { PersonaError } from '../../domain/errors.ts';
 import type { EventType } from '../../domain/events/event.ts';
 import { referencesOf } from '../../domain/events/references.ts';
 import { findErasedIds } from '../erasure/erased-ids.ts';
 import type { Graph } from '../kernel/graph.ts';
+import { openFromLog, readLogKeys } from '../outbox/log-seal.ts';
 import type { LogSource, SourceEvent, SourcePage } from './log-source.ts';
 import { readEvent } from './stream.ts';
 
@@ -17,8 +19,8 @@ const REDACTED: ReadonlySet<string> = new Set([
 const READ_DATA = 'UNWIND $ids AS id MATCH (e:PersonaEvent {id: id}) RETURN e.id AS id, e.data AS data';
 
 /**
- * A log without the streams of erased customers and devices, whose keys are destroyed, without their ids in other streams,
- * and without what retention has removed: Kafka's copy of the log still has all of it.
+ * A log as it was written, without the streams of erased customers and devices, whose keys are destroyed, without their ids
+ * in other streams, and without what retention has removed: Kafka's copy of the log still has all of it.
  * @param keys the graph from whose log they were taken
  */
 export function withoutErased(source: LogSource, keys: Graph): LogSource {
@@ -31,11 +33,14 @@ export function withoutErased(source: LogSource, keys: Graph): LogSource {
   };
 }
 
-async function withoutErasedIn(keys: Graph, events: readonly SourceEvent[]): Promise<SourceEvent[]> {
-  const named = new Map(events.map(({ event }) => [event.id, namesOf(event)]));
-  const ids = new Set(events.flatMap(({ event }) => [event.stream_id, ...(named.get(event.id) ?? [])]));
-  const erased = await findErasedIds(keys, [...ids]);
-  const kept = events.filter(({ event }) => !erased.has(event.stream_id));
+async function withoutErasedIn(keys: Graph, all: readonly SourceEvent[]): Promise<SourceEvent[]> {
+  const erasedStreams = await findErasedIds(keys, [...new Set(all.map(({ event }) => event.stream_id))]);
+  const kept = await opened(
+    keys,
+    all.filter(({ event }) => !erasedStreams.has(event.stream_id)),
+  );
+  const named = new Map(kept.map(({ event }) => [event.id, namesOf(event)]));
+  const erased = await findErasedIds(keys, [...new Set([...named.values()].flat())]);
   const changed = kept.filter(
     ({ event }) => REDACTED.has(event.type) || named.get(event.id)?.some((id) => erased.has(id)),
   );
@@ -46,6 +51,24 @@ async function withoutErasedIn(keys: Graph, events: readonly SourceEvent[]): Pro
   return kept.map((one) => {
     const data = current.get(one.event.id);
     return data === undefined ? one : { ...one, event: { ...one.event, data } };
+  });
+}
+
+/** As they were logged: Kafka's copy is sealed. */
+async function opened(graph: Graph, events: readonly SourceEvent[]): Promise<SourceEvent[]> {
+  const keys = await readLogKeys(
+    graph,
+    events.map(({ event }) => event),
+  );
+  return events.map((one) => {
+    try {
+      return { ...one, event: openFromLog(one.event, keys) };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new PersonaError('log_unusable', `the event at ${one.place} cannot be opened: ${reason}`, {
+        cause: error,
+      });
+    }
   });
 }
 

@@ -51,7 +51,9 @@ test.each(examples)('%s', (_, example) => {
   const record = published(example);
   const encoded = createRecordEncoder()(record);
   const schema = readSchemas().get(example.topic) as unknown as avro.Schema;
-  const decoded: object = avro.Type.forSchema(schema).fromBuffer(Buffer.from(encoded.value).subarray(10));
+  const decoded: object = avro.Type.forSchema(schema).fromBuffer(
+    Buffer.from(encoded.value ?? []).subarray(10),
+  );
   expect(encoded.topic).toBe(example.topic);
   expect({
     key: Buffer.from(encoded.key).toString(),

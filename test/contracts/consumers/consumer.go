@@ -37,6 +37,7 @@ var keyFields = map[string]string{
 	logTopic:                                   "stream_id",
 	contextTopic:                               "customer_id",
 	"persona.customer-profile-updated.v1":      "customer_id",
+	"persona.customer-erased.v1":               "customer_id",
 	"persona.device-trust-score-updated.v1":    "device_id",
 	"persona.notice.v1":                        "customer_id",
 	"persona.payment-method-added.v1":          "customer_id",
@@ -183,6 +184,10 @@ func (r *reader) read(fetched *kgo.Record) {
 		r.result.Problems = append(r.result.Problems, place+fmt.Sprintf(format, args...))
 	}
 	topic, raw := r.topics[fetched.Topic], fetched.Value
+	if raw == nil && fetched.Topic == contextTopic {
+		// A tombstone: the customer is erased, or hidden.
+		return
+	}
 	if len(raw) < 10 || !bytes.Equal(raw[:2], marker) {
 		report("the value is not in single-object encoding")
 		return

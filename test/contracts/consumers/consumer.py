@@ -35,6 +35,7 @@ KEY_FIELDS = {
     CONTEXT: "customer_id",
     "persona.customer-profile-updated.v1": "customer_id",
     "persona.device-trust-score-updated.v1": "device_id",
+    "persona.customer-erased.v1": "customer_id",
     "persona.notice.v1": "customer_id",
     "persona.payment-method-added.v1": "customer_id",
     "persona.payment-method-changed.v1": "customer_id",
@@ -117,6 +118,11 @@ class Reader:
 
     def _read(self, message: Message) -> Iterator[str]:
         topic, raw, key = self._topics[message.topic()], message.value(), message.key().decode()
+        if raw is None:
+            # A tombstone: the customer is erased, or hidden.
+            if topic.name != CONTEXT:
+                yield "only contexts have tombstones"
+            return
         if raw[:1] == b"\0" and "SCHEMA_REGISTRY_URL" in os.environ:
             _, schema_id = REGISTERED.unpack_from(raw)
             value = topic.decode_registered(schema_id, raw[REGISTERED.size :])
