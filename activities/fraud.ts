@@ -4,6 +4,7 @@ import { type ErrorType, PersonaError } from '../domain/errors.ts';
 import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
 import type { CaseAnswer, KnownFraudCase } from '../domain/fraud/state.ts';
 import type { Policy } from '../domain/policy.ts';
+import { findErasureOf } from '../graph/erasure/index.ts';
 import {
   applyFraudOutcome,
   type CommandHeader,
@@ -25,6 +26,8 @@ export interface FraudDependencies {
   signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
+  /** Called for each message about a customer who is erased, or being erased. */
+  onErased?: () => void;
 }
 
 /** Errors of a message that no retry can fix. */
@@ -97,6 +100,7 @@ export function createFraudActivities(dependencies: FraudDependencies): FraudAct
       } catch (error) {
         if (!isOneOf(error, REFUSALS)) throw error;
         await clearReport(report);
+        if ((await findErasureOf(graph, report.customer_id)) !== undefined) dependencies.onErased?.();
         return { refused: refusalOf(error) };
       }
       return signalAndAnswer(case_id, result);

@@ -8,6 +8,7 @@ import type { RecoverySignalName, RecoverySignals } from '../domain/workflow-con
 import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
 import { evidenceOf, type ExpectedPayment, type SettlementEvidence } from '../domain/recovery/settlement.ts';
 import type { Ending } from '../domain/recovery/state.ts';
+import { findErasureOf } from '../graph/erasure/index.ts';
 import { getAlternativePaymentMethods, type Graph, getGatewayCustomer } from '../graph/index.ts';
 import {
   adoptGatewayPayment,
@@ -45,12 +46,18 @@ export interface RecoveryDependencies {
   signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
+  /** Called for each message about a customer who is erased, or being erased. */
+  onErased?: () => void;
 }
 
 export function createRecoveryActivities(dependencies: RecoveryDependencies): RecoveryActivities {
   const { graph, gateway, policy, signalRecoveries, now } = dependencies;
 
   const withRecoveryPolicy = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
+
+  async function countIfErased(customer_id: string): Promise<void> {
+    if ((await findErasureOf(graph, customer_id)) !== undefined) dependencies.onErased?.();
+  }
 
   /**
    * Compares the payment that a settlement names at the gateway. `first_unpaid`: the payment that had paid the obligation
@@ -114,6 +121,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
         ? await open(await evidenceOfEarlySettlement(failure, first.unconfirmed))
         : first;
       await signalRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
+      if (opening.result === 'refused') await countIfErased(failure.customer_id);
       return opening;
     },
 

@@ -17,6 +17,7 @@ import {
 } from '../graph/index.ts';
 import { observeAsking } from '../platform/asking-metrics.ts';
 import { observeCatalogue } from '../platform/catalogue-metrics.ts';
+import { createLateMessageCounter } from '../platform/erasure-metrics.ts';
 import { applyJournal } from '../graph/erasure/index.ts';
 import { createContextMetrics, observeSharedContexts } from '../platform/context-metrics.ts';
 import { openDisclosureLog } from '../platform/disclosure-log.ts';
@@ -128,6 +129,7 @@ async function main(): Promise<void> {
         ...{ graph, temporal, policy, gatewayEvents, catalogue, asking },
         chimera: chimera && disclosingChimera(chimera, disclosures.disclose),
         ...(journal && { journal }),
+        onLateMessage: createLateMessageCounter(metrics.registry),
       },
       { cache, shared, onRead: contextMetrics.onRead },
     );

@@ -17,6 +17,9 @@ import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
 import { createRecordDecoder } from '../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
+import { addErasedId } from '../graph/erasure/erased-ids.ts';
+import { hideCustomer, requestErasure } from '../graph/erasure/index.ts';
+import { runTransaction } from '../graph/kernel/run-transaction.ts';
 import { createCustomer, getPaymentMethods, type Graph, openConfiguredGraph } from '../graph/index.ts';
 import { readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -71,6 +74,7 @@ afterAll(() => letters().close());
 function startConsumer(
   changed: { graph?: Graph; temporal?: ReturnType<typeof openTemporal>; isKeyLost?: boolean } = {},
   onRecord: (offset: string) => Promise<void> | void = () => {},
+  onErased: (topic: string) => void = () => {},
 ) {
   const { isKeyLost = false, ...services } = changed;
   const stopping = new AbortController();
@@ -92,7 +96,10 @@ function startConsumer(
     decode,
     deadLetters: letters(),
     observe: {
-      onProcessed: ({ topic, partition, offset }) => void processed.push(`${topic}/${partition}/${offset}`),
+      onProcessed({ topic, partition, offset }, result) {
+        processed.push(`${topic}/${partition}/${offset}`);
+        if (result === 'erased') onErased(topic);
+      },
       onDeadLetter() {},
       onWait: (error) => void waits.push(error instanceof Error ? error.message : String(error)),
       onReading: (isReading) => isReading && reading.resolve(),
@@ -157,6 +164,31 @@ const letterOf = async (id: string): Promise<KeptDeadLetter | undefined> =>
   (await letters().list()).find((letter) => letter.id === id);
 const idOf = ([written]: { topic: string; partition: number; offset: bigint }[]) =>
   `${written?.topic}/${written?.partition}/${written?.offset}`;
+
+test('what arrives about an erased customer is dropped, starts no run and is no dead letter', async () => {
+  const late: string[] = [];
+  const { reading } = startConsumer({}, undefined, (topic) => late.push(topic));
+  await reading;
+  // One is hidden, the other's id is all that is known: as a hash.
+  const [hidden, erased] = [await customerWithCards(graph, policy), await customerWithCards(graph, policy)];
+  const { customer_id } = hidden;
+  const { erasure_id } = await requestErasure(graph, { customer_id });
+  await hideCustomer(graph, { erasure_id, customer_id, by: { actor: 'test', correlationId: 'test' } });
+  const gone = { ...erased, customer_id: randomUUID() };
+  await runTransaction(graph, async (sender) =>
+    addErasedId(graph, sender, gone.customer_id, new Date().toISOString()),
+  );
+  const failures = [failed(hidden), failed(gone)];
+  const others = [hidden, gone].flatMap((wallet) => [routed(wallet), feedback(wallet, { segment: 'gold' })]);
+  const written = await writeRecords(kafka.brokers, [...failures, ...others]);
+  await expect.poll(() => late, { timeout: 30_000 }).toHaveLength(6);
+  for (const { value } of failures) {
+    expect(await isRunning(value.payment_id)).toBe(false);
+    expect(await acceptedReports(value.event_id)).toBe(0);
+  }
+  const ids = written.map((one) => idOf([one]));
+  expect((await letters().list()).filter(({ id }) => ids.includes(id))).toEqual([]);
+});
 
 test('each topic does what its agent reports; the topics are made if they are missing', async () => {
   await startConsumer().reading;

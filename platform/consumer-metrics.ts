@@ -3,6 +3,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { InboundRecord, Rejection } from '../domain/inbound/records.ts';
 import { recordId } from '../domain/inbound/records.ts';
+import { createLateMessageCounter } from './erasure-metrics.ts';
 import type { Logger } from './logs.ts';
 
 const LOG_EVERY_MS = 10_000;
@@ -16,10 +17,11 @@ export function createConsumerObserver(
   const registers = [registry];
   const records = new Counter({
     name: 'persona_consumer_records_total',
-    help: 'Records of other agents that were processed, or kept as dead letters',
+    help: 'Records of other agents that were processed, dropped because their customer is erased, or kept as dead letters',
     labelNames: ['topic', 'result'],
     registers,
   });
+  const onLateMessage = createLateMessageCounter(registry);
   const waits = new Counter({
     name: 'persona_consumer_waits_total',
     help: 'Attempts to process a record that failed for an outage or an unexpected error, and are repeated',
@@ -39,8 +41,9 @@ export function createConsumerObserver(
   });
   let loggedAt = -Infinity;
   return {
-    onProcessed({ topic }: InboundRecord, result: 'processed' | 'dead_letter') {
+    onProcessed({ topic }: InboundRecord, result: 'processed' | 'erased' | 'dead_letter') {
       records.inc({ topic, result });
+      if (result === 'erased') onLateMessage('kafka');
     },
     onDeadLetter(record: InboundRecord, { error_type, error, event_id }: Rejection) {
       logger.warn(

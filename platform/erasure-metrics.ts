@@ -1,6 +1,6 @@
-/** Erasures that take longer than the law allows. */
+/** Erasures that take longer than the law allows, and messages about erased customers. */
 
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** @param countOverdue called for each scrape */
 export function createErasureMetrics(registry: Registry, countOverdue: () => Promise<number>): void {
@@ -15,4 +15,15 @@ export function createErasureMetrics(registry: Registry, countOverdue: () => Pro
       else this.set(overdue);
     },
   });
+}
+
+/** @returns counts a message about a customer who is erased, or being erased, by where it came in */
+export function createLateMessageCounter(registry: Registry): (entrance: string) => void {
+  const counter = new Counter({
+    name: 'persona_erased_messages_total',
+    help: 'Messages about customers who are erased, or being erased, that were dropped or refused',
+    labelNames: ['entrance'],
+    registers: [registry],
+  });
+  return (entrance) => counter.inc({ entrance });
 }

@@ -42,6 +42,7 @@ import { updateDeviceTrust } from './device-trust.ts';
 import { getDevices } from './devices.ts';
 import { updateProfile, verifyIdentifier } from './edit-profile.ts';
 import { eraseCustomer, getErasure } from './erase-customer.ts';
+import { isAboutErased } from './late-messages.ts';
 import { markPaymentMethodInactive } from './mark-method-inactive.ts';
 import { annotateTimelineEvent } from './notes.ts';
 import { onboard } from './onboard.ts';
@@ -67,8 +68,15 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     <Request, Result>(
       useCase: (dependencies: ServiceDependencies, caller: Caller, request: Request) => Promise<Result>,
     ) =>
-    (caller: Caller, request: Request): Promise<Result> =>
-      useCase(dependencies, caller, request);
+    async (caller: Caller, request: Request): Promise<Result> => {
+      try {
+        return await useCase(dependencies, caller, request);
+      } catch (error) {
+        if (await isAboutErased(dependencies.graph, error, request).catch(() => false))
+          dependencies.onLateMessage?.('api');
+        throw error;
+      }
+    };
   const read =
     <Request, Result>(useCase: (dependencies: ServiceDependencies, request: Request) => Promise<Result>) =>
     (_: Caller, request: Request): Promise<Result> =>

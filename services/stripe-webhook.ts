@@ -8,6 +8,7 @@ import {
   type PaymentUpdateMessage,
 } from '../domain/recovery/gateway-update.ts';
 import { type Graph, recordGatewayEvent } from '../graph/index.ts';
+import { findErasureOf } from '../graph/erasure/index.ts';
 import { findKnownPayment, storeReport } from '../graph/recovery/index.ts';
 import { followGateway, signalWithStartRecovery, signalRecoveries } from '../temporal/workflow-client.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
@@ -20,7 +21,10 @@ const SIGNAL_TIMEOUT_MS = 5_000;
 /** Delays between two reads of a charge in flight. */
 const RECHECK_DELAYS_MS = [50, 100, 200, 400, 800];
 
-/** `known`: the event has already been forwarded, or the graph already has its content. `ignored`: not Persona's. */
+/**
+ * `known`: the event has already been forwarded, or the graph already has its content. `ignored`: not Persona's, or about
+ * a customer who was erased.
+ */
 export type WebhookResult = { result: 'accepted' | 'known' | 'ignored' };
 
 /**
@@ -33,10 +37,11 @@ export type WebhookResult = { result: 'accepted' | 'known' | 'ignored' };
  *   deadline_exceeded
  */
 export async function handleStripeWebhook(
-  { graph, temporal, gatewayEvents }: Pick<ServiceDependencies, 'graph' | 'temporal' | 'gatewayEvents'>,
+  dependencies: Pick<ServiceDependencies, 'graph' | 'temporal' | 'gatewayEvents' | 'onLateMessage'>,
   caller: Caller,
   { body, signature }: { body: Uint8Array; signature?: string },
 ): Promise<WebhookResult> {
+  const { graph, temporal, gatewayEvents } = dependencies;
   const update = gatewayEvents.read(body, signature);
   if (update === undefined) return { result: 'ignored' };
   const found = await (update.about === 'payment'
@@ -44,6 +49,11 @@ export async function handleStripeWebhook(
     : findGatewayChange(graph, update));
   if (found === undefined) return { result: 'ignored' };
   if (found.known) return { result: 'known' };
+  // One who is only hidden has something to settle: what the gateway says about it counts.
+  if (found.customer_id !== undefined && (await findErasureOf(graph, found.customer_id)) === 'erased') {
+    dependencies.onLateMessage?.('webhook');
+    return { result: 'ignored' };
+  }
   const header = { correlationId: caller.correlationId, occurredAt: new Date().toISOString() };
   if ('message' in found) {
     const report = { kind: 'charge_result', message: found.message } as const;

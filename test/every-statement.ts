@@ -71,6 +71,7 @@ import {
   announceErasure,
   countOverdueErasures,
   findErasure,
+  findErasureOf,
   findRunningErasures,
   finishErasure,
   forgetCustomer,
@@ -250,6 +251,8 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   const disclosed = { recipient: 'oracle', purpose: 'analytics', categories: ['history'] } as const;
   await recordDisclosures(graph, [{ customer_id, day: '2026-11-24', ...disclosed }]);
   await getDisclosures(graph, { customer_id });
+  for (const label of ['CustomerKey', 'DeviceKey'] as const)
+    await graph.keyStore.readAll(graph, label, ['none']);
   await readUnpublished(graph, { from: OUTBOX_START, except: [], limit: 10 });
   await markPublished(graph, [randomUUID()]);
   await storePublishedUntil(graph, 0);
@@ -473,6 +476,7 @@ async function runErasureStatements(graph: Graph): Promise<void> {
   for (const isTakenBack of [true, false]) {
     const { erasure_id } = await requestErasure(graph, { customer_id });
     await findErasure(graph, customer_id);
+    await findErasureOf(graph, customer_id);
     await hideCustomer(graph, { erasure_id, customer_id, by });
     if (isTakenBack) {
       await takeBackErasure(graph, { erasure_id, by });

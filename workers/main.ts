@@ -27,7 +27,7 @@ import { readWorkerEnvironment } from '../platform/environment.ts';
 import { decryptKmsKeys } from '../platform/kms-keys.ts';
 import { exitWithError } from '../platform/exit.ts';
 import { createContestMetrics } from '../platform/contest-metrics.ts';
-import { createErasureMetrics } from '../platform/erasure-metrics.ts';
+import { createErasureMetrics, createLateMessageCounter } from '../platform/erasure-metrics.ts';
 import { createExpiryMetrics } from '../platform/expiry-metrics.ts';
 import { observeGatewayBreaker } from '../platform/gateway-breaker.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
@@ -112,6 +112,7 @@ async function main(): Promise<void> {
     const client = openTemporal({ ...address, codecKeys, interceptors: { workflow: tracing.client } });
     shutdown.add('temporal client', () => client.connection.close());
 
+    const onLateMessage = createLateMessageCounter(metrics.registry);
     createErasureMetrics(metrics.registry, () =>
       countOverdueErasures(graph, Date.now() - policy.privacy.deadline),
     );
@@ -225,6 +226,7 @@ async function main(): Promise<void> {
       followChange: (customerId, change) =>
         followGateway(client, customerId, change, TaskQueue.reconciliation),
       now: Date.now,
+      onErased: () => onLateMessage('signal'),
     });
     const [bundle] = await Promise.all([
       workflowBundle({ prebuiltOnly: process.env.NODE_ENV === 'production' }),

@@ -65,6 +65,8 @@ export interface ActivityDependencies {
   publishing?: Pick<RelayDependencies, 'openEncoder' | 'openPublisher' | 'observeRelay' | 'onPublished'>;
   /** Epoch milliseconds. */
   now: () => number;
+  /** Called for each message about a customer who is erased, or being erased. */
+  onErased?: () => void;
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Other agents' records that could not be processed (docs/runbook.md, 'Dead letters'). */
 
 import { ERRORS, PersonaError } from '../../domain/errors.ts';
-import type { KeptDeadLetter, Rejection } from '../../domain/inbound/records.ts';
+import type { KeptDeadLetter } from '../../domain/inbound/records.ts';
 import type { DecodeRecord } from '../../events/inbound/decode-record.ts';
-import { createRecordProcessor } from '../../events/inbound/process-record.ts';
+import { createRecordProcessor, type ProcessRecord } from '../../events/inbound/process-record.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
@@ -64,7 +64,9 @@ export async function retryDeadLetters(settings: Settings, id: string | undefine
     const results = await withProcessor(settings, decode, async (processRecord) => {
       const outcomes: { id: string; result: 'processed' | 'refused'; error?: string }[] = [];
       for (const { id: letterId, open } of chosen) {
-        const rejection = await rejectionOf(() => processRecord(open()));
+        const result = await rejectionOf(() => processRecord(open()));
+        // About a customer who was erased since: it is dropped.
+        const rejection = result === 'erased' ? undefined : result;
         if (rejection === undefined) await store.remove(letterId);
         outcomes.push(
           rejection === undefined
@@ -85,7 +87,7 @@ export async function retryDeadLetters(settings: Settings, id: string | undefine
 }
 
 /** @throws an outage, which would stop all of them; any other failure concerns one dead letter, and the next follows */
-async function rejectionOf(work: () => Promise<Rejection | undefined>): Promise<Rejection | undefined> {
+async function rejectionOf(work: () => ReturnType<ProcessRecord>): ReturnType<ProcessRecord> {
   try {
     return await work();
   } catch (error) {

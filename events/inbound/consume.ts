@@ -40,7 +40,8 @@ export interface ConsumeOptions {
 }
 
 export interface ConsumeObserver {
-  onProcessed(record: InboundRecord, result: 'processed' | 'dead_letter'): void;
+  /** `erased`: dropped, because it is about an erased customer. */
+  onProcessed(record: InboundRecord, result: 'processed' | 'erased' | 'dead_letter'): void;
   onDeadLetter(record: InboundRecord, rejection: Rejection): void;
   /** A record, or all of them (`undefined`), wait for what the error names. */
   onWait(error: unknown, record?: InboundRecord): void;
@@ -177,10 +178,14 @@ async function handleRecord(
 ): Promise<boolean> {
   const { processRecord, deadLetters, deadLetterOf, observe, signal } = options;
   let unexpected = 0;
-  let rejection: Rejection | undefined;
+  let rejection: Rejection | 'erased' | undefined;
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
       rejection ??= await processRecord(record);
+      if (rejection === 'erased') {
+        observe.onProcessed(record, rejection);
+        return true;
+      }
       if (rejection !== undefined) {
         await deadLetters.add(await deadLetterOf(record, rejection, Date.now()));
         observe.onDeadLetter(record, rejection);

@@ -3,6 +3,7 @@ import { type InboundRecord, isTooLarge, type Rejection } from '../../domain/inb
 import { findCardNumber } from '../../domain/pan.ts';
 import { enter, type EntranceSpan, SpanKind } from '../../platform/tracing.ts';
 import type { DecodeRecord } from './decode-record.ts';
+import { isAboutErased } from '../../services/late-messages.ts';
 import { type HandlerDependencies, HANDLERS } from './handlers.ts';
 
 /** A Temporal that takes longer counts as unavailable; the record is processed again. */
@@ -11,12 +12,13 @@ const TEMPORAL_MS = 5_000;
 const TRACE_ID = /^00-([0-9a-f]{32})-/;
 
 /**
- * Applies one record; `undefined`: done, also if it was a repetition.
+ * Applies one record; `undefined`: done, also if it was a repetition. `erased`: it is about a customer who is erased, or
+ * being erased, and was dropped.
  * @returns why the record cannot be processed
  * @throws whatever prevents it from being processed now, such as PersonaError graph_unavailable, temporal_unavailable,
  * schema_registry_unavailable
  */
-export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | undefined>;
+export type ProcessRecord = (record: InboundRecord) => Promise<Rejection | 'erased' | undefined>;
 
 /** @param isKeyLost whether a data key that this process cannot open is one that no other process can, either */
 export function createRecordProcessor(
@@ -32,7 +34,10 @@ export function createRecordProcessor(
     const attributes = { 'messaging.system': 'kafka', 'messaging.destination.name': topic };
     try {
       const rejection = await span.run(() => process(record, span));
-      span.end({ ...attributes, ...(rejection && { 'error.type': rejection.error_type }) });
+      span.end({
+        ...attributes,
+        ...(typeof rejection === 'object' && { 'error.type': rejection.error_type }),
+      });
       return rejection;
     } catch (error) {
       span.end(attributes, { failure: error });
@@ -46,7 +51,10 @@ function createUntracedProcessor(
   decode: DecodeRecord,
   isKeyLost: () => Promise<boolean>,
 ) {
-  return async (record: InboundRecord, span: EntranceSpan | undefined): Promise<Rejection | undefined> => {
+  return async (
+    record: InboundRecord,
+    span: EntranceSpan | undefined,
+  ): Promise<Rejection | 'erased' | undefined> => {
     if (isTooLarge(record)) return { error_type: 'too_large', error: 'only its place in its topic is kept' };
     const decoded = await decode(record);
     if ('rejection' in decoded) return decoded.rejection;
@@ -63,6 +71,7 @@ function createUntracedProcessor(
       const isOutage =
         ERRORS[error.type].retryable && !(error.type === 'key_unavailable' && (await isKeyLost()));
       if (isOutage) throw error;
+      if (await isAboutErased(dependencies.graph, error, value)) return 'erased';
       return { error_type: error.type, error: error.message, ...eventIdOf(value) };
     }
   };

@@ -14,6 +14,7 @@ export {
   requestErasure,
   setWaiting,
 } from './erasures.ts';
+export { findErasureOf } from './erased-customer.ts';
 export { forgetCustomer } from './forget.ts';
 export { announceErasure, hideCustomer, takeBackErasure } from './hide-customer.ts';
 export { readGatewayData, type GatewayData } from './gateway-data.ts';
