@@ -66,6 +66,17 @@ export async function deleteClosedExecutions(client: Client, customerId: string)
   return left;
 }
 
+/** The customers of all executions that Temporal still has, with repetitions. @throws PersonaError temporal_unavailable */
+export async function* listCustomerIds(client: Client): AsyncGenerator<string> {
+  try {
+    const query = `${SearchAttribute.customerId} IS NOT NULL`;
+    for await (const { searchAttributes } of client.workflow.list({ query, pageSize: PAGE }))
+      for (const id of searchAttributes[SearchAttribute.customerId] ?? []) yield String(id);
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+}
+
 const NOT_FOUND = 5;
 
 async function wasFound(call: Promise<unknown>): Promise<boolean> {

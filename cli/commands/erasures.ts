@@ -15,8 +15,10 @@ import {
   verifyErasures,
 } from '../../graph/erasure/index.ts';
 import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
-import { readErasureEnvironment } from '../../platform/environment.ts';
+import { readErasureEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
+import { connectTemporal } from '../../temporal/client.ts';
+import { listCustomerIds } from '../../temporal/customer-executions.ts';
 import type { CommandResult } from '../command-result.ts';
 import { CliFailure, ExitCode } from '../failure.ts';
 import { callRest } from '../rest.ts';
@@ -105,17 +107,28 @@ export async function listErasures(settings: Settings): Promise<CommandResult> {
 }
 
 /**
- * Proves for every entry of the journal that the graph holds nothing under its customer's id.
- * @throws PersonaError erasure_not_configured, journal_unavailable, graph_unavailable; EnvironmentError
+ * Proves for every entry of the journal that the graph holds nothing under its customer's id, and Temporal no execution.
+ * @throws PersonaError erasure_not_configured, journal_unavailable, graph_unavailable, temporal_unavailable; EnvironmentError
  */
 export async function verifyAllErasures(settings: Settings): Promise<CommandResult> {
   return withJournal(settings, async (graph, journal) => {
-    const proof = await verifyErasures(graph, journal);
+    const temporal = readTemporalEnvironment(settings.variables);
+    // Ids are open: no codec is needed.
+    const client = await connectTemporal({
+      ...temporal,
+      apiKey: temporal.apiKey?.reveal(),
+      codecKeys: 'none',
+    });
+    const proof = await verifyErasures(graph, journal, () => listCustomerIds(client)).finally(
+      () => void client.connection.close(),
+    );
     const { erasures, running, ids, found, unapplied, unreadable } = proof;
     const isProven = found.length === 0 && unapplied.length === 0;
     const lines = [
-      ...found.map(
-        ({ erasure_id, where }) => `Erasure ${erasure_id}: the customer's id is still in ${where}`,
+      ...found.map(({ erasure_id, where }) =>
+        erasure_id === undefined
+          ? `An erased id is still in ${where}`
+          : `Erasure ${erasure_id}: the customer's id is still in ${where}`,
       ),
       ...unapplied.map(
         (id) => `Erasure ${id}: the graph does not know it. Start any process, which applies it`,

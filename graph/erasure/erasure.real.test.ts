@@ -293,11 +293,15 @@ test('a graph restored from a backup hides again every customer in the journal, 
     hash: restored.erasedIds?.hash('erased', customer_id ?? '') ?? expect.fail(),
     at: new Date().toISOString(),
   });
-  const [entryOfBack, entryOfTakenBack, gone] = [entry(back), entry(takenBack), entry(randomUUID())];
+  const goneId = randomUUID();
+  const [entryOfBack, entryOfTakenBack, gone] = [entry(back), entry(takenBack), entry(goneId)];
   for (const one of [entryOfBack, entryOfTakenBack, { ...entryOfTakenBack, cancelled: true as const }, gone])
     await journal.append(one);
 
-  expect(await verifyErasures(restored, journal)).toMatchObject({
+  const executions = async function* () {
+    yield kept ?? '';
+  };
+  expect(await verifyErasures(restored, journal, executions)).toMatchObject({
     unapplied: expect.arrayContaining([entryOfBack.erasure_id]),
   });
   expect(await applyJournal(restored, journal)).toEqual({ hidden: 1, unreadable: 0 });
@@ -312,8 +316,15 @@ test('a graph restored from a backup hides again every customer in the journal, 
     },
   });
   expect(await applyJournal(restored, journal)).toEqual({ hidden: 0, unreadable: 0 });
-  expect(await verifyErasures(restored, journal)).toMatchObject({
+  expect(await verifyErasures(restored, journal, executions)).toMatchObject({
     ...{ erasures: 2, running: 1, found: [], unapplied: [] },
+  });
+  // Of a customer who is gone an execution is left.
+  const left = async function* () {
+    yield goneId;
+  };
+  expect(await verifyErasures(restored, journal, left)).toMatchObject({
+    found: [{ erasure_id: gone.erasure_id, where: 'Temporal' }],
   });
 });
 

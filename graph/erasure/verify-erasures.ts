@@ -2,7 +2,7 @@
 
 import type { ErasureJournal } from '../../domain/ports.ts';
 import type { Graph } from '../kernel/graph.ts';
-import { requireErasedIds } from './erased-ids.ts';
+import { findErasedIds, requireErasedIds } from './erased-ids.ts';
 
 /** Where a customer's id is stored; the first statement of a page lists ids after the last one. */
 const PLACES = {
@@ -23,10 +23,25 @@ const PLACES = {
     'MATCH (n:Notice) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
   Contest:
     'MATCH (n:Contest) WHERE n.customer_id > $after AND n.state IS NOT NULL WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  Disclosure:
+    "MATCH (n:Disclosure) WHERE n.customer_id > $after AND n.day > '' AND n.recipient IS NOT NULL AND n.purpose IS NOT NULL WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit",
+  Note: 'MATCH (n:Note) WHERE n.customer_id > $after AND n.about_seq > 0 WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  Overpayment:
+    'MATCH (n:Overpayment) WHERE n.customer_id > $after AND n.key IS NOT NULL WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  Refund:
+    'MATCH (n:Refund) WHERE n.customer_id > $after WITH DISTINCT n.customer_id AS id RETURN id ORDER BY id LIMIT $limit',
+  // The customer's own requests.
+  'CommandReceipt.caller': `
+    MATCH (n:CommandReceipt) WHERE n.caller > 'customer:' + $after AND n.caller < 'customer;' AND n.key >= ''
+    WITH DISTINCT substring(n.caller, 9) AS id RETURN id ORDER BY id LIMIT $limit`,
+  // An erased device's id is known as a hash, too.
+  Device: 'MATCH (n:Device) WHERE n.id > $after RETURN n.id AS id ORDER BY id LIMIT $limit',
+  DeviceKey:
+    'MATCH (n:DeviceKey) WHERE n.device_id > $after RETURN n.device_id AS id ORDER BY id LIMIT $limit',
   Erasure:
     'MATCH (n:Erasure) WHERE n.customer_id > $after RETURN n.customer_id AS id ORDER BY id LIMIT $limit',
 } as const;
-type Place = keyof typeof PLACES;
+type Place = keyof typeof PLACES | 'Temporal';
 
 const STATES = `
   UNWIND $ids AS id
@@ -42,14 +57,21 @@ export interface ErasureProof {
   /** Ids that were looked at. */
   ids: number;
   /** What still belongs to someone whose erasure is done, or unknown to the graph. */
-  found: { erasure_id: string; where: Place }[];
+  found: { erasure_id?: string; where: Place }[];
   /** Erasures of which the graph knows nothing: it has not been started since it was restored. */
   unapplied: string[];
   unreadable: number;
 }
 
-/** @throws PersonaError erasure_not_configured, journal_unavailable, graph_unavailable */
-export async function verifyErasures(graph: Graph, journal: ErasureJournal): Promise<ErasureProof> {
+/**
+ * @param listExecutions the customers' ids that executions in Temporal name, possibly repeated
+ * @throws PersonaError erasure_not_configured, journal_unavailable, graph_unavailable, temporal_unavailable
+ */
+export async function verifyErasures(
+  graph: Graph,
+  journal: ErasureJournal,
+  listExecutions: () => AsyncIterable<string>,
+): Promise<ErasureProof> {
   const index = requireErasedIds(graph);
   const byHash = new Map<string, string>();
   let unreadable = 0;
@@ -68,20 +90,35 @@ export async function verifyErasures(graph: Graph, journal: ErasureJournal): Pro
     ...{ erasures: byHash.size, running: running.size, ids: 0, found: [], unreadable },
     unapplied: states.filter(({ state }) => state === null).map(({ id }) => id),
   };
+  const compare = async (ids: readonly string[], where: Place) => {
+    proof.ids += ids.length;
+    // Devices are not in the journal.
+    const erased = await findErasedIds(graph, ids);
+    for (const id of ids) {
+      const hash = index.hashes('erased', id).find((one) => byHash.has(one));
+      const erasure_id = hash === undefined ? undefined : byHash.get(hash);
+      if (erasure_id !== undefined && running.has(erasure_id)) continue;
+      if (erasure_id !== undefined || (erased.has(id) && running.size === 0))
+        proof.found.push({ ...(erasure_id !== undefined && { erasure_id }), where });
+    }
+  };
   for (const [where, cypher] of Object.entries(PLACES)) {
     for (let after = ''; ; ) {
       const page = await graph.read<{ id: string }>(cypher, { after, limit: PAGE });
-      proof.ids += page.length;
-      for (const { id } of page) {
-        const hash = index.hashes('erased', id).find((one) => byHash.has(one));
-        const erasure_id = hash === undefined ? undefined : byHash.get(hash);
-        if (erasure_id !== undefined && !running.has(erasure_id))
-          proof.found.push({ erasure_id, where: where as Place });
-      }
+      await compare(
+        page.map(({ id }) => id),
+        where as Place,
+      );
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.id;
     }
+  }
+  const compared = new Set<string>();
+  for await (const id of listExecutions()) {
+    if (compared.has(id)) continue;
+    compared.add(id);
+    await compare([id], 'Temporal');
   }
   return proof;
 }
