@@ -22,6 +22,7 @@ import {
 } from '../marks/flows/onboarding.ts';
 import { createCommands, importFile, operate } from '../marks/flows/operations.ts';
 import { changePersonas } from '../marks/flows/catalogue.ts';
+import { eraseCompletely } from '../marks/flows/erasure.ts';
 import * as payments from '../marks/flows/payments.ts';
 import { LIMIT, newCustomer, type Stage } from '../marks/flows/stage.ts';
 import { InboundTopic } from '../../domain/inbound/topics.ts';
@@ -243,6 +244,47 @@ test("Temporal's histories and database hold only what is encrypted, ids and cod
   );
 });
 
+const erasedMarks = new Marks();
+/** Of a person who is erased: found nowhere, in whichever encoding. */
+let searchErased: (haystack: Buffer) => Finding[];
+
+test('an erased customer is found in no store: the proof', { timeout: 600_000 }, async ({ onTestFailed }) => {
+  onTestFailed(() => console.log(system.persona.logTails()));
+  const stage = { system, marks: erasedMarks, others: new Marks(), ...client };
+  const erased = await eraseCompletely(stage, agents);
+  const { id, device_id, payment_id, methods } = erased;
+  const ids = [id, device_id, ...methods].map((core) => ({ name: 'id', core, wholes: [] }));
+  searchErased = createSearch(erasedMarks.needles());
+  const searchIds = createSearch(ids);
+  const expectGone = (place: places.Place, find = searchErased) => {
+    const control = createSearch([{ name: 'control', core: place.control, wholes: [] }]);
+    expect(
+      place.contents.some((content) => control(content).length > 0),
+      place.name,
+    ).toBe(true);
+    const found = place.contents
+      .flatMap(find)
+      .map(({ name, excerpt }) => `${place.name}: ${name}: ${excerpt}`);
+    expect(found).toEqual([]);
+  };
+  const everywhere = (haystack: Buffer) => [...searchErased(haystack), ...searchIds(haystack)];
+  expectGone(await places.graphPlace(system, controls.transaction), everywhere);
+  const { temporal_namespace } = system.persona.addresses;
+  // Temporal's list shows what was deleted for a moment longer.
+  await expect
+    .poll(
+      async () => (await places.historyPlace(temporal, temporal_namespace, '')).contents.flatMap(everywhere),
+      LIMIT,
+    )
+    .toEqual([]);
+  expectGone(await places.decodedHistoryPlace(system, controls.payment), everywhere);
+  // A pseudonym's payments are open there, and nothing leads from them to the customer.
+  const data = join(system.homes.kafka, 'data');
+  const log = places.filesPlace('the log in Kafka', data, 'persona.log.v1-*/*.log', 'persona.v1.');
+  const ofProcess = { name: 'process', core: `recovery:${payment_id}`, wholes: [] };
+  expectGone(log, createSearch([...erasedMarks.needles(), ofProcess]));
+});
+
 test('the folders of a copy hold secrets only in the files made for them, which others cannot read', () => {
   const { folder, persona } = system;
   const files = [folder, persona.folder].flatMap((root) =>
@@ -281,6 +323,9 @@ test("Neo4j's files hold only open properties, and each of them", async () => {
   for (const folder of ['data/databases', 'data/transactions']) {
     const place = places.filesPlace(folder, join(homes.neo4j, folder), '**/*', controls.transaction);
     expectClean(place, isInGraph);
+    // What was open may be left in free pages, which the erasure's page says; nothing that was sealed.
+    const leaked = place.contents.flatMap(searchErased).filter(({ name }) => !isInGraph(name));
+    expect(leaked, folder).toEqual([]);
     const found = new Set(place.contents.flatMap(search).map(({ name }) => name));
     const open = Object.keys(PERSONAL).filter((name) => PERSONAL[name]?.inGraph);
     expect([...found].filter((name) => name !== PSEUDONYM).sort(), folder).toEqual(open.sort());

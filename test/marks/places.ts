@@ -3,6 +3,7 @@
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Connection } from '@temporalio/client';
+import type { Payload, PayloadCodec } from '@temporalio/common';
 import type { KeptResponse } from './client.ts';
 import type { CommandOutput } from './flows/operations.ts';
 import { metricsOf, type MarkedSystem } from './system.ts';
@@ -97,6 +98,37 @@ export async function historyPlace(
     nextPageToken = page.nextPageToken;
   } while (nextPageToken?.length);
   return { name: "Temporal's histories", contents: [Buffer.concat(contents)], control };
+}
+
+/** The same histories as a client with the codec reads them. */
+export async function decodedHistoryPlace({ client }: MarkedSystem, control: string): Promise<Place> {
+  const contents: Buffer[] = [];
+  const decode = async (value: unknown): Promise<void> => {
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+    const payload = value as Payload;
+    if (payload.metadata?.encoding !== undefined) {
+      const [decoded] = await decodeOptionally(client.options.loadedDataConverter.payloadCodecs, [payload]);
+      contents.push(Buffer.from(decoded?.data ?? []));
+      return;
+    }
+    for (const inner of Object.values(value)) await decode(inner);
+  };
+  for await (const { workflowId, runId } of client.workflow.list()) {
+    contents.push(Buffer.from(`${workflowId}\n`));
+    const history = await client.workflow
+      .getHandle(workflowId, runId)
+      .fetchHistory()
+      // Deleted by its retention since it was listed.
+      .catch(() => undefined);
+    await decode(history);
+  }
+  return { name: "Temporal's histories, decoded", contents, control };
+}
+
+async function decodeOptionally(codecs: readonly PayloadCodec[], payloads: Payload[]): Promise<Payload[]> {
+  let decoded = payloads;
+  for (const codec of codecs) decoded = await codec.decode(decoded);
+  return decoded;
 }
 
 /** Every text and byte field of a message, separated. */

@@ -50,7 +50,7 @@ export async function changeProfile(stage: Stage, { id, email }: CompleteCustome
   });
   const unknown = `${customerPath(id)}/identifiers/${randomUUID()}/verify`;
   expect((await rest('POST', unknown, { as: checkout, body: evidence, headers: key() })).status).toBe(404);
-  const other = await newCustomer(stage, [{}]);
+  const other = await newCustomer({ ...stage, marks: stage.others ?? stage.marks }, [{}]);
   const claimed = { identifiers: [{ type: 'email', value: email }] };
   const theirs = { as: { customer_id: other.id }, headers: { 'if-match': '*' } };
   await rest('PUT', `${customerPath(other.id)}/profile`, { ...theirs, body: claimed });
@@ -104,7 +104,7 @@ export async function changeWallet(stage: Stage, { id, device_id }: CompleteCust
   // Unknown at the gateway, and in a form that is refused.
   await add(marks.draw('NewPaymentMethod.token'));
   expect((await add(marks.drawForeign('a refused token'))).status).toBe(422);
-  const other = await newCustomer(stage, [{}]);
+  const other = await newCustomer({ ...stage, marks: stage.others ?? stage.marks }, [{}]);
   const one = `${path}/${json.payment_method_id}`;
   const readStatus = async () => (await rest('GET', one, { as })).json.status;
   await expect.poll(readStatus, LIMIT).toBe('active');

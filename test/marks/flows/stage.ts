@@ -13,6 +13,8 @@ const DAY_MS = 86_400_000;
 export interface Stage extends Pick<MarkedClient, 'rest' | 'rpc'> {
   system: MarkedSystem;
   marks: Marks;
+  /** Of customers whom a flow needs beside its own; default: the same. */
+  others?: Marks;
 }
 
 export const CHECKOUT = { role: 'checkout' };
