@@ -35,6 +35,7 @@ import { type OperatorAction, sendOperatorRequest, resolveAttempt } from './comm
 import { listKeys } from './commands/keys.ts';
 import { listMismatches, reconcile } from './commands/reconcile.ts';
 import { listProjections, rebuildProjection } from './commands/projections.ts';
+import { exportCustomer } from './commands/export.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay, REPLAY_SOURCES, type ReplayOptions } from './commands/replay.ts';
@@ -154,6 +155,12 @@ function commands(io: CliIo, select: Select): Command {
     .addArgument(new Argument('[ACTION]', 'default: list').choices(['list', 'verify']))
     .action((action: 'list' | 'verify' | undefined) =>
       select(action === 'verify' ? verifyAllErasures : listErasures),
+    );
+  command('export', 'save the data of a customer as the person may have it')
+    .argument('<CUSTOMER_ID>', 'a UUID', customerId)
+    .requiredOption('--output <FILE>', 'where to save it; only its owner may read the file')
+    .action((id: string, { output }: { output: string }) =>
+      select((settings) => exportCustomer(settings, id, output)),
     );
 
   program.commandsGroup('Recoveries:');

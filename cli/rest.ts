@@ -1,5 +1,6 @@
 /** Requests to Persona over REST. */
 
+import { MAX_EXPORT_MS } from '../services/export-customer.ts';
 import { restHeaders } from './access.ts';
 import { CliFailure, ExitCode, failureFromProblem, type Problem, problemOf } from './failure.ts';
 import type { Settings } from './settings.ts';
@@ -30,6 +31,22 @@ export async function callRest<T>(
   return document as T;
 }
 
+/**
+ * The body of a response of any length, as it arrives.
+ * @throws CliFailure if Persona refuses the request or cannot be reached
+ */
+export async function openRest(
+  settings: RestSettings,
+  path: string,
+  role: 'ops' | 'privacy',
+): Promise<AsyncIterable<Uint8Array>> {
+  const response = await send(settings, { method: 'GET', path, headers: {}, role, timeoutMs: MAX_EXPORT_MS });
+  if (response.ok && response.body !== null) return response.body;
+  const problem = parse(await response.text());
+  if (problem !== undefined) throw failureFromProblem(problem as Problem);
+  throw new CliFailure(ExitCode.failed, `${settings.http}${path} returned ${response.status} without a body`);
+}
+
 async function send(
   settings: RestSettings,
   request: {
@@ -38,9 +55,10 @@ async function send(
     body?: string;
     headers: Readonly<Record<string, string>>;
     role: 'ops' | 'privacy';
+    timeoutMs?: number;
   },
 ): Promise<Response> {
-  const { method, path, body, headers, role } = request;
+  const { method, path, body, headers, role, timeoutMs = TIMEOUT_MS } = request;
   const access = await restHeaders(settings, role).catch((error: unknown) => {
     if (error instanceof CliFailure) throw error;
     throw unreachable(`${settings.auth?.token_url} (tokens)`, settings, reasonOf(error));
@@ -48,7 +66,7 @@ async function send(
   try {
     return await fetch(`${settings.http}${path}`, {
       method,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       headers: { ...access, ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       body,
     });

@@ -36,7 +36,8 @@ export function redactForCustomer<Recovery extends ExplainedStatus<RecoveryStatu
   };
 }
 
-function recoveryText(status: RecoveryStatus): string {
+/** How a recovery stands, and why. */
+export function recoveryText(status: RecoveryStatus): string {
   const failureText = TEXTS.failure[status.class];
   if (status.outcome) {
     const outcomeText = TEXTS.outcome[status.outcome];
@@ -48,7 +49,8 @@ function recoveryText(status: RecoveryStatus): string {
   return status.waiting_for ? `${failureText} ${TEXTS.waiting[status.waiting_for]}` : failureText;
 }
 
-function attemptText(attempt: AttemptStatus): string {
+/** Why an attempt ended as it did. */
+export function attemptText(attempt: Pick<AttemptStatus, 'state' | 'class'>): string {
   return attempt.state === 'declined'
     ? TEXTS.failure[attempt.class ?? 'LATER']
     : TEXTS.attempt[attempt.state];

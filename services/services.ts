@@ -34,6 +34,7 @@ import {
 } from './change-payment-method.ts';
 import { type ContextReading, createContextReader } from './context.ts';
 import { contestEvent, getContests } from './contests.ts';
+import { exportCustomer } from './export-customer.ts';
 import { findConnectedCustomers, findCustomersByUsage } from './customer-search.ts';
 import { findCustomerByDigitalId, getCustomer, getProfile } from './customers.ts';
 import { dependencyStates, sharedCheck } from './dependency-states.ts';
@@ -108,6 +109,7 @@ export function createServices(dependencies: ServiceDependencies, contextReading
     contestEvent: change(contestEvent),
     getContests: read(getContests),
     annotateTimelineEvent: change(annotateTimelineEvent),
+    exportCustomer: change(exportCustomer),
     getCustomer: read(getCustomer),
     findCustomerByDigitalId: read(findCustomerByDigitalId),
     getDevices: read(getDevices),

@@ -3,6 +3,7 @@
 import { attemptKey } from '../domain/workflow-contracts.ts';
 import { customerWithCards, failureOf } from './wallet-fixtures.ts';
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { RecordedEvent } from '../domain/events/event.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { onboardingRequest, randomEmail, randomPhone, randomToken, testHeader } from './test-graph.ts';
@@ -147,6 +148,7 @@ import {
   type CustomerHistory,
 } from '../graph/replay/history-fixtures.ts';
 import { verifyStreams } from '../graph/replay/verify.ts';
+import { exportCustomer } from '../services/export-customer.ts';
 
 const policy = readPolicy();
 
@@ -248,6 +250,8 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   await getTimeline(graph, { customer_id: life.customer_id, limit: 10 });
   await runContestStatements(graph, life.customer_id);
   await getEventDetails(graph, { customer_id: life.customer_id, after: 0, limit: 10 });
+  const { parts } = await exportCustomer({ graph }, new AbortController(), { customer_id: life.customer_id });
+  await Readable.from(parts).toArray();
   const disclosed = { recipient: 'oracle', purpose: 'analytics', categories: ['history'] } as const;
   await recordDisclosures(graph, [{ customer_id, day: '2026-11-24', ...disclosed }]);
   await getDisclosures(graph, { customer_id });

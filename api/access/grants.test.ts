@@ -44,7 +44,8 @@ const nameOf = (path: string) => path.split('/')[2] ?? '';
 /** From docs/reference/security.md: `self` and `ops` read everything about a customer, `customers:read` what is stored; `privacy` acts for a customer who uses a right. */
 const CUSTOMER = '/api/v1/customers/{customer_id}';
 const CHECKOUT_OPTIONS = `GET ${CUSTOMER}/checkout-options`;
-const DISCLOSURES = `GET ${CUSTOMER}/disclosures`;
+/** What is for the person, or for who acts for them. */
+const RIGHTS = [`GET ${CUSTOMER}/disclosures`, `GET ${CUSTOMER}/export`];
 const READS = Object.keys(ROUTES).filter((route) => route.startsWith(`GET ${CUSTOMER}/`));
 /** docs/reference/interfaces.md, 'The catalogue': every role may read it, ask a persona and report what it measured. */
 const CATALOGUE = [
@@ -97,7 +98,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     'POST /internal/v1/payment-failures',
     'POST /internal/v1/payment-settlements',
   ],
-  'customers:read': READS.filter((route) => ![CHECKOUT_OPTIONS, DISCLOSURES].includes(route)),
+  'customers:read': READS.filter((route) => ![CHECKOUT_OPTIONS, ...RIGHTS].includes(route)),
   privacy: [
     ...CATALOGUE,
     `DELETE ${CUSTOMER}`,
@@ -106,7 +107,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
     `POST ${CUSTOMER}/timeline/{seq}/notes`,
     `POST ${CUSTOMER}/timeline/{seq}/contest`,
     `GET ${CUSTOMER}/contests`,
-    DISCLOSURES,
+    ...RIGHTS,
   ],
   'customers:write': ['POST /api/v1/customers'],
   'payments:report': ['POST /internal/v1/payment-failures', 'POST /internal/v1/payment-settlements'],
@@ -114,7 +115,7 @@ const EXPECTED_ROUTES: Partial<Record<Grant, string[]>> = {
 };
 const PERSONAS = ['ListPersonas', 'GetPersona', 'WatchPersonas'];
 const CONTEXTS = ['GetCustomerContext', 'BatchGetCustomerContext'];
-const FOR_PRIVACY = ['EraseCustomer'];
+const FOR_PRIVACY = ['EraseCustomer', 'ExportCustomer'];
 const EXPECTED_RPCS: Partial<Record<Grant, string[]>> = {
   checkout: [...PERSONAS, 'CreateCustomer', 'GetPaymentOptions', ...CONTEXTS],
   cerebrum: [...PERSONAS, ...CONTEXTS, 'GetRecovery'],
@@ -150,6 +151,7 @@ const PUBLIC_ROUTES = [
   'GET /readyz',
   'GET /health',
   'GET /openapi.json',
+  'GET /schemas/export.v1.json',
   'GET /docs',
   'GET /docs/start.js',
   'GET /docs/swagger-ui.css',
@@ -215,7 +217,7 @@ test.each(PUBLIC_ROUTES)('%s needs no authentication', async (route) => {
   expect(await isRefused(await request(route, undefined, ADA))).toBe(false);
 });
 
-const STREAMS = ['GetTimeline', 'WatchPersonas'];
+const STREAMS = ['GetTimeline', 'WatchPersonas', 'ExportCustomer'];
 
 function call(path: string, authorization: string | undefined): Promise<number> {
   const metadata = new Metadata();

@@ -42,6 +42,7 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   'GET /readyz': PUBLIC,
   'GET /health': PUBLIC,
   'GET /openapi.json': PUBLIC,
+  'GET /schemas/export.v1.json': PUBLIC,
   'GET /docs': PUBLIC,
   'GET /docs/start.js': PUBLIC,
   'GET /docs/swagger-ui.css': PUBLIC,
@@ -71,6 +72,7 @@ export const ROUTES: Readonly<Record<string, Row>> = {
   [`POST ${CUSTOMER}/timeline/{seq}/notes`]: ['self', 'privacy'],
   [`POST ${CUSTOMER}/timeline/{seq}/contest`]: ['self', 'privacy'],
   [`GET ${CUSTOMER}/contests`]: ['self', 'privacy', 'ops', 'customers:read'],
+  [`GET ${CUSTOMER}/export`]: ['self', 'ops', 'privacy'],
   [`GET ${CUSTOMER}/recoveries`]: ['self', 'ops', 'customers:read'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['self', 'ops', 'customers:read'],
 
@@ -129,6 +131,7 @@ export const RPCS: Readonly<Record<string, readonly Grant[]>> = {
   PutPersona: ['ops'],
   WatchPersonas: ANY_SERVICE,
   GetTimeline: ['ops', 'customers:read'],
+  ExportCustomer: ['privacy'],
 };
 
 export function isServiceRole(name: string): name is ServiceRole {

@@ -8,10 +8,12 @@ import {
   UpdateDeviceTrustScoreResponse,
 } from '../../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
+import { MAX_EXPORT_MS } from '../../services/export-customer.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { toContext } from './context-message.ts';
 import { isUuid, Problems, toIsoTime, toJson, toMessage } from './mapping.ts';
+import { serverStream } from './server-stream.ts';
 import { unary } from './unary.ts';
 
 /** The calls of other agents while a payment is being processed. */
@@ -130,6 +132,24 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       return services.eraseCustomer(caller, { customer_id: request.customer_id.toLowerCase() });
     }),
 
+    exportCustomer: serverStream(
+      observers,
+      'ExportCustomer',
+      async function* (caller, request) {
+        const problems = new Problems();
+        problems.requireUuid(request.customer_id, 'customer_id');
+        problems.throwIfAny();
+        const customer_id = request.customer_id.toLowerCase();
+        const { parts } = await services.exportCustomer(caller, { customer_id });
+        for await (const part of parts) {
+          const bytes = Buffer.from(part);
+          for (let at = 0; at < bytes.length; at += MAX_CHUNK)
+            yield { chunk: bytes.subarray(at, at + MAX_CHUNK) };
+        }
+      },
+      MAX_EXPORT_MS,
+    ),
+
     getRecovery: unary(observers, 'GetRecovery', async (caller, request) => {
       const problems = new Problems();
       problems.require(request.payment_id !== '', 'payment_id', 'is required');
@@ -140,6 +160,8 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
   };
 }
 
+/** Bytes; clients refuse messages above 4 MB unless they are configured otherwise. */
+const MAX_CHUNK = 256 * 1_024;
 /** More would make a response that is slow to build for the others that the process serves. */
 const MAX_BATCH = 100;
 

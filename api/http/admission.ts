@@ -55,7 +55,7 @@ export function admitRequests(
       await next();
       if (c.res.ok) disclosing.route(identity, route, customersOf(c));
     } finally {
-      admitted.release();
+      releaseAfter(c, admitted);
     }
   });
 }
@@ -92,6 +92,13 @@ function refusalOf(check: () => void): unknown {
   } catch (error) {
     return error;
   }
+}
+
+/** A streamed response keeps its place until its connection has taken all of it, or is gone. */
+function releaseAfter(c: Context<HttpEnv>, { release }: Admitted): void {
+  const { outgoing } = c.env ?? {};
+  if (c.get('isStreamed') && outgoing?.closed === false) outgoing.once('close', release);
+  else release();
 }
 
 function addRateHeaders(c: Context<HttpEnv>, { rate }: Admitted): void {

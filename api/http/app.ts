@@ -101,7 +101,7 @@ export function createApp(
   askRoutes(app, services);
   customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
-  rightsRoutes(app, services);
+  rightsRoutes(app, services, observers);
   erasureRoutes(app, services);
   fraudRoutes(app, services);
   webhookRoutes(app, services);

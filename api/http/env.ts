@@ -31,6 +31,8 @@ export interface HttpEnv {
     about?: RequestSubject;
     /** The customers whose data the response gives out, if not only that of `about`. */
     shown?: readonly string[];
+    /** The body is still being made when the handler returns. */
+    isStreamed?: true;
     /** Why the request failed, for its log line. */
     error?: PersonaError;
   };

@@ -9,6 +9,18 @@ import type { DataCategory, Disclosed } from './disclosed.ts';
 
 type Categories = readonly DataCategory[];
 
+/** Of an export. */
+const EVERYTHING = [
+  'profile',
+  'identifiers',
+  'addresses',
+  'devices',
+  'payment_methods',
+  'payments',
+  'history',
+  'connections',
+] as const satisfies Categories;
+
 const CUSTOMER = '/api/v1/customers/{customer_id}';
 
 /** By method and path. The customer is that of the path, else the one that the response names. */
@@ -17,6 +29,7 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   'GET /healthz': [],
   'GET /readyz': [],
   'GET /openapi.json': [],
+  'GET /schemas/export.v1.json': [],
   'GET /docs': [],
   'GET /docs/start.js': [],
   'GET /docs/swagger-ui.css': [],
@@ -50,6 +63,7 @@ export const ROUTE_CATEGORIES: Readonly<Record<string, Categories>> = {
   [`GET ${CUSTOMER}/recoveries`]: ['payments'],
   [`GET ${CUSTOMER}/recoveries/{payment_id}`]: ['payments'],
   [`GET ${CUSTOMER}/disclosures`]: ['history'],
+  [`GET ${CUSTOMER}/export`]: EVERYTHING,
 
   // The agents' personas are not personal data.
   'GET /personas': [],
@@ -113,6 +127,7 @@ export const RPC_CATEGORIES: Readonly<Record<string, RpcRow>> = {
   FindConnectedCustomers: gives('connected', 'connections'),
   GetTimeline: gives('request', 'history'),
   EraseCustomer: NOTHING,
+  ExportCustomer: gives('request', ...EVERYTHING),
   ListPersonas: NOTHING,
   GetPersona: NOTHING,
   PutPersona: NOTHING,

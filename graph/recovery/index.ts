@@ -28,6 +28,7 @@ export {
   getOpenObligations,
   getRecoveries,
   getRecovery,
+  recoveryStatusOf,
   type StoredRecovery,
 } from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';

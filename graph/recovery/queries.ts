@@ -66,7 +66,7 @@ export type StoredRecovery = RecoveryStatus & { changed_seq: number };
  */
 export async function getRecovery(reader: Reader, paymentId: string): Promise<StoredRecovery | undefined> {
   const found = await find(reader, paymentId);
-  return found && statusOf(found);
+  return found && recoveryStatusOf(found);
 }
 
 const RECOVERIES = `
@@ -89,10 +89,14 @@ export async function getRecoveries(
 ): Promise<StoredRecovery[]> {
   const { customer_id, limit, before = null } = input;
   const rows = await reader.read<ObligationWithAttempts>(RECOVERIES, { customer_id, limit, before });
-  return rows.flatMap((row) => statusOf(row) ?? []);
+  return rows.flatMap((row) => recoveryStatusOf(row) ?? []);
 }
 
-function statusOf({ obligation, attempts }: ObligationWithAttempts): StoredRecovery | undefined {
+/** `undefined`: no failure was ever reported. */
+export function recoveryStatusOf({
+  obligation,
+  attempts,
+}: ObligationWithAttempts): StoredRecovery | undefined {
   const report = newestReport(attempts);
   // If the settlement arrived before the failure, only the report says what had failed.
   const {

@@ -118,6 +118,8 @@ const EXAMPLE_SEQUENCE = [
   'rest/ask-persona',
   'rest/health',
   'rest/onboard-to-erase',
+  'rest/export-customer',
+  'grpc/export-customer',
   'rest/erase-customer',
   'rest/get-erasure',
   'grpc/create-customer-to-erase',
@@ -182,7 +184,7 @@ function expectedAnswer(example: Example): unknown {
 /** May the request be repeated? */
 function isReadOnly(example: Example): boolean {
   if ('route' in example) return example.request.method === 'GET';
-  return 'query' in example || ('rpc' in example && /\/(BatchGet|Get|Find)/.test(example.rpc));
+  return 'query' in example || ('rpc' in example && /\/(BatchGet|Get|Find|Export)/.test(example.rpc));
 }
 
 /** From here on examples show the customer's newest events, among which notices in the background would come. */

@@ -21,6 +21,8 @@ export interface RpcExample {
   answer: object | object[];
   /** The stream does not end after them. */
   is_open?: true;
+  /** `answer` is the JSON document that the stream's chunks are together. */
+  is_document?: true;
 }
 
 export interface SignalExample {

@@ -68,10 +68,10 @@ export function allRpcs(): string[] {
   );
 }
 
-/** Request and response in protobuf's JSON, fields as in the `.proto` files; for a stream a list. */
+/** Request and response in protobuf's JSON, fields as in the `.proto` files; for a stream a list, or its document. */
 export async function callRpc(
   api: ApiProcess,
-  { rpc, metadata = {}, request, answer, is_open: isOpen }: RpcExample,
+  { rpc, metadata = {}, request, answer, is_open: isOpen, is_document: isDocument }: RpcExample,
 ): Promise<unknown> {
   const [service = '', name] = rpc.split('/');
   const method = registry.getService(service)?.methods.find((one) => one.name === name);
@@ -92,6 +92,10 @@ export async function callRpc(
   // A unary response is read as a stream of one message.
   const messages = isOpen && Array.isArray(answer) ? call.take(answer.length) : call;
   const answers = await messages.toArray().finally(() => client.close());
+  if (isDocument) {
+    const chunks = (answers as { chunk: string }[]).map(({ chunk }) => Buffer.from(chunk, 'base64'));
+    return JSON.parse(Buffer.concat(chunks).toString());
+  }
   return method.methodKind === 'server_streaming' ? answers : answers[0];
 }
 

@@ -23,12 +23,13 @@ export interface PersonalField {
 }
 
 const PROMPTS = ['system_prompt', 'context', 'response_format'];
-const ADDRESSES = /\/addresses|GetAddresses|GetVerifiedAddresses/;
-const PROFILE = /\/profile|\/verify|GetCustomer$|FindCustomerByDigitalId/;
+const EXPORT = /\/export|ExportCustomer/;
+const ADDRESSES = /\/addresses|GetAddresses|GetVerifiedAddresses|\/export|ExportCustomer/;
+const PROFILE = /\/profile|\/verify|GetCustomer$|FindCustomerByDigitalId|\/export|ExportCustomer/;
 
 const address = (field: string) => ({
   sent: [`OnboardingRequest.address_details.${field}`, `AddressChange.${field}`, `AddressDetails.${field}`],
-  shown: [`Address.${field}`],
+  shown: [`Address.${field}`, `Export.addresses.${field}`],
   shownBy: ADDRESSES,
 });
 
@@ -43,7 +44,7 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
       'CreateCustomerRequest.email',
       'FindCustomerByDigitalIdRequest.value',
     ],
-    shown: ['Profile.identifiers.value', 'DigitalIdentifier.value'],
+    shown: ['Profile.identifiers.value', 'DigitalIdentifier.value', 'Export.identifiers.value'],
     shownBy: PROFILE,
   },
   phone_number: {
@@ -104,32 +105,34 @@ export const PERSONAL: Readonly<Record<string, PersonalField>> = {
   gateway_customer_ref: {
     form: 'gateway_customer_ref',
     sent: ['OnboardingRequest.gateway_customer_ref', 'CreateCustomerRequest.gateway_customer_ref'],
+    shown: ['Export.profile.gateway_customer_ref'],
     // The whole event that created the customer.
-    shownBy: /\/timeline\/\d/,
+    shownBy: /\/timeline\/\d|\/export|ExportCustomer/,
     inGraph: true,
   },
   behavioral_data_snapshot: {
     form: 'text',
     sent: ['OnboardingRequest.behavioral_data_snapshot', 'CreateCustomerRequest.behavioral_data_snapshot'],
   },
-  evidence: { form: 'text', sent: ['IdentifierVerification.evidence'] },
+  evidence: { form: 'text', sent: ['IdentifierVerification.evidence'], shownBy: EXPORT },
   failure_reason: { form: 'text', sent: ['PaymentFailed.reason', 'ReportPaymentFailureRequest.reason'] },
   description: {
     form: 'text',
     sent: ['PaymentFailed.description', 'ReportPaymentFailureRequest.description'],
+    shown: ['Export.obligations.description'],
     inGraph: true,
   },
   note: {
     form: 'text',
     sent: ['NewNote.text'],
     shown: ['Note.text', 'EventNote.text'],
-    shownBy: /\/timeline|GetTimeline/,
+    shownBy: /\/timeline|GetTimeline|\/export|ExportCustomer/,
   },
   contest_reason: {
     form: 'text',
     sent: ['NewContest.reason'],
-    shown: ['Contest.reason', 'Contest.explanation'],
-    shownBy: /\/timeline|\/contests|GetTimeline/,
+    shown: ['Contest.reason', 'Contest.explanation', 'Export.contests.reason', 'Export.contests.explanation'],
+    shownBy: /\/timeline|\/contests|GetTimeline|\/export|ExportCustomer/,
   },
   fraud_reason: {
     form: 'text',
@@ -186,7 +189,17 @@ const OPEN_NAMES: readonly [pattern: RegExp, reason: string][] = [
     'of an agent: its name, what it is for, who changed it and why',
   ],
   [/Configuration\w*\./, 'a setting of agents'],
-  [/^Disclosures\./, 'who was given what: a role, a purpose and days'],
+  [/^(Disclosures|Export\.disclosures)\./, 'who was given what: a role, a purpose and days'],
+  [
+    /^Export\.(\$schema|obligations\.(overpayments\.(key|refunded_by)|refunds\.(key|refund_ref)|(reported|settled)_ref))$/,
+    "the schema's address, or the id of a charge, a payment or a refund",
+  ],
+  [
+    /^Export\.(notices\.(channel|template)|contests\.link_type|(obligations\.attempts|other_attempts)\.source|profile\.default_chosen_by|payment_methods\.(added_by|consent_wanted|funding|gateway_type))$/,
+    'a word of a list',
+  ],
+  [/^Export\.payment_methods\.expir(es_on|y_wanted)$/, 'a date'],
+  [/^ExportCustomerResponse\.chunk$/, 'the bytes of Export'],
   [/^Erasure\.kept\./, 'which store keeps what for how long: words of the code, the same for every customer'],
   [
     /^(PersonaAnswer(Event)?|CatalogueHealth)\.|^POST \/persona\/\{name\}$/,

@@ -4,10 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { isReady, type Phase, readinessOf } from '../../../platform/readiness.ts';
 import { REQUIRED_DEPENDENCIES } from '../../../services/dependency-states.ts';
+import { EXPORT_SCHEMA } from '../../../services/export-customer.ts';
 import type { Services } from '../../../services/services.ts';
 import type { HttpEnv } from '../env.ts';
 import { respond } from '../respond.ts';
 import { errorResponses, jsonResponse } from '../schemas/common.ts';
+import { exportJsonSchema } from '../schemas/export.ts';
 
 const health = createRoute({
   method: 'get',
@@ -88,6 +90,10 @@ export function operationRoutes(app: OpenAPIHono<HttpEnv>, services: Services, p
       description: 'The customer memory of a payment ecosystem. Errors are problem documents (RFC 9457).',
     },
   });
+
+  app.get(EXPORT_SCHEMA, (c) =>
+    c.body(JSON.stringify(exportJsonSchema), 200, { 'content-type': 'application/schema+json' }),
+  );
 
   app.get('/docs', (c) => c.html(DOCS_PAGE));
   app.get('/docs/start.js', (c) => c.body(DOCS_SCRIPT, 200, { 'content-type': 'text/javascript' }));

@@ -135,5 +135,7 @@ export async function changeWallet(stage: Stage, { id, device_id }: CompleteCust
   expect((await rest('POST', `${customerPath(id)}/timeline/1/contest`, contested)).status).toBe(202);
   await rest('GET', `${customerPath(id)}/contests`, { as });
   await rest('GET', `${customerPath(id)}/timeline/1`, { as });
+  expect((await rest('GET', `${customerPath(id)}/export`, { as })).json).toMatchObject({ customer_id: id });
+  expect((await rpc('privacy', 'ExportCustomer', { customer_id: id })).code).toBe(0);
   await rpc('ops', 'GetTimeline', { customer_id: id });
 }

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -34,6 +36,15 @@ import {
 export const protobufPackage = "persona.v1";
 
 export const protobufFileName = "persona/v1/persona_agent.proto";
+
+export interface ExportCustomerRequest {
+  customer_id: string;
+}
+
+export interface ExportCustomerResponse {
+  /** The next bytes of the document, in UTF-8. */
+  chunk: Buffer;
+}
 
 export interface GetCustomerContextRequest {
   customer_id: string;
@@ -281,6 +292,116 @@ export interface EraseCustomerResponse {
   /** Its progress: GET /api/v1/erasures/{erasure_id}. */
   erasure_id: string;
 }
+
+function createBaseExportCustomerRequest(): ExportCustomerRequest {
+  return { customer_id: "" };
+}
+
+export const ExportCustomerRequest: MessageFns<ExportCustomerRequest> = {
+  encode(message: ExportCustomerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportCustomerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportCustomerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ExportCustomerRequest>, I>>(base?: I): ExportCustomerRequest {
+    return ExportCustomerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExportCustomerRequest>, I>>(object: I): ExportCustomerRequest {
+    const message = createBaseExportCustomerRequest();
+    message.customer_id = object.customer_id ?? "";
+    return message;
+  },
+};
+
+function createBaseExportCustomerResponse(): ExportCustomerResponse {
+  return { chunk: Buffer.alloc(0) };
+}
+
+export const ExportCustomerResponse: MessageFns<ExportCustomerResponse> = {
+  encode(message: ExportCustomerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chunk.length !== 0) {
+      writer.uint32(10).bytes(message.chunk);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportCustomerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportCustomerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chunk = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ExportCustomerResponse>, I>>(base?: I): ExportCustomerResponse {
+    return ExportCustomerResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExportCustomerResponse>, I>>(object: I): ExportCustomerResponse {
+    const message = createBaseExportCustomerResponse();
+    message.chunk = object.chunk ?? Buffer.alloc(0);
+    return message;
+  },
+};
 
 function createBaseGetCustomerContextRequest(): GetCustomerContextRequest {
   return { customer_id: "", transaction_id: "", consistency: Consistency.CONSISTENCY_UNSPECIFIED, min_version: 0n };
@@ -2663,6 +2784,21 @@ export const PersonaAgentService = {
     responseSerialize: (value: GetRecoveryResponse): Buffer => Buffer.from(GetRecoveryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetRecoveryResponse => GetRecoveryResponse.decode(value),
   },
+  /**
+   * Everything that Persona holds of a customer: the JSON document of the route `export`, in chunks. An error at the end
+   * means that it is incomplete, e.g. NOT_FOUND that the customer was erased meanwhile.
+   */
+  exportCustomer: {
+    path: "/persona.v1.PersonaAgent/ExportCustomer" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportCustomerRequest): Buffer =>
+      Buffer.from(ExportCustomerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportCustomerRequest => ExportCustomerRequest.decode(value),
+    responseSerialize: (value: ExportCustomerResponse): Buffer =>
+      Buffer.from(ExportCustomerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportCustomerResponse => ExportCustomerResponse.decode(value),
+  },
 } as const;
 
 export interface PersonaAgentServer extends UntypedServiceImplementation {
@@ -2688,6 +2824,11 @@ export interface PersonaAgentServer extends UntypedServiceImplementation {
   eraseCustomer: handleUnaryCall<EraseCustomerRequest, EraseCustomerResponse>;
   /** The status of a recovery, also long after it ended. */
   getRecovery: handleUnaryCall<GetRecoveryRequest, GetRecoveryResponse>;
+  /**
+   * Everything that Persona holds of a customer: the JSON document of the route `export`, in chunks. An error at the end
+   * means that it is incomplete, e.g. NOT_FOUND that the customer was erased meanwhile.
+   */
+  exportCustomer: handleServerStreamingCall<ExportCustomerRequest, ExportCustomerResponse>;
 }
 
 export interface PersonaAgentClient extends Client {
@@ -2867,6 +3008,19 @@ export interface PersonaAgentClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetRecoveryResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Everything that Persona holds of a customer: the JSON document of the route `export`, in chunks. An error at the end
+   * means that it is incomplete, e.g. NOT_FOUND that the customer was erased meanwhile.
+   */
+  exportCustomer(
+    request: ExportCustomerRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportCustomerResponse>;
+  exportCustomer(
+    request: ExportCustomerRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportCustomerResponse>;
 }
 
 export const PersonaAgentClient = makeGenericClientConstructor(
