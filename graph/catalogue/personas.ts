@@ -20,6 +20,9 @@ export type PersonaNode = {
   updated_at: string;
 };
 
+type PersonaRow = Omit<PersonaNode, 'context' | 'response_format' | 'created_at' | 'updated_at'> &
+  Pick<PersonaState, 'context' | 'response_format'> & { created_at: number; updated_at: number };
+
 /** Which personas there are, and how often they changed. */
 export interface CatalogueState {
   personas: number;
@@ -52,13 +55,13 @@ const READ_STATE = `
   RETURN count(p.version) AS personas, coalesce(sum(p.version), 0) AS version`;
 const READ_VERSIONS =
   'MATCH (p:AgentPersona) WHERE p.version > 0 RETURN p.name AS name, p.version AS version';
-const READ_ALL = `
-  MATCH (p:AgentPersona) WHERE p.version > 0
-  RETURN properties(p) AS node`;
-const READ_SOME = `
-  UNWIND $names AS name
-  MATCH (p:AgentPersona {name: name})
-  RETURN properties(p) AS node`;
+// Columns, and times as numbers: reading all of a large catalogue is mostly the driver's work on what it receives.
+const COLUMNS = `
+  p.name AS name, p.display_name AS display_name, p.role AS role, p.persona_type AS persona_type, p.version AS version,
+  p.is_active AS is_active, p.system_prompt AS system_prompt, p.context AS context, p.expertise AS expertise,
+  p.response_format AS response_format, p.created_at.epochMillis AS created_at, p.updated_at.epochMillis AS updated_at`;
+const READ_ALL = `MATCH (p:AgentPersona) WHERE p.version > 0 RETURN ${COLUMNS}`;
+const READ_SOME = `UNWIND $names AS name MATCH (p:AgentPersona {name: name}) RETURN ${COLUMNS}`;
 // An index on two properties is used only if both are in the condition: hence seq.
 const READ_VERSION = `
   MATCH (e:PersonaEvent {stream_id: $name, seq: $version}) WHERE e.stream = 'catalogue'
@@ -82,8 +85,18 @@ export async function getPersonaVersions(graph: Graph): Promise<Map<string, numb
 /** @param names absent: all @throws PersonaError graph_unavailable */
 export async function getPersonas(graph: Graph, names?: readonly string[]): Promise<PersonaNode[]> {
   const read = names === undefined ? READ_ALL : READ_SOME;
-  const rows = await graph.read<{ node: PersonaNode }>(read, { names });
-  return rows.map(({ node }) => node);
+  const rows = await graph.read<PersonaRow>(read, { names });
+  return rows.map(toNode);
+}
+
+function toNode({ context, response_format, created_at, updated_at, ...row }: PersonaRow): PersonaNode {
+  return {
+    ...row,
+    ...(context !== null && { context }),
+    ...(response_format !== null && { response_format }),
+    created_at: new Date(created_at).toISOString(),
+    updated_at: new Date(updated_at).toISOString(),
+  };
 }
 
 /**
