@@ -4,7 +4,7 @@ import type { Agents } from './agents.ts';
 import type { Check } from './check.ts';
 import type { Reports } from './reports.ts';
 import type { StateInspector } from './state-inspector.ts';
-import { onboard, until } from './play.ts';
+import { onboard, until, waitForNotice } from './play.ts';
 import type { Card, Story } from './stories.ts';
 import type { StoryResult } from './format-story.ts';
 
@@ -121,10 +121,4 @@ export async function playFraud(
     title: 'Confirmed fraud suspends a recovery until an operator reinstates the customer',
   };
   return { story, lines, tookMs, workflowId, checks, messages };
-}
-
-async function waitForNotice(inspector: StateInspector, customerId: string, template: string): Promise<void> {
-  await until(`the notice ${template}`, async () =>
-    (await inspector.inbox(customerId)).some((message) => message.template === template),
-  );
 }

@@ -17,6 +17,7 @@ import { type CrashProgram, playStory } from './play.ts';
 import { readStories } from './stories.ts';
 import { formatFailures, formatPart, formatStory, type StoryResult } from './format-story.ts';
 import { playOracle } from './play-oracle.ts';
+import { playRights } from './rights.ts';
 import { reportDirectly, reportThroughKafka } from './reports.ts';
 
 const OUTPUT_FOLDER = fileURLToPath(new URL('../../.persona/demo/', import.meta.url));
@@ -82,6 +83,8 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
       const archive = await playOracle(kafka, otherStreams, inspector);
       publishPart('oracle', 'Oracle reads every event from Kafka', archive);
     }
+    // After Oracle, who keeps what the graph then forgets.
+    await publish(await playRights(run, { agents, reports, inspector }, system));
   } finally {
     await Promise.all([agents.close(), reports.close(), inspector.close()]);
   }

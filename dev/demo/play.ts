@@ -243,3 +243,13 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined | 
     await setTimeout(50);
   }
 }
+
+export async function waitForNotice(
+  inspector: StateInspector,
+  customerId: string,
+  template: string,
+): Promise<void> {
+  await until(`the notice ${template}`, async () =>
+    (await inspector.inbox(customerId)).some(hasTemplate(template)),
+  );
+}

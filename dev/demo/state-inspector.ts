@@ -15,6 +15,7 @@ export interface WalletRow {
 }
 
 export interface LedgerRow {
+  charge: string;
   payment_intent: string;
   payment_method: string;
   status: string;
@@ -22,6 +23,12 @@ export interface LedgerRow {
   currency: string;
   /** How many requests the gateway received for it. */
   requests: number;
+}
+
+export interface ExplainedCharge {
+  gateway_ref: string;
+  amount: number;
+  currency: string;
 }
 
 export interface Message {
@@ -36,6 +43,8 @@ export interface StateInspector {
   wallet(customerId: string): Promise<WalletRow[]>;
   /** State of the obligation in the graph. */
   obligation(paymentId: string): Promise<string | undefined>;
+  /** The approved charges of this payment, as the graph explains them. */
+  explained(paymentId: string): Promise<ExplainedCharge[]>;
   /** Every event of the graph's log. */
   events(): Promise<LogEntry[]>;
   /** Every charge of this payment at the gateway. */
@@ -59,6 +68,9 @@ const WALLET = `
   RETURN p.id AS payment_method_id, p.status AS status, h.is_default AS is_default,
     h.off_session_consent AS off_session_consent, toString(p.expires_on) AS expires_on`;
 const OBLIGATION = 'MATCH (o:Obligation {payment_id: $id}) RETURN o.state AS state';
+const EXPLAINED = `
+  MATCH (o:Obligation {payment_id: $id}), (a:ChargeAttempt {payment_id: $id, state: 'approved'})
+  RETURN a.gateway_ref AS gateway_ref, toFloat(o.amount) AS amount, o.currency AS currency`;
 const EVENTS = `
   MATCH (e:PersonaEvent)
   RETURN e.id AS event_id, e.stream_id AS stream_id, toFloat(e.seq) AS seq, e.type AS type`;
@@ -75,6 +87,7 @@ export function openStateInspector(addresses: RunFile): StateInspector {
   return {
     wallet: async (customerId) => (await read(WALLET, customerId)) as WalletRow[],
     obligation: async (paymentId) => (await read(OBLIGATION, paymentId))[0]?.state as string | undefined,
+    explained: async (paymentId) => (await read(EXPLAINED, paymentId)) as ExplainedCharge[],
     events: async () => (await read(EVENTS)) as LogEntry[],
     ledger: (paymentId) => list(`${addresses.gateway}/_sim/charges?payment_id=${paymentId}`),
     charges: async (tokens) =>

@@ -20,6 +20,7 @@ import { playOracle } from '../../dev/demo/play-oracle.ts';
 import { playStory } from '../../dev/demo/play.ts';
 import { reportDirectly, type Reports, reportThroughKafka } from '../../dev/demo/reports.ts';
 import { openStateInspector, type StateInspector } from '../../dev/demo/state-inspector.ts';
+import { playRights } from '../../dev/demo/rights.ts';
 import { readStories } from '../../dev/demo/stories.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
@@ -156,4 +157,9 @@ test('Oracle has received every event of all that, in order, once', async () => 
   const { lines, checks } = await playOracle(broker(), otherStreams, inspector);
   expect(formatFailures('oracle', checks)).toEqual([]);
   expect(lines[0]).toMatch(/CustomerStatusChanged 4/);
+});
+
+test('a customer contests a device, takes her data away, and is erased', async () => {
+  const played = await playRights(newRun(), { agents, reports: throughKafka, inspector }, persona);
+  expect(failuresOf(played)).toEqual([]);
 });
