@@ -3,10 +3,10 @@ import type { MethodChange } from '../domain/method-change.ts';
 import type { ChangePaymentMethodInput } from '../domain/workflow-contracts.ts';
 import {
   type Graph,
-  getGatewayCustomer,
   getPaymentMethod,
   isSameRequest,
   readWallet,
+  requireVisibleCustomer,
   setDefaultPaymentMethod as setDefault,
 } from '../graph/index.ts';
 import {
@@ -105,7 +105,7 @@ async function requireOwnMethod(
   { customer_id, payment_method_id }: MethodRef,
 ): Promise<void> {
   const [{ status }, wallet] = await Promise.all([
-    getGatewayCustomer(graph, { customer_id }),
+    requireVisibleCustomer(graph, { customer_id }),
     readWallet(graph, customer_id),
   ]);
   if (status === 'suspended')

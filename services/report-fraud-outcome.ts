@@ -1,6 +1,6 @@
 import { validationError, PersonaError } from '../domain/errors.ts';
 import { type FraudOutcomeReport, validateFraudOutcome } from '../domain/fraud/messages.ts';
-import { getDevice, getFraudCase, getGatewayCustomer, type Reader, readWallet } from '../graph/index.ts';
+import { getDevice, getFraudCase, type Reader, readWallet, requireVisibleCustomer } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
@@ -32,7 +32,7 @@ async function validateAgainstGraph(reader: Reader, report: FraudOutcomeReport):
   const [fraudCase, wallet] = await Promise.all([
     getFraudCase(reader, case_id),
     payment_method_id === undefined ? undefined : readWallet(reader, customer_id),
-    getGatewayCustomer(reader, { customer_id }),
+    requireVisibleCustomer(reader, { customer_id }),
     device_id === undefined ? undefined : getDevice(reader, { device_id }),
   ]);
   if (fraudCase && fraudCase.customer_id !== customer_id)
