@@ -13,12 +13,13 @@ import {
   testHeader,
 } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
+import { updateCustomer } from '../customers/update-customer.ts';
 import { isErasedId } from '../erasure/erased-ids.ts';
 import { announceErasure, forgetCustomer, hideCustomer, requestErasure } from '../erasure/index.ts';
 import { createCustomer, getDisclosures, onboard, recordDeviceLogin, recordDisclosures } from '../index.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import type { Graph } from '../kernel/graph.ts';
-import { hasReceipt } from '../kernel/receipts.ts';
+import { expireReceipts, hasReceipt, type ReceiptKind } from '../kernel/receipts.ts';
 import { closeRecovery, finishNotice, getObligation, openRecovery } from '../recovery/index.ts';
 import { verifyCustomer, verifyStreams } from '../replay/verify.ts';
 import { lastRetention, runRetention } from './index.ts';
@@ -249,4 +250,46 @@ test('a device that is seen again, and a recovery that is reopened, while retent
     expect(await paymentOf(closed.payment_id)).toMatchObject({ description: expect.stringContaining('Gym') });
   }
   await other.close();
+});
+
+/** Long before everything else that is ever removed, and the last test, whose receipts no run counts. */
+const FIRST_DAY = Date.parse('1960-01-01T00:00:00Z');
+const onDay = (day: number) => at(FIRST_DAY + day * DAY);
+const expire = (kind: ReceiptKind, day: number, limit = 100) =>
+  expireReceipts(graph, { kind, before: FIRST_DAY + day * DAY, limit });
+
+test('receipts are deleted by kind and age, one batch at a time, and their keys may be used again', async () => {
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  const written: {
+    header: CommandHeader;
+    change: Parameters<typeof updateCustomer>[2];
+    version: number;
+  }[] = [];
+  for (const day of [0, 1, 2]) {
+    for (const kind of ['request', 'event']) {
+      const header = testHeader(kind === 'request' ? { isHeaderKey: true } : {});
+      const change = { customer_id, locale: `de-${day}`, by: 'service' as const, policy };
+      const { version } = await updateCustomer(onDay(day), header, change);
+      written.push({ header, change, version });
+    }
+  }
+  const haveReceipts = () => Promise.all(written.map(({ header }) => hasReceipt(graph, header)));
+
+  expect(await expire('request', 2)).toBe(2);
+  expect(await haveReceipts()).toEqual([false, true, false, true, true, true]);
+  expect([await expire('event', 3, 2), await expire('event', 3, 2)]).toEqual([2, 1]);
+  expect(await haveReceipts()).toEqual([false, false, false, false, true, false]);
+  expect(await expire('event', 3)).toBe(0);
+
+  const [, , , , remaining, expired] = written;
+  if (remaining === undefined || expired === undefined) throw new Error('six receipts were expected');
+  expect(await updateCustomer(graph, remaining.header, remaining.change)).toMatchObject({
+    version: remaining.version,
+  });
+  await updateCustomer(graph, expired.header, {
+    ...{ customer_id, policy },
+    locale: 'en',
+    by: 'service',
+  });
+  expect(await expire('request', 3)).toBe(1);
 });
