@@ -58,11 +58,11 @@ export async function verifyKafka(options: KafkaOptions): Promise<void> {
   }
 }
 
-/** With the innermost messages instead of the cause: the outer ones only say how often what was tried, and fill a failure in Temporal. */
+/** The innermost messages: the outer ones only say how often what was tried. */
 export function kafkaUnavailable({ brokers }: Pick<KafkaOptions, 'brokers'>, error: unknown): PersonaError {
   const reasons = [...new Set(causesOf(error).map(({ message }) => message))].join('; ');
   const message = `Kafka at ${brokers.join(',')} is unavailable (${reasons}). Check ${toCheck(error)}.`;
-  return new PersonaError('kafka_unavailable', message);
+  return new PersonaError('kafka_unavailable', message, { cause: error });
 }
 
 const SASL_ERRORS = ['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM'];
