@@ -1,5 +1,6 @@
 /** What erasure has left of payments, once the law does not ask for it any more. */
 
+import type { EventType } from '../../domain/events/event.ts';
 import type { Remains } from '../../domain/events/erasure.ts';
 import { lastMovement } from '../../domain/retention.ts';
 import { addErasedId } from '../erasure/erased-ids.ts';
@@ -60,6 +61,7 @@ interface Candidate {
 
 interface ErasedEvent {
   seq: number;
+  type: string;
   data: string;
   recorded_at: string;
   unpublished: boolean;
@@ -81,6 +83,8 @@ export async function findOldRemains(reader: Reader, page: Page): Promise<Due<st
 }
 
 function isDue(events: readonly ErasedEvent[], named: boolean, before: number): boolean {
+  // Anything else is no stream that an erasure has left.
+  if (events.some(({ type }) => type !== ('CustomerErased' satisfies EventType))) return false;
   if (named && events.every((event) => paymentsOf(event).length === 0)) return false;
   return events.every(
     (event) => !event.unpublished && lastMovement(remainsOf(event), event.recorded_at) < before,
