@@ -32,6 +32,17 @@ const LIMIT_MS = 9 * 60_000;
 const SERVICE = { scope: 'role:ops role:checkout role:synapse role:chimera role:privacy' };
 const OF_A_CUSTOMER = String.raw`^/api/v1/customers/\{customer_id\}/`;
 
+/**
+ * An id in a response may be of a customer of another test, whose key this API lacks: the documented `key_unavailable` is
+ * no failure then.
+ */
+const EXPORT_OF_OTHERS = `
+[[operations]]
+include-path = "/api/v1/customers/{customer_id}/export"
+[operations.checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", 503]
+`;
+
 let folder: string;
 let underTest: ApiUnderTest;
 let api: ApiProcess;
@@ -95,7 +106,7 @@ async function sendGenerated(
     throw new Error('PERSONA_SCHEMATHESIS_PATH is not set: npm test sets it if Python 3 is installed');
   const config = join(folder, 'schemathesis.toml');
   const lines = Object.entries(parameters).map(([name, value]) => `"${name}" = '${value}'`);
-  writeFileSync(config, ['[parameters]', ...lines, ''].join('\n'));
+  writeFileSync(config, ['[parameters]', ...lines, EXPORT_OF_OTHERS].join('\n'));
   const { all: report } = await execa(
     findPython(process.env, { forWhat: 'schemathesis' }),
     [
