@@ -4,7 +4,6 @@
  * `domain/fraud`; this file executes them.
  */
 
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ActivityFailure,
   ApplicationFailure,
@@ -12,10 +11,8 @@ import {
   continueAsNew,
   defineSignal,
   log,
-  ParentClosePolicy,
   proxyActivities,
   setHandler,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FieldProblem } from '../domain/errors.ts';
@@ -39,11 +36,10 @@ import {
   type ApplyFraudOutcomeInput,
   type OperatorRequest,
   type FraudSignals,
-  TaskQueue,
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
-import { type NoticeActivities, sendNotice } from './send-notice.ts';
-import { ofCustomer, show } from './visibility.ts';
+import { deliverNotice, keepSending } from './notify.ts';
+import { show } from './visibility.ts';
 
 /** Why a message is refused: it is invalid, or refers to something that does not exist. */
 export interface RefusedReport {
@@ -84,15 +80,6 @@ const cases = proxyActivities<FraudActivities>({
   // A message received only as a signal exists only in this run: an outage of the graph must not lose it.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
-});
-
-const { deliverNotice } = proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
-  taskQueue: TaskQueue.notices,
-  // One delivery takes at most ten seconds; its result must still be recorded in the graph.
-  startToCloseTimeout: '20s',
-  // After that a separate workflow keeps trying, so that the case's next outcome does not wait for the notifier.
-  scheduleToCloseTimeout: '60s',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '20s' },
 });
 
 /** How long a run waits for the signal that it was started with. */
@@ -224,14 +211,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       log.warn('notice not delivered yet: a child workflow keeps trying', { notification_id });
-      await startChild(sendNotice, {
-        workflowId: notification_id,
-        // The activities of `sendNotice` are always on this queue.
-        taskQueue: TaskQueue.recovery,
-        args: [notice],
-        ...ofCustomer(to),
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-      }).catch(ignoreAlreadyStarted);
+      await keepSending(notice);
     }
   }
 
@@ -270,9 +250,4 @@ function invalidStart(what: string, problems: readonly FieldProblem[]): Applicat
     nonRetryable: true,
     details: [problems],
   });
-}
-
-/** A child with that id already sends the same notice. */
-function ignoreAlreadyStarted(error: unknown): void {
-  if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
 }

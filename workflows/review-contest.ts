@@ -3,7 +3,6 @@
  * (docs/reference/workflows.md, 'reviewContest'). All state is in the graph: a lost run is started again by the sweep.
  */
 
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ActivityFailure,
   condition,
@@ -11,10 +10,8 @@ import {
   defineSignal,
   isCancellation,
   log,
-  ParentClosePolicy,
   proxyActivities,
   setHandler,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { type ContestDecision, parseContestId, validateContestDecision } from '../domain/contests.ts';
@@ -25,9 +22,9 @@ import {
   TaskQueue,
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
+import { deliverNotice, keepSending } from './notify.ts';
 import type { RemovalActivities } from './remove-payment-method.ts';
-import { type NoticeActivities, sendNotice } from './send-notice.ts';
-import { ofCustomer, show } from './visibility.ts';
+import { show } from './visibility.ts';
 
 type ContestPolicy = Pick<PrivacyPolicy, 'contestReminder' | 'deadline'>;
 
@@ -63,15 +60,6 @@ const { detachPaymentMethod } = proxyActivities<Pick<RemovalActivities, 'detachP
   startToCloseTimeout: '30s',
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
-});
-
-const { deliverNotice } = proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
-  taskQueue: TaskQueue.notices,
-  // One delivery takes at most ten seconds; its result must still be recorded in the graph.
-  startToCloseTimeout: '20s',
-  // After that a separate workflow keeps trying, so that this one can end.
-  scheduleToCloseTimeout: '60s',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '20s' },
 });
 
 const decisionSignal = defineSignal<[unknown]>(CONTEST_DECISION);
@@ -168,13 +156,7 @@ export async function reviewContest(input: ReviewContestInput): Promise<ReviewCo
       await deliverNotice(notice);
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-      await startChild(sendNotice, {
-        workflowId: notification_id,
-        taskQueue: TaskQueue.recovery,
-        args: [notice],
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        ...ofCustomer(customer_id),
-      }).catch(ignoreAlreadyStarted);
+      await keepSending(notice);
     }
   }
 
@@ -185,8 +167,3 @@ export async function reviewContest(input: ReviewContestInput): Promise<ReviewCo
 }
 
 const AWAITING = 'Awaiting a decision of an operator';
-
-/** A child with that id already sends the same notice. */
-function ignoreAlreadyStarted(error: unknown): void {
-  if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-}

@@ -1,14 +1,13 @@
 /** The agents' personas: imported, changed, served by every process, rolled back, and one of them asked. */
 
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { fetchAs } from '../../platform/run-access.ts';
 import type { PersonaSystem } from '../persona.ts';
 import type { Check } from './check.ts';
 import { until } from './play.ts';
+import { runCli } from './run-cli.ts';
 
 const PERSONAS = fileURLToPath(new URL('personas', import.meta.url));
-const CLI = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const CHANGED = 'cerebrum-fee-analyst';
 const ASKED = 'synapse-review-assistant';
 
@@ -48,10 +47,8 @@ export async function playCatalogue({
     );
   };
 
-  const { stdout } = await execa(process.execPath, [CLI, 'catalogue', 'import', PERSONAS], {
-    env: { ...env, PERSONA_RUN_FILE: runFile },
-  });
-  const imported = stdout.trim().split('\n').at(-1) ?? '';
+  const output = await runCli({ env, runFile }, ['catalogue', 'import', PERSONAS]);
+  const imported = output.trim().split('\n').at(-1) ?? '';
   const { total } = await call(`${addresses.http}/personas?limit=1`);
   const before = await persona(addresses.http);
   const {

@@ -89,9 +89,7 @@ export async function playStory(
 
   if (story.then_adds) {
     const shown = expect.notices[0] as string;
-    await until(`the notice ${shown}`, async () =>
-      (await inspector.inbox(customerId)).some(hasTemplate(shown)),
-    );
+    await waitForNotice(inspector, customerId, shown);
     lines.push(
       `${story.customer.name} is notified that no other card can be charged, and adds a ${story.then_adds.name}`,
     );
@@ -106,7 +104,7 @@ export async function playStory(
   });
   const tookMs = Date.now() - startedAt;
   const last = expect.notices.at(-1) as string;
-  await until(`the notice ${last}`, async () => (await inspector.inbox(customerId)).some(hasTemplate(last)));
+  await waitForNotice(inspector, customerId, last);
 
   if (story.then_detached) {
     const name = story.then_detached;
@@ -225,8 +223,6 @@ function tokenOf(story: Story, name: string, run: string): string {
   return withRunToken(cards.find((card) => card.name === name) as Card, run).token;
 }
 
-const hasTemplate = (template: string) => (message: Message) => message.template === template;
-
 function required<K, V>(map: Map<K, V>, key: K): V {
   const value = map.get(key);
   if (value === undefined) throw new Error(`the story refers to '${String(key)}', which it does not define`);
@@ -250,6 +246,6 @@ export async function waitForNotice(
   template: string,
 ): Promise<void> {
   await until(`the notice ${template}`, async () =>
-    (await inspector.inbox(customerId)).some(hasTemplate(template)),
+    (await inspector.inbox(customerId)).some((message) => message.template === template),
   );
 }

@@ -1,8 +1,6 @@
 /** The story of a customer who contests a device that was never hers, takes her data away, and is erased. */
 
-import { fileURLToPath } from 'node:url';
 import type { ServiceError } from '@grpc/grpc-js';
-import { execa } from 'execa';
 import { fetchAs } from '../../platform/run-access.ts';
 import type { PersonaSystem } from '../persona.ts';
 import type { Agents } from './agents.ts';
@@ -10,10 +8,10 @@ import type { Check } from './check.ts';
 import type { StoryResult } from './format-story.ts';
 import { onboard, until, waitForNotice } from './play.ts';
 import type { Reports } from './reports.ts';
+import { runCli } from './run-cli.ts';
 import type { StateInspector } from './state-inspector.ts';
 import type { Story } from './stories.ts';
 
-const CLI = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const AMOUNT = 2_450;
 const [OWN, STRANGE] = ['lena-phone', 'unknown-laptop'];
 const REASON = 'I have never had a laptop.';
@@ -98,9 +96,8 @@ export async function playRights(
     async () => (await trusted()) < trustedBefore,
   ).then(trusted);
   lines.push(`she contests a device that was never hers: it counts as unproven at once`);
-  const options = { env: { ...env, PERSONA_RUN_FILE: runFile } };
   const decision = ['contests', 'decide', contest_id, 'upheld', '--explanation', 'The device is not yours.'];
-  await execa(process.execPath, [CLI, ...decision], options);
+  await runCli({ env, runFile }, decision);
   await waitForNotice(inspector, customerId, 'contest_decided');
   lines.push('an operator upholds it (persona contests decide): the device is unlinked, and she is notified');
   const trustedAfter = await trusted();
