@@ -37,5 +37,7 @@ test('an attempt after a crash goes on where the last heartbeat says, and counts
   const { step, counts } = await attempt(crashed);
   expect({ step, disclosures: counts.disclosures }).toEqual({ step: null, disclosures: 10 });
   expect(removed.reduce((sum, count) => sum + count, 0)).toBe(3);
-  expect(heartbeats.map((progress) => progress.step)).toEqual(['sightings', 'recovery', 'financial', null]);
+  // A step has one page or many, as many customers as other tests have left.
+  const steps = new Set(heartbeats.map((progress) => progress.step));
+  expect([...steps]).toEqual(['sightings', 'recovery', 'financial', null]);
 });

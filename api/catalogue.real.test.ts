@@ -344,8 +344,10 @@ describe('asking a persona', () => {
   });
 
   test('without a model, of one that is away, and of a persona that is not active the error says why', async () => {
-    const none = await sendRequest(processes[0], `/persona/${name}`, { message: 'Hello' });
-    expect(none).toMatchObject({ status: 503, body: { detail: expect.stringContaining('MODEL_API_BASE') } });
+    // Another process added the persona: this one knows it within two seconds.
+    const none = () => sendRequest(processes[0], `/persona/${name}`, { message: 'Hello' });
+    const reason = { status: 503, body: { detail: expect.stringContaining('MODEL_API_BASE') } };
+    await expect.poll(none, { timeout: 2_000 }).toMatchObject(reason);
     const health = async (of: ApiProcess) => (await sendRequest(of, '/health')).body;
     expect(await health(processes[0])).toMatchObject({
       ...{ status: 'ok', database: 'up', retrieval_engine: 'not_configured', model: 'not_configured' },
