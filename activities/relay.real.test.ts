@@ -361,7 +361,7 @@ test('an event that cannot be published holds up its own stream alone, and is tr
   await expectCompleteLog();
 });
 
-test('an event becomes visible in its topic without anyone asking for it', async () => {
+test('an event becomes visible in its topic without a request for it', async () => {
   const { customer_id } = await customerWithCards(graph, policy, { cards: 1 });
   const relay = startRelaying();
   await untilAllPublished();

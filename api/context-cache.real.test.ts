@@ -1,6 +1,6 @@
 /**
  * The promises of `GetCustomerContext`, at several API processes on one graph: STRONG is never stale, `min_version` never
- * older than requested, EVENTUAL never older than its bound, and nobody gets another customer's data; with Redis, without
+ * older than requested, EVENTUAL never older than its bound, and no caller gets another customer's data; with Redis, without
  * it, with one that hangs, dies and returns, and while Neo4j is away.
  */
 

@@ -147,7 +147,7 @@ async function main(): Promise<void> {
         logger.info({ indexes }, 'waiting for indexes that a migration needs'),
       );
       await catalogue.refresh();
-      // Before anyone reads from a graph that was restored.
+      // Before the first read from a graph that was restored.
       if (journal && graph.erasedIds)
         logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };

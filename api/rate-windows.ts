@@ -27,7 +27,7 @@ export interface RateCount {
 /** @returns counts a request, unless its caller has no limit */
 export function createRateWindows(limits: RateLimits): (caller: CountedCaller) => RateCount | undefined {
   const known = new LRUCache<string, RateWindow>({ max: MAX_CALLERS });
-  // Apart, because anyone can appear under many addresses: they must not displace the windows of known callers.
+  // Apart, because one caller can appear under many addresses: they must not displace the windows of known callers.
   const unauthenticated = new LRUCache<string, RateWindow>({ max: MAX_CALLERS });
   return ({ kind, name }) => {
     const limit = limits[kind];

@@ -67,7 +67,7 @@ export interface PrivacyPolicy {
   contestReminder: number;
   /** How long a person's request may take, in milliseconds, before it is overdue. */
   deadline: number;
-  /** Who reads which topics of Kafka, and for what: as the person is told. */
+  /** Who reads which topics of Kafka, and for what: as the person's list of disclosures shows it. */
   recipients: { recipient: string; purpose: string; topics: TopicName[] }[];
 }
 

@@ -66,7 +66,7 @@ export interface EventDetail {
   contest?: Contest;
 }
 
-/** The agents that a person is told by name; Chimera's part in an event would reveal a suspicion. */
+/** The agents that a person sees by name; Chimera's part in an event would reveal a suspicion. */
 const NAMED = /^(?:agent|service):(checkout|cerebrum|synapse|oracle)$/;
 
 export function eventDetail(event: LoggedEvent, context: TimelineContext): EventDetail {

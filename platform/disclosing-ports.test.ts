@@ -40,7 +40,7 @@ test('a call that gives another system data about a person is noted, also one th
   ]);
 });
 
-test('a published record is told to everyone who reads its topic according to the policy', () => {
+test('a published record is a disclosure to each recipient that reads its topic according to the policy', () => {
   const { noted, disclose } = notes();
   const privacy = {
     recipients: [

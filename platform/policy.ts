@@ -129,7 +129,7 @@ export const policySchema = z.strictObject({
       .describe('Retention of the receipts of events and transactions; older requests are refused as stale'),
     sightings: kept.describe("Retention of a device's last IP address and user agent"),
     recovery: kept.describe('Retention of the descriptions and notices of closed recoveries'),
-    disclosures: kept.describe('Retention of the list of who was told'),
+    disclosures: kept.describe('Retention of the list of disclosures'),
     financial: kept.describe('Retention of the payments that an erasure has left, after their last movement'),
   }),
   catalogue: z.strictObject({
@@ -164,7 +164,7 @@ export const policySchema = z.strictObject({
           topics: z.array(z.enum(Object.values(Topic))).min(1),
         }),
       )
-      .describe('Who reads which topics, and for what: what a person is told about whom Persona has told'),
+      .describe('Who reads which topics, and for what, as the list of disclosures shows it to the person'),
   }),
   traces: z.strictObject({
     sampleRatio: share.describe('Share of requests and records without a trace of their own that are traced'),

@@ -188,7 +188,7 @@ export const apiVariables = {
   AUTH_JWKS_URL: webAddress
     .refine(
       (url) => url.startsWith('https:') || LOOPBACK_URL.test(url),
-      'must be an https address: whoever changes the keys on their way could sign tokens',
+      'must be an https address: an attacker who changes the keys on their way could sign tokens',
     )
     .optional()
     .describe("URL of the issuer's keys (JWKS)"),

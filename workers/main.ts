@@ -156,7 +156,7 @@ async function main(): Promise<void> {
       await prepareGraph(graph, environment, (indexes) =>
         logger.info({ indexes }, 'waiting for indexes that a migration needs'),
       );
-      // Before anyone reads from a graph that was restored.
+      // Before the first read from a graph that was restored.
       if (journal && graph.erasedIds)
         logger.info(await applyJournal(graph, journal), 'erasure journal applied');
     };

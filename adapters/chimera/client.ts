@@ -19,7 +19,7 @@ const DEADLINE_MS = 5000;
 /** Consecutive failures that open the breaker, so that callers do not wait for a deadline that will expire anyway. */
 const FAILURES_TO_OPEN = 5;
 const OPEN_FOR_MS = 10_000;
-/** The customer at the checkout has long had the response, so a report that takes longer is of no use to anyone. */
+/** The customer at the checkout has long had the response, so a report that takes longer is of no use. */
 const TRUSTED_DEVICE_DEADLINE_MS = 1000;
 /** At a Chimera that responds within 10 ms, ten thousand reports per second; while it hangs, the others fail immediately. */
 const MAX_TRUSTED_DEVICE_REPORTS = 100;

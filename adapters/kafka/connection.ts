@@ -26,7 +26,7 @@ export function kafkaOptions({ brokers, tls, sasl }: KafkaEnvironment): KafkaOpt
 
 const CONNECT_MS = 5_000;
 const REQUEST_MS = 15_000;
-/** A few seconds in all: whoever uses a client waits longer between its own attempts. */
+/** A few seconds in all: users of a client wait longer between their own attempts. */
 const RETRIES = 6;
 /** The first is short: a transaction's commit is completed a few milliseconds after it was acknowledged. */
 const retryDelay = (_client: object, _operation: string, attempt: number) =>

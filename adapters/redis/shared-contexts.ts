@@ -42,7 +42,7 @@ export interface SharedContextsOptions {
   onConnection(error: Error | undefined): void;
 }
 
-/** What is sealed: the time, too, so that nobody who can write to Redis can make an old context look young. */
+/** What is sealed: the time, too, so that an attacker who can write to Redis cannot make an old context look young. */
 interface KeptContext {
   /** When its reading was begun, by Redis's clock. */
   at: number;

@@ -7,7 +7,7 @@ import { gatewayFault, MAX_PAGE_SIZE, messageOf, type StripeOptions } from './cl
 
 /**
  * Refunds the whole charge, or its remainder. Its refunds are listed first: an effective one of this attempt is not
- * repeated under another key. A charge that has already been refunded by anyone counts as refunded.
+ * repeated under another key. A charge that was refunded elsewhere counts as refunded.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function refundCharge(

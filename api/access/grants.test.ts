@@ -206,7 +206,7 @@ test.each(routes.filter((route) => !PUBLIC_ROUTES.includes(route)))('%s', async 
     const isExpected = EXPECTED_ROUTES[grant]?.includes(route) ?? false;
     expect([grant, await isRefused(await request(route, grant, ADA))]).toEqual([grant, !isExpected]);
   }
-  // A customer is refused as if nothing were there; a service is not told which ids exist either.
+  // A customer is refused as if nothing were there; a service does not learn which ids exist either.
   expect((await request(route, 'self', BEN)).status).toBe(404);
   const [refused] = GRANTS.filter((grant) => grant !== 'self' && !EXPECTED_ROUTES[grant]?.includes(route));
   const response = await request(route, refused, ADA);

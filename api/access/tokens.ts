@@ -23,7 +23,7 @@ export interface TokenIssuer {
   readonly jwksUrl: string;
 }
 
-/** Public key algorithms only: with HMAC, anyone who has the published key could sign. */
+/** Public key algorithms only: with HMAC, every reader of the published key could sign. */
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 /** RFC 9068, and what many issuers put instead. Others are, for example, logout tokens. */
 const TOKEN_TYPES = ['at+jwt', 'application/at+jwt', 'jwt'];
@@ -130,7 +130,7 @@ export function createTokenVerifier(
 }
 
 /**
- * Identifies keys by their content. Each reading is a new object, and anyone can cause a reading with an invented key id:
+ * Identifies keys by their content. Each reading is a new object, and an unauthenticated caller causes one with an invented key id:
  * tokens would have to be verified again each time.
  * @returns for the newest reading: the same object as long as the keys are the same
  */

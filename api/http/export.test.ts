@@ -10,7 +10,7 @@ import { serveHttp } from './server.ts';
 
 const PATH = '/api/v1/customers/0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11/export';
 const PART = 'x'.repeat(1_000_000);
-/** More than a connection holds that nobody reads. */
+/** More than a connection holds while its client reads nothing. */
 const MANY = 200;
 
 async function serve(makeParts: () => AsyncGenerator<string>) {

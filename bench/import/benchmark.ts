@@ -15,7 +15,7 @@ const LARGE = 100_000;
 const TURN = 4_000;
 const TURNS = 5;
 const SAMPLE = 1_000;
-const BARE_QUEUE = 'nobody-works-here';
+const BARE_QUEUE = 'no-worker-here';
 /** Memory must not grow with the file. */
 const FLAT = { atMost: 1.3 };
 

@@ -1,4 +1,4 @@
-/** The versions of customers that writers were told, to find out how outdated an answer is. */
+/** The versions of customers that writers were answered, to find out how outdated an answer is. */
 
 interface Acknowledged {
   version: number;

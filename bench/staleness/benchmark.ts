@@ -30,7 +30,7 @@ export const stalenessBenchmark = {
     const { graph, log, startRedis } = system;
     log(`adding ${2 * CUSTOMERS} customers…`);
     const customers = await addCustomers(graph, 2 * CUSTOMERS);
-    // Apart: the processes with Redis are not told of what those without it write.
+    // Apart: the processes with Redis get no notice of what those without it write.
     const [first, second] = [customers.slice(0, CUSTOMERS), customers.slice(CUSTOMERS)];
     const withRedis = await startProcesses(system, { REDIS_URL: await startRedis() });
     const without = await startProcesses(system, { REDIS_URL: '' });

@@ -11,7 +11,7 @@ export interface IdentifierEvents {
   };
   DigitalIdentifierVerified: {
     identifier_id: string;
-    /** What whoever verified it states, such as the code that came back. Only here: no node has it. */
+    /** What the verifier states, such as the code that came back. Only here: no node has it. */
     evidence?: Sealed;
   };
   DigitalIdentifierRemoved: { identifier_id: string };

@@ -319,7 +319,7 @@ export function contextRecordOf(
   };
 }
 
-/** For the topic of contexts: whoever keeps this customer's is to delete it. @param event the customer's last one so far */
+/** For the topic of contexts: readers that keep this customer's are to delete it. @param event the customer's last one so far */
 export function contextTombstoneOf(event: Omit<RecordedEvent, 'data'>): OutgoingRecord {
   const id = `${event.stream_id}:${event.seq}`;
   return {

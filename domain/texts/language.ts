@@ -22,7 +22,7 @@ type MaskedEvent =
   | 'DeviceTrustScoreUpdated'
   | 'FraudOutcomeApplied'
   | 'FraudReviewReminded'
-  // Nobody reads a timeline that ends with these.
+  // A timeline that ends with these has no reader.
   | 'ErasureAnnounced'
   | 'CustomerErased'
   // In no customer's stream.
@@ -35,7 +35,7 @@ export type EventText<T extends EventType> = (
   name: (paymentMethodId: string) => string,
 ) => string;
 
-/** Who caused an event, as the person is told. */
+/** Who caused an event, as the person reads it. */
 export type Party = 'customer' | 'service' | 'gateway' | 'operator' | 'persona';
 
 /** `undefined`: that `by` did it says enough. */

@@ -1,6 +1,6 @@
 /**
  * A graph that was restored from a backup does not know the erasures since: what the journal says is applied to it before
- * anyone reads from it.
+ * it serves a read.
  */
 
 import { isHidden } from '../../domain/erasure/visibility.ts';

@@ -163,7 +163,7 @@ test('erasure leaves amounts under a pseudonym, and nothing that leads back', as
   expect(JSON.stringify(subject)).not.toContain(pseudonym);
   expect(subject).toMatchObject({ state: 'done' });
 
-  // Somebody who comes back is a new customer; the old id stays unusable.
+  // A person who comes back is a new customer; the old id stays unusable.
   const identifiers = [{ type: 'email' as const, value: email, is_verified: true }];
   const again = onboardingRequest({ digital_identifiers: identifiers });
   const { customer_id: next, match } = await onboard(graph, testHeader(), { request: again, policy });
@@ -215,7 +215,7 @@ test('who shared a device or was suggested as the same person loses nothing, and
   expect(suggestion?.status).toBe('erased');
 });
 
-test('a device that the customer was unlinked from forgets them, or goes if nobody uses it any more', async () => {
+test('a device that the customer was unlinked from forgets them, or goes if no customer uses it any more', async () => {
   const [left, shared] = [randomUUID(), randomUUID()];
   const use = (fingerprint: string, changes: object = {}) =>
     onboard(graph, testHeader(), {

@@ -1,6 +1,6 @@
 /**
  * The record of each erasure, apart from the log: which step was done when, and while it runs whom it is about. Nothing
- * of it is personal once it is done; it is the page that anyone who knows its id may read.
+ * of it is personal once it is done; it is the page that a caller with its id may read.
  */
 
 import { randomUUID } from 'node:crypto';

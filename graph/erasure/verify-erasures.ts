@@ -1,4 +1,4 @@
-/** Proves that nothing in the graph belongs to anyone whose erasure is in the journal: by the hash of every stored id. */
+/** Proves that nothing in the graph belongs to a customer whose erasure is in the journal: by the hash of every stored id. */
 
 import type { ErasureJournal } from '../../domain/ports.ts';
 import type { Graph } from '../kernel/graph.ts';
@@ -56,7 +56,7 @@ export interface ErasureProof {
   running: number;
   /** Ids that were looked at. */
   ids: number;
-  /** What still belongs to someone whose erasure is done, or unknown to the graph. */
+  /** What still belongs to a customer whose erasure is done, or unknown to the graph. */
   found: { erasure_id?: string; where: Place }[];
   /** Erasures of which the graph knows nothing: it has not been started since it was restored. */
   unapplied: string[];

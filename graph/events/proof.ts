@@ -1,6 +1,6 @@
 /**
  * Whether an edge of a customer is proven. While an event that made it is contested, the edge is not proven, and
- * `uncontested_proven` holds what it is otherwise; so whoever reads `proven` need not know of contests.
+ * `uncontested_proven` holds what it is otherwise; so readers of `proven` need not know of contests.
  */
 
 import type { Properties } from './model.ts';

@@ -31,7 +31,7 @@ const OBLIGATIONS_PAGE = 100;
 const READ_PROFILE = 'MATCH (c:Customer {id: $id}) RETURN c.status AS status, properties(c) AS customer';
 const READ_VERSION = 'MATCH (c:Customer {id: $id}) RETURN c.status AS status, c.version AS version';
 
-// The nodes have no label here: with one, the search could begin at everybody's nodes of that label.
+// The nodes have no label here: with one, the search could begin at all customers' nodes of that label.
 const partsBy = (edge: string) => `
   MATCH (c)-[edge:${edge}]->(node) WHERE node.id > $after
   WITH edge, node ORDER BY node.id LIMIT $limit

@@ -17,7 +17,7 @@ import { KEY_LABEL } from '../kernel/streams.ts';
 type Sealable = Pick<LoggedEvent, 'id' | 'stream' | 'stream_id' | 'type' | 'correlation_id' | 'data'>;
 
 export interface LogKeys {
-  /** Streams without a key that were erased: nobody can seal their events, or reads them any more. */
+  /** Streams without a key that were erased: their events can neither be sealed nor read any more. */
   readonly erased: ReadonlySet<string>;
   /** @throws PersonaError key_unavailable, internal: there is no key, or it does not fit */
   keyOf(event: Pick<Sealable, 'stream' | 'stream_id'>): DataKey;

@@ -225,7 +225,7 @@ test('a suspended customer may contest; what is no event of theirs, or states no
   const first = await contestEvent(graph, header, contested);
   expect(await contestEvent(graph, header, contested)).toEqual(first);
   const [, suspension] = await getEventDetails(graph, { customer_id, after: 0, limit: 2 });
-  // It only awaits a person: nobody lifts a suspension by contesting it.
+  // It only awaits an operator: contesting a suspension does not lift it.
   expect(suspension).toMatchObject({ contest: { state: 'open', reason: 'I did nothing.' } });
   expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ status: 'suspended' });
   const refusalOf = (change: object) => contestEvent(graph, testHeader(), { ...contested, ...change });

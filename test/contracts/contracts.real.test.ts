@@ -140,7 +140,7 @@ const headerFindings = new Set<string>();
 
 beforeAll(async () => {
   underTest = await openApiUnderTest();
-  // Limits that nobody reaches, so that responses report them.
+  // Limits that no caller of the test reaches, so that responses report them.
   model = await startModelSimulator();
   api = await underTest.startApi({
     ...{ RATE_LIMIT_CUSTOMER: '100000', RATE_LIMIT_WEBHOOK: '100000' },

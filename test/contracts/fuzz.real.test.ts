@@ -145,7 +145,7 @@ async function answeredCodes(): Promise<Map<string, Set<string>>> {
   return codes;
 }
 
-/** Requests were sent as the caller, not as a stranger who is told of nothing; a few are meant to be a stranger's. */
+/** Requests were sent as the caller, not as a stranger who is refused; a few are meant to be a stranger's. */
 async function expectServed(expected: string, refusals: readonly string[]): Promise<void> {
   const codes = await answeredCodes();
   const refused = [...codes].filter(([, seen]) => [...seen].every((code) => refusals.includes(code)));

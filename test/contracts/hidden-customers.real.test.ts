@@ -26,7 +26,7 @@ const NOT_ASKED: readonly [operation: RegExp, reason: string][] = [
   [/PersonaCatalogue\//, "agents' personas"],
   [/^GET \/(health|healthz|readyz)$/, 'health'],
   [/^POST \/webhooks\/stripe$/, 'names objects of the gateway, and says nothing about them'],
-  [/^GET \/api\/v1\/erasures\//, 'for whoever has its id, also during the erasure'],
+  [/^GET \/api\/v1\/erasures\//, 'for a caller with its id, also during the erasure'],
   [
     /^DELETE \/api\/v1\/customers\/\{customer_id\}$|\/EraseCustomer$/,
     'a repeat is answered while the erasure runs',
@@ -173,7 +173,7 @@ function withoutIds(answer: unknown, subject: Subject): unknown {
   return JSON.parse(text.replaceAll(/new-[0-9a-f-]{36}/g, 'new'));
 }
 
-/** What everybody gets, whoever it is about: it is decided later. */
+/** Accepted for every customer, also a hidden one: it is decided later. */
 const ACCEPTED = /\/internal\/v1\/(payment-(failures|settlements)|fraud-outcomes)$|\/Report\w+$/;
 
 async function compareAnswers(

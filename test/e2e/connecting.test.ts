@@ -41,7 +41,7 @@ beforeAll(async () => {
     startPersona({ guard, log: () => {}, runFile: join(folder, 'run.json') }),
     preparePrograms(folder),
   ]);
-  auth = system.addresses.auth ?? expect.fail('the copy authenticates nobody');
+  auth = system.addresses.auth ?? expect.fail('the copy authenticates no caller');
   agents = await connectAgents(system.addresses);
   customer = await onboardCustomer();
 });
@@ -95,7 +95,7 @@ async function onboardCustomer(): Promise<Customer> {
   };
 }
 
-/** What every program is told, for one payment. */
+/** What every program gets, for one payment. */
 function variablesFor({ id, device, card }: Customer, payment: string): Record<string, string> {
   const { http, grpc, temporal } = system.addresses;
   return {

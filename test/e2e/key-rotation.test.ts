@@ -135,7 +135,7 @@ function newPerson() {
   };
 }
 
-test('while keys are rotated, nothing fails or is missed, and nobody becomes a second customer', async () => {
+test('while keys are rotated, nothing fails or is missed, and no person becomes a second customer', async () => {
   const people = Array.from({ length: KNOWN_BEFORE }, newPerson);
   for (const person of people) await person.onboardAt(apis[0]);
 

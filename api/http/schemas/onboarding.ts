@@ -40,7 +40,7 @@ const deviceDetails = z.looseObject({
   trust_score: optional(z.number().min(0).max(1)).openapi({ description: 'Applies to a new device only' }),
 });
 
-/** The fields of an address, whoever sends it. */
+/** The fields of an address, from a service or the customer. */
 export const addressFields = {
   street1: text(200),
   street2: optional(text(200)),

@@ -101,7 +101,7 @@ export async function eraseCompletely(stage: Stage & { others: Marks }, agents: 
     .poll(async () => (await progress()).json, { timeout: 240_000, interval: 200 })
     .toMatchObject({ state: 'done' });
   expect({ other: await ofOther(), sums: await sumsOf(stage) }).toEqual(before);
-  // Whoever reports about them later gets no run, and no dead letter.
+  // A later report about them starts no run, and leaves no dead letter.
   const late = { ...failure, event_id: randomUUID(), payment_id: `late-${randomUUID()}` };
   expect(
     (await rest('POST', '/internal/v1/payment-failures', { as: { role: 'synapse' }, body: late })).status,
