@@ -27,13 +27,14 @@ export function createContestActivities(dependencies: ContestDependencies): Cont
 
   /** Call it after the commit: a crash in between repeats the activity, and a repeated signal is harmless. */
   async function signalOpenRecoveries(
-    { contest_id, customer_id }: { contest_id: string; customer_id: string },
+    { contest_id, customer_id, opened_seq }: { contest_id: string; customer_id: string; opened_seq?: number },
     methods: readonly string[],
   ): Promise<void> {
     if (methods.length === 0) return;
     const open = await getOpenObligations(graph, customer_id);
     for (const payment_method_id of methods) {
-      const event_id = `${contestWorkflowId(contest_id)}:${payment_method_id}`;
+      // A method may be contested again, and a recovery takes each id once.
+      const event_id = `${contestWorkflowId(contest_id)}:${opened_seq}:${payment_method_id}`;
       await signalRecoveries(open, 'paymentMethodUpdated', { event_id, payment_method_id });
     }
   }
@@ -55,8 +56,9 @@ export function createContestActivities(dependencies: ContestDependencies): Cont
       };
       try {
         const decided = await decideContest(graph, header, { ...event, ...decision });
-        const { removed_payment_method_ids: removed, restored_payment_method_ids: restored } = decided;
-        await signalOpenRecoveries({ ...event, contest_id }, [...removed, ...restored]);
+        const { opened_seq, removed_payment_method_ids: removed } = decided;
+        const changed = [...removed, ...decided.restored_payment_method_ids];
+        await signalOpenRecoveries({ ...event, contest_id, opened_seq }, changed);
         return { removed };
       } catch (error) {
         // The customer is being erased: nothing is left to decide.

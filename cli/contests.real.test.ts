@@ -37,8 +37,8 @@ async function contestedDevice() {
 }
 
 /** Other test files leave contests, too. */
-async function listed(command: string[], customer_ids: readonly string[]): Promise<unknown[]> {
-  const all: { customer_id: string }[] = [];
+async function listed(command: string[], customer_ids: readonly string[]) {
+  const all: { customer_id: string; opened_seq: number }[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
     const page = await runPersona(
       ...command,
@@ -60,6 +60,7 @@ test('open contests are listed wherever something awaits an operator, and uphold
   const customers = [first.customer_id, second.customer_id];
   const expected = [first, second].map(({ contest_id, customer_id, seq }) => ({
     ...{ contest_id, customer_id, seq, event_type: 'DeviceLinked', since: expect.any(String) },
+    opened_seq: expect.any(Number),
   }));
   expect(await listed(['contests', 'list'], customers)).toEqual(
     expected.map((one) => ({ ...one, overdue: false })),
@@ -69,19 +70,32 @@ test('open contests are listed wherever something awaits an operator, and uphold
   );
 
   const { contest_id, device_id } = first;
+  const [{ opened_seq } = expect.fail()] = await listed(['contests', 'list'], customers);
   const shown = await runPersona('contests', 'show', contest_id);
   expect(shown).toMatchObject({ code: 0, err: '' });
-  for (const text of ['Never mine.', 'A device was used with your account', `unlinkDevice:${device_id}`])
+  for (const text of [
+    'Never mine.',
+    'A device was used with your account',
+    `unlinkDevice:${device_id}`,
+    `${opened_seq}, `,
+  ])
     expect(shown.out).toContain(text);
 
   const why = ['--explanation', 'You are right.'];
-  const decided = await runPersona('contests', 'decide', contest_id, 'upheld', ...why);
+  const decide = (...opening: string[]) =>
+    runPersona('contests', 'decide', contest_id, 'upheld', ...why, ...opening);
+  expect(await decide('--opening', `${opened_seq - 1}`)).toMatchObject({
+    code: 1,
+    out: expect.stringContaining(`is not the last one, which is ${opened_seq}`),
+  });
+  expect(await first.signals()).toEqual([]);
+  const decided = await decide('--opening', `${opened_seq}`);
   expect(decided).toMatchObject({ code: 0, err: '' });
   expect(await first.signals()).toEqual([
     [
       'contestDecision',
       {
-        ...{ decision: 'upheld', explanation: 'You are right.', actor: expect.any(String) },
+        ...{ decision: 'upheld', opened_seq, explanation: 'You are right.', actor: expect.any(String) },
         corrections: [{ command: 'unlinkDevice', device_id }],
       },
     ],
@@ -89,9 +103,9 @@ test('open contests are listed wherever something awaits an operator, and uphold
   await runPersona('contests', 'decide', second.contest_id, 'upheld', ...why, '--no-correction');
   expect(await second.signals()).toMatchObject([['contestDecision', { corrections: [] }]]);
   const { customer_id, seq } = first;
-  const decide = { customer_id, seq, decision: 'rejected', corrections: [], explanation: 'x' } as const;
-  await decideContest(servers.graph, testHeader(), decide);
-  expect(await runPersona('contests', 'decide', contest_id, 'upheld', ...why)).toMatchObject({
+  const rejected = { customer_id, seq, decision: 'rejected', corrections: [], explanation: 'x' } as const;
+  await decideContest(servers.graph, testHeader(), rejected);
+  expect(await decide()).toMatchObject({
     code: 1,
     out: expect.stringContaining('was decided before'),
   });

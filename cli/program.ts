@@ -457,13 +457,19 @@ function configureContests(contests: Command, select: Select): void {
       correction,
     )
     .addOption(new Option('--no-correction', 'uphold it and change nothing').conflicts('correct'))
+    .option(
+      '--opening <N>',
+      'the opening that was shown: refused if the customer has contested the event again since; default: the last',
+      opening,
+    )
     .action((id: string, decision: ContestOutcome, options: DecideOptions) => {
-      const { explanation, correct, correction: mayCorrect } = options;
+      const { explanation, correct, correction: mayCorrect, opening: opened_seq } = options;
       const corrections = mayCorrect ? correct : [];
       select((settings) =>
         decideContest(settings, id, {
           ...{ decision, explanation, actor: actor() },
           ...(corrections && { corrections }),
+          ...(opened_seq !== undefined && { opened_seq }),
         }),
       );
     });
@@ -471,9 +477,15 @@ function configureContests(contests: Command, select: Select): void {
 
 interface DecideOptions {
   explanation: string;
+  opening?: number;
   correct?: Correction[];
   /** False: `--no-correction`. */
   correction: boolean;
+}
+
+function opening(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('Must be a number, as shown.');
+  return Number(text);
 }
 
 function correction(text: string, before: Correction[] = []): Correction[] {

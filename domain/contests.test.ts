@@ -77,7 +77,8 @@ test('a decision says what it corrects; a rejection corrects nothing', () => {
     ok: true,
     message: { ...DECISION, corrections: [{ command: 'removeAddress', id: CUSTOMER }] },
   });
-  expect(validateContestDecision(DECISION)).toMatchObject({ ok: true, message: { corrections: [] } });
+  const about = validateContestDecision({ ...DECISION, opened_seq: 4 });
+  expect(about).toEqual({ ok: true, message: { ...DECISION, opened_seq: 4, corrections: [] } });
 });
 
 const many = Array.from({ length: 21 }, () => ({ command: 'removeAddress', address_id: CUSTOMER }));
@@ -85,6 +86,7 @@ test.each<[unknown, string]>([
   [{ ...DECISION, decision: 'maybe' }, 'decision'],
   [{ ...DECISION, explanation: '' }, 'explanation'],
   [{ ...DECISION, actor: undefined }, 'actor'],
+  [{ ...DECISION, opened_seq: 0 }, 'opened_seq'],
   [{ ...DECISION, decision: 'rejected', corrections: many.slice(0, 1) }, 'corrections'],
   [{ ...DECISION, corrections: many }, 'corrections'],
   [{ ...DECISION, corrections: [{ command: 'eraseCustomer', id: CUSTOMER }] }, 'corrections[0].command'],

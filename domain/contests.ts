@@ -45,6 +45,8 @@ export interface Correction {
 
 export interface ContestDecision {
   decision: ContestOutcome;
+  /** The opening that it is about: the place of its `EventContested`. Absent: whichever is open. */
+  opened_seq?: number;
   corrections: readonly Correction[];
   /** Shown to the person. */
   explanation: string;
@@ -65,6 +67,7 @@ export function validateContestDecision(
       fields.refuse('corrections', 'must be empty: a rejected contest changes nothing');
     return omitUndefined({
       decision,
+      opened_seq: fields.integer('opened_seq', 1),
       corrections,
       explanation: fields.requiredText('explanation', REASON),
       actor: fields.requiredText('actor', EXTERNAL_ID),

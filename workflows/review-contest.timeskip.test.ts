@@ -19,6 +19,7 @@ async function contested(options: { deliver?: () => Promise<void>; isGone?: bool
   const seen: string[] = [];
   const decided: ContestDecision[] = [];
   let isOpen = true;
+  let opened_seq = 4;
   let opened_at: number | undefined;
   let notice_due: string | null = null;
   const activities: ContestActivities & Record<string, unknown> = {
@@ -26,7 +27,7 @@ async function contested(options: { deliver?: () => Promise<void>; isGone?: bool
       opened_at ??= await rig.now();
       const policy = { contestReminder: 7 * DAY_MS, deadline: 30 * DAY_MS };
       if (options.isGone) return { policy };
-      return { found: { customer_id: CUSTOMER, isOpen, opened_at, notice_due }, policy };
+      return { found: { customer_id: CUSTOMER, isOpen, opened_seq, opened_at, notice_due }, policy };
     },
     async decideContest({ decision }) {
       decided.push(decision);
@@ -64,6 +65,7 @@ async function contested(options: { deliver?: () => Promise<void>; isGone?: bool
   };
   const reopen = async () => {
     isOpen = true;
+    opened_seq += 2;
     opened_at = await rig.now();
   };
   return { rig, handle, seen, decided, reopen, stateOf };
@@ -106,7 +108,9 @@ test('of two decisions the first counts, and a contest that is opened again duri
   delivered.resolve();
   await rig.sleep(8 * DAY_MS);
   expect(seen.at(-1)).toBe('reminded');
-  await handle.signal('contestDecision', rejected);
+  // About the first opening, sent late.
+  await handle.signal('contestDecision', { ...UPHELD, opened_seq: 4 });
+  await handle.signal('contestDecision', { ...rejected, opened_seq: 6 });
   expect(await handle.result()).toMatchObject({ outcome: 'decided' });
   expect(decided.map(({ decision }) => decision)).toEqual(['upheld', 'rejected']);
   expect(seen.filter((one) => one.startsWith('contest_decided'))).toHaveLength(2);

@@ -32,6 +32,8 @@ type ContestPolicy = Pick<PrivacyPolicy, 'contestReminder' | 'deadline'>;
 interface KnownContest {
   customer_id: string;
   isOpen: boolean;
+  /** Names the last opening. */
+  opened_seq: number;
   /** Epoch milliseconds. */
   opened_at: number;
   /** The id of the notice that is still to be sent. */
@@ -84,7 +86,7 @@ export async function reviewContest(input: ReviewContestInput): Promise<ReviewCo
   for (;;) {
     const { found, policy } = await contests.readContest({ contest_id });
     if (!found) return end('gone');
-    const [decision, ...more] = decisions.splice(0);
+    const [decision, ...more] = decisions.splice(0).filter((one) => isAbout(one, found.opened_seq));
     if (!found.isOpen) {
       if (decision) log.warn('contestDecision ignored: it was decided before', { contest_id });
       const { notice_due: due } = found;
@@ -102,6 +104,13 @@ export async function reviewContest(input: ReviewContestInput): Promise<ReviewCo
     const { removed } = await contests.decideContest({ contest_id, decision });
     for (const payment_method_id of removed)
       await detach({ customer_id: found.customer_id, payment_method_id });
+  }
+
+  /** Whether a decision is about this opening: the customer may have contested the event again since it was sent. */
+  function isAbout({ opened_seq: meant }: ContestDecision, opened_seq: number): boolean {
+    if (meant === undefined || meant === opened_seq) return true;
+    log.warn('contestDecision ignored: it is about another opening', { contest_id, meant, opened_seq });
+    return false;
   }
 
   async function waitForDecision(openedAt: number, policy: ContestPolicy): Promise<void> {

@@ -44,13 +44,15 @@ export async function listContests(
   const items = found.slice(0, size).map((one) => ({ ...one, overdue: isOverdue(one.since) }));
   const last = found.length > size ? items.at(-1) : undefined;
   const next_cursor = last ? writeCursor([last.since, last.contest_id]) : null;
-  const rows = items.map(({ contest_id, event_type, since, overdue }) => [
+  const rows = items.map(({ contest_id, opened_seq, event_type, since, overdue }) => [
     contest_id,
+    `${opened_seq}`,
     event_type,
     `${timeText(since)}${overdue ? ' (overdue)' : ''}`,
   ]);
   const more = next_cursor === null ? '' : `\nNext page: --cursor ${next_cursor}`;
-  const text = table(['contest', 'event', 'since (UTC)'], rows, 'No contest awaits a decision.') + more;
+  const text =
+    table(['contest', 'opening', 'event', 'since (UTC)'], rows, 'No contest awaits a decision.') + more;
   return { document: { items, next_cursor }, text };
 }
 
@@ -66,7 +68,7 @@ function readPosition(cursor: string): { since: string; contest_id: string } {
  */
 export async function showContest(settings: Settings, contest_id: string): Promise<CommandResult> {
   return withGraph(settings, async (graph) => {
-    const { event_type, removal } = await requireContest(graph, contest_id);
+    const { event_type, opened_seq, removal } = await requireContest(graph, contest_id);
     const { customer_id, seq } = idsOf(contest_id);
     const [event] = await getEventDetails(graph, { customer_id, after: seq - 1, limit: 1 });
     const contest = event?.contest;
@@ -75,7 +77,7 @@ export async function showContest(settings: Settings, contest_id: string): Promi
       ['contest', contest_id],
       ['customer', customer_id],
       ['state', contest.state],
-      ['opened (UTC)', timeText(contest.opened_at)],
+      ['opening', `${opened_seq}, ${timeText(contest.opened_at)}`],
       ['reason', contest.reason],
       ['explanation', contest.explanation],
       ['event', `${seq}, ${event_type}, ${timeText(event.occurred_at)}`],
@@ -85,14 +87,15 @@ export async function showContest(settings: Settings, contest_id: string): Promi
     ]);
     const { contest: _, ...shown } = event;
     return {
-      document: { ...contest, customer_id, event_type, event: shown, removal: removal ?? null },
+      document: { ...contest, opened_seq, customer_id, event_type, event: shown, removal: removal ?? null },
       text,
     };
   });
 }
 
 /**
- * Sends a decision to the process of a contest. Without corrections, upholding removes what the event linked.
+ * Sends a decision to the process of a contest, about the opening that is open now. Without corrections, upholding
+ * removes what the event linked.
  * @throws PersonaError contest_not_found, invalid_argument, graph_unavailable, temporal_unavailable; EnvironmentError
  */
 export async function decideContest(
@@ -103,18 +106,25 @@ export async function decideContest(
     explanation: string;
     /** Absent: as above. */
     corrections?: readonly Correction[];
+    /** The opening that was shown: if another one is open by now, nothing is sent. Absent: whichever is open. */
+    opened_seq?: number;
     actor: string;
   },
 ): Promise<CommandResult> {
   const { decision, explanation, actor } = request;
-  const { isOpen, removal } = await withGraph(settings, (graph) => requireContest(graph, contest_id));
-  if (!isOpen) {
-    const text = `Contest ${contest_id} was decided before.`;
-    return { document: { contest_id, signalled: false }, text, exitCode: ExitCode.failed };
+  const { isOpen, opened_seq, removal } = await withGraph(settings, (graph) =>
+    requireContest(graph, contest_id),
+  );
+  const isMeant = request.opened_seq === undefined || request.opened_seq === opened_seq;
+  if (!isOpen || !isMeant) {
+    const text = isMeant
+      ? `Contest ${contest_id} was decided before.`
+      : `Opening ${request.opened_seq} of contest ${contest_id} is not the last one, which is ${opened_seq}. Nothing was decided: show it again.`;
+    return { document: { contest_id, opened_seq, signalled: false }, text, exitCode: ExitCode.failed };
   }
   const usual = decision === 'upheld' && removal ? [removal] : [];
   const corrections = (request.corrections ?? usual).map(correctionMessage);
-  const message = { decision, explanation, actor, corrections };
+  const message = { decision, opened_seq, explanation, actor, corrections };
   const checked = validateContestDecision(message);
   if (!checked.ok) throw validationError(checked.problems, checked.type);
   const client = await connectForSignals(settings);
@@ -122,7 +132,10 @@ export async function decideContest(
     const workflow_id = await signalDecision(client, contest_id, message);
     const changes = checked.message.corrections.map(textOf).join(', ');
     const text = `Contest ${contest_id} was signalled as ${decision}${changes && `: ${changes}`}.`;
-    return { document: { contest_id, signalled: true, workflow_id, decision, corrections }, text };
+    return {
+      document: { contest_id, opened_seq, signalled: true, workflow_id, decision, corrections },
+      text,
+    };
   } finally {
     await client.connection.close();
   }

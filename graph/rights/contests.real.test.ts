@@ -48,12 +48,13 @@ async function contestOf(customer_id: string, type: EventType, at = 0) {
   return {
     seq,
     contest: (reason = 'That was not me.') => contestEvent(graph, testHeader(), { ...event, reason }),
-    decide: (decision: 'upheld' | 'rejected', corrections: Correction[] = []) =>
+    decide: (decision: 'upheld' | 'rejected', corrections: Correction[] = [], opened_seq?: number) =>
       decideContest(graph, testHeader(), {
         ...event,
         decision,
         corrections,
         explanation: 'We looked at it.',
+        ...(opened_seq !== undefined && { opened_seq }),
       }),
   };
 }
@@ -94,7 +95,12 @@ test('a contested device is not trusted until the contest is rejected, whatever 
   // The other contest of the same device is still open.
   await recorded.decide('rejected');
   expect(await devices()).toEqual([]);
-  await linked.decide('upheld', [{ command: 'unlinkDevice', id: device_id }]);
+  // About the first opening, which was decided before: the second one stays open.
+  const [firstSeq, secondSeq] = await seqsOf(customer_id, 'EventContested');
+  expect(await linked.decide('rejected', [], firstSeq)).not.toHaveProperty('opened_seq');
+  expect(await devices()).toEqual([]);
+  const unlink = { command: 'unlinkDevice', id: device_id } as const;
+  expect(await linked.decide('upheld', [unlink], secondSeq)).toMatchObject({ opened_seq: secondSeq });
   expect(await devices()).toEqual([]);
   await login();
   expect(await devices()).toEqual([1]);

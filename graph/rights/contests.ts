@@ -89,6 +89,8 @@ export async function getContests(
 export interface ContestState {
   customer_id: string;
   isOpen: boolean;
+  /** The place of the last opening's `EventContested`. */
+  opened_seq: number;
   /** Epoch milliseconds. */
   opened_at: number;
   notice_due: string | null;
@@ -98,8 +100,8 @@ export interface ContestState {
 const STATE = `
   MATCH (x:Contest {contest_id: $contest_id})
   MATCH (c:Customer {id: x.customer_id}) WHERE NOT c.status IN ['erasing', 'erased', 'merged']
-  RETURN x.customer_id AS customer_id, x.state = 'open' AS isOpen, x.opened_at.epochMillis AS opened_at,
-    x.notice_due AS notice_due`;
+  RETURN x.customer_id AS customer_id, x.state = 'open' AS isOpen, x.opened_seq AS opened_seq,
+    x.opened_at.epochMillis AS opened_at, x.notice_due AS notice_due`;
 
 /** `undefined`: there is no such contest, or its customer is erased or merged. */
 export async function getContestState(reader: Reader, contest_id: string): Promise<ContestState | undefined> {
@@ -110,17 +112,23 @@ export async function getContestState(reader: Reader, contest_id: string): Promi
 const FOR_REVIEW = `
   MATCH (c:Customer {id: $customer_id}) WHERE NOT c.status IN ['erasing', 'erased', 'merged']
   MATCH (x:Contest {contest_id: $contest_id})
-  RETURN x.state = 'open' AS isOpen, x.link_type AS link_type, x.link_id AS link_id, head(COLLECT {
-    MATCH (e:PersonaEvent {stream_id: $customer_id, seq: $seq}) RETURN e.type
-  }) AS event_type`;
+  RETURN x.state = 'open' AS isOpen, x.opened_seq AS opened_seq, x.link_type AS link_type, x.link_id AS link_id,
+    head(COLLECT { MATCH (e:PersonaEvent {stream_id: $customer_id, seq: $seq}) RETURN e.type }) AS event_type`;
+
+interface ContestForReview {
+  isOpen: boolean;
+  /** The place of the last opening's `EventContested`. */
+  opened_seq: number;
+  event_type: string;
+}
 
 /** What an operator decides by; `undefined`: there is no such contest, or its customer is erased or merged. */
 export async function getContestForReview(
   reader: Reader,
   { customer_id, seq }: { customer_id: string; seq: number },
-): Promise<{ isOpen: boolean; event_type: string; restricts: ContestedLink | null } | undefined> {
+): Promise<(ContestForReview & { restricts: ContestedLink | null }) | undefined> {
   const ids = { customer_id, seq, contest_id: contestId(customer_id, seq) };
-  const [row] = await reader.read<{ isOpen: boolean; event_type: string } & LinkColumns>(FOR_REVIEW, ids);
+  const [row] = await reader.read<ContestForReview & LinkColumns>(FOR_REVIEW, ids);
   return row && withLink(row);
 }
 
@@ -143,6 +151,8 @@ export interface OpenContest {
   contest_id: string;
   customer_id: string;
   seq: number;
+  /** The place of its `EventContested`. */
+  opened_seq: number;
   /** The contested event's type. */
   event_type: string;
   /** RFC 3339. */
@@ -156,8 +166,8 @@ const OPEN = `
     AND CASE WHEN x.opened_at > datetime($after.since) THEN true ELSE x.contest_id > $after.contest_id END
     AND EXISTS { MATCH (c:Customer {id: x.customer_id}) WHERE NOT c.status IN ['erasing', 'erased', 'merged'] }
   WITH x ORDER BY x.state, x.opened_at, x.contest_id LIMIT $limit
-  RETURN x.contest_id AS contest_id, x.customer_id AS customer_id, x.seq AS seq, toString(x.opened_at) AS since,
-    head(COLLECT {
+  RETURN x.contest_id AS contest_id, x.customer_id AS customer_id, x.seq AS seq, x.opened_seq AS opened_seq,
+    toString(x.opened_at) AS since, head(COLLECT {
       MATCH (e:PersonaEvent {stream_id: x.customer_id, seq: x.seq}) RETURN e.type
     }) AS event_type`;
 

@@ -11,8 +11,10 @@ import { openWallet } from '../wallet/wallet.ts';
 import { repairDefaults } from './contest-event.ts';
 import { readContest } from './contests.ts';
 
-/** Of a contest that does not exist, or was decided before: neither. */
+/** `opened_seq` is absent if nothing was decided: there is no such contest, or the opening is not open. */
 export interface DecidedContest {
+  /** The opening that was decided. */
+  opened_seq?: number;
   /** To be detached at the gateway. */
   removed_payment_method_ids: string[];
   /** They may be charged again. */
@@ -21,7 +23,8 @@ export interface DecidedContest {
 
 /**
  * Decides an open contest: its corrections, its explanation and the end of the restriction in one transaction. Of what a
- * correction names, only what the customer still has is removed. The first decision counts.
+ * correction names, only what the customer still has is removed. The first decision counts; one that names another opening
+ * than the open one changes nothing.
  * @throws PersonaError customer_not_found (erased)
  */
 export async function decideContest(
@@ -35,7 +38,9 @@ export async function decideContest(
       if (command === 'removeDigitalIdentifier') await lockIdentifier(tx, id);
     await tx.lockCustomer(customer_id);
     const contest = await readContest(tx, { customer_id, seq });
-    if (contest?.state !== 'open') return { removed_payment_method_ids: [], restored_payment_method_ids: [] };
+    const isMeant = input.opened_seq === undefined || input.opened_seq === contest?.opened_seq;
+    if (contest?.state !== 'open' || !isMeant)
+      return { removed_payment_method_ids: [], restored_payment_method_ids: [] };
     const removed: string[] = [];
     for (const correction of corrections)
       if ((await CORRECT[correction.command](tx, customer_id, correction.id)) && isMethod(correction))
@@ -49,7 +54,7 @@ export async function decideContest(
     await repairDefaults(tx, { customer_id, link: restricts, reason: 'contest decided' });
     const restored =
       decision === 'rejected' && restricts?.type === 'HAS_PAYMENT_METHOD' ? [restricts.id] : [];
-    return { removed_payment_method_ids: removed, restored_payment_method_ids: restored };
+    return { opened_seq, removed_payment_method_ids: removed, restored_payment_method_ids: restored };
   });
 }
 
