@@ -320,6 +320,34 @@ test('a record that cannot be processed is kept, says why, and does not stop tho
   expect(found[0]?.id).toBe(`${topic}/${first?.partition}/${first?.offset}`);
 });
 
+test('what an agent withdraws is not applied, and holds back nothing', async () => {
+  // It also creates the topic.
+  await startConsumer().reading;
+  const wallet = await customerWithCards(graph, policy);
+  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
+    ...{ clientId: 'agent', bootstrapBrokers: kafka.brokers, retries: true, retryDelay: 50 },
+    ...{ idempotent: true, transactionalId: 'cerebrum' },
+  });
+  onTestFinished(() => producer.close());
+  const write = async (amount: number) => {
+    const { topic, value } = routed(wallet, { amount });
+    const transaction = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 });
+    await transaction.send({
+      messages: [{ topic, key: Buffer.from(wallet.customer_id), value: encode(topic, value) }],
+    });
+    return transaction;
+  };
+  // The client library leaves out the last of them only.
+  await (await write(100)).abort();
+  await (await write(200)).abort();
+  await (await write(400)).commit();
+  await (await write(800)).abort();
+  // The last one, so that Kafka counts nothing after what is processed.
+  await writeRecords(kafka.brokers, [routed(wallet, { amount: 1_600 })]);
+  // Of one customer, so what was withdrawn would have been added before.
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(2_000);
+});
+
 test('a card number is masked in a dead letter, which Kafka holds encrypted', async () => {
   const wallet = await customerWithCards(graph, policy);
   const record = failed(wallet, { description: 'card 4242 4242 4242 4242' });

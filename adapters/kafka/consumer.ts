@@ -1,7 +1,6 @@
 /** Reads other agents' topics as a member of Persona's group (docs/decisions/33-events-in.md). */
 
 import {
-  Consumer,
   type Message,
   type MessagesStream,
   MessagesStreamFallbackModes,
@@ -9,6 +8,7 @@ import {
 } from '@platformatic/kafka';
 import type { InboundRecord, RecordReader } from '../../domain/inbound/records.ts';
 import { INBOUND_SETTINGS, InboundTopic, type InboundTopicName } from '../../domain/inbound/topics.ts';
+import { CommittedConsumer } from './committed-consumer.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 import { createMissingTopics } from './topics.ts';
 
@@ -23,8 +23,6 @@ const REBALANCE_MS = 30_000;
 const READ_AHEAD = 128;
 const READ_COMMITTED = 1;
 const UNKNOWN_EPOCH = -1;
-
-type KafkaConsumer = Consumer<Buffer, Buffer, Buffer, Buffer>;
 
 export interface KafkaRecordReader extends RecordReader {
   /** Records that are not committed yet, by topic. @throws PersonaError kafka_unavailable */
@@ -45,7 +43,7 @@ export async function openRecordReader(options: KafkaOptions): Promise<KafkaReco
     options,
     TOPICS.map((topic) => [topic, INBOUND_SETTINGS]),
   ).catch(fail);
-  const consumer: KafkaConsumer = new Consumer({ ...clientOptions(options), groupId: GROUP_ID });
+  const consumer = new CommittedConsumer({ ...clientOptions(options), groupId: GROUP_ID });
   const stream = await consumer
     .consume({
       topics: TOPICS,
@@ -113,7 +111,7 @@ const sum = (lags: readonly bigint[]) => Number(lags.reduce((all, lag) => all + 
 
 async function closeAll(
   stream: MessagesStream<Buffer, Buffer, Buffer, Buffer>,
-  consumer: KafkaConsumer,
+  consumer: CommittedConsumer,
 ): Promise<void> {
   await stream.close().catch(() => {});
   await consumer.close(true).catch(() => {});

@@ -1,6 +1,7 @@
 /** Reads all of a topic, partition by partition, without joining a group. */
 
-import { Consumer, type RecordsBatch } from '@platformatic/kafka';
+import type { RecordsBatch } from '@platformatic/kafka';
+import { CommittedConsumer } from './committed-consumer.ts';
 import { clientOptions, isUnknownTopic, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 
 export interface TopicRecord {
@@ -11,7 +12,7 @@ export interface TopicRecord {
   readonly value: Uint8Array | undefined;
 }
 
-/** Consecutive records of one partition; none, where Kafka stores only marks of transactions. */
+/** Consecutive records of one partition; none, where Kafka stores only marks of transactions and what was aborted. */
 export interface TopicPage {
   readonly records: readonly TopicRecord[];
   /** The partition's offset at which the next page begins. */
@@ -31,7 +32,6 @@ export interface TopicReader {
 const EARLIEST = -2n;
 const LATEST = -1n;
 const READ_COMMITTED = 1;
-const IS_CONTROL = 0x20;
 const PAGE_BYTES = 4_000_000;
 const MAX_WAIT_MS = 1_000;
 /** Everything up to the end is committed, so Kafka has something to send each time. */
@@ -39,7 +39,7 @@ const MAX_EMPTY_RESPONSES = 10;
 
 /** @returns `undefined`: there is no such topic @throws PersonaError kafka_unavailable */
 export async function openTopicReader(options: KafkaOptions, name: string): Promise<TopicReader | undefined> {
-  const consumer = new Consumer({ ...clientOptions(options), groupId: 'persona-reader' });
+  const consumer = new CommittedConsumer({ ...clientOptions(options), groupId: 'persona-reader' });
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -105,9 +105,7 @@ export async function openTopicReader(options: KafkaOptions, name: string): Prom
   }
 }
 
-/** The marks at the end of a transaction take offsets, and are no records. */
 function recordsOf(batch: RecordsBatch, partition: number): TopicRecord[] {
-  if ((batch.attributes & IS_CONTROL) !== 0) return [];
   return batch.records.map(({ offsetDelta, key, value }) => ({
     partition,
     offset: Number(batch.firstOffset) + offsetDelta,

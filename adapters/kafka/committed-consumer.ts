@@ -1,0 +1,63 @@
+/**
+ * A consumer that leaves out the records of aborted transactions. The client library (2.12.1) does so for the last aborted
+ * transaction of each producer in a response alone, and only if its end is in the same response.
+ */
+
+import {
+  type CallbackWithPromise,
+  Consumer,
+  type FetchOptions,
+  type fetchV17,
+  type RecordsBatch,
+} from '@platformatic/kafka';
+
+type Options = FetchOptions<Buffer, Buffer, Buffer, Buffer>;
+type Partition = Pick<fetchV17.FetchResponsePartition, 'abortedTransactions' | 'records'>;
+
+const IS_TRANSACTIONAL = 0x10;
+const IS_CONTROL = 0x20;
+
+/** With `isolationLevel` 1 (`READ_COMMITTED`); with 0 it reads everything. */
+export class CommittedConsumer extends Consumer<Buffer, Buffer, Buffer, Buffer> {
+  override fetch(options: Options, callback: CallbackWithPromise<fetchV17.FetchResponse>): void;
+  override fetch(options: Options): Promise<fetchV17.FetchResponse>;
+  override fetch(
+    options: Options,
+    callback?: CallbackWithPromise<fetchV17.FetchResponse>,
+    // biome-ignore lint/suspicious/noConfusingVoidType: both of the library's signatures.
+  ): void | Promise<fetchV17.FetchResponse> {
+    if (callback === undefined) return super.fetch(options).then(withoutAborted);
+    return super.fetch(options, (error, response) =>
+      callback(error, error || !response ? response : withoutAborted(response)),
+    );
+  }
+}
+
+function withoutAborted(response: fetchV17.FetchResponse): fetchV17.FetchResponse {
+  const responses = response.responses.map((topic) => ({
+    ...topic,
+    partitions: topic.partitions.map((one) => ({ ...one, records: committedBatches(one) })),
+  }));
+  return { ...response, responses };
+}
+
+/**
+ * As Kafka's own consumer decides it: Kafka names the producer and the first offset of each aborted transaction of which
+ * the response may have a part; it ends with the producer's next mark.
+ * @returns batches of marks and of aborted records without records: readers need their offsets
+ */
+export function committedBatches({ abortedTransactions, records }: Partition): RecordsBatch[] {
+  const upcoming = [...(abortedTransactions ?? [])].sort((a, b) => Number(a.firstOffset - b.firstOffset));
+  const aborting = new Set<bigint>();
+  return (records ?? []).map((batch) => {
+    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
+    while (upcoming[0] && upcoming[0].firstOffset <= last)
+      aborting.add((upcoming.shift() as (typeof upcoming)[0]).producerId);
+    if ((batch.attributes & IS_CONTROL) !== 0) {
+      aborting.delete(batch.producerId);
+      return { ...batch, records: [] };
+    }
+    const isAborted = (batch.attributes & IS_TRANSACTIONAL) !== 0 && aborting.has(batch.producerId);
+    return isAborted ? { ...batch, records: [] } : batch;
+  });
+}
