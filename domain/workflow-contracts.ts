@@ -334,6 +334,9 @@ export const RECONCILIATION = { id: 'payment-method-reconciliation', everyMs: 24
 /** The schedule that removes what is older than the policy keeps it. */
 export const RETENTION = { id: 'retention', everyMs: 24 * 60 * 60_000 } as const;
 
+/** The memo of a schedule's runs: the share of them that are traced, from 0 to 1. */
+export const TRACED_SHARE = 'traced_share';
+
 /** One relay for all events: it has no schedule, and each run continues as new. */
 export const OUTBOX_RELAY_ID = 'outbox-relay';
 

@@ -94,7 +94,7 @@ function reported(exporter: SpanExporter, logger: Logger): SpanExporter {
   };
 }
 
-/** Without messages of errors, their stacks, and attributes that are not listed, which libraries add. */
+/** Without messages of errors, their stacks, and attributes that are not listed, which libraries add; a root has no parent. */
 export function withoutValues(span: ReadableSpan): ReadableSpan {
   const exception = span.events.find(({ name }) => name === 'exception');
   const type = exception?.attributes?.['exception.type'];
@@ -106,7 +106,7 @@ export function withoutValues(span: ReadableSpan): ReadableSpan {
     name: span.name,
     kind: span.kind,
     spanContext: () => span.spanContext(),
-    parentSpanContext: span.parentSpanContext,
+    parentSpanContext: isRoot(span) ? undefined : span.parentSpanContext,
     startTime: span.startTime,
     endTime: span.endTime,
     status: { code: span.status.code },
@@ -122,3 +122,6 @@ export function withoutValues(span: ReadableSpan): ReadableSpan {
     droppedLinksCount: 0,
   };
 }
+
+/** Without a parent, or with itself as parent (`PastSpan`). */
+const isRoot = (span: ReadableSpan) => span.parentSpanContext?.spanId === span.spanContext().spanId;

@@ -1,6 +1,6 @@
 /**
- * Spans of what this process does (docs/decisions/34-traces.md). A trace begins with a request, an rpc or a record, and
- * policy decides whether it is sampled; everything else is only ever a part of one. Unless `startTracing` has configured
+ * Spans of what this process does (docs/decisions/34-traces.md). A trace begins with a request, an rpc, a record or a
+ * schedule's run, and policy decides whether it is sampled; everything else is only ever a part of one. Unless `startTracing` has configured
  * an exporter, no span exists and these functions only run what they are given.
  */
 
@@ -117,7 +117,7 @@ export function beginPublishing(
 /** A span that has ended already, and where it belongs. */
 export interface PastSpan {
   readonly name: string;
-  /** W3C trace context of its parent. */
+  /** W3C trace context of its parent; with `spanId` itself: the trace begins with it. */
   readonly parent: string;
   /** Absent: a new one. */
   readonly spanId?: string;
@@ -135,6 +135,9 @@ export function recordPastSpan({ name, parent, spanId, link, startTime, attribut
   tracer.startSpan(name, { startTime, attributes, links }, contextOf(parent)).end();
   nextSpanId = undefined;
 }
+
+/** Runs `work`, in which nothing belongs to the trace in progress. */
+export const untraced = <T>(work: () => T): T => context.with(ROOT_CONTEXT, work);
 
 /** W3C trace context with the span in progress as parent; `undefined`: the trace is not sampled, or there is none. */
 export function activeTraceparent(): string | undefined {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Metadata, status } from '@grpc/grpc-js';
-import { ScheduleNotFoundError } from '@temporalio/client';
+import { type ScheduleHandle, ScheduleNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
 import {
@@ -15,6 +15,12 @@ import { listRunningRecoveries } from './running-recoveries.ts';
 import { ensureSchedules, maintainSchedules, scheduleStatuses } from './schedules.ts';
 import type { SweepInput } from '../workflows/sweep-obligations.ts';
 import { resumeRecovery } from './workflow-client.ts';
+
+/** The execution that the schedule has started last. */
+async function lastRunOf(handle: ScheduleHandle): Promise<string> {
+  const { info } = await handle.describe();
+  return info.recentActions.at(-1)?.action.workflow.workflowId ?? expect.fail('nothing was started');
+}
 
 test('the sweep is scheduled once although several workers create it, and starts its workflow', async () => {
   const swept: SweepInput[] = [];
@@ -32,7 +38,11 @@ test('the sweep is scheduled once although several workers create it, and starts
     sweepContests: nothing,
   };
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.maintenance]: sweep } });
-  await Promise.all([ensureSchedules(rig.client), ensureSchedules(rig.client), ensureSchedules(rig.client)]);
+  await Promise.all([
+    ensureSchedules(rig.client, 1),
+    ensureSchedules(rig.client, 1),
+    ensureSchedules(rig.client, 1),
+  ]);
   const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
   const { spec, policies } = await handle.describe();
   expect(spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
@@ -40,6 +50,12 @@ test('the sweep is scheduled once although several workers create it, and starts
   await handle.trigger('SKIP');
   await eventually(() => expect(swept).toHaveLength(1), 30_000);
   const [first] = swept;
+  const { events } = await rig.client.workflow.getHandle(await lastRunOf(handle)).fetchHistory();
+  const scheduled = events?.map((event) => event.activityTaskScheduledEventAttributes) ?? [];
+  // The share of the test is 1: the run has begun a trace.
+  expect(scheduled.flatMap((activity) => Object.keys(activity?.header?.fields ?? {}))).toContain(
+    '_tracer-data',
+  );
   // The next sweep continues where the previous one's period ended.
   await eventually(async () => {
     await handle.trigger('SKIP');
@@ -51,7 +67,7 @@ test('the sweep is scheduled once although several workers create it, and starts
 
 test('the expiry monitor runs daily, 30 to 60 minutes after a day has ended in every time zone', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
-  await ensureSchedules(rig.client);
+  await ensureSchedules(rig.client, 1);
   const { spec, policies, info } = await rig.client.schedule.getHandle(EXPIRY_MONITOR.id).describe();
   expect(spec.jitter).toBe(EXPIRY_MONITOR.jitterMs);
   expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: EXPIRY_MONITOR.everyMs });
@@ -72,7 +88,7 @@ test('a changed schedule is updated, a paused one stays paused, and an obsolete 
   const action = {
     ...{ type: 'startWorkflow' as const, workflowType: 'any', taskQueue: TaskQueue.maintenance },
   };
-  await ensureSchedules(rig.client);
+  await ensureSchedules(rig.client, 1);
   const handle = schedule.getHandle(OBLIGATION_SWEEP.id);
   try {
     // At once: Temporal may process a pause before an update that was sent earlier, which would then end the pause.
@@ -83,7 +99,7 @@ test('a changed schedule is updated, a paused one stays paused, and an obsolete 
     await schedule.create({ scheduleId: ids.foreign, spec, action });
     // The list of schedules is eventually consistent.
     await eventually(async () => {
-      await ensureSchedules(rig.client);
+      await ensureSchedules(rig.client, 1);
       await expect(schedule.getHandle(ids.former).describe()).rejects.toThrow(ScheduleNotFoundError);
     }, 30_000);
     await schedule.getHandle(ids.foreign).describe();
@@ -106,7 +122,7 @@ test('a changed schedule is updated, a paused one stays paused, and an obsolete 
 
 test('a schedule that is paused while a worker updates it stays paused, and is updated', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
-  await ensureSchedules(rig.client);
+  await ensureSchedules(rig.client, 1);
   const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
   await handle.update((known) => ({ ...known, spec: { intervals: [{ every: 7 * 60_000 }] } }));
   const { workflowService } = rig.client;
@@ -124,7 +140,7 @@ test('a schedule that is paused while a worker updates it stays paused, and is u
     return description;
   }) as unknown as typeof describeSchedule);
   try {
-    await ensureSchedules(rig.client);
+    await ensureSchedules(rig.client, 1);
     const { spec, state } = await handle.describe();
     expect(state.paused).toBe(true);
     expect(spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
@@ -136,7 +152,7 @@ test('a schedule that is paused while a worker updates it stays paused, and is u
 
 test('an update that Temporal refuses, because the schedule has changed, is sent again', async () => {
   const rig = await createTestRig({ server: 'dev', activities: {} });
-  await ensureSchedules(rig.client);
+  await ensureSchedules(rig.client, 1);
   const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
   await handle.update((known) => ({ ...known, spec: { intervals: [{ every: 7 * 60_000 }] } }));
   const details = 'mismatched conflict token';
@@ -145,7 +161,7 @@ test('an update that Temporal refuses, because the schedule has changed, is sent
     .spyOn(rig.client.workflowService, 'updateSchedule')
     .mockRejectedValueOnce(Object.assign(new Error(details), refusal));
   try {
-    await ensureSchedules(rig.client);
+    await ensureSchedules(rig.client, 1);
     expect((await handle.describe()).spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
   } finally {
     spy.mockRestore();
@@ -158,8 +174,12 @@ test('a schedule that is lost under a running worker is restored, and an existin
   const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
   const looks = vi.spyOn(rig.client.schedule, 'create');
   const failures: unknown[] = [];
-  await ensureSchedules(rig.client);
-  const stop = maintainSchedules(rig.client, { everyMs: 50, onFailure: (error) => failures.push(error) });
+  await ensureSchedules(rig.client, 1);
+  const stop = maintainSchedules(rig.client, {
+    everyMs: 50,
+    tracedShare: 1,
+    onFailure: (error) => failures.push(error),
+  });
   try {
     await handle.delete();
     await eventually(() => handle.describe(), 30_000);

@@ -15,6 +15,7 @@ import {
   RETENTION,
   SearchAttribute,
   TaskQueue,
+  TRACED_SHARE,
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
 import { toPersonaError } from './failures.ts';
@@ -82,11 +83,16 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
   },
 };
 
+/** Whether runs of this type are started by a schedule. */
+export const isScheduled = (workflowType: string): boolean =>
+  Object.values(SCHEDULES).some(({ action }) => action.workflowType === workflowType);
+
 const PROCESS = defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD');
 
-/** Names the workflow, and marks the schedule as Persona's: other schedules in the namespace are left alone. */
-function processAttributes({ action }: Schedule): SearchAttributePair[] {
-  return [{ key: PROCESS, value: action.workflowType }];
+/** As it is stored. Its attribute names the workflow, and marks it as Persona's: others in the namespace are left alone. */
+function storedForm({ action, ...schedule }: Schedule, tracedShare: number) {
+  const typedSearchAttributes: SearchAttributePair[] = [{ key: PROCESS, value: action.workflowType }];
+  return { ...schedule, action: { ...action, memo: { [TRACED_SHARE]: tracedShare } }, typedSearchAttributes };
 }
 
 /** A schedule's state at the server. Times are RFC 3339. */
@@ -103,17 +109,17 @@ export interface ScheduleStatus {
  * Creates, updates and deletes schedules as needed; safe to run concurrently in several workers. Paused schedules stay
  * paused.
  *
+ * @param tracedShare of their runs, from 0 to 1
  * @throws PersonaError temporal_unavailable
  */
-export async function ensureSchedules(client: Client): Promise<void> {
+export async function ensureSchedules(client: Client, tracedShare: number): Promise<void> {
   try {
-    const created = await createSchedules(client);
+    const created = await createSchedules(client, tracedShare);
     const known = Object.entries(SCHEDULES).filter(([id]) => !created.includes(id));
     await Promise.all(
-      known.map(([id, schedule]) => {
-        const typedSearchAttributes = processAttributes(schedule);
-        return updateSchedule(client, id, ({ state }) => ({ ...schedule, typedSearchAttributes, state }));
-      }),
+      known.map(([id, schedule]) =>
+        updateSchedule(client, id, ({ state }) => ({ ...storedForm(schedule, tracedShare), state })),
+      ),
     );
     for await (const { scheduleId, typedSearchAttributes } of client.schedule.list()) {
       const isOurs = typedSearchAttributes?.get(PROCESS) !== undefined;
@@ -125,12 +131,11 @@ export async function ensureSchedules(client: Client): Promise<void> {
 }
 
 /** @returns the ids of the schedules that were missing */
-async function createSchedules(client: Client): Promise<string[]> {
+async function createSchedules(client: Client, tracedShare: number): Promise<string[]> {
   const created: string[] = [];
   for (const [scheduleId, schedule] of Object.entries(SCHEDULES)) {
     try {
-      const typedSearchAttributes = processAttributes(schedule);
-      await client.schedule.create({ scheduleId, ...schedule, typedSearchAttributes });
+      await client.schedule.create({ scheduleId, ...storedForm(schedule, tracedShare) });
       created.push(scheduleId);
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
@@ -153,16 +158,17 @@ async function deleteSchedule(client: Client, id: string): Promise<void> {
  * them, and lost recoveries would stay lost. Existing schedules are not updated, so that workers of two releases do not
  * keep overwriting each other's. Search attributes are lost with the schedules, and are restored before them.
  *
- * @param options.everyMs the interval; `onFailure`: called when a check fails; the next one tries again
+ * @param options.everyMs the interval; `tracedShare`: as in `ensureSchedules`; `onFailure`: called when a check fails; the
+ * next one tries again
  * @returns stops the checks
  */
 export function maintainSchedules(
   client: Client,
-  options: { everyMs: number; onFailure: (error: unknown) => void },
+  options: { everyMs: number; tracedShare: number; onFailure: (error: unknown) => void },
 ): () => void {
   const restoreMissing = async () => {
     await ensureSearchAttributes(client);
-    await createSchedules(client);
+    await createSchedules(client, options.tracedShare);
   };
   const timer = setInterval(() => void restoreMissing().catch(options.onFailure), options.everyMs);
   return () => clearInterval(timer);

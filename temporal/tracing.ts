@@ -2,7 +2,8 @@
 
 import type { WorkflowClientInterceptor } from '@temporalio/client';
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
-import { isTracing, recordPastSpan } from '../platform/tracing.ts';
+import { isTracing, recordPastSpan, untraced } from '../platform/tracing.ts';
+import { isScheduled } from './schedules.ts';
 import type { TraceSinks } from './workflow-tracing.ts';
 
 export interface TemporalTracing {
@@ -18,7 +19,14 @@ export async function temporalTracing(): Promise<TemporalTracing> {
   );
   return {
     client: [new OpenTelemetryWorkflowClientInterceptor()],
-    activity: [(context) => ({ inbound: new OpenTelemetryActivityInboundInterceptor(context) })],
+    activity: [
+      (context) => ({ inbound: new OpenTelemetryActivityInboundInterceptor(context) }),
+      // Its own span says enough: a page may be ten thousand cards.
+      ({ info }) =>
+        isScheduled(info.workflowType ?? '')
+          ? { inbound: { execute: (input, next) => untraced(() => next(input)) } }
+          : {},
+    ],
   };
 }
 

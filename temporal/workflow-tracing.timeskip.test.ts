@@ -3,7 +3,7 @@ import { context, propagation, trace } from '@opentelemetry/api';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { TaskQueue } from '../domain/workflow-contracts.ts';
+import { TaskQueue, TRACED_SHARE } from '../domain/workflow-contracts.ts';
 import { startTracing } from '../platform/start-tracing.ts';
 import { createTestRig } from '../test/rig/index.ts';
 import { startTraceReceiver } from '../test/trace-receiver.ts';
@@ -11,11 +11,13 @@ import { startTraceReceiver } from '../test/trace-receiver.ts';
 const PARENT = '00f067aa0ba902b7';
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 
-// The rig replays both histories: the headers make no difference.
+// The rig replays each history: the headers make no difference.
 test.each([
-  ['a run passes its trace on to its activities', '01', true],
-  ['a trace that is not sampled leaves nothing in a run', '00', false],
-])('%s', async (_, flags, isSampled) => {
+  ['a run passes its trace on to its activities', '01', undefined, { traceId: TRACE, parentId: PARENT }],
+  ['a trace that is not sampled leaves nothing in a run', '00', undefined, undefined],
+  ["a schedule's run begins a trace, if its share is traced", undefined, 1, { parentId: undefined }],
+  ["a schedule's run that is not in the share begins none", undefined, 0, undefined],
+])('%s', async (_, flags, share, expected) => {
   const collector = await startTraceReceiver();
   let stop = async () => {};
   await startTracing(
@@ -31,17 +33,19 @@ test.each([
     activities: { [TaskQueue.recovery]: { deliverNotice: async () => ({ result: 'delivered' }) } },
   });
   // As Temporal's interceptors of any language do.
-  const header = defaultPayloadConverter.toPayload({ traceparent: `00-${TRACE}-${PARENT}-${flags}` });
+  const header = flags && {
+    '_tracer-data': defaultPayloadConverter.toPayload({ traceparent: `00-${TRACE}-${PARENT}-${flags}` }),
+  };
   rig.client.workflow.options.interceptors = [
     ...(rig.client.workflow.options.interceptors as []),
     {
-      startWithDetails: (input, next) =>
-        next({ ...input, headers: { ...input.headers, '_tracer-data': header } }),
+      startWithDetails: (input, next) => next({ ...input, headers: { ...input.headers, ...header } }),
     },
   ];
   const handle = await rig.client.workflow.start('sendNotice', {
     workflowId: `notice-${randomUUID()}`,
     taskQueue: TaskQueue.recovery,
+    ...(share !== undefined && { memo: { [TRACED_SHARE]: share } }),
     args: [{ notification_id: randomUUID(), payment_id: 'p', customer_id: 'c', template: 'all_declined' }],
   });
   await handle.result();
@@ -52,9 +56,11 @@ test.each([
       scheduled?.header?.fields?.['_tracer-data'] ?? [],
   );
   const passedOn = headers?.map((payload) => defaultPayloadConverter.fromPayload(payload));
-  const spanId = handle.firstExecutionRunId.replaceAll('-', '').slice(16);
-  expect(passedOn).toEqual(isSampled ? [{ traceparent: `00-${TRACE}-${spanId}-01` }] : []);
-  expect(collector.spans).toMatchObject(
-    isSampled ? [{ name: 'RunWorkflow:sendNotice', traceId: TRACE, parentId: PARENT, spanId }] : [],
+  const runId = handle.firstExecutionRunId.replaceAll('-', '');
+  const run = expected && { traceId: runId, spanId: runId.slice(16), ...expected };
+  expect(passedOn).toEqual(run ? [{ traceparent: `00-${run.traceId}-${run.spanId}-01` }] : []);
+  const name = 'RunWorkflow:sendNotice';
+  expect(collector.spans.map(({ parentId, ...span }) => ({ parentId, ...span }))).toMatchObject(
+    run ? [{ name, ...run }] : [],
   );
 });

@@ -1,12 +1,13 @@
 /**
- * Runs in the workflow sandbox: passes the trace of a run's start on to what the run causes. Its spans are made outside
- * (`tracing.ts`), because a run may last for weeks and a span is exported only at its end. Without a sampled trace nothing
- * differs; with one, only headers do, which a replay does not compare (docs/decisions/34-traces.md). Loaded by path;
- * Temporal prescribes the export's name.
+ * Runs in the workflow sandbox: passes the trace of a run's start on to what the run causes, and begins one in runs that a
+ * schedule starts. Its spans are made outside (`tracing.ts`), because a run may last for weeks and a span is exported only
+ * at its end. Without a sampled trace nothing differs; with one, only headers do, which a replay does not compare
+ * (docs/decisions/34-traces.md). Loaded by path; Temporal prescribes the export's name.
  */
 
 import { defaultPayloadConverter, type Headers } from '@temporalio/common';
 import { proxySinks, type Sinks, workflowInfo, type WorkflowInterceptors } from '@temporalio/workflow';
+import { TRACED_SHARE } from '../domain/workflow-contracts.ts';
 
 /** The header of Temporal's own OpenTelemetry packages, in every language. */
 const HEADER = '_tracer-data';
@@ -15,7 +16,10 @@ const SAMPLED = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f][13579bdf]$/;
 /** Called once for each, not during replay. W3C trace contexts. */
 export interface TraceSinks extends Sinks {
   traces: {
-    /** @param spanId of the run's span, the parent of everything that it causes */
+    /**
+     * @param parent with `spanId` itself: the trace begins with the run
+     * @param spanId of the run's span, the parent of everything that it causes
+     */
     runStarted(parent: string, spanId: string): void;
     /** @param run the run's own trace, if it has one: it continues there */
     signalHandled(parent: string, signal: string, run: string | undefined): void;
@@ -36,10 +40,10 @@ export const interceptors = (): WorkflowInterceptors => {
     inbound: [
       {
         execute(input, next) {
-          const parent = sampledTraceparent(input.headers);
+          const parent = sampledTraceparent(input.headers) ?? scheduledTraceparent();
           if (parent !== undefined) {
             // The same in each replay, and known before the span exists.
-            const spanId = workflowInfo().runId.replaceAll('-', '').slice(16);
+            const spanId = spanIdOf(workflowInfo().runId);
             run = `00-${SAMPLED.exec(parent)?.[1]}-${spanId}-01`;
             traces.runStarted(parent, spanId);
           }
@@ -74,4 +78,17 @@ function sampledTraceparent(headers: Headers): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+const digitsOf = (runId: string) => runId.replaceAll('-', '');
+const spanIdOf = (runId: string) => digitsOf(runId).slice(16);
+
+/** The trace of a run that a schedule has started, and of those that it continues as: its ids are the first run's. */
+function scheduledTraceparent(): string | undefined {
+  const { firstExecutionRunId, memo } = workflowInfo();
+  const share = memo?.[TRACED_SHARE];
+  const digits = digitsOf(firstExecutionRunId);
+  // The last digits are random in every version of UUIDs that Temporal uses.
+  if (typeof share !== 'number' || Number.parseInt(digits.slice(-8), 16) >= share * 2 ** 32) return undefined;
+  return `00-${digits}-${spanIdOf(firstExecutionRunId)}-01`;
 }

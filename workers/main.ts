@@ -175,6 +175,7 @@ async function main(): Promise<void> {
     shutdown.add('chimera', () => chimera.close());
 
     const runsMaintenance = queues.includes(TaskQueue.maintenance);
+    const tracedShare = policy.traces.sampleRatio;
     const prepareTemporal = async () => {
       await reachTemporal(address, () =>
         client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, () =>
@@ -182,7 +183,7 @@ async function main(): Promise<void> {
         ),
       );
       await ensureSearchAttributes(client);
-      if (runsMaintenance) await ensureSchedules(client);
+      if (runsMaintenance) await ensureSchedules(client, tracedShare);
       if (runsRelay) await ensureRelay(client);
       return connectWorkers(address);
     };
@@ -192,7 +193,7 @@ async function main(): Promise<void> {
     shutdown.add('temporal connection', () => connection.close());
     if (runsMaintenance) {
       const stop = maintainSchedules(client, {
-        everyMs: SCHEDULES_EVERY_MS,
+        ...{ everyMs: SCHEDULES_EVERY_MS, tracedShare },
         onFailure: (error) => logger.warn({ err: error }, 'schedules could not be checked'),
       });
       shutdown.add('schedules', stop);
