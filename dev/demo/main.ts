@@ -5,7 +5,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
+import { openSchemaRegistry } from '../../adapters/schema-registry/client.ts';
+import type { SchemaRegistry } from '../../domain/schema-registry.ts';
+import { readKafkaEnvironment } from '../../platform/environment.ts';
 import { runDevCommand } from '../run-dev-command.ts';
+import { StackError } from '../stack/errors.ts';
 import { type PersonaSystem, startPersona } from '../persona.ts';
 import { connectAgents } from './agents.ts';
 import { playCatalogue } from './catalogue.ts';
@@ -24,8 +28,9 @@ const OUTPUT_FOLDER = fileURLToPath(new URL('../../.persona/demo/', import.meta.
 const startedAt = Date.now();
 
 await runDevCommand(async ({ guard, log }) => {
+  const registry = await openConfiguredRegistry();
   const system = await startPersona({ kafka: true, codec: true, apis: 2, guard, log });
-  const failedChecks = await playAll(system, log);
+  const failedChecks = await playAll(system, registry, log);
   const sources = ['the graph', 'the ledger', 'the inbox', ...(system.addresses.kafka ? ['Kafka'] : [])];
   log(
     failedChecks.length === 0
@@ -36,8 +41,26 @@ await runDevCommand(async ({ guard, log }) => {
   return failedChecks.length === 0 ? 0 : 1;
 });
 
+/**
+ * `SCHEMA_REGISTRY_URL`, with which Persona then publishes.
+ * @throws StackError if it is not available: nothing would be published
+ */
+async function openConfiguredRegistry(): Promise<SchemaRegistry | undefined> {
+  // Its address is read only together with Kafka's, which is started later.
+  const { schemaRegistry } = readKafkaEnvironment({ KAFKA_BROKERS: 'none:1', ...process.env }) ?? {};
+  const registry = schemaRegistry && openSchemaRegistry(schemaRegistry);
+  await registry?.verify().catch((error: Error) => {
+    throw new StackError(`${error.message} Unset it to play without a registry.`);
+  });
+  return registry;
+}
+
 /** @returns the failed checks, one line each */
-async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<string[]> {
+async function playAll(
+  system: PersonaSystem,
+  registry: SchemaRegistry | undefined,
+  log: (line: string) => void,
+): Promise<string[]> {
   const { addresses } = system;
   const { kafka } = addresses;
   const agents = await connectAgents(addresses);
@@ -80,7 +103,7 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
     await publish(await playFraud(run, { agents, reports, inspector }));
     publishPart('catalogue', 'Operators keep the personas of all agents', await playCatalogue(system));
     if (kafka) {
-      const archive = await playOracle(kafka, otherStreams, inspector);
+      const archive = await playOracle(kafka, otherStreams, inspector, registry);
       publishPart('oracle', 'Oracle reads every event from Kafka', archive);
     }
     // After Oracle, who keeps what the graph then forgets.

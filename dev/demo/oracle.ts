@@ -1,9 +1,10 @@
 /** Oracle, who archives every event: reads all of `persona.log.v1`, and drops the events which it has seen. */
 
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
+import { addAbortSignal } from 'node:stream';
 import { Consumer } from '@platformatic/kafka';
 import { Topic } from '../../domain/outbox/topics.ts';
+import type { SchemaRegistry } from '../../domain/schema-registry.ts';
 import { readAvroCodec } from './avro.ts';
 
 /** Of an event: what Oracle counts and orders by. */
@@ -30,9 +31,14 @@ const LIMIT_MS = 30_000;
  * Reads the log's topic from its first record until every awaited event has arrived, or for 30 s.
  * @param broker host:port
  * @param awaited ids of events
+ * @param registry where Persona writes with a schema registry
  */
-export async function archiveLog(broker: string, awaited: Iterable<string>): Promise<Archive> {
-  const { decode } = readAvroCodec<LogEntry>('log.avsc');
+export async function archiveLog(
+  broker: string,
+  awaited: Iterable<string>,
+  registry?: SchemaRegistry,
+): Promise<Archive> {
+  const { decode } = readAvroCodec<LogEntry>('log.avsc', registry);
   const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
     clientId: 'oracle',
     groupId: `oracle-${randomUUID()}`,
@@ -51,16 +57,16 @@ export async function archiveLog(broker: string, awaited: Iterable<string>): Pro
       autocommit: false,
       isolationLevel: READ_COMMITTED,
     });
-    stream.on('data', ({ value }) => {
-      const { event_id, stream_id, seq, type } = decode(value);
+    for await (const { value } of addAbortSignal(limit, stream)) {
+      const { event_id, stream_id, seq, type } = await decode(value);
       if (entries.has(event_id)) repetitions += 1;
       else entries.set(event_id, { event_id, stream_id, seq, type });
       missing.delete(event_id);
-    });
-    while (missing.size > 0 && !limit.aborted)
-      await once(stream, 'data', { signal: limit }).catch((error: unknown) => {
-        if (!limit.aborted) throw error;
-      });
+      if (missing.size === 0) break;
+    }
+    return { entries: [...entries.values()], repetitions };
+  } catch (error) {
+    if (!limit.aborted) throw error;
     return { entries: [...entries.values()], repetitions };
   } finally {
     await consumer.close(true);

@@ -20,6 +20,7 @@ import { checkKafka } from '../../cli/doctor/kafka.ts';
 import { runCli } from '../../cli/program.ts';
 import { openKafkaSource } from '../../cli/replay/kafka-source.ts';
 import { readSettings } from '../../cli/settings.ts';
+import { archiveLog } from '../../dev/demo/oracle.ts';
 import { InboundTopic } from '../../domain/inbound/topics.ts';
 import type { OutgoingRecord } from '../../domain/outbox/records.ts';
 import { Topic } from '../../domain/outbox/topics.ts';
@@ -395,6 +396,9 @@ describe('with a schema registry', () => {
     expect(idsOf(Topic.log).sort()).toEqual(logged);
 
     const { schemaRegistry } = kafkaEnvironment();
+    const registry = schemaRegistry && openSchemaRegistry(schemaRegistry);
+    const { entries } = await archiveLog(servers.brokers[0] ?? '', logged, registry);
+    expect(entries.map(({ event_id }) => event_id).sort()).toEqual(logged);
     const replayed = async (registry: SchemaRegistry | undefined) => {
       const source = await openKafkaSource(kafkaOptions(kafkaEnvironment()), registry);
       try {
@@ -406,7 +410,7 @@ describe('with a schema registry', () => {
         await source.close();
       }
     };
-    expect(await replayed(schemaRegistry && openSchemaRegistry(schemaRegistry))).toEqual(logged);
+    expect(await replayed(registry)).toEqual(logged);
     await expect(replayed(undefined)).rejects.toMatchObject({
       ...{ type: 'log_unusable', message: expect.stringContaining('no SCHEMA_REGISTRY_URL is set') },
     });
