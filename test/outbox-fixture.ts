@@ -203,11 +203,16 @@ export async function expectEveryEventInKafka(
   const expected = await readLoggedEvents(graph);
   const { records, close } = await collectRecords(brokers, options);
   const consumed = () => withoutRepetitions(records.filter(({ topic }) => topic === Topic.log));
-  await expect.poll(() => consumed().length, { timeout: 120_000 }).toBeGreaterThanOrEqual(expected.length);
-  await close();
-  const streams = Map.groupBy(consumed(), ({ key }) => key);
   // Of what was erased since, Kafka still has the sealed events.
-  for (const erased of await findErasedIds(graph, [...streams.keys()])) streams.delete(erased);
+  const ofStreams = async () => {
+    const streams = Map.groupBy(consumed(), ({ key }) => key);
+    for (const erased of await findErasedIds(graph, [...streams.keys()])) streams.delete(erased);
+    return streams;
+  };
+  const count = async () => [...(await ofStreams()).values()].flat().length;
+  await expect.poll(count, { timeout: 120_000 }).toBeGreaterThanOrEqual(expected.length);
+  await close();
+  const streams = await ofStreams();
   const inOrder = [...streams.keys()]
     .sort()
     .flatMap((stream) => (streams.get(stream) ?? []).map(({ value }) => [stream, value.seq, value.event_id]));

@@ -2,12 +2,13 @@
 
 import { EVERY_POINT, testCrashPoints } from './crash-points.ts';
 import { withFaultSystem } from './with-fault-system.ts';
-import { EVERY_VICTIM, testProcessPoints } from './process-points.ts';
+import { EVERY_VICTIM, testErasurePoints, testProcessPoints } from './process-points.ts';
 import { testRandomKills } from './random/suite.ts';
 
 withFaultSystem((getSystem) => {
   testCrashPoints(getSystem, EVERY_POINT);
   testProcessPoints(getSystem, EVERY_VICTIM);
+  testErasurePoints(getSystem, EVERY_VICTIM);
   testRandomKills(getSystem, {
     obligationCount: 500,
     spreadMs: 10 * 60_000,

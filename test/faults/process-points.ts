@@ -6,6 +6,7 @@
  */
 
 import { expect, test, vi } from 'vitest';
+import { EVERY_ERASURE, type ErasurePoint, stopErasures } from './processes/erasures.ts';
 import { stopScan } from './processes/expiring-cards.ts';
 import { stopFraudCases } from './processes/fraud-cases.ts';
 import {
@@ -16,7 +17,7 @@ import {
   stopReconciliation,
 } from './processes/reconciliation.ts';
 import { stopRelay } from './processes/relay.ts';
-import { COMMIT_MOMENTS } from './processes/stopped-process.ts';
+import { COMMIT_MOMENTS, type StoppedProcess } from './processes/stopped-process.ts';
 import { stopWalletChanges } from './processes/wallet-changes.ts';
 import type { FaultSystem } from './system.ts';
 
@@ -36,33 +37,62 @@ const RECONCILIATION_POINTS: Record<Victim, readonly ReconciliationPoint[]> = {
 /** One point for each: there is one relay. */
 const RELAY_POINTS = { worker: 0, neo4j: 1, temporal: 0 } as const;
 
-/** Defines the tests. @param getSystem the system, once it is running */
-export function testProcessPoints(getSystem: () => FaultSystem, victims: readonly Victim[]): void {
+/**
+ * Defines the tests.
+ * @param getSystem the system, once it is running
+ * @param erasures stopped together with the other processes
+ */
+export function testProcessPoints(
+  getSystem: () => FaultSystem,
+  victims: readonly Victim[],
+  erasures: readonly ErasurePoint[] = [],
+): void {
   test.each(victims)(
     '%s is killed while every process is stopped at its points',
     { timeout: TEST_LIMIT },
     async (victim) => {
       const system = getSystem();
-      const killed = victim === 'worker' ? system.program('worker') : system[victim];
       // First, since it would also compare the others' wallets, and block its few slots waiting for their locks.
       const stopped = await stopReconciliation(system, RECONCILIATION_POINTS[victim]);
       stopped.push(
         ...(await Promise.all([stopScan(system), stopFraudCases(system), stopWalletChanges(system)])).flat(),
+        ...(await stopErasures(system, erasures)),
       );
       // Last, as every other process writes events that it publishes.
       stopped.push(await stopRelay(system, COMMIT_MOMENTS[RELAY_POINTS[victim]] ?? expect.fail()));
-      expect(stopped).toHaveLength(POINT_COUNT);
-      await killed.kill();
-      for (const { release } of stopped) release();
-      await killed.restart();
-      for (const { expectEnd } of stopped) {
-        const end = async () => {
-          // A notice that was decided on and never started is sent by the sweep.
-          await system.sweep();
-          await expectEnd();
-        };
-        await vi.waitFor(end, LIMIT);
-      }
+      expect(stopped).toHaveLength(POINT_COUNT + erasures.length);
+      await killAndExpectEnds(system, victim, stopped);
     },
   );
+}
+
+/** Alone: together with the other processes they would hold all of a worker's connections to Neo4j. */
+export function testErasurePoints(getSystem: () => FaultSystem, victims: readonly Victim[]): void {
+  test.each(victims)(
+    '%s is killed while erasures are stopped at every point',
+    { timeout: TEST_LIMIT },
+    async (victim) => {
+      const system = getSystem();
+      await killAndExpectEnds(system, victim, await stopErasures(system, EVERY_ERASURE));
+    },
+  );
+}
+
+async function killAndExpectEnds(
+  system: FaultSystem,
+  victim: Victim,
+  stopped: readonly StoppedProcess[],
+): Promise<void> {
+  const killed = victim === 'worker' ? system.program('worker') : system[victim];
+  await killed.kill();
+  for (const { release } of stopped) release();
+  await killed.restart();
+  for (const { expectEnd } of stopped) {
+    const end = async () => {
+      // A notice that was decided on and never started is sent by the sweep.
+      await system.sweep();
+      await expectEnd();
+    };
+    await vi.waitFor(end, LIMIT);
+  }
 }

@@ -9,10 +9,13 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** Bolt's COMMIT, a message without fields: only with it do others see the transaction's writes. */
 export const COMMIT = Buffer.from([0x00, 0x02, 0xb0, 0x12, 0x00, 0x00]);
 
+/** Bolt's RESET: what follows on the connection belongs to another transaction. */
+const RESET = Buffer.from([0x00, 0x02, 0xb0, 0x0f, 0x00, 0x00]);
+
 export interface StopCondition {
   /**
-   * Consecutive requests of one connection, each identified by all its patterns. A request is what a client sends until
-   * the server sends again.
+   * Consecutive requests of one connection, of one transaction, each identified by all its patterns. A request is what a
+   * client sends until the server sends again.
    */
   requests: (string | Buffer)[][];
   /** `request`: the last one never arrives. `answer`: it arrives and is executed, and its response is held back. */
@@ -145,6 +148,7 @@ class Connection {
 
   #standsAt(): StopCondition['hold'] | undefined {
     const encodings = [this.#request, dechunk(this.#request)];
+    if (this.#request.includes(RESET)) for (const { seen } of this.#waiting) seen.delete(this);
     for (const stop of this.#waiting) {
       const { alsoBlock, heldConnections } = stop;
       if (alsoBlock !== undefined && heldConnections.size > 0) {
