@@ -17,7 +17,14 @@ import { startStack } from '../dev/stack/stack.ts';
 import { logRecordOf, type OutgoingRecord } from '../domain/outbox/records.ts';
 import { Topic } from '../domain/outbox/topics.ts';
 import { createRecordEncoder } from '../events/encode.ts';
-import { applyAnalyticsFeedback, type Graph, openConfiguredGraph } from '../graph/index.ts';
+import {
+  announceErasure,
+  finishErasure,
+  forgetCustomer,
+  hideCustomer,
+  requestErasure,
+} from '../graph/erasure/index.ts';
+import { applyAnalyticsFeedback, type Graph, onboard, openConfiguredGraph } from '../graph/index.ts';
 import { readContextRebuild } from '../graph/outbox/index.ts';
 import { createCustomerHistory, type CustomerHistory } from '../graph/replay/history-fixtures.ts';
 import { verifyAll } from '../graph/replay/verify.ts';
@@ -25,7 +32,8 @@ import { readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { openTestGraph, runCypher, testHeader } from '../test/test-graph.ts';
+import { collectRecords } from '../test/outbox-fixture.ts';
+import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../test/test-graph.ts';
 import { runCli } from './program.ts';
 
 // Two fresh servers plan every statement anew.
@@ -39,6 +47,8 @@ let targetEnvironment: Record<string, string>;
 let graph: Graph;
 let target: Graph;
 let histories: CustomerHistory[];
+/** Of a customer who was erased after their events were published. */
+let erasedId: string;
 
 const valuation = (customer_id: string, ltv_minor: number) => ({
   ...{ event_id: randomUUID(), customer_id, ltv_minor, occurred_at: new Date().toISOString() },
@@ -54,12 +64,13 @@ beforeAll(async () => {
   const [source, other] = await Promise.all([start('here', ['neo4j', 'kafka']), start('there', ['neo4j'])]);
   sourceEnvironment = { ...source.env };
   targetEnvironment = { ...other.env };
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(sourceEnvironment);
+  const { neo4j, keys, blindKeys, erasureKeys } = readGraphEnvironment(sourceEnvironment);
   graph = await openTestGraph({
     ...neo4j,
     password: neo4j.password.reveal(),
     keyRing: createKeyRing(keys.reveal()),
     blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+    ...(erasureKeys && { erasedIds: createBlindIndex(createKeyRing(erasureKeys.reveal())) }),
   });
   const { PERSONA_KEYS, PERSONA_BLIND_KEYS } = sourceEnvironment;
   target = openConfiguredGraph(
@@ -70,7 +81,14 @@ beforeAll(async () => {
     const customer_id = String(histories[n % 2]?.customer_id);
     await applyAnalyticsFeedback(graph, testHeader(), valuation(customer_id, n));
   }
+  const fingerprint = randomUUID();
+  const request = () => onboardingRequest({ device_details: { fingerprint } });
+  const erased = await onboard(graph, testHeader(), { request: request(), policy });
+  // Suggested as the same person, and not erased.
+  await onboard(graph, testHeader(), { request: request(), policy });
   await publishAll();
+  await erase(erased.customer_id);
+  erasedId = erased.customer_id;
   // Published once more: a relay repeats what it may have lost.
   await runCypher(graph, "MATCH (r:Relay {id: 'events'}) SET r.drains_since = datetime()");
   await publishAll();
@@ -83,6 +101,16 @@ afterAll(async () => {
 beforeEach(async () => {
   await runCypher(target, 'MATCH (n) WHERE NOT n:SchemaMigration DETACH DELETE n');
 });
+
+async function erase(customer_id: string): Promise<void> {
+  const { erasure_id } = await requestErasure(graph, { customer_id });
+  const erasure = { erasure_id, customer_id };
+  await hideCustomer(graph, { ...erasure, by: { actor: 'test', correlationId: 'test' } });
+  await announceErasure(graph, erasure);
+  await publishAll();
+  expect(await forgetCustomer(graph, erasure, () => {})).toEqual([]);
+  await finishErasure(graph, erasure_id);
+}
 
 const brokers = () => [String(sourceEnvironment.KAFKA_BROKERS)];
 
@@ -151,7 +179,7 @@ function startReplay(): ChildProcess {
 
 const EVERYTHING = `
   MATCH (n) WHERE NOT n:SchemaMigration AND NOT n:CommandReceipt AND NOT n:CustomerKey AND NOT n:DeviceKey
-    AND NOT n:RingKey AND NOT n:Replay AND NOT n:Relay
+    AND NOT n:RingKey AND NOT n:Replay AND NOT n:Relay AND NOT n:Erasure AND NOT n:ErasedId
   RETURN labels(n) AS labels, properties(n) AS node,
     COLLECT { MATCH (n)-[r]->(m) WHERE type(r) <> 'BLOCKED_BY' RETURN [type(r), properties(r), m.id, m.payment_id] ORDER BY type(r), m.id, m.payment_id } AS edges
   ORDER BY labels[0], coalesce(n.id, n.key, n.notification_id, n.payment_id, n.case_id)`;
@@ -181,6 +209,16 @@ test('a graph rebuilt from Kafka is identical in every property, and a second re
   const other = await replay('--from', 'graph');
   expect(other).toMatchObject({ code: 1 });
   expect(other.err).toContain(`must be empty, and this one holds a replay of everything from Kafka's topic`);
+});
+
+test('of an erased customer Kafka still has the sealed events, and a replay does not bring them back', async () => {
+  const { records, close } = await collectRecords(brokers());
+  onTestFinished(close);
+  const ofErased = () => records.filter(({ topic, key }) => topic === Topic.log && key === erasedId);
+  await expect.poll(() => ofErased().map(({ value }) => value.type)).toContain('ErasureAnnounced');
+  expect(await replay('--all')).toMatchObject({ code: 0 });
+  const nodes = await target.read<{ node: object }>('MATCH (n) RETURN properties(n) AS node');
+  expect(nodes.filter(({ node }) => JSON.stringify(node).includes(erasedId))).toEqual([]);
 });
 
 test('a replay that is killed while it copies, and again while it applies, continues to the same graph', async () => {
@@ -238,18 +276,19 @@ test('one customer is rebuilt with the devices and customers that its events ref
   }
 });
 
-test.each(['kafka', 'graph'])(
-  'an unknown customer is named, and leaves nothing behind (from %s)',
-  async (from) => {
-    const unknown = randomUUID();
-    const { code, err } = await replay('--from', from, '--customer', unknown);
-    expect({ code, err }).toMatchObject({
-      code: 1,
-      err: expect.stringContaining(`unknown customer ${unknown}`),
-    });
-    expect(await target.read('MATCH (n) WHERE NOT n:SchemaMigration RETURN n')).toEqual([]);
-  },
-);
+test.each([
+  ['unknown', 'kafka'],
+  ['unknown', 'graph'],
+  ['erased', 'kafka'],
+])('an %s customer is named, and leaves nothing behind (from %s)', async (kind, from) => {
+  const unknown = kind === 'erased' ? erasedId : randomUUID();
+  const { code, err } = await replay('--from', from, '--customer', unknown);
+  expect({ code, err }).toMatchObject({
+    code: 1,
+    err: expect.stringContaining(`unknown customer ${unknown}`),
+  });
+  expect(await target.read('MATCH (n) WHERE NOT n:SchemaMigration RETURN n')).toEqual([]);
+});
 
 test('projections that are later than the policy allows are named, with exit code 1', async () => {
   const list = async (env: Record<string, string> = {}) => {

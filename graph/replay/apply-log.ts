@@ -19,13 +19,15 @@ interface StreamKey {
 
 /** Events per transaction. */
 const PAGE = 250;
-// Devices first: customers' events refer to them, and theirs refer to no other stream. Within a kind everything in
-// chronological order, which is the order of ids: an identifier that one customer gave up belongs to another afterwards,
-// not before.
-const KINDS = ['device', 'customer', 'catalogue', 'configuration'] as const satisfies readonly StreamKind[];
+// Devices first: customers' events refer to them, and theirs refer to no other stream. Then what erasures have left: others'
+// suggestions name the pseudonyms, and are older. Within a pass everything in chronological order, which is the order of
+// ids: an identifier that one customer gave up belongs to another afterwards, not before.
+const PASSES = ['device', 'erased', 'customer', 'catalogue', 'configuration'] as const;
+type Pass = (typeof PASSES)[number];
+const kindOf = (pass: Pass): StreamKind => (pass === 'erased' ? 'customer' : pass);
 
 const READ_PAGE = `
-  MATCH (e:PersonaEvent) WHERE e.id > $after AND e.stream = $kind
+  MATCH (e:PersonaEvent) WHERE e.id > $after AND e.stream = $kind AND ($type IS NULL OR e.type = $type)
   WITH e ORDER BY e.id LIMIT $limit
   RETURN properties(e) AS event,
     EXISTS {
@@ -43,7 +45,7 @@ const READ_VERSIONS = {
 } as const satisfies Record<StreamKind, string>;
 
 interface Position {
-  kind: StreamKind;
+  kind: Pass;
   /** Of the last event applied. */
   id: string;
 }
@@ -61,11 +63,13 @@ export async function applyLog(
 ): Promise<ReplayProgress> {
   let progress = begun;
   for (;;) {
-    const { kind, id } = positionOf(progress);
-    const page = await target.read<PageRow>(READ_PAGE, { kind, after: id, limit: PAGE });
+    const { kind: pass, id } = positionOf(progress);
+    const type: EventType | null = pass === 'erased' ? 'CustomerErased' : null;
+    const kind = kindOf(pass);
+    const page = await target.read<PageRow>(READ_PAGE, { kind, type, after: id, limit: PAGE });
     const last = page.at(-1);
     if (last === undefined) {
-      const next = KINDS[KINDS.indexOf(kind) + 1];
+      const next = PASSES[PASSES.indexOf(pass) + 1];
       const isOver = next === undefined;
       const position = isOver ? null : JSON.stringify({ kind: next, id: '' } satisfies Position);
       progress = {
@@ -83,7 +87,7 @@ export async function applyLog(
     progress = {
       ...progress,
       step: progress.step + 1,
-      position: JSON.stringify({ kind, id: last.event.id } satisfies Position),
+      position: JSON.stringify({ kind: pass, id: last.event.id } satisfies Position),
       applied: progress.applied + events.length,
     };
     await writeWithProgress(target, progress, (send) => {
@@ -100,7 +104,7 @@ interface PageRow {
 }
 
 function positionOf({ position }: ReplayProgress): Position {
-  return position === null ? { kind: KINDS[0], id: '' } : (JSON.parse(position) as Position);
+  return position === null ? { kind: PASSES[0], id: '' } : (JSON.parse(position) as Position);
 }
 
 /** The page's events without those that come before their predecessor, and with those that waited for one of them. */

@@ -39,10 +39,11 @@ async function withoutErasedIn(keys: Graph, all: readonly SourceEvent[]): Promis
     keys,
     all.filter(({ event }) => !erasedStreams.has(event.stream_id)),
   );
-  const named = new Map(kept.map(({ event }) => [event.id, namesOf(event)]));
-  const erased = await findErasedIds(keys, [...new Set([...named.values()].flat())]);
+  // By copy, not by event: a relay that repeats one after the erasure publishes it with the pseudonym.
+  const names = kept.map(({ event }) => namesOf(event));
+  const erased = await findErasedIds(keys, [...new Set(names.flat())]);
   const changed = kept.filter(
-    ({ event }) => REDACTED.has(event.type) || named.get(event.id)?.some((id) => erased.has(id)),
+    ({ event }, index) => REDACTED.has(event.type) || names[index]?.some((id) => erased.has(id)),
   );
   const rows = await keys.read<{ id: string; data: string }>(READ_DATA, {
     ids: changed.map(({ event }) => event.id),
