@@ -87,6 +87,15 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   });
 }
 
+/**
+ * How often the server stores how far its queues are: a closed execution can be deleted only after that, and with the
+ * defaults of up to a minute an erasure would wait for it.
+ */
+const QUEUE_POSITIONS = [
+  'history.transferProcessorUpdateAckInterval',
+  'history.visibilityProcessorUpdateAckInterval',
+];
+
 function serverArguments(port: number, uiPort: number): string[] {
   const searchAttributes = Object.values(SearchAttribute).flatMap((name) => [
     '--search-attribute',
@@ -96,6 +105,7 @@ function serverArguments(port: number, uiPort: number): string[] {
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--ui-ip', '127.0.0.1'],
     ...['--port', String(port), '--ui-port', String(uiPort), '--ui-disable-news-fetch'],
     ...['--log-level', 'warn', ...searchAttributes],
+    ...QUEUE_POSITIONS.flatMap((name) => ['--dynamic-config-value', `${name}="1s"`]),
   ];
 }
 
