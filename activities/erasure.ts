@@ -14,6 +14,7 @@ import {
   forgetCustomer,
   type GatewayData,
   hideCustomer,
+  isOnboardedBy,
   markStep,
   readErasureSubject,
   readGatewayData,
@@ -36,6 +37,8 @@ export interface ErasureDependencies {
   signalRecoveries: SignalRecoveries;
   /** Ends the open processes of a customer. @returns how many are open */
   endExecutions: (customerId: string) => Promise<number>;
+  /** The transactions of running onboardings that name no customer yet, page by page. */
+  listAnonymousOnboardings: () => AsyncIterable<string[]>;
   /** Deletes a page of the closed ones. @returns how many are left */
   deleteClosedExecutions: (customerId: string) => Promise<number>;
   /** Epoch milliseconds. */
@@ -154,8 +157,16 @@ export function createErasureActivities(
     const open = await getOpenObligations(graph, customer_id);
     await signalRecoveries(open, 'cancel', CANCEL);
     const running = await dependencies.endExecutions(customer_id);
+    const isRunning = running > 0 || (await isOnboarding(customer_id));
     const unsettled = await findUnsettled(graph, customer_id);
-    return running > 0 ? [...unsettled, 'process'] : unsettled;
+    return isRunning ? [...unsettled, 'process'] : unsettled;
+  }
+
+  /** Whether an onboarding that does not show it has recognised the customer; since they are hidden, no further one does. */
+  async function isOnboarding(customer_id: string): Promise<boolean> {
+    for await (const transaction_ids of dependencies.listAnonymousOnboardings())
+      if (await isOnboardedBy(graph, { customer_id, transaction_ids })) return true;
+    return false;
   }
 
   /** Of a customer that others have created there, deleting would end their subscriptions. */

@@ -120,6 +120,7 @@ async function sweptCards(): Promise<SendNoticeInput[]> {
     startRefund: async () => false,
     sendReport: async () => {},
     startErasure: async () => false,
+    deleteExecutionsOfGone: async () => 0,
     async startNotice(notice) {
       started.push(notice);
       return true;

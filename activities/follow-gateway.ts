@@ -18,6 +18,7 @@ import {
   recordDispute,
   setOffSessionConsent,
 } from '../graph/index.ts';
+import { findErasureOf } from '../graph/erasure/index.ts';
 import { findObligation, followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
 import type { DisputeChange, FollowActivities } from '../workflows/follow-gateway.ts';
 import { getWalletEntries } from '../graph/reconciliation/index.ts';
@@ -34,6 +35,8 @@ export interface FollowDependencies {
   signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
+  /** Called for each message about a customer who is erased, or being erased. */
+  onErased?: () => void;
 }
 
 type GatewayMethodChange = Parameters<FollowActivities['followPaymentMethod']>[0];
@@ -43,6 +46,7 @@ export function createFollowActivities({
   gateway,
   signalRecoveries,
   now,
+  onErased,
 }: FollowDependencies): FollowActivities {
   /** One read is one command, whatever it finds: a retry of the activity gets the first result. */
   function header({ event_id, source }: GatewayChange, command = 'follow'): CommandHeader {
@@ -120,7 +124,7 @@ export function createFollowActivities({
       );
       if (dispute === undefined) return { outcome: 'unknown', reports: [] };
       const holders = await findCardHolders(graph, dispute);
-      if (holders.length === 0) return { outcome: 'ignored', reports: [] };
+      if (holders.length === 0) return { outcome: await outcomeWithoutHolder(dispute), reports: [] };
       const reports: SuspectedFraud[] = [];
       let isNew = false;
       for (const holder of holders) {
@@ -170,6 +174,15 @@ export function createFollowActivities({
         ...(payment_id && { payment_id }),
       })),
     };
+  }
+
+  /** Who paid may be erased: no card of theirs is left, and their payments belong to a pseudonym. */
+  async function outcomeWithoutHolder({ payment_id }: GatewayDispute): Promise<'ignored' | 'customer_gone'> {
+    const obligation = payment_id === undefined ? undefined : await findObligation(graph, payment_id);
+    if (obligation === undefined || (await findErasureOf(graph, obligation.customer_id)) === undefined)
+      return 'ignored';
+    onErased?.();
+    return 'customer_gone';
   }
 
   /** The payment id in the charge’s metadata, if it is one of this customer's obligations. */

@@ -100,8 +100,10 @@ export function createFraudActivities(dependencies: FraudDependencies): FraudAct
       } catch (error) {
         if (!isOneOf(error, REFUSALS)) throw error;
         await clearReport(report);
-        if ((await findErasureOf(graph, report.customer_id)) !== undefined) dependencies.onErased?.();
-        return { refused: refusalOf(error) };
+        const refused = refusalOf(error);
+        if ((await findErasureOf(graph, report.customer_id)) === undefined) return { refused };
+        dependencies.onErased?.();
+        return { refused, customer_gone: true };
       }
       return signalAndAnswer(case_id, result);
     },

@@ -55,8 +55,14 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
 
   const withRecoveryPolicy = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
 
-  async function countIfErased(customer_id: string): Promise<void> {
-    if ((await findErasureOf(graph, customer_id)) !== undefined) dependencies.onErased?.();
+  /** Counts a refused report about a customer who is erased, or being erased. */
+  async function withGoneCustomer<T extends object>(
+    refused: T,
+    customer_id: string,
+  ): Promise<T & { customer_gone?: true }> {
+    if ((await findErasureOf(graph, customer_id)) === undefined) return refused;
+    dependencies.onErased?.();
+    return { ...refused, customer_gone: true };
   }
 
   /**
@@ -121,8 +127,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
         ? await open(await evidenceOfEarlySettlement(failure, first.unconfirmed))
         : first;
       await signalRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
-      if (opening.result === 'refused') await countIfErased(failure.customer_id);
-      return opening;
+      return opening.result === 'refused' ? withGoneCustomer(opening, failure.customer_id) : opening;
     },
 
     async openSettled({ settlement, policy: recoveryPolicy = policy.recovery, only_confirmed = false }) {

@@ -48,6 +48,7 @@ async function swept(later: number, send: (report: Report) => void = () => {}) {
     startRefund: async () => false,
     startNotice: async () => false,
     startErasure: async () => false,
+    deleteExecutionsOfGone: async () => 0,
     async sendReport(report) {
       send(report);
       sent.push(report);
@@ -197,6 +198,7 @@ test('the report of a run whose opening fails permanently is sent again by the s
           startRefund: async () => false,
           startNotice: async () => false,
           startErasure: async () => false,
+          deleteExecutionsOfGone: async () => 0,
           sendReport: (report) => sendReport(rig.client, report),
           now: () => Date.now() + 2 * MINUTE,
         }),

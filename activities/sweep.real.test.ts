@@ -62,6 +62,7 @@ function sweepActivities(later: number, starts: Partial<Parameters<typeof create
     startRefund: async () => false,
     sendReport: async () => {},
     startErasure: async () => false,
+    deleteExecutionsOfGone: async () => 0,
     startNotice: async () => false,
     now: () => Date.now() + later,
     ...starts,

@@ -36,6 +36,8 @@ export type StartRefund = (paymentId: string) => Promise<boolean>;
 export type StartNotice = (input: SendNoticeInput) => Promise<boolean>;
 /** Starts the process of an erasure unless it runs. @returns whether it was started */
 export type StartErasure = (erasureId: string) => Promise<boolean>;
+/** Deletes a page of executions that ended because their customer is unknown. @returns how many it deleted */
+export type DeleteExecutionsOfGone = () => Promise<number>;
 /** Sends a report to its process, and starts that if it is not running. */
 export type SendReport = (report: Report) => Promise<unknown>;
 
@@ -46,6 +48,7 @@ export interface SweepDependencies extends SweepRecoveriesDependencies {
   startRefund: StartRefund;
   startNotice: StartNotice;
   startErasure: StartErasure;
+  deleteExecutionsOfGone: DeleteExecutionsOfGone;
 }
 
 const PAGE = 100;
@@ -182,6 +185,7 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       let started = 0;
       for (const { erasure_id } of erasures) if (await startErasure(erasure_id)) started += 1;
       const last = erasures.length === PAGE ? erasures.at(-1)?.erasure_id : undefined;
+      if (last === undefined) await dependencies.deleteExecutionsOfGone();
       return { looked_at: erasures.length, started, ...(last !== undefined && { next: last }) };
     },
 

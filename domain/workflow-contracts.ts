@@ -263,6 +263,11 @@ export const SearchAttribute = {
   state: 'PersonaState',
   outcome: 'PersonaOutcome',
 } as const;
+/**
+ * The outcome of an execution whose customer is unknown, because they were erased: the sweep deletes it, as its history may
+ * hold what was said about them.
+ */
+export const CUSTOMER_GONE = 'customer_gone';
 
 export const onboardingWorkflowId = (transactionId: string) => `onboarding:${transactionId}`;
 export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`;

@@ -1,11 +1,18 @@
 /** The executions of one customer's processes, found by `PersonaCustomerId`. */
 
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { SearchAttribute, WorkflowName } from '../domain/workflow-contracts.ts';
+import {
+  CUSTOMER_GONE,
+  onboardingWorkflowId,
+  SearchAttribute,
+  WorkflowName,
+} from '../domain/workflow-contracts.ts';
 import { toPersonaError } from './failures.ts';
 
 /** Executions that one call deletes. */
 const PAGE = 200;
+/** Executions that one request lists. */
+const LARGEST_PAGE = 1_000;
 
 const OF_CUSTOMER = (customerId: string) => `${SearchAttribute.customerId} = '${customerId}'`;
 
@@ -45,14 +52,24 @@ const CANCELLED: ReadonlySet<string> = new Set([
  * @returns how many were open or had to be deleted; 0: none is left
  * @throws PersonaError temporal_unavailable
  */
-export async function deleteClosedExecutions(client: Client, customerId: string): Promise<number> {
+export const deleteClosedExecutions = (client: Client, customerId: string): Promise<number> =>
+  deleteClosed(client, OF_CUSTOMER(customerId));
+
+/**
+ * Deletes a page of executions that ended because their customer is unknown: their histories hold what was said about
+ * someone who is erased.
+ *
+ * @returns how many had to be deleted
+ * @throws PersonaError temporal_unavailable
+ */
+export const deleteExecutionsOfGone = (client: Client): Promise<number> =>
+  deleteClosed(client, `${SearchAttribute.outcome} = '${CUSTOMER_GONE}' AND ExecutionStatus != 'Running'`);
+
+async function deleteClosed(client: Client, query: string): Promise<number> {
   const { namespace } = client.options;
   let left = 0;
   try {
-    for await (const { workflowId, runId, status } of client.workflow.list({
-      query: OF_CUSTOMER(customerId),
-      pageSize: PAGE,
-    })) {
+    for await (const { workflowId, runId, status } of client.workflow.list({ query, pageSize: PAGE })) {
       const isOpen = status.name === 'RUNNING';
       const request = { namespace, workflowExecution: { workflowId, runId } };
       // The list shows a deleted one for a while longer.
@@ -64,6 +81,29 @@ export async function deleteClosedExecutions(client: Client, customerId: string)
     throw toPersonaError(error);
   }
   return left;
+}
+
+/**
+ * The transactions of running onboardings that name no customer yet, page by page: one that recognises its customer shows
+ * whom only after its command, and a worker that dies between the two leaves it without. While an import runs there are
+ * many.
+ * @throws PersonaError temporal_unavailable
+ */
+export async function* listAnonymousOnboardings(client: Client): AsyncGenerator<string[]> {
+  const query = `WorkflowType = '${WorkflowName.onboardCustomer}' AND ExecutionStatus = 'Running' AND ${SearchAttribute.customerId} IS NULL`;
+  const prefix = onboardingWorkflowId('');
+  let page: string[] = [];
+  try {
+    for await (const { workflowId } of client.workflow.list({ query, pageSize: LARGEST_PAGE })) {
+      if (workflowId.startsWith(prefix)) page.push(workflowId.slice(prefix.length));
+      if (page.length < LARGEST_PAGE) continue;
+      yield page;
+      page = [];
+    }
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+  yield page;
 }
 
 /** The customers of all executions that Temporal still has, with repetitions. @throws PersonaError temporal_unavailable */

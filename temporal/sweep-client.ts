@@ -2,7 +2,12 @@
 
 import type { Client } from '@temporalio/client';
 import type { Report, SendNoticeInput } from '../domain/workflow-contracts.ts';
-import { deleteClosedExecutions, endExecutions } from './customer-executions.ts';
+import {
+  deleteClosedExecutions,
+  deleteExecutionsOfGone,
+  endExecutions,
+  listAnonymousOnboardings,
+} from './customer-executions.ts';
 import { listRunningRecoveries } from './running-recoveries.ts';
 import {
   resumeFraudCase,
@@ -25,6 +30,8 @@ export function createSweepClient(client: Client) {
     startNotice: (notice: SendNoticeInput) => startNotice(client, notice),
     startErasure: (erasureId: string) => startErasure(client, erasureId),
     endExecutions: (customerId: string) => endExecutions(client, customerId),
+    listAnonymousOnboardings: () => listAnonymousOnboardings(client),
+    deleteExecutionsOfGone: () => deleteExecutionsOfGone(client),
     deleteClosedExecutions: (customerId: string) => deleteClosedExecutions(client, customerId),
   };
 }

@@ -79,6 +79,7 @@ import {
   hideCustomer,
   markStep,
   readGatewayData,
+  isOnboardedBy,
   requestErasure,
   setWaiting,
   takeBackErasure,
@@ -488,6 +489,7 @@ async function runErasureStatements(graph: Graph): Promise<void> {
     }
     await setWaiting(graph, erasure_id, ['charge']);
     for (const step of ERASURE_STEPS) await markStep(graph, erasure_id, step);
+    await isOnboardedBy(graph, { customer_id, transaction_ids: [randomUUID()] });
     await readGatewayData(graph, customer_id);
     await announceErasure(graph, { erasure_id, customer_id });
     await verifyStreams(graph, [{ kind: 'customer', id: customer_id }]);

@@ -66,6 +66,8 @@ export async function startWorkerFixture(overrides: FixtureOverrides = {}) {
     startNotice: async () => false,
     startErasure: async () => false,
     endExecutions: async () => 0,
+    async *listAnonymousOnboardings() {},
+    deleteExecutionsOfGone: async () => 0,
     deleteClosedExecutions: async () => 0,
     countContestReminder: () => {},
     countCards: () => {},

@@ -18,6 +18,7 @@ import { createRecoveryActivities, type SignalRecoveries } from '../activities/r
 import { createRefundActivities } from '../activities/refunds.ts';
 import {
   createSweepActivities,
+  type DeleteExecutionsOfGone,
   type ResumeFraudCase,
   type SendReport,
   type StartContest,
@@ -53,7 +54,9 @@ export interface ActivityDependencies {
   countContestReminder: ContestDependencies['countContestReminder'];
   startErasure: StartErasure;
   endExecutions: ErasureDependencies['endExecutions'];
+  listAnonymousOnboardings: ErasureDependencies['listAnonymousOnboardings'];
   deleteClosedExecutions: ErasureDependencies['deleteClosedExecutions'];
+  deleteExecutionsOfGone: DeleteExecutionsOfGone;
   /** Absent: nothing can be erased. */
   journal?: ErasureJournal;
   countCards: ExpiryDependencies['countCards'];

@@ -6,6 +6,7 @@ import {
   ApplicationFailure,
   allHandlersFinished,
   condition,
+  patched,
   setHandler,
   TemporalFailure,
 } from '@temporalio/workflow';
@@ -16,6 +17,7 @@ import {
   validationError,
   PersonaError,
 } from '../domain/errors.ts';
+import { showCustomerGone } from './visibility.ts';
 
 export interface Answer<T> {
   /** Responds to current and later callers; only the first call counts. */
@@ -58,9 +60,16 @@ export async function answerByUpdate<T>(
   } catch (error) {
     const failure = unwrapActivityFailure(error);
     if (failure instanceof TemporalFailure) answer.refuse(failure);
+    if (isCustomerUnknown(failure) && patched('customer-gone')) showCustomerGone();
     await condition(allHandlersFinished);
     throw failure;
   }
+}
+
+/** The customer was erased, or never existed. */
+export function isCustomerUnknown(failure: unknown): boolean {
+  const type: ErrorType = 'customer_not_found';
+  return failure instanceof ApplicationFailure && failure.type === type;
 }
 
 /** Waits until the work has ended, successfully or not, or until the time is over; the work continues. */

@@ -34,12 +34,13 @@ import type {
 } from '../domain/fraud/state.ts';
 import {
   type ApplyFraudOutcomeInput,
+  CUSTOMER_GONE,
   type OperatorRequest,
   type FraudSignals,
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
 import { deliverNotice, keepSending } from './notify.ts';
-import { show } from './visibility.ts';
+import { show, showCustomerGone } from './visibility.ts';
 
 /** Why a message is refused: it is invalid, or refers to something that does not exist. */
 export interface RefusedReport {
@@ -48,8 +49,13 @@ export interface RefusedReport {
 }
 
 export interface FraudActivities {
-  /** Applies an outcome and signals the customer's open recoveries. If it is refused, its accepted report is deleted. */
-  applyOutcome(input: { report: FraudOutcomeReport }): Promise<CaseAnswer | { refused: RefusedReport }>;
+  /**
+   * Applies an outcome and signals the customer's open recoveries. If it is refused, its accepted report is deleted.
+   * `customer_gone`: the customer is erased, or being erased.
+   */
+  applyOutcome(input: {
+    report: FraudOutcomeReport;
+  }): Promise<CaseAnswer | { refused: RefusedReport; customer_gone?: true }>;
   readFraudCase(input: { case_id: string }): Promise<CaseAnswer>;
   /** Applies a decision about a suspicion, unless a later outcome has ended its review, and signals recoveries. */
   decideFraudReview(input: { case_id: string; decision: ReviewDecision }): Promise<CaseAnswer>;
@@ -62,7 +68,7 @@ export interface FraudActivities {
 export interface ApplyFraudOutcomeResult {
   case_id: string;
   /** The last applied outcome, or the review's decision. `customer_gone`: erased before the case had ended. */
-  outcome: KnownFraudCase['outcome'] | 'customer_gone';
+  outcome: KnownFraudCase['outcome'] | typeof CUSTOMER_GONE;
   /** Absent: the customer was erased. */
   customer_status?: string;
 }
@@ -156,7 +162,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   return { case_id: input.case_id, outcome, customer_status };
 
   function endCustomerGone(): ApplyFraudOutcomeResult {
-    const outcome = 'customer_gone';
+    const outcome = CUSTOMER_GONE;
     const customer = gone && { customerId: gone.customer_id };
     const process = WorkflowName.applyFraudOutcome;
     show({ process, ...customer, state: 'done', outcome }, 'The customer was erased: no decision is needed');
@@ -169,6 +175,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
       case 'apply': {
         const answer = await cases.applyOutcome({ report: step.received.report });
         if (!('refused' in answer)) return { fact: 'done', received: step.received, ...answer };
+        if (answer.customer_gone) showCustomerGone();
         refuse('fraudOutcome', answer.refused);
         return { fact: 'dropped', received: step.received };
       }

@@ -39,6 +39,7 @@ async function rigWith(activities: Partial<FollowActivities>, others: Record<str
         signalArgs: [change],
       }),
     result: () => rig.client.workflow.getHandle(workflowId).result(),
+    describe: () => rig.client.workflow.getHandle(workflowId).describe(),
   };
 }
 
@@ -157,7 +158,7 @@ test('thousands of events during a gateway outage continue as new, and no update
 test('neither an invalid update nor one that cannot be read fails the run', async () => {
   const { signalChange, result } = await rigWith({
     async followPaymentMethod() {
-      throw new PersonaError('customer_not_found', 'erased');
+      throw new PersonaError('payment_method_not_found', 'not there');
     },
   });
   await signalChange(null);
@@ -166,6 +167,17 @@ test('neither an invalid update nor one that cannot be read fails the run', asyn
   expect(await result()).toEqual({ outcomes: [] });
   await signalChange(method());
   expect(await result()).toEqual({ outcomes: ['given_up'] });
+});
+
+test('what the gateway announces about an erased customer ends as customer_gone, by which the sweep finds it', async () => {
+  const { signalChange, result, describe } = await rigWith({
+    async followPaymentMethod() {
+      throw new PersonaError('customer_not_found', 'erased');
+    },
+  });
+  await signalChange(method());
+  expect(await result()).toEqual({ outcomes: ['customer_gone'] });
+  expect((await describe()).searchAttributes.PersonaOutcome).toEqual(['customer_gone']);
 });
 
 test('known fraud is reported to Chimera by a separate workflow, once per suspicion', async () => {

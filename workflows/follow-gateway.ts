@@ -21,6 +21,7 @@ import {
 } from '@temporalio/workflow';
 import type { SuspectedFraud } from '../domain/ports.ts';
 import {
+  CUSTOMER_GONE,
   type FollowGatewayInput,
   fraudReportWorkflowId,
   GATEWAY_CHANGED,
@@ -28,6 +29,7 @@ import {
   TaskQueue,
   WorkflowName,
 } from '../domain/workflow-contracts.ts';
+import { isCustomerUnknown } from './answer.ts';
 import { reportFraud } from './report-fraud.ts';
 import { ofCustomer, show } from './visibility.ts';
 
@@ -41,6 +43,7 @@ export interface FollowGatewayResult {
  * - `detached`: at the gateway, because it had been removed here.
  * - `verified`: a new method whose own run was lost, whatever the result.
  * - `ignored`: the method is in no wallet.
+ * - `customer_gone`: the customer is unknown, because they were erased.
  * - `given_up`: never read, or never recorded.
  */
 export type FollowOutcome =
@@ -57,6 +60,7 @@ export type FollowOutcome =
   | 'dispute_over'
   | 'compromised'
   | 'ignored'
+  | typeof CUSTOMER_GONE
   | 'given_up';
 
 type ChangeOf<C extends GatewayChange['changed']> = Extract<GatewayChange, { changed: C }> & {
@@ -185,6 +189,8 @@ async function follow(
     return outcome;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
+    // Erased meanwhile: the gateway announces what the erasure has deleted there.
+    if (isCustomerUnknown(error.cause)) return CUSTOMER_GONE;
     log.error('gateway update given up', {
       ...logFields(change),
       reason: error.cause?.message,

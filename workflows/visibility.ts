@@ -1,8 +1,8 @@
 /** What operators see of a process in Temporal UI: ids and states, never personal data. */
 
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import { SearchAttribute } from '../domain/workflow-contracts.ts';
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { CUSTOMER_GONE, SearchAttribute } from '../domain/workflow-contracts.ts';
 
 const KEYS = {
   customerId: defineSearchAttributeKey(SearchAttribute.customerId, 'KEYWORD'),
@@ -27,4 +27,10 @@ export function show(attributes: Partial<Record<keyof typeof KEYS, string>>, det
   }
   upsertSearchAttributes(pairs);
   setCurrentDetails(details);
+}
+
+/** Before a process ends because its customer is unknown: nothing of its history is to stay. */
+export function showCustomerGone(): void {
+  const process = workflowInfo().workflowType;
+  show({ process, state: 'done', outcome: CUSTOMER_GONE }, 'Refused: there is no such customer');
 }

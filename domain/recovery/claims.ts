@@ -93,7 +93,8 @@ export type Opening =
   | { result: 'closed'; obligation: ClosedObligation }
   /** The first report of this payment is too old, or the gateway does not confirm a success: no effect. */
   | { result: 'ignored' }
-  | { result: 'refused'; type: ErrorType; problems: FieldProblem[] };
+  /** `customer_gone`: the customer is erased, or being erased. */
+  | { result: 'refused'; type: ErrorType; problems: FieldProblem[]; customer_gone?: true };
 
 export interface ClosedObligation {
   payment_id: string;

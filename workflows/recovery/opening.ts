@@ -7,6 +7,7 @@ import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
 import { openings, openRecovery, openSettled } from './activities.ts';
 import { clearReports, type Message, type ReceivedSignal, reportOf, type Run } from './run.ts';
+import { showCustomerGone } from '../visibility.ts';
 
 export type Opened = Exclude<Opening, { result: 'refused' }> & {
   settlement?: PaymentSettled;
@@ -131,5 +132,6 @@ function requireSamePayment(paymentId: string, own: string): void {
 
 function accepted(opening: Opening): Exclude<Opening, { result: 'refused' }> {
   if (opening.result !== 'refused') return opening;
+  if (opening.customer_gone) showCustomerGone();
   throw invalidStart(opening.type, opening.problems);
 }
