@@ -1,14 +1,20 @@
 /** Every kind of crash, each at some of its points; `long.test.ts` covers all of them. */
 
 import { FEW_POINTS, testCrashPoints } from './crash-points.ts';
+import { testLateMessages } from './late-messages.ts';
 import { withFaultSystem } from './with-fault-system.ts';
 import { testProcessPoints } from './process-points.ts';
-import { FEW_ERASURES } from './processes/erasures.ts';
+import { FEW_ERASURES, stopErasures } from './processes/erasures.ts';
+import { stopErasureWhileOnboarding } from './processes/waiting-erasures.ts';
 import { testRandomKills } from './random/suite.ts';
 
 withFaultSystem((getSystem) => {
   testCrashPoints(getSystem, FEW_POINTS);
-  testProcessPoints(getSystem, ['worker'], FEW_ERASURES);
+  testProcessPoints(getSystem, ['worker'], async (system) => [
+    ...(await stopErasures(system, FEW_ERASURES)),
+    await stopErasureWhileOnboarding(system),
+  ]);
+  testLateMessages(getSystem);
   testRandomKills(getSystem, {
     obligationCount: 30,
     spreadMs: 15_000,

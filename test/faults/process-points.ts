@@ -6,7 +6,7 @@
  */
 
 import { expect, test, vi } from 'vitest';
-import { EVERY_ERASURE, type ErasurePoint, stopErasures } from './processes/erasures.ts';
+import { EVERY_ERASURE, stopErasures } from './processes/erasures.ts';
 import { stopScan } from './processes/expiring-cards.ts';
 import { stopFraudCases } from './processes/fraud-cases.ts';
 import {
@@ -18,6 +18,7 @@ import {
 } from './processes/reconciliation.ts';
 import { stopRelay } from './processes/relay.ts';
 import { COMMIT_MOMENTS, type StoppedProcess } from './processes/stopped-process.ts';
+import { stopWaitingErasures } from './processes/waiting-erasures.ts';
 import { stopWalletChanges } from './processes/wallet-changes.ts';
 import type { FaultSystem } from './system.ts';
 
@@ -40,12 +41,12 @@ const RELAY_POINTS = { worker: 0, neo4j: 1, temporal: 0 } as const;
 /**
  * Defines the tests.
  * @param getSystem the system, once it is running
- * @param erasures stopped together with the other processes
+ * @param stopOthers stops further processes together with these
  */
 export function testProcessPoints(
   getSystem: () => FaultSystem,
   victims: readonly Victim[],
-  erasures: readonly ErasurePoint[] = [],
+  stopOthers: (system: FaultSystem) => Promise<StoppedProcess[]> = async () => [],
 ): void {
   test.each(victims)(
     '%s is killed while every process is stopped at its points',
@@ -56,11 +57,12 @@ export function testProcessPoints(
       const stopped = await stopReconciliation(system, RECONCILIATION_POINTS[victim]);
       stopped.push(
         ...(await Promise.all([stopScan(system), stopFraudCases(system), stopWalletChanges(system)])).flat(),
-        ...(await stopErasures(system, erasures)),
       );
+      const others = await stopOthers(system);
+      stopped.push(...others);
       // Last, as every other process writes events that it publishes.
       stopped.push(await stopRelay(system, COMMIT_MOMENTS[RELAY_POINTS[victim]] ?? expect.fail()));
-      expect(stopped).toHaveLength(POINT_COUNT + erasures.length);
+      expect(stopped).toHaveLength(POINT_COUNT + others.length);
       await killAndExpectEnds(system, victim, stopped);
     },
   );
@@ -73,7 +75,8 @@ export function testErasurePoints(getSystem: () => FaultSystem, victims: readonl
     { timeout: TEST_LIMIT },
     async (victim) => {
       const system = getSystem();
-      await killAndExpectEnds(system, victim, await stopErasures(system, EVERY_ERASURE));
+      const waiting = victim === 'worker' ? await stopWaitingErasures(system) : [];
+      await killAndExpectEnds(system, victim, [...waiting, ...(await stopErasures(system, EVERY_ERASURE))]);
     },
   );
 }

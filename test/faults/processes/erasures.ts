@@ -1,5 +1,6 @@
 /** Erasures, stopped between and within their steps: whatever is killed there, each ends, once, and nothing is left. */
 
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { expect } from 'vitest';
 import { SearchAttribute } from '../../../domain/workflow-contracts.ts';
 import { requestErasure } from '../../../graph/erasure/index.ts';
@@ -56,14 +57,10 @@ export function stopErasures(
   return Promise.all(points.map((point) => stopErasure(system, point)));
 }
 
-/** Of a customer who has paid once, on a device of their own. */
 async function stopErasure(system: FaultSystem, { at, write, stop }: ErasurePoint): Promise<StoppedProcess> {
-  const { agents, graph, inspector } = system;
-  const customer = await customerWithScriptedCards(system, [{}, {}]);
-  const failure = failureOf(customer);
+  const { graph, inspector } = system;
+  const { customer, failure } = await paidCustomer(system);
   const { payment_id } = failure;
-  await agents.signalPaymentFailed(failure);
-  await expect.poll(() => inspector.obligation(payment_id), { timeout: 120_000 }).toBe('recovered');
   const { erasure_id } = await requestErasure(graph, { customer_id: customer.id });
   return stopProcessAt(system, {
     ...{ at, stop: stop({ erasure: erasure_id, customer: customer.id }) },
@@ -78,28 +75,47 @@ async function stopErasure(system: FaultSystem, { at, write, stop }: ErasurePoin
       expect(await Promise.all(requests), at).toEqual([erasure_id, erasure_id]);
     },
     async expectEnd() {
-      const erasures = await graph.read(STATE, { erasure_id });
-      expect(erasures, at).toEqual([{ state: 'done', customer_id: null }]);
-      expect(await graph.read(LEFT, { id: customer.id }), at).toEqual([]);
-      expect(await executionsOf(system, customer.id), at).toEqual([]);
+      await expectErased(system, { at, erasure_id, customer_id: customer.id });
       for (const { token } of customer.cards) expect(await inspector.isAttached(token), at).toBe(false);
       // The money is where it was.
       expect(await graph.read(MONEY, { payment_id }), at).toEqual([{ amount: failure.amount }]);
       expect(await inspector.ledger(payment_id), at).toMatchObject([{ status: 'succeeded' }]);
-      const inbox = await inspector.inbox(customer.id);
-      const last = inbox.filter((one) => one.template === 'data_erased');
-      // A webhook receiver recognises a repeat by the notification's id.
-      expect(new Set(last.map((one) => one.notification_id)).size, at).toBe(1);
     },
   });
 }
 
-async function erase({ persona }: FaultSystem, customer_id: string): Promise<string> {
+/** Has paid once, with the second card, on a device of their own. */
+export async function paidCustomer(system: FaultSystem) {
+  const { agents, inspector } = system;
+  const customer = await customerWithScriptedCards(system, [{}, {}]);
+  const failure = failureOf(customer);
+  await agents.signalPaymentFailed(failure);
+  await expect.poll(() => inspector.obligation(failure.payment_id), { timeout: 120_000 }).toBe('recovered');
+  return { customer, failure };
+}
+
+/** @returns the erasure's id */
+export async function erase({ persona }: FaultSystem, customer_id: string): Promise<string> {
   const { auth, http } = persona.addresses;
   const url = `${http}/api/v1/customers/${customer_id}`;
   const response = await fetchAs(auth, { role: 'privacy' }, url, { method: 'DELETE' });
   expect(response.status).toBe(202);
   return ((await response.json()) as { erasure_id: string }).erasure_id;
+}
+
+/** Fails until nothing is left of the customer, who was notified once. */
+export async function expectErased(
+  system: FaultSystem,
+  { at, erasure_id, customer_id }: { at: string; erasure_id: string; customer_id: string },
+): Promise<void> {
+  const { graph, inspector } = system;
+  const erasures = await graph.read(STATE, { erasure_id });
+  expect(erasures, at).toEqual([{ state: 'done', customer_id: null }]);
+  expect(await graph.read(LEFT, { customer_id }), at).toEqual([]);
+  expect(await executionsOf(system, customer_id), at).toEqual([]);
+  const notices = (await inspector.inbox(customer_id)).filter(({ template }) => template === 'data_erased');
+  // A webhook receiver recognises a repeat by the notification's id.
+  expect(new Set(notices.map(({ notification_id }) => notification_id)).size, at).toBe(1);
 }
 
 async function executionsOf({ client }: FaultSystem, customer_id: string): Promise<string[]> {
@@ -109,9 +125,20 @@ async function executionsOf({ client }: FaultSystem, customer_id: string): Promi
   return ids;
 }
 
+/** Whether Temporal has an execution with this id. */
+export async function isStored({ client }: FaultSystem, workflowId: string): Promise<boolean> {
+  try {
+    await client.workflow.getHandle(workflowId).describe();
+    return true;
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    return false;
+  }
+}
+
 const STATE = 'MATCH (e:Erasure {id: $erasure_id}) RETURN e.state AS state, e.customer_id AS customer_id';
 const LEFT = `
-  MATCH (n) WHERE any(key IN keys(n) WHERE toStringOrNull(n[key]) CONTAINS $id)
+  MATCH (n) WHERE any(key IN keys(n) WHERE toStringOrNull(n[key]) CONTAINS $customer_id)
   RETURN labels(n)[0] AS label, properties(n) AS properties`;
 const MONEY = `
   MATCH (c:Customer {status: 'erased'})-[:OWES]->(:Obligation {payment_id: $payment_id})
