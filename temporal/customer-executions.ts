@@ -106,12 +106,19 @@ export async function* listAnonymousOnboardings(client: Client): AsyncGenerator<
   yield page;
 }
 
-/** The customers of all executions that Temporal still has, with repetitions. @throws PersonaError temporal_unavailable */
-export async function* listCustomerIds(client: Client): AsyncGenerator<string> {
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
+/**
+ * The customers of all executions that Temporal still has, and every other id in the executions' own, with repetitions:
+ * one that has not shown its customer yet may be named after them.
+ * @throws PersonaError temporal_unavailable
+ */
+export async function* listNamedIds(client: Client): AsyncGenerator<string> {
   try {
-    const query = `${SearchAttribute.customerId} IS NOT NULL`;
-    for await (const { searchAttributes } of client.workflow.list({ query, pageSize: PAGE }))
+    for await (const { workflowId, searchAttributes } of client.workflow.list({ pageSize: PAGE })) {
       for (const id of searchAttributes[SearchAttribute.customerId] ?? []) yield String(id);
+      yield* workflowId.match(UUID) ?? [];
+    }
   } catch (error) {
     throw toPersonaError(error);
   }

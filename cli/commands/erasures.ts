@@ -18,7 +18,7 @@ import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { readErasureEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { connectTemporal } from '../../temporal/client.ts';
-import { listCustomerIds } from '../../temporal/customer-executions.ts';
+import { listNamedIds } from '../../temporal/customer-executions.ts';
 import type { CommandResult } from '../command-result.ts';
 import { CliFailure, ExitCode } from '../failure.ts';
 import { callRest } from '../rest.ts';
@@ -107,7 +107,8 @@ export async function listErasures(settings: Settings): Promise<CommandResult> {
 }
 
 /**
- * Proves for every entry of the journal that the graph holds nothing under its customer's id, and Temporal no execution.
+ * Proves for every entry of the journal that the graph and the key store hold nothing under its customer's id, and that no
+ * execution in Temporal names it.
  * @throws PersonaError erasure_not_configured, journal_unavailable, graph_unavailable, temporal_unavailable; EnvironmentError
  */
 export async function verifyAllErasures(settings: Settings): Promise<CommandResult> {
@@ -119,7 +120,7 @@ export async function verifyAllErasures(settings: Settings): Promise<CommandResu
       apiKey: temporal.apiKey?.reveal(),
       codecKeys: 'none',
     });
-    const proof = await verifyErasures(graph, journal, () => listCustomerIds(client)).finally(
+    const proof = await verifyErasures(graph, journal, () => listNamedIds(client)).finally(
       () => void client.connection.close(),
     );
     const { erasures, running, ids, found, unapplied, unreadable } = proof;

@@ -36,8 +36,10 @@ const LEAVE = `
 // Of a shared device its stream stays, without this customer's id.
 const RENAME = `
   MATCH (e:PersonaEvent {stream_id: $device_id})
-  WHERE e.seq > 0 AND e.type = 'DeviceTrustScoreUpdated' AND e.data CONTAINS $customer_id
-  SET e.data = replace(e.data, $customer_id, $pseudonym)`;
+  WHERE e.seq > $after AND e.type = 'DeviceTrustScoreUpdated' AND e.data CONTAINS $customer_id
+  WITH e ORDER BY e.seq LIMIT $limit
+  SET e.data = replace(e.data, $customer_id, $pseudonym)
+  RETURN max(e.seq) AS last`;
 const DELETE_DEVICE = `
   MATCH (d:Device {id: $device_id})
   DETACH DELETE d
@@ -73,14 +75,14 @@ export async function leaveDevices(
   for (; ; onProgress()) {
     const [next] = await graph.read<{ device_id: string }>(NEXT_LINKED, { customer_id });
     if (next === undefined) break;
-    await leaveDevice(graph, forgotten, next.device_id);
+    await leaveDevice(graph, forgotten, next.device_id, onProgress);
   }
   for (let after = 0; ; ) {
     const rows = await graph.read<{ seq: number; data: string }>(EVER_USED, {
       ...{ customer_id, after, limit: BATCH },
     });
     for (const device_id of new Set(rows.flatMap(({ data }) => devicesOf(data)))) {
-      await leaveDevice(graph, forgotten, device_id);
+      await leaveDevice(graph, forgotten, device_id, onProgress);
       onProgress();
     }
     const last = rows.at(-1);
@@ -99,23 +101,32 @@ async function leaveDevice(
   graph: Graph,
   { erasure_id, customer_id, pseudonym }: ForgottenCustomer,
   device_id: string,
+  onProgress: Progress,
 ): Promise<void> {
   const [found] = await graph.read<{ fingerprint_hash: string }>(FINGERPRINT, { device_id });
   if (found === undefined) return;
-  await runTransaction(graph, async (statements: Reader & Sender) => {
+  const isShared = await runTransaction(graph, async (statements: Reader & Sender) => {
     // An onboarding that has found the device by its fingerprint keeps it until it has linked it.
     sendIdentityLocks(statements, [found.fingerprint_hash]);
     const [device] = await statements.read<{ shared: boolean }>(LOCK, { device_id, customer_id });
-    if (device === undefined) return;
+    if (device === undefined) return false;
     if (device.shared) {
       statements.send(LEAVE, { customer_id, device_id });
-      statements.send(RENAME, { customer_id, device_id, pseudonym });
-      return;
+      return true;
     }
     graph.keyStore.destroy(statements, { label: 'DeviceKey', id: device_id });
     addErasedId(graph, statements, device_id, new Date(graph.now()).toISOString());
     statements.send(DELETE_DEVICE, { device_id, erasure_id });
+    return false;
   });
+  // From now on no event of the device can name the customer. After a crash the customer's own stream leads here again.
+  for (let after = 0; isShared; onProgress()) {
+    const [row] = await runTransaction(graph, ({ read }) =>
+      read<{ last: number | null }>(RENAME, { customer_id, device_id, pseudonym, after, limit: BATCH }),
+    );
+    if (row?.last == null) return;
+    after = row.last;
+  }
 }
 
 async function deleteStreams(

@@ -7,8 +7,6 @@ import { findErasedIds, requireErasedIds } from './erased-ids.ts';
 /** Where a customer's id is stored; the first statement of a page lists ids after the last one. */
 const PLACES = {
   Customer: 'MATCH (n:Customer) WHERE n.id > $after RETURN n.id AS id ORDER BY id LIMIT $limit',
-  CustomerKey:
-    'MATCH (n:CustomerKey) WHERE n.customer_id > $after RETURN n.customer_id AS id ORDER BY id LIMIT $limit',
   PersonaEvent:
     'MATCH (n:PersonaEvent) WHERE n.stream_id > $after AND n.seq > 0 WITH DISTINCT n.stream_id AS id RETURN id ORDER BY id LIMIT $limit',
   CommandReceipt:
@@ -36,12 +34,12 @@ const PLACES = {
     WITH DISTINCT substring(n.caller, 9) AS id RETURN id ORDER BY id LIMIT $limit`,
   // An erased device's id is known as a hash, too.
   Device: 'MATCH (n:Device) WHERE n.id > $after RETURN n.id AS id ORDER BY id LIMIT $limit',
-  DeviceKey:
-    'MATCH (n:DeviceKey) WHERE n.device_id > $after RETURN n.device_id AS id ORDER BY id LIMIT $limit',
   Erasure:
     'MATCH (n:Erasure) WHERE n.customer_id > $after RETURN n.customer_id AS id ORDER BY id LIMIT $limit',
 } as const;
-type Place = keyof typeof PLACES | 'Temporal';
+/** Keys may be outside of the graph. */
+const KEYS = ['CustomerKey', 'DeviceKey'] as const;
+type Place = keyof typeof PLACES | (typeof KEYS)[number] | 'Temporal';
 
 const STATES = `
   UNWIND $ids AS id
@@ -64,7 +62,7 @@ export interface ErasureProof {
 }
 
 /**
- * @param listExecutions the customers' ids that executions in Temporal name, possibly repeated
+ * @param listExecutions the ids that executions in Temporal name, possibly repeated
  * @throws PersonaError erasure_not_configured, journal_unavailable, graph_unavailable, temporal_unavailable
  */
 export async function verifyErasures(
@@ -102,23 +100,28 @@ export async function verifyErasures(
         proof.found.push({ ...(erasure_id !== undefined && { erasure_id }), where });
     }
   };
-  for (const [where, cypher] of Object.entries(PLACES)) {
+  const comparePages = async (
+    where: Place,
+    readPage: (after: string) => Promise<readonly { id: string }[]>,
+  ) => {
     for (let after = ''; ; ) {
-      const page = await graph.read<{ id: string }>(cypher, { after, limit: PAGE });
+      const page = await readPage(after);
       await compare(
         page.map(({ id }) => id),
-        where as Place,
+        where,
       );
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.id;
     }
-  }
-  const compared = new Set<string>();
-  for await (const id of listExecutions()) {
-    if (compared.has(id)) continue;
-    compared.add(id);
-    await compare([id], 'Temporal');
-  }
+  };
+  for (const [where, cypher] of Object.entries(PLACES))
+    await comparePages(where as Place, (after) => graph.read(cypher, { after, limit: PAGE }));
+  for (const label of KEYS)
+    await comparePages(label, (after) => graph.keyStore.list(graph, label, { after, limit: PAGE }));
+  const named = new Set<string>();
+  for await (const id of listExecutions()) named.add(id);
+  const all = [...named];
+  for (let from = 0; from < all.length; from += PAGE) await compare(all.slice(from, from + PAGE), 'Temporal');
   return proof;
 }
