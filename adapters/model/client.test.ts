@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ModelSimulator, startModelSimulator } from '../../dev/simulators/model/server.ts';
 import type { ModelChunk } from '../../domain/ports.ts';
@@ -43,12 +44,17 @@ test.each([
   ['error_500', '500', 2],
   ['away', 'closed', 2],
   ['garbage', 'broke off', 2],
+  ['error_body', 'JSON, perhaps an error', 2],
+  ['error_event', 'reported an error', 2],
+  ['flood', 'exceeded', 2],
+  ['rate_limited', '429: too many requests', 1],
 ])(
-  'a model that is set to %s is unavailable after one more try, and the error says why',
+  'a model that is set to %s is unavailable, and the error says why and nothing of the question (%s; %i tries)',
   async (mode, reason, tries) => {
     await setMode(mode);
     const failure = await ask().catch((error: unknown) => error);
     expect(failure).toMatchObject({ type: 'model_unavailable' });
+    expect(inspect(failure, { depth: 9 })).not.toMatch(/chargeback|Be brief/);
     expect(String(failure)).toMatch(mode === 'away' ? /closed|reset|failed|ECONN/ : new RegExp(reason));
     expect(await requests()).toHaveLength(tries);
   },
@@ -75,6 +81,19 @@ test('the caller ends a model that hangs, and one that never ends', async () => 
   leave.abort();
   await expect(collect({ [Symbol.asyncIterator]: () => answer })).rejects.toThrow();
   await expect.poll(async () => (await requests()).at(-1)?.ended).toBe(true);
+});
+
+test('a model that asks to be asked later is not asked before, and callers learn when', async () => {
+  await setMode('rate_limited');
+  const client = newClient();
+  await expect(ask(undefined, client)).rejects.toMatchObject({ retryAfterMs: 7_000 });
+  await setMode('ok');
+  const early: any = await ask(undefined, client).catch((error: unknown) => error);
+  expect([early.type, early.retryAfterMs > 0 && early.retryAfterMs <= 7_000]).toEqual([
+    'model_unavailable',
+    true,
+  ]);
+  expect(await requests()).toHaveLength(1);
 });
 
 test('after five failures in a row a model is not asked for a while', async () => {

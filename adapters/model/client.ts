@@ -14,6 +14,8 @@ const FAILURES_TO_OPEN = 5;
 const OPEN_FOR_MS = 10_000;
 /** A request that failed before the first token is sent once more; after it, never. */
 const TRIES = 2;
+/** At most this long a model's `Retry-After` is heeded: an operator may have raised its limit since. */
+const MAX_PAUSE_MS = 60_000;
 /** Characters of an answer; a model that writes on and on is stopped. */
 const MAX_ANSWER = 200_000;
 
@@ -36,6 +38,9 @@ export function createModelClient({ base, apiKey, model }: ModelOptions): ModelP
     halfOpenAfter: OPEN_FOR_MS,
   });
 
+  /** Monotonic milliseconds: until then the model has asked not to be asked. */
+  let pausedUntil = -Infinity;
+
   /** Sends the request and waits for the first part of the answer. */
   const begin = async (
     prompt: ModelPrompt,
@@ -51,7 +56,13 @@ export function createModelClient({ base, apiKey, model }: ModelOptions): ModelP
     });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
-      throw new RefusedByModel(response.status);
+      const refusal = new RefusedByModel(response);
+      pausedUntil = Math.max(pausedUntil, performance.now() + (refusal.retryAfterMs ?? 0));
+      throw refusal;
+    }
+    if (response.headers.get('content-type')?.startsWith('application/json')) {
+      await response.body.cancel();
+      throw new Error('it answered with JSON, perhaps an error, and not with a stream');
     }
     const rest = partsOf(response.body, watch.reset);
     const { value: first, done } = await rest.next();
@@ -76,6 +87,8 @@ export function createModelClient({ base, apiKey, model }: ModelOptions): ModelP
       try {
         // Cockatiel would let others wait for the one request that tries whether the model works again.
         if (breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
+        const pauseMs = pausedUntil - performance.now();
+        if (pauseMs > 0) throw new PausedByModel(pauseMs);
         const { first, rest } = await breaker.execute(() => beginWithRetry(prompt, signal));
         yield first;
         for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
@@ -97,13 +110,31 @@ export function createModelClient({ base, apiKey, model }: ModelOptions): ModelP
   };
 }
 
+class PausedByModel extends Error {
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number) {
+    super('it has asked to be asked later');
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 class RefusedByModel extends Error {
   readonly isRetryable: boolean;
+  readonly retryAfterMs: number | undefined;
 
-  constructor(status: number) {
-    super(`it responded with ${status}`);
-    this.isRetryable = status === 429 || status >= 500;
+  constructor({ status, headers }: Response) {
+    super(status === 429 ? 'it responded with 429: too many requests' : `it responded with ${status}`);
+    this.retryAfterMs = retryAfterOf(headers.get('retry-after'));
+    this.isRetryable = status >= 500 && this.retryAfterMs === undefined;
   }
+}
+
+/** RFC 9110, 10.2.3: seconds, or a date. */
+function retryAfterOf(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  return ms > 0 ? Math.min(ms, MAX_PAUSE_MS) : undefined;
 }
 
 function requestOf(model: string, { instructions, message, max_tokens }: ModelPrompt): object {
@@ -133,7 +164,7 @@ async function* partsOf(
 ): AsyncGenerator<ModelChunk, void> {
   const events = body
     .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
-    .pipeThrough(new EventSourceParserStream());
+    .pipeThrough(new EventSourceParserStream({ maxBufferSize: MAX_ANSWER }));
   let length = 0;
   for await (const { data } of events) {
     onPart();
@@ -149,6 +180,7 @@ async function* partsOf(
 
 function readPart(data: string): { text: string; usage?: { input_tokens: number; output_tokens: number } } {
   const part = parse(data);
+  if (isRecord(part) && isRecord(part.error)) throw new Error('it reported an error instead of an answer');
   if (!isRecord(part) || !Array.isArray(part.choices)) throw new Error('it sent no chat completion');
   const [choice] = part.choices as unknown[];
   const delta = isRecord(choice) ? choice.delta : undefined;
@@ -175,7 +207,9 @@ function parse(text: string): unknown {
 function unavailable(error: unknown): PersonaError {
   const reason = error instanceof BrokenCircuitError ? 'it failed several times in a row' : reasonOf(error);
   const message = `The model is unavailable (${reason}). Check MODEL_API_BASE, MODEL_API_KEY and MODEL_NAME`;
-  return new PersonaError('model_unavailable', message, { cause: error, retryAfterMs: OPEN_FOR_MS });
+  const isTimed = error instanceof RefusedByModel || error instanceof PausedByModel;
+  const retryAfterMs = (isTimed ? error.retryAfterMs : undefined) ?? OPEN_FOR_MS;
+  return new PersonaError('model_unavailable', message, { cause: error, retryAfterMs });
 }
 
 /** `fetch` puts the actual reason into the cause of its error. */

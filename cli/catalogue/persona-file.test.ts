@@ -21,12 +21,14 @@ test('one persona, a list, and a list in `personas`, in YAML and in JSON', () =>
 });
 
 test('every problem of a file has its line', () => {
-  const text = `- name: Wrong Name\n  ${VALID}- name: b\n  display_name: B\n  role: |\n    two\n    lines\n  expertise:\n    - ok\n    - 7\n`;
+  const text = `- name: Wrong Name\n  ${VALID}- name: b\n  display_name: B\n  role: |\n    two\n    lines\n  expertise:\n    - ok\n    - 7\n  contxt: D\n  version: 3\n`;
   expect(problemsOf(text)).toEqual([
     'f.yaml:1: name: must consist of a–z, 0–9 and "-"',
+    'f.yaml:14: version: is read-only: Persona sets it',
     'f.yaml:7: role: must be a single line of text',
     'f.yaml:5: system_prompt: is required',
     'f.yaml:12: expertise[1]: must be a string',
+    'f.yaml:13: contxt: is not a field of a persona',
   ]);
 });
 
@@ -35,11 +37,22 @@ test.each([
   ['a cycle', '&a\nname: a\nexpertise: [*a]', 'f.yaml:3: an alias (*name) is not allowed'],
   ['a bomb', `a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]`, 'f.yaml:2: an alias'],
   ['the same key twice', 'name: a\nname: b', 'f.yaml:2: Map keys must be unique'],
+  [
+    'a prompt of 10 MB',
+    `- name: a\n  ${VALID}  context: ${'x'.repeat(10_000_000)}`,
+    'f.yaml:5: context: must',
+  ],
+  ['an unknown type', `- name: a\n  ${VALID}  persona_type: odd`, 'f.yaml:5: persona_type: must be one of'],
   ['nothing', '', 'f.yaml: has no persona'],
   ['a number', '7', 'f.yaml:1: a persona: must be an object'],
   ['endless nesting', '['.repeat(100_000), 'f.yaml'],
 ])('%s is refused', (_, text, problem) => {
   expect(problemsOf(text)[0]).toContain(problem);
+});
+
+test('whatever the depth, nesting is refused', () => {
+  for (const depth of [40, 300, 600, 900, 1_200, 2_000, 5_000])
+    expect(problemsOf(`name: ${'['.repeat(depth)}${']'.repeat(depth)}`)[0]).toMatch(/nested/);
 });
 
 test('a name in two files of a folder is refused, with both places', () => {

@@ -2,8 +2,19 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Document, isNode, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
-import { type PersonaInput, readPersona } from '../../domain/catalogue/persona.ts';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+import { PERSONA_FIELDS, type PersonaInput, readPersona } from '../../domain/catalogue/persona.ts';
+import type { FieldProblem } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
 
 /** A persona with the place where it was found: `FILE:LINE`. */
@@ -56,7 +67,10 @@ export function parsePersonas(
   } catch {
     return { personas: [], problems: [`${file}: is nested too deeply`] };
   }
-  const syntax = document.errors.map(({ message, pos: [offset] }) => `${placeAt(offset)}: ${message}`);
+  const syntax = document.errors.map(({ message, pos: [offset] }) => {
+    const isTooDeep = message.startsWith('Maximum call stack');
+    return `${placeAt(offset)}: ${isTooDeep ? 'is nested too deeply' : message}`;
+  });
   if (syntax.length > 0) return { personas: [], problems: syntax };
   const aliases = aliasesOf(document).map(
     (offset) => `${placeAt(offset)}: an alias (*name) is not allowed: write the value itself`,
@@ -68,14 +82,15 @@ export function parsePersonas(
   for (const node of entriesOf(document)) {
     const place = placeAt(node.range?.[0] ?? 0);
     const result = readPersona(node.toJS(document), policy);
-    if (result.ok) personas.push({ ...result.value, place });
-    else
-      problems.push(
-        ...result.problems.map(({ field, message }) => {
-          const offset = offsetOf(node, field) ?? node.range?.[0] ?? 0;
-          return `${placeAt(offset)}: ${field || 'a persona'}: ${message}`;
-        }),
-      );
+    const refused = result.ok ? [] : result.problems;
+    const unknown = unknownFieldsOf(node).filter(({ field }) => !refused.some((one) => one.field === field));
+    if (result.ok && unknown.length === 0) personas.push({ ...result.value, place });
+    problems.push(
+      ...[...refused, ...unknown].map(({ field, message }) => {
+        const offset = offsetOf(node, field) ?? node.range?.[0] ?? 0;
+        return `${placeAt(offset)}: ${field || 'a persona'}: ${message}`;
+      }),
+    );
   }
   if (personas.length === 0 && problems.length === 0) problems.push(`${file}: has no persona`);
   return { personas, problems };
@@ -96,6 +111,16 @@ function entriesOf(document: Document.Parsed): Node[] {
   const entries = isSeq(list) ? list : contents;
   if (isSeq(entries)) return entries.items.filter(isNode);
   return entries === null ? [] : [entries];
+}
+
+const KNOWN_FIELDS: ReadonlySet<unknown> = new Set(['name', 'reason', ...PERSONA_FIELDS]);
+
+/** A misspelt field is no error of a request, which may come from a newer program; of a file its text would be lost. */
+function unknownFieldsOf(node: Node): FieldProblem[] {
+  const keys = isMap(node) ? node.items.map(({ key }) => (isScalar(key) ? key.value : key)) : [];
+  return keys
+    .filter((key) => !KNOWN_FIELDS.has(key))
+    .map((key) => ({ field: String(key), message: 'is not a field of a persona' }));
 }
 
 /** Where the field's value begins: `a.b[0]`. */

@@ -98,7 +98,7 @@ interface Change {
 
 /**
  * Adds and changes personas as a file or folder says; the others stay as they are. With any problem nothing is imported.
- * @throws CliFailure with every problem and its line
+ * @throws CliFailure with every problem and its line; if a request fails, with what was written before it
  */
 export async function importPersonas(
   settings: Settings,
@@ -112,7 +112,12 @@ export async function importPersonas(
     throw new CliFailure(ExitCode.failed, message);
   }
   const changes: Change[] = [];
-  for (const persona of personas) changes.push(await importPersona(settings, persona, options));
+  for (const persona of personas)
+    try {
+      changes.push(await importPersona(settings, persona, options));
+    } catch (error) {
+      throw options.dryRun ? error : interrupted(error, persona, changes);
+    }
   const count = (wanted: Change['result']) => changes.filter(({ result }) => result === wanted).length;
   const lines = changes
     .filter(({ result }) => result !== 'unchanged')
@@ -124,6 +129,18 @@ export async function importPersonas(
     document: { dry_run: options.dryRun, changes },
     text: [...lines, options.dryRun ? `${summary}: nothing was written` : summary].join('\n'),
   };
+}
+
+/** The failure of one persona, with what was written before: importing again changes only the rest. */
+function interrupted(error: unknown, { name, place }: FoundPersona, changes: readonly Change[]): unknown {
+  if (!(error instanceof CliFailure)) return error;
+  const written = changes.filter(({ result }) => result !== 'unchanged').map((change) => change.name);
+  const message = [
+    error.message,
+    `${place}: ${name} was being imported, the personas after it are not. Written before: ${written.join(', ') || 'none'}.`,
+    'Importing again goes on from here.',
+  ].join('\n');
+  return new CliFailure(error.exitCode, message, error.problem);
 }
 
 async function importPersona(

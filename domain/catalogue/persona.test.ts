@@ -45,6 +45,13 @@ test.each([
   expect(read).toMatchObject({ ok: false, problems: [{ field: 'name' }] });
 });
 
+test('a persona that no request could hold is refused, whatever its script', () => {
+  expect(problemsOf(testPersona({ system_prompt: 'x'.repeat(32_000), context: 'y'.repeat(16_000) }))).toEqual(
+    [],
+  );
+  expect(problemsOf(testPersona({ system_prompt: '文'.repeat(20_000) }))).toEqual(['system_prompt']);
+});
+
 test('a card number in a prompt is refused', () => {
   const read = readPersona(testPersona({ system_prompt: 'Charge 4242 4242 4242 4242' }), policy, 'a');
   expect(read).toMatchObject({ ok: false, type: 'card_number_refused' });

@@ -69,6 +69,8 @@ const PROMPT: TextRule = { max: 32_000, ...PARAGRAPHS };
 const FURTHER_TEXT: TextRule = { max: 16_000, ...PARAGRAPHS };
 const EXPERTISE: TextRule = { max: 100, ...LINE };
 const MAX_EXPERTISE = 50;
+/** Of the whole content as JSON in UTF-8: with name and reason it fits into any request, whatever its script. */
+const MAX_BYTES = 60_000;
 /** What the catalogue sets, and shows with the content. */
 const READ_ONLY = ['version', 'is_active', 'created_at', 'updated_at'];
 
@@ -95,7 +97,10 @@ export function readPersona(
     const placed = name ?? own;
     // Its stream could be that of a customer or a device.
     if (UUID.test(placed)) fields.refuse('name', 'must not be a UUID');
-    return { name: placed, content: readContent(fields, policy), reason: readReason(fields) };
+    const content = readContent(fields, policy);
+    if (new TextEncoder().encode(JSON.stringify(content)).length > MAX_BYTES)
+      fields.refuse('system_prompt', `must be shorter: all texts together may have ${MAX_BYTES} bytes`);
+    return { name: placed, content, reason: readReason(fields) };
   });
 }
 

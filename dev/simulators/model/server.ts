@@ -8,9 +8,13 @@ import { readMode } from '../mode.ts';
 
 /**
  * `away`: connections are closed without a response; `hang`: no response comes; `garbage`: something else than a completion;
- * `error_500`; `break_off`: the connection ends after the first words; `endless`: words without an end.
+ * `error_500`; `error_body` and `error_event`: an error with status 200; `rate_limited`: 429, to be asked again in 7 s;
+ * `break_off`: the connection ends after the first words; `endless`: words without an end; `flood`: a line without an end.
  */
-const MODES = ['ok', 'away', 'hang', 'garbage', 'error_500', 'break_off', 'endless'];
+const MODES = [
+  ...['ok', 'away', 'hang', 'garbage', 'error_500', 'error_body', 'error_event', 'rate_limited'],
+  ...['break_off', 'endless', 'flood'],
+];
 const WORD_MS = 2;
 
 interface ChatRequest {
@@ -37,7 +41,11 @@ export async function startModelSimulator({ port }: { port?: number } = {}): Pro
     requests.push(request);
     if (mode === 'away') return dropConnection(c);
     if (mode === 'hang') return new Promise<Response>(() => {});
-    if (mode === 'error_500') return c.json({ error: { message: 'the simulator is set to fail' } }, 500);
+    // As real models do, an error repeats what was asked.
+    const error = { error: { message: `cannot answer: ${body.messages.at(-1)?.content}` } };
+    if (mode === 'error_500') return c.json(error, 500);
+    if (mode === 'error_body') return c.json(error);
+    if (mode === 'rate_limited') return c.json(error, 429, { 'retry-after': '7' });
     if (mode === 'garbage') return c.html('<p>It works!</p>');
     const words = answerTo(body);
     return streamSSE(c, async (stream) => {
@@ -46,6 +54,9 @@ export async function startModelSimulator({ port }: { port?: number } = {}): Pro
         isOpen = false;
         request.ended = true;
       });
+      if (mode === 'error_event') return stream.writeSSE({ data: JSON.stringify(error) });
+      if (mode === 'flood') await stream.write('data: ');
+      while (mode === 'flood' && isOpen) await stream.write('x'.repeat(10_000));
       const send = (part: object) =>
         stream.writeSSE({
           data: JSON.stringify({ object: 'chat.completion.chunk', model: body.model, ...part }),
