@@ -1,4 +1,4 @@
-/** A graph rebuilt from Kafka: servers of this file's own, because a whole log is published and replayed. */
+/** A graph rebuilt from Kafka: a Kafka and a target of this file's own, because a whole log is published and replayed. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -33,14 +33,16 @@ import { readPolicy } from '../platform/policy.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { collectRecords } from '../test/outbox-fixture.ts';
+import { openOwnGraph, type OwnGraph } from '../test/own-graph.ts';
 import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../test/test-graph.ts';
 import { runCli } from './program.ts';
 
-// Two fresh servers plan every statement anew.
+// A fresh server plans every statement anew.
 vi.setConfig({ testTimeout: 240_000 });
 
 const policy = readPolicy();
 let guard: Guard;
+let ownGraph: OwnGraph;
 let folder: string;
 let sourceEnvironment: Record<string, string>;
 let targetEnvironment: Record<string, string>;
@@ -61,8 +63,13 @@ beforeAll(async () => {
   const env = { PATH, HOME, JAVA_HOME, JDK_JAVA_OPTIONS, PERSONA_CACHE_DIR };
   const start = (name: string, servers: ('neo4j' | 'kafka')[]) =>
     startStack({ servers, folder: join(folder, name), guard, log: () => {}, env });
-  const [source, other] = await Promise.all([start('here', ['neo4j', 'kafka']), start('there', ['neo4j'])]);
-  sourceEnvironment = { ...source.env };
+  const [own, source, other] = await Promise.all([
+    openOwnGraph(),
+    start('here', ['kafka']),
+    start('there', ['neo4j']),
+  ]);
+  ownGraph = own;
+  sourceEnvironment = { ...source.env, ...own.variables };
   targetEnvironment = { ...other.env };
   const { neo4j, keys, blindKeys, erasureKeys } = readGraphEnvironment(sourceEnvironment);
   graph = await openTestGraph({
@@ -96,6 +103,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([graph?.close(), target?.close()]);
   await guard.stop();
+  await ownGraph.close();
   rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(async () => {
@@ -182,7 +190,7 @@ const EVERYTHING = `
     AND NOT n:RingKey AND NOT n:Replay AND NOT n:Relay AND NOT n:Erasure AND NOT n:ErasedId
   RETURN labels(n) AS labels, properties(n) AS node,
     COLLECT { MATCH (n)-[r]->(m) WHERE type(r) <> 'BLOCKED_BY' RETURN [type(r), properties(r), m.id, m.payment_id] ORDER BY type(r), m.id, m.payment_id } AS edges
-  ORDER BY labels[0], coalesce(n.id, n.key, n.notification_id, n.payment_id, n.case_id)`;
+  ORDER BY labels[0], coalesce(n.id, n.key, n.name, n.notification_id, n.payment_id, n.case_id, n.contest_id, n.note_id)`;
 
 async function expectRebuilt() {
   expect(await target.read(EVERYTHING)).toEqual(await graph.read(EVERYTHING));

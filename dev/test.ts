@@ -110,5 +110,7 @@ async function startServers(
       return { env: {} };
     });
   const [stack, ...others] = await Promise.all([start(...required), ...optional.map(startOptional)]);
-  return Object.assign({}, ...others.map((server) => server.env), stack.env);
+  // Files that need a graph of their own may empty the one that was started here (test/own-graph.ts).
+  const emptied = stack.processes.neo4j && { PERSONA_EMPTIED_NEO4J: stack.env.NEO4J_URI };
+  return Object.assign({}, ...others.map((server) => server.env), stack.env, emptied);
 }

@@ -21,6 +21,14 @@ test('a retry delay sets when the next retry runs', () => {
   expect(toApplicationFailure(busy)).toMatchObject({ nonRetryable: false, nextRetryDelay: 7_000 });
 });
 
+test('a failure says once what failed, where, and what caused it', () => {
+  const refused = new Error('connect ECONNREFUSED');
+  const error = new PersonaError('kafka_unavailable', 'Kafka is unavailable', { cause: refused });
+  const failure = toApplicationFailure(error);
+  expect([failure.message, failure.stack, failure.cause]).toEqual([error.message, error.stack, refused]);
+  expect(toApplicationFailure(new PersonaError('kafka_unavailable', 'words')).cause).toBeUndefined();
+});
+
 test('an error outside the catalogue is internal, and retried', () => {
   const failure = toApplicationFailure(new TypeError('x is not a function')) as ApplicationFailure;
   expect(failure).toMatchObject({ type: 'internal', message: 'x is not a function' });

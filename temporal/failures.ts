@@ -19,12 +19,16 @@ import {
  */
 export function toApplicationFailure(error: unknown): TemporalFailure {
   if (error instanceof TemporalFailure) return error;
-  if (error instanceof PersonaError)
-    return ApplicationFailure.create({
+  if (error instanceof PersonaError) {
+    const failure = ApplicationFailure.create({
       ...failureOptions(error),
       ...(error.retryAfterMs !== undefined && { nextRetryDelay: error.retryAfterMs }),
-      cause: error,
+      ...(error.cause instanceof Error && { cause: error.cause }),
     });
+    // The error takes the failure's place instead of being its cause: while an activity waits for its next attempt, Temporal
+    // shows neither type nor message of a last failure that is longer than 4 KB.
+    return Object.assign(failure, { stack: error.stack });
+  }
   const message = error instanceof Error ? error.message : String(error);
   const cause = error instanceof Error ? error : undefined;
   return ApplicationFailure.create({ type: 'internal' satisfies ErrorType, message, cause });

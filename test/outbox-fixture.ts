@@ -1,4 +1,4 @@
-/** A Neo4j and a Kafka of a test file's own: a relay publishes all of a graph, and a test may stop its Kafka. */
+/** A graph and a Kafka of a test file's own: a relay publishes all of a graph, and a test may stop its Kafka. */
 
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { Topic, type TopicName } from '../domain/outbox/topics.ts';
 import { readSchemas } from '../events/schemas.ts';
 import { findErasedIds } from '../graph/erasure/erased-ids.ts';
 import type { Graph } from '../graph/index.ts';
+import { openOwnGraph, type OwnGraph } from './own-graph.ts';
 import { startTlsProxy } from './tls-proxy.ts';
 
 export interface OutboxServers {
@@ -26,8 +27,8 @@ export interface OutboxServers {
 }
 
 export async function startOutboxServers(): Promise<OutboxServers> {
-  const { stack, close } = await startServers(['neo4j', 'kafka']);
-  return { ...outboxServers(stack), close };
+  const { stack, graph, close } = await startServers(['kafka']);
+  return { ...outboxServers(stack, graph), close };
 }
 
 export interface SecuredServers extends OutboxServers {
@@ -50,7 +51,7 @@ export async function startSecuredServers(): Promise<SecuredServers> {
     writeCertificates(join(folder, 'other')),
   ]);
   const user = { username: 'persona', password: randomUUID() };
-  const { stack, close } = await startServers(['neo4j', 'kafka', 'schema_registry'], {
+  const { stack, graph, close } = await startServers(['kafka', 'schema_registry'], {
     ...own.server,
     ...user,
   });
@@ -59,7 +60,7 @@ export async function startSecuredServers(): Promise<SecuredServers> {
   const proxy = await startTlsProxy(registry.host, own.server);
   const signal = (name: NodeJS.Signals) => void kill(process?.child.pid ?? 0, name);
   return {
-    ...outboxServers(stack),
+    ...outboxServers(stack, graph),
     variables: {
       KAFKA_BROKERS: stack.urls.kafka_login ?? '',
       KAFKA_TLS_CA_CERT_PATH: own.ca,
@@ -83,30 +84,34 @@ export async function startSecuredServers(): Promise<SecuredServers> {
 
 async function startServers(servers: readonly ServerName[], kafkaLogin?: StackOptions['kafkaLogin']) {
   const guard = startGuard();
-  const stack = await startStack({
-    servers,
-    folder: mkdtempSync(join(tmpdir(), 'persona-outbox-')),
-    guard,
-    log: () => {},
-    kafkaLogin,
-    // Not those that the environment names, which others use.
-    env: { ...process.env, NEO4J_URI: undefined, KAFKA_BROKERS: undefined, SCHEMA_REGISTRY_URL: undefined },
-  });
+  const [graph, stack] = await Promise.all([
+    openOwnGraph(),
+    startStack({
+      servers,
+      folder: mkdtempSync(join(tmpdir(), 'persona-outbox-')),
+      guard,
+      log: () => {},
+      kafkaLogin,
+      // Not those that the environment names, which others use.
+      env: { ...process.env, KAFKA_BROKERS: undefined, SCHEMA_REGISTRY_URL: undefined },
+    }),
+  ]);
   const close = async () => {
     await Promise.all(Object.values(stack.processes).map((one) => one.kill()));
     await guard.stop();
+    await graph.close();
   };
-  return { stack, close };
+  return { stack, graph, close };
 }
 
-function outboxServers({ env, processes }: Stack): Omit<OutboxServers, 'close'> {
-  const { kafka, neo4j } = processes;
-  if (kafka === undefined || neo4j === undefined) throw new Error('the servers were not started here');
+function outboxServers({ env, processes }: Stack, { variables }: OwnGraph): Omit<OutboxServers, 'close'> {
+  const { kafka } = processes;
+  if (kafka === undefined) throw new Error('Kafka was not started here');
   return {
     neo4j: {
-      uri: env.NEO4J_URI ?? '',
-      username: env.NEO4J_USERNAME ?? '',
-      password: env.NEO4J_PASSWORD ?? '',
+      uri: variables.NEO4J_URI,
+      username: variables.NEO4J_USERNAME,
+      password: variables.NEO4J_PASSWORD,
     },
     brokers: [env.KAFKA_BROKERS ?? ''],
     killKafka: () => kafka.kill(),

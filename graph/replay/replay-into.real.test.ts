@@ -1,4 +1,7 @@
-/** Two Neo4j servers for this file only: a graph is rebuilt from a log only where nothing else is stored. */
+/**
+ * A graph is rebuilt from a log only where nothing else is stored. The log is in a Neo4j of this file's own, whose schema tests
+ * change.
+ */
 
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +16,7 @@ import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { createBlindIndex } from '../../security/blind-index.ts';
 import { createKeyRing } from '../../security/key-ring.ts';
+import { openOwnGraph, type OwnGraph } from '../../test/own-graph.ts';
 import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../../test/test-graph.ts';
 import { createCustomer, getCustomerProfile, getTimeline, onboard, openConfiguredGraph } from '../index.ts';
 import type { Graph } from '../kernel/graph.ts';
@@ -20,14 +24,14 @@ import { migrate, missingMigrations } from '../kernel/migrate.ts';
 import { createCatalogueHistory, createCustomerHistory } from './history-fixtures.ts';
 import { verifyAll, verifyCustomer } from './verify.ts';
 
-// Two fresh servers plan every statement anew.
+// A fresh server plans every statement anew.
 vi.setConfig({ testTimeout: 240_000 });
 
 const policy = readPolicy();
 let guard: Guard;
 let folder: string;
 let sourceEnvironment: Record<string, string>;
-let targetEnvironment: Record<string, string>;
+let target: OwnGraph;
 let graph: Graph;
 
 beforeAll(async () => {
@@ -35,11 +39,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'persona-replay-'));
   const { PATH, HOME, JAVA_HOME, JDK_JAVA_OPTIONS, PERSONA_CACHE_DIR } = process.env;
   const env = { PATH, HOME, JAVA_HOME, JDK_JAVA_OPTIONS, PERSONA_CACHE_DIR };
-  const start = (name: string) =>
-    startStack({ servers: ['neo4j'], folder: join(folder, name), guard, log: () => {}, env });
-  const [source, target] = await Promise.all(['here', 'there'].map(start));
-  sourceEnvironment = { ...source?.env };
-  targetEnvironment = { ...target?.env };
+  const [source, own] = await Promise.all([
+    startStack({ servers: ['neo4j'], folder: join(folder, 'here'), guard, log: () => {}, env }),
+    openOwnGraph(),
+  ]);
+  target = own;
+  sourceEnvironment = { ...source.env };
   const { neo4j, keys, blindKeys } = readGraphEnvironment(sourceEnvironment);
   graph = await openTestGraph({
     ...neo4j,
@@ -51,15 +56,16 @@ beforeAll(async () => {
 afterAll(async () => {
   await graph?.close();
   await guard.stop();
+  await target?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 async function replay(...options: string[]) {
   const out: string[] = [];
   const err: string[] = [];
-  const into = String(targetEnvironment.NEO4J_URI);
+  const into = target.variables.NEO4J_URI;
   const code = await runCli(['replay', '--into', into, '--json', ...options], {
-    env: { ...sourceEnvironment, PERSONA_REPLAY_PASSWORD: String(targetEnvironment.NEO4J_PASSWORD) },
+    env: { ...sourceEnvironment, PERSONA_REPLAY_PASSWORD: target.variables.NEO4J_PASSWORD },
     stdin: Readable.from([]),
     out: (line) => out.push(line),
     err: (line) => err.push(line),
@@ -70,7 +76,7 @@ async function replay(...options: string[]) {
 function openTarget(): Graph {
   const { PERSONA_KEYS, PERSONA_BLIND_KEYS } = sourceEnvironment;
   return openConfiguredGraph(
-    readGraphEnvironment({ ...sourceEnvironment, ...targetEnvironment, PERSONA_KEYS, PERSONA_BLIND_KEYS }),
+    readGraphEnvironment({ ...sourceEnvironment, ...target.variables, PERSONA_KEYS, PERSONA_BLIND_KEYS }),
   );
 }
 
@@ -111,9 +117,9 @@ test('a graph rebuilt elsewhere from its log is identical in every property; a t
   expect(other).toMatchObject({ code: 1 });
   expect(other.err).toContain('must be empty, and this one holds a replay of everything from graph');
   // As anything but a replay has left it.
-  const target = openTarget();
-  onTestFinished(() => target.close());
-  await runCypher(target, 'MATCH (r:Replay) DELETE r');
+  const targetGraph = openTarget();
+  onTestFinished(() => targetGraph.close());
+  await runCypher(targetGraph, 'MATCH (r:Replay) DELETE r');
   const again = await replay();
   expect(again).toMatchObject({ code: 1 });
   expect(again.err).toContain('must be empty');

@@ -1,15 +1,17 @@
-/** The `persona` command as a separate process, against a running copy that it finds by its run file. */
+/** The `persona` command, each of its commands as a separate process, against a running copy that it finds by its run file. */
 
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { execa } from 'execa';
 import { decodeJwt } from 'jose';
 import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { runCli } from '../../cli/program.ts';
 import { fetchAs } from '../../platform/run-access.ts';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
@@ -18,6 +20,7 @@ import { freePort } from '../../dev/stack/ports.ts';
 import { readCodecKeys } from '../../platform/environment.ts';
 import { runSecretsPath } from '../../platform/run-file.ts';
 import { createPayloadCodec } from '../../temporal/codec.ts';
+import { openOwnGraph, type OwnGraph } from '../own-graph.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT = { timeout: 60_000, interval: 200 };
@@ -32,6 +35,7 @@ const env = Object.fromEntries(
 );
 
 let guard: Guard;
+let ownGraph: OwnGraph;
 let folder: string;
 let runFile: string;
 let system: PersonaSystem;
@@ -44,7 +48,11 @@ beforeAll(async () => {
   guard = startGuard();
   folder = mkdtempSync(join(tmpdir(), 'persona-cli-'));
   runFile = join(folder, 'run.json');
-  system = await startPersona({ guard, log: () => {}, runFile, env });
+  ownGraph = await openOwnGraph();
+  system = await startPersona({
+    ...{ guard, log: () => {}, runFile },
+    env: { ...env, ...ownGraph.variables },
+  });
   const { addresses } = system;
   agents = await connectAgents(addresses);
   const auth = neo4j.auth.basic(addresses.neo4j_username, addresses.neo4j_password);
@@ -55,6 +63,7 @@ afterAll(async () => {
   await agents?.close();
   await driver?.close();
   await guard.stop();
+  await ownGraph?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -72,9 +81,28 @@ async function run(command: string, args: string[], { variables, input = '' }: O
   return { code, out, err };
 }
 
-/** `persona …` through the launcher of every npm script. */
-const persona = (args: string[], options: Options = {}) =>
-  run(process.execPath, ['dev/boot.mjs', 'cli/main.ts', ...args], options);
+/** The commands that have run as a process. */
+const startedAsProcess = new Set<string>();
+
+/**
+ * `persona …`: each command for the first time through the launcher of every npm script, as a process that ends by itself;
+ * repetitions within this process, because a start takes a second of processor time.
+ */
+async function persona(args: string[], options: Options = {}) {
+  const [command = ''] = args;
+  if (!startedAsProcess.has(command)) {
+    startedAsProcess.add(command);
+    return run(process.execPath, ['dev/boot.mjs', 'cli/main.ts', ...args], options);
+  }
+  const [out, err]: [string[], string[]] = [[], []];
+  const code = await runCli(args, {
+    env: { ...env, PERSONA_RUN_FILE: runFile, ...options.variables },
+    stdin: Readable.from([options.input ?? '']),
+    out: (text) => out.push(text),
+    err: (text) => err.push(text),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
 
 /** The one document that `--json` prints. */
 async function runJson(args: string[], code = 0, options: Options = {}): Promise<Record<string, any>> {
@@ -398,7 +426,8 @@ test('a failed command prints its error, also as one JSON document', async () =>
 });
 
 test('wrong usage has its own exit code', async () => {
-  expect(await persona(['verify'])).toMatchObject({ code: 2, out: '' });
+  const main = ['dev/boot.mjs', 'cli/main.ts'];
+  expect(await run(process.execPath, [...main, 'verify'], {})).toMatchObject({ code: 2, out: '' });
   expect(await persona(['context', 'nobody'])).toMatchObject({ code: 2, out: '' });
 });
 

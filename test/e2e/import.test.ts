@@ -11,6 +11,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { fetchAs } from '../../platform/run-access.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { openOwnGraph, type OwnGraph } from '../own-graph.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT = { timeout: 300_000, interval: 20 };
@@ -24,6 +25,7 @@ const env = Object.fromEntries(
 );
 
 let guard: Guard;
+let ownGraph: OwnGraph;
 let folder: string;
 let runFile: string;
 let system: PersonaSystem;
@@ -33,7 +35,11 @@ beforeAll(async () => {
   guard = startGuard();
   folder = mkdtempSync(join(tmpdir(), 'persona-import-'));
   runFile = join(folder, 'run.json');
-  system = await startPersona({ guard, log: () => {}, runFile, env });
+  ownGraph = await openOwnGraph();
+  system = await startPersona({
+    ...{ guard, log: () => {}, runFile },
+    env: { ...env, ...ownGraph.variables },
+  });
   const { neo4j: address, neo4j_username, neo4j_password } = system.addresses;
   driver = neo4j.driver(address, neo4j.auth.basic(neo4j_username, neo4j_password), {
     disableLosslessIntegers: true,
@@ -42,6 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await driver?.close();
   await guard.stop();
+  await ownGraph?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));

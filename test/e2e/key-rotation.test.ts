@@ -14,6 +14,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 import { type ApiProcess, startApiProcess, unaryCall } from '../api-fixture.ts';
+import { openOwnGraph, type OwnGraph } from '../own-graph.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const KNOWN_BEFORE = 20;
@@ -35,6 +36,7 @@ const env = Object.fromEntries(
 );
 
 let guard: Guard;
+let ownGraph: OwnGraph;
 let folder: string;
 let system: PersonaSystem;
 let driver: Driver;
@@ -42,9 +44,10 @@ let apis: [slower: ApiProcess, faster: ApiProcess];
 beforeAll(async () => {
   guard = startGuard();
   folder = mkdtempSync(join(tmpdir(), 'persona-rotation-'));
+  ownGraph = await openOwnGraph();
   system = await startPersona({
     ...{ guard, log: () => {}, runFile: join(folder, 'run.json') },
-    env: { ...env, PERSONA_INSECURE: '1', ...rings('old', 'new') },
+    env: { ...env, ...ownGraph.variables, PERSONA_INSECURE: '1', ...rings('old', 'new') },
   });
   const { neo4j: uri, neo4j_username, neo4j_password } = system.addresses;
   driver = neo4j.driver(uri, neo4j.auth.basic(neo4j_username, neo4j_password));
@@ -57,6 +60,7 @@ afterAll(async () => {
   await Promise.all(apis?.map((api) => api.stop()) ?? []);
   await driver?.close();
   await guard.stop();
+  await ownGraph?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));
