@@ -54,6 +54,11 @@ const KEPT: ErasureView['kept'] = [
     until: 'the pages are used again',
   },
   {
+    where: 'Temporal',
+    what: 'the id in encrypted histories of processes over many customers, such as the reconciliation',
+    until: 'their retention has passed, within 30 days',
+  },
+  {
     where: 'Kafka topics other than persona.log.v1',
     what: 'records about the customer',
     until: 'their retention has passed, within 30 days',

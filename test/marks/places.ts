@@ -44,7 +44,7 @@ export function argumentPlaces(system: MarkedSystem): Place[] {
   return Object.entries(system.pids).map(([name, pid]) => ({
     name: `arguments of ${name}`,
     contents: [readFileSync(`/proc/${pid}/cmdline`)],
-    control: controls[name] ?? `${name}/main.ts`,
+    control: controls[name] ?? `${name.replace(/-\d+$/, '')}/main.ts`,
   }));
 }
 
@@ -65,8 +65,17 @@ export function errorPlace(responses: readonly KeptResponse[], control: string):
 /** The file and what belongs to it, such as a write-ahead log. */
 export function filesPlace(name: string, folder: string, pattern: string, control: string): Place {
   const files = globSync(pattern, { cwd: folder }).map((file) => join(folder, file));
-  const contents = files.filter((file) => statSync(file).isFile()).map((file) => readFileSync(file));
+  const contents = files
+    .filter((file) => statSync(file).isFile())
+    .map((file) => withoutEmptyEnd(readFileSync(file)));
   return { name, contents, control };
+}
+
+/** Servers create their files larger than what they hold, up to hundreds of megabytes. */
+function withoutEmptyEnd(content: Buffer): Buffer {
+  let end = content.length;
+  while (end > 0 && content[end - 1] === 0) end -= 1;
+  return content.subarray(0, end);
 }
 
 /** Every workflow's history and description, with what the codec has encrypted as it is stored. */
@@ -100,8 +109,15 @@ export async function historyPlace(
   return { name: "Temporal's histories", contents: [Buffer.concat(contents)], control };
 }
 
-/** The same histories as a client with the codec reads them. */
-export async function decodedHistoryPlace({ client }: MarkedSystem, control: string): Promise<Place> {
+/**
+ * The same histories as a client with the codec reads them.
+ * @param isRead for the names of workflows; default: all of them
+ */
+export async function decodedHistoryPlace(
+  { client }: MarkedSystem,
+  control: string,
+  isRead: (workflow: string) => boolean = () => true,
+): Promise<Place> {
   const contents: Buffer[] = [];
   const decode = async (value: unknown): Promise<void> => {
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
@@ -113,7 +129,8 @@ export async function decodedHistoryPlace({ client }: MarkedSystem, control: str
     }
     for (const inner of Object.values(value)) await decode(inner);
   };
-  for await (const { workflowId, runId } of client.workflow.list()) {
+  for await (const { workflowId, runId, type } of client.workflow.list()) {
+    if (!isRead(type)) continue;
     contents.push(Buffer.from(`${workflowId}\n`));
     const history = await client.workflow
       .getHandle(workflowId, runId)

@@ -1,11 +1,11 @@
 /** The secrets of one running copy: what it was given, has made, and was sent. */
 
-import { createPrivateKey, createSecretKey, type JsonWebKey } from 'node:crypto';
+import { createPrivateKey, type JsonWebKey } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { accessToken } from '../../platform/run-access.ts';
-import { open } from '../../security/sealing.ts';
 import type { Marks } from './marks.ts';
+import { readDataKeys } from './sealed.ts';
 import type { MarkedSystem } from './system.ts';
 
 const RINGS = ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'];
@@ -51,16 +51,9 @@ export async function addSecrets(marks: Marks, system: MarkedSystem): Promise<vo
   }
 }
 
-/** The keys of customers and devices, which only the ring's key opens. */
-export async function addDataKeys(marks: Marks, { graph, persona }: MarkedSystem): Promise<void> {
-  const [, ringKey = ''] = /^[^:]+:([^,]+)/.exec(persona.env.PERSONA_KEYS ?? '') ?? [];
-  const secret = createSecretKey(Buffer.from(ringKey, 'base64'));
-  const rows = await graph.read<{ label: string; id: string; wrapped: string }>(
-    `MATCH (k:CustomerKey|DeviceKey)
-     RETURN labels(k)[0] AS label, coalesce(k.customer_id, k.device_id) AS id, k.wrapped AS wrapped`,
-  );
-  for (const { label, id, wrapped } of rows)
-    marks.addSecret(label, open(secret, wrapped, { label, id, field: 'key' }));
+/** The keys of customers and devices, those of customers who are erased later among them. */
+export async function addDataKeys(marks: Marks, system: MarkedSystem): Promise<void> {
+  for (const { label, key } of await readDataKeys(system)) marks.addSecret(label, key);
 }
 
 /** Hashes by which sealed values are found: personal, too, and of no use outside the graph. */

@@ -77,7 +77,8 @@ export async function startMarkedSystem(guard: Guard): Promise<MarkedSystem> {
   const servers = { NEO4J_USERNAME, NEO4J_PASSWORD, TEMPORAL_ADDRESS, KAFKA_BROKERS };
   // Without the stack's keys: the copy makes its own, and writes them to its file.
   const persona = await startPersona({
-    ...{ guard, log, runFile, kafka: true },
+    // Two, because each has a cache of its own.
+    ...{ guard, log, runFile, kafka: true, apis: 2 },
     env: { ...env, ...servers, NEO4J_URI: `bolt://${proxy.address}` },
   });
   const graph = openConfiguredGraph(readGraphEnvironment({ ...persona.env, NEO4J_URI }));

@@ -32,7 +32,7 @@ export function failureOf({ marks }: Pick<Stage, 'marks'>, { id, methods }: Cust
 
 export async function messagesOf({ system }: Pick<Stage, 'system'>, customerId: string) {
   const response = await fetch(`${system.persona.addresses.inbox}/messages?customer_id=${customerId}`);
-  return ((await response.json()) as { data: { template: string; text: string; via: string }[] }).data;
+  return ((await response.json()) as { data: { notification_id: string; via: string }[] }).data;
 }
 
 async function untilNotified(stage: Stage, customerId: string): Promise<void> {

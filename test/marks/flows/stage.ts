@@ -54,8 +54,15 @@ export interface Customer {
   email: string;
 }
 
-/** A customer with one active card for each option, used on one trusted device. */
-export async function newCustomer(stage: Stage, cards: readonly CardOptions[]): Promise<Customer> {
+/**
+ * A customer with one active card for each option, used on one trusted device.
+ * @param more fields of the onboardings
+ */
+export async function newCustomer(
+  stage: Stage,
+  cards: readonly CardOptions[],
+  more: object = {},
+): Promise<Customer> {
   const { marks, rest, rpc } = stage;
   const email = marks.draw('OnboardingRequest.digital_identifiers.value');
   const fingerprint = marks.draw('OnboardingRequest.device_details.fingerprint');
@@ -64,7 +71,7 @@ export async function newCustomer(stage: Stage, cards: readonly CardOptions[]): 
     const { status, json } = await rest('POST', '/api/v1/customers', {
       as: CHECKOUT,
       body: {
-        ...{ transaction_id: randomUUID(), occurred_at: daysAgo(cards.length - index) },
+        ...{ transaction_id: randomUUID(), occurred_at: daysAgo(cards.length - index), ...more },
         ...(customer.id && { customer_id: customer.id }),
         digital_identifiers: [{ type: 'email', value: email, is_verified: true }],
         device_details: { fingerprint, trust_score: 0.9 },
