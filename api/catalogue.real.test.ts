@@ -122,8 +122,33 @@ test('bad input is refused with all its problems, and changes nothing', async ()
   expect(problemFields(noMetric.body)).toEqual(['#/metrics/0/value', '#/metrics/0/name']);
   const tooMany = { metrics: Array(1_001).fill({ name: 'n', value: 1, unit: 'u' }) };
   expect(await post(`${pathOf(name)}/metrics`, tooMany)).toMatchObject({ status: 422 });
-  const tooFine = `${pathOf(name)}/metrics?name=latency&every=1s`;
-  expect(problemFields((await sendRequest(processes[0], tooFine)).body)).toEqual(['#/every']);
+  const readMetrics = async (query: string, of = name) => {
+    const { status, body } = await sendRequest(
+      processes[0],
+      `${pathOf(of)}/metrics?name=latency&${query}`,
+    );
+    return status === 422 ? problemFields(body) : status;
+  };
+  for (const every of ['1s', '367d', `${'9'.repeat(400)}d`, '-1h'])
+    expect(await readMetrics(`every=${every}`)).toEqual(['#/every']);
+  expect(await readMetrics('from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z')).toEqual(['#/to']);
+  expect(await readMetrics('every=366d')).toBe(200);
+  expect(await readMetrics('every=1h', newName())).toBe(404);
+  const ofNext = { metrics: [{ name: 'latency', value: 1, unit: 'ms', version: 2 }] };
+  expect(await post(`${pathOf(name)}/metrics`, ofNext)).toMatchObject({ status: 404 });
+});
+
+test('the longest batch of metrics is taken, and a longer body is not', async () => {
+  const name = newName();
+  await add(name);
+  const at = new Date().toISOString();
+  const metric = { name: 'n'.repeat(100), value: -1.234_567_890_123_4e-99, unit: 'u'.repeat(20), at, version: 1 };
+  const metrics = Array(1_000).fill(metric);
+  expect(await post(`${pathOf(name)}/metrics`, { metrics })).toMatchObject({ body: { recorded: 1_000 } });
+  const longer = { metrics, padding: 'x'.repeat(64 * 1_024) };
+  expect(await post(`${pathOf(name)}/metrics`, longer)).toMatchObject({
+    ...{ status: 413, body: { detail: 'The body must not exceed 256 KiB' } },
+  });
 });
 
 test('metrics are recorded once for each key and read by period; configurations have versions', async () => {
@@ -202,6 +227,14 @@ test('the same over gRPC; who watches sees each change, whichever process makes 
   expect(await putOver({ expected_version: 0n })).toMatchObject({ changed: true, persona: { version: 1n } });
   const stale = await rpcError(putOver({ expected_version: 0n, system_prompt: 'Two.' }));
   expect(stale.code).toBe(status.ABORTED);
+  const large = await rpcError(putOver({ system_prompt: 'x'.repeat(10 * 1_024 * 1_024) }));
+  expect([large.code, large.details]).toEqual([
+    status.RESOURCE_EXHAUSTED,
+    expect.stringContaining('larger than max'),
+  ]);
+  expect(await call('getPersona', { name, version: 0n, min_version: 0n })).toMatchObject({
+    persona: { system_prompt: 'One.', version: 1n },
+  });
   const wrong = await rpcError(putOver({ role: '' }));
   expect([wrong.code, wrong.details]).toEqual([status.INVALID_ARGUMENT, 'role: is required']);
 
@@ -278,7 +311,7 @@ describe('asking a persona', () => {
   beforeAll(async () => {
     simulator = await startModelSimulator();
     const model = { MODEL_API_BASE: simulator.base, MODEL_NAME: 'simulated' };
-    api = await startApiProcess({ ...model, RETRIEVAL_API_BASE: simulator.url });
+    api = await startApiProcess({ ...model, RETRIEVAL_API_BASE: simulator.url, LOG_LEVEL: 'debug' });
     await put(name, input('You are the route planner.'), { 'if-none-match': '*' }, api);
   });
   afterAll(async () => {
@@ -337,10 +370,31 @@ describe('asking a persona', () => {
     const leave = new AbortController();
     const response = await ask({ message: 'Never ends', stream: true }, leave.signal);
     await response.body?.getReader().read();
+    const inProgress = async () =>
+      /^persona_requests_in_progress (\d+)$/m.exec(await (await fetch(api.metrics)).text())?.[1];
+    expect(await inProgress()).toBe('1');
     leave.abort();
+    await expect.poll(inProgress).toBe('0');
     const last = async () => (await modelRequests()).at(-1).ended;
     await expect.poll(last, { timeout: 5_000 }).toBe(true);
     await setMode('ok');
+  });
+
+  test('neither instructions nor questions are in the log, however they failed', async () => {
+    const refused = await rpcError(
+      unaryCall(api.catalogue, 'putPersona', {
+        ...PutPersonaRequest.fromPartial({ name, ...input('You are the route planner.'.repeat(400_000)) }),
+      }),
+    );
+    expect(refused.code).toBe(status.RESOURCE_EXHAUSTED);
+    for (const mode of ['error_500', 'error_body', 'rate_limited_bare', 'break_off']) {
+      await setMode(mode);
+      await (await ask({ message: 'Which route?', stream: mode === 'break_off' })).text();
+    }
+    await setMode('ok');
+    await expect.poll(api.log).toMatch(/an answer ended early/);
+    expect(api.log()).toMatch(/"operation":"POST \/persona\/:name","code":"503"/);
+    expect(api.log()).not.toMatch(/route planner|Which route|Never ends|A note about/);
   });
 
   test('without a model, of one that is away, and of a persona that is not active the error says why', async () => {

@@ -74,3 +74,48 @@ test('a file is imported once, changed, compared and rolled back; nothing of a f
   expect((await catalogue('import', exported)).out).toMatch(/^0 added, 0 changed/);
   expect((await catalogue('import', join(folder, 'missing.yaml'))).code).toBe(2);
 });
+
+test('what is not active is exported and imported as such; a file that does not say it changes nothing of it', async () => {
+  const name = `cli-${randomUUID()}`;
+  const file = join(folder, 'state.yaml');
+  const write = (change: object = {}) =>
+    writeFileSync(
+      file,
+      stringify({ name, display_name: 'A', role: 'B', system_prompt: 'One.', ...change }),
+    );
+  const stateOf = async () => {
+    const { version, is_active } = JSON.parse((await catalogue('show', name, '--json')).out);
+    return [version, is_active];
+  };
+  write({ is_active: false });
+  expect((await catalogue('import', file, '--dry-run')).out).toContain(`added ${name}, which is not active`);
+  expect((await catalogue('import', file)).out).toContain(`added ${name}, which is not active`);
+  expect(await stateOf()).toEqual([2, false]);
+  const exported = join(folder, 'states.json');
+  await catalogue('export', exported);
+  const { personas } = JSON.parse(readFileSync(exported, 'utf8'));
+  expect(personas).toContainEqual(expect.objectContaining({ name, is_active: false }));
+  expect((await catalogue('import', file)).out).toBe('0 added, 0 changed, 1 unchanged');
+
+  write({ system_prompt: 'Two.' });
+  expect((await catalogue('import', file)).out).toContain(`changed ${name}: system_prompt\n`);
+  expect(await stateOf()).toEqual([3, false]);
+  write({ system_prompt: 'Two.', is_active: true });
+  expect((await catalogue('import', file, '--dry-run')).out).toContain(`changed ${name}: is_active (true)\n`);
+  expect(await stateOf()).toEqual([3, false]);
+  await catalogue('import', file, '--reason', 'on again');
+  expect(await stateOf()).toEqual([4, true]);
+  write({ system_prompt: 'Three.', is_active: false });
+  expect((await catalogue('import', file)).out).toContain(
+    `changed ${name}: system_prompt, is_active (false)\n`,
+  );
+  expect(await stateOf()).toEqual([6, false]);
+  expect((await catalogue('import', file)).out).toBe('0 added, 0 changed, 1 unchanged');
+  await catalogue('activate', name);
+  expect((await catalogue('deactivate', name, '--reason', 'wrong answers')).out).toBe(
+    `${name} is not active, in version 8.`,
+  );
+  // A version that is none must not become an activation without one.
+  expect((await catalogue('activate', name, '--of', 'v4')).code).toBe(2);
+  expect(await stateOf()).toEqual([8, false]);
+});

@@ -16,6 +16,7 @@ import { REVIEW_DECISIONS, type ReviewDecision } from '../domain/fraud/messages.
 import type { CommandResult } from './command-result.ts';
 import {
   activatePersona,
+  deactivatePersona,
   diffPersona,
   exportPersonas,
   importPersonas,
@@ -352,7 +353,7 @@ function configureDeadLetters(deadLetters: Command, select: Select): void {
     });
 }
 
-/** `catalogue list | show | import | export | diff | activate`. */
+/** `catalogue list | show | import | export | diff | activate | deactivate`. */
 function configureCatalogue(catalogue: Command, select: Select): void {
   const subcommand = (usage: string, summary: string) =>
     catalogue.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
@@ -382,12 +383,18 @@ function configureCatalogue(catalogue: Command, select: Select): void {
     );
   subcommand('activate', 'activate a persona, or roll it back to an older version')
     .argument('<NAME>')
-    .option('--of <VERSION>', 'whose content it gets again')
+    .addOption(new Option('--of <VERSION>', 'whose content it gets again').argParser(positive))
     .option('--reason <TEXT>', 'why; recorded in the history')
-    .action((name: string, { of: version, reason }: { of?: string; reason?: string }) =>
+    .action((name: string, { of: version, reason }: { of?: number; reason?: string }) =>
       select((settings) =>
         activatePersona(settings, name, { ...(version && { version }), ...(reason && { reason }) }),
       ),
+    );
+  subcommand('deactivate', 'deactivate a persona: it stays readable, and is not asked')
+    .argument('<NAME>')
+    .option('--reason <TEXT>', 'why; recorded in the history')
+    .action((name: string, { reason }: { reason?: string }) =>
+      select((settings) => deactivatePersona(settings, name, { ...(reason && { reason }) })),
     );
 }
 
@@ -460,7 +467,7 @@ function configureContests(contests: Command, select: Select): void {
     .option(
       '--opening <N>',
       'the opening that was shown: refused if the customer has contested the event again since; default: the last',
-      opening,
+      positive,
     )
     .action((id: string, decision: ContestOutcome, options: DecideOptions) => {
       const { explanation, correct, correction: mayCorrect, opening: opened_seq } = options;
@@ -483,7 +490,7 @@ interface DecideOptions {
   correction: boolean;
 }
 
-function opening(text: string): number {
+function positive(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('Must be a number, as shown.');
   return Number(text);
 }

@@ -100,7 +100,8 @@ export async function* askPersona(
     };
     yield { summary };
   } catch (error) {
-    if (caller.signal.aborted) throw error;
+    if (caller.signal.aborted)
+      throw new PersonaError('deadline_exceeded', 'the caller disconnected', { cause: error });
     asked.result = 'failed';
     if (!limit.aborted) throw error;
     throw new PersonaError('deadline_exceeded', 'The model did not finish in time', { cause: error });

@@ -221,7 +221,7 @@ export async function deactivate(
  *
  * @param request.body untrusted: `{metrics: [{name, value, unit, at?, version?}]}`
  * @throws PersonaError invalid_argument with all problems, idempotency_key_required, idempotency_key_reused,
- *   persona_not_found, graph_unavailable
+ *   persona_not_found, persona_version_not_found, graph_unavailable
  */
 export async function addMetrics(
   { graph, policy }: CatalogueDependencies,
@@ -236,9 +236,9 @@ export async function addMetrics(
 /** The most periods of one answer. */
 const MAX_BUCKETS = 1_000;
 
-/** @throws PersonaError invalid_argument (too many periods), graph_unavailable */
+/** @throws PersonaError invalid_argument (the periods), persona_not_found, graph_unavailable */
 export async function getMetrics(
-  { graph }: CatalogueDependencies,
+  { graph, catalogue }: CatalogueDependencies,
   query: Omit<MetricQuery, 'limit'>,
 ): Promise<{ items: Awaited<ReturnType<typeof aggregateMetrics>> }> {
   const periods = (Date.parse(query.to) - Date.parse(query.from)) / query.every;
@@ -246,7 +246,11 @@ export async function getMetrics(
     const message = `must be longer: from, to and every may span at most ${MAX_BUCKETS} periods`;
     throw validationError([{ field: 'every', message }]);
   }
-  return { items: await aggregateMetrics(graph, { ...query, limit: MAX_BUCKETS + 1 }) };
+  if (periods < 0) throw validationError([{ field: 'to', message: 'must not be before from' }]);
+  const items = await aggregateMetrics(graph, { ...query, limit: MAX_BUCKETS + 1 });
+  if (items.length === 0 && catalogue.find(query.persona) === undefined)
+    await refreshed(catalogue, query.persona);
+  return { items };
 }
 
 /** @throws PersonaError configuration_not_found, graph_unavailable */

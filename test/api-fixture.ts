@@ -38,6 +38,8 @@ export interface ApiProcess {
   agent: PersonaAgentClient;
   graph: IdentityGraphServiceClient;
   catalogue: PersonaCatalogueClient;
+  /** What it has logged so far. */
+  log(): string;
   /** Sends SIGTERM. @returns the exit code */
   stop(): Promise<number | undefined>;
 }
@@ -128,6 +130,8 @@ export async function startApiProcess(variables: Record<string, string>): Promis
     STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
     ...variables,
   });
+  let log = '';
+  child.stderr.on('data', (text: Buffer) => (log += text.toString()));
   const { http, grpc, metrics } = await readReadyLine(child);
   const agent = new PersonaAgentClient(grpc, credentials.createInsecure());
   const graph = new IdentityGraphServiceClient(grpc, credentials.createInsecure());
@@ -139,6 +143,7 @@ export async function startApiProcess(variables: Record<string, string>): Promis
     agent,
     graph,
     catalogue,
+    log: () => log,
     async stop() {
       agent.close();
       graph.close();

@@ -48,6 +48,8 @@ test.each([
   ['error_event', 'reported an error', 2],
   ['flood', 'exceeded', 2],
   ['rate_limited', '429: too many requests', 1],
+  ['rate_limited_bare', '429: too many requests', 1],
+  ['refused', '400', 1],
 ])(
   'a model that is set to %s is unavailable, and the error says why and nothing of the question (%s; %i tries)',
   async (mode, reason, tries) => {
@@ -96,6 +98,30 @@ test('a model that asks to be asked later is not asked before, and callers learn
   expect(await requests()).toHaveLength(1);
 });
 
+test('a model that refuses without a time is asked by others meanwhile, and callers learn when to come back', async () => {
+  await setMode('rate_limited_bare');
+  const client = newClient();
+  await expect(ask(undefined, client)).rejects.toMatchObject({ retryAfterMs: 10_000 });
+  await setMode('ok');
+  expect(await ask(undefined, client)).toContainEqual({ usage: expect.anything() });
+});
+
+test('neither callers who leave nor questions that a model refuses close it to others', async () => {
+  const client = newClient();
+  await setMode('hang');
+  for (let n = 0; n < 6; n += 1) {
+    const leave = new AbortController();
+    const asked = ask(leave.signal, client);
+    await expect.poll(async () => (await requests()).length).toBe(n + 1);
+    leave.abort();
+    await expect(asked).rejects.toThrow();
+  }
+  await setMode('refused');
+  for (let n = 0; n < 6; n += 1) await expect(ask(undefined, client)).rejects.toThrow('400');
+  await setMode('ok');
+  expect(await ask(undefined, client)).toContainEqual({ usage: expect.anything() });
+});
+
 test('after five failures in a row a model is not asked for a while', async () => {
   await setMode('error_500');
   const client = newClient();
@@ -111,6 +137,8 @@ test('a retrieval engine gives texts; one that is away gives none, and delays no
   const engine = createRetrievalClient(simulator.url);
   expect(await engine.find('fees', AbortSignal.timeout(5_000))).toEqual(['A note about: fees']);
   expect(await engine.isAvailable()).toBe(true);
+  for (let n = 0; n < 4; n += 1) expect(await engine.find('fees', AbortSignal.abort())).toBeUndefined();
+  expect(await engine.find('fees', AbortSignal.timeout(5_000))).toHaveLength(1);
   await setMode('away');
   expect(await engine.find('fees', AbortSignal.timeout(5_000))).toBeUndefined();
   expect(await engine.isAvailable()).toBe(false);

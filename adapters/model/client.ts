@@ -1,10 +1,11 @@
 /** A language model behind an OpenAI-compatible server: `POST {base}/chat/completions`, streamed (docs/reference/interfaces.md, 'Model'). */
 
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { PersonaError } from '../../domain/errors.ts';
 import type { ModelChunk, ModelPrompt, ModelProvider } from '../../domain/ports.ts';
 import { isRecord } from '../../domain/validation.ts';
+import { CallerLeft, failureOf } from './caller-left.ts';
 
 /** Until the first token, and between two parts of an answer: a model that is silent for longer hangs. */
 const SILENCE_MS = 15_000;
@@ -12,7 +13,7 @@ const CHECK_MS = 2_000;
 /** Failures in a row that open the breaker, so that callers do not wait for a model that is away. */
 const FAILURES_TO_OPEN = 5;
 const OPEN_FOR_MS = 10_000;
-/** A request that failed before the first token is sent once more; after it, never. */
+/** A request that failed before the first token is sent once more, unless that took as long as a caller waits; after it, never. */
 const TRIES = 2;
 /** At most this long a model's `Retry-After` is heeded: an operator may have raised its limit since. */
 const MAX_PAUSE_MS = 60_000;
@@ -33,7 +34,12 @@ export function createModelClient({ base, apiKey, model }: ModelOptions): ModelP
     'content-type': 'application/json',
     ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
   };
-  const breaker = circuitBreaker(handleAll, {
+  // Callers who leave, and questions that the model refuses, must not close it to everyone else.
+  const saysModelFails = (error: unknown): boolean =>
+    error instanceof CallerLeft
+      ? breaker.state !== CircuitState.Closed
+      : !(error instanceof RefusedByModel && error.isAboutQuestion);
+  const breaker = circuitBreaker(handleWhen(saysModelFails), {
     breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
     halfOpenAfter: OPEN_FOR_MS,
   });
@@ -75,8 +81,9 @@ export function createModelClient({ base, apiKey, model }: ModelOptions): ModelP
       try {
         return await begin(prompt, signal);
       } catch (error) {
-        const isFinal = error instanceof RefusedByModel && !error.isRetryable;
-        if (isFinal || signal.aborted || attempt >= TRIES) throw error;
+        const isFinal =
+          error instanceof SilentModel || (error instanceof RefusedByModel && !error.isRetryable);
+        if (isFinal || signal.aborted || attempt >= TRIES) throw failureOf(error, signal);
       }
     }
   };
@@ -110,6 +117,12 @@ export function createModelClient({ base, apiKey, model }: ModelOptions): ModelP
   };
 }
 
+class SilentModel extends Error {
+  constructor() {
+    super('it is silent');
+  }
+}
+
 class PausedByModel extends Error {
   readonly retryAfterMs: number;
 
@@ -119,13 +132,18 @@ class PausedByModel extends Error {
   }
 }
 
+/** 4xx that other questions need not get. */
+const ABOUT_QUESTION: readonly number[] = [400, 413, 422];
+
 class RefusedByModel extends Error {
   readonly isRetryable: boolean;
+  readonly isAboutQuestion: boolean;
   readonly retryAfterMs: number | undefined;
 
   constructor({ status, headers }: Response) {
     super(status === 429 ? 'it responded with 429: too many requests' : `it responded with ${status}`);
     this.retryAfterMs = retryAfterOf(headers.get('retry-after'));
+    this.isAboutQuestion = ABOUT_QUESTION.includes(status);
     this.isRetryable = status >= 500 && this.retryAfterMs === undefined;
   }
 }
@@ -153,7 +171,7 @@ function requestOf(model: string, { instructions, message, max_tokens }: ModelPr
 /** Aborts with `signal`, and when `reset` was not called for too long. */
 function watchSilence(signal: AbortSignal): { signal: AbortSignal; reset: () => void } {
   const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(new Error('it is silent')), SILENCE_MS).unref();
+  const timer = setTimeout(() => silence.abort(new SilentModel()), SILENCE_MS).unref();
   return { signal: AbortSignal.any([signal, silence.signal]), reset: () => void timer.refresh() };
 }
 

@@ -1,8 +1,9 @@
 /** A retrieval engine: `POST {base}/retrieve {query, limit}` → `{passages: [{text}]}`, `GET {base}/health` (docs/reference/interfaces.md, 'Model'). */
 
-import { ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import { ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { RetrievalEngine } from '../../domain/ports.ts';
 import { isRecord } from '../../domain/validation.ts';
+import { CallerLeft, failureOf } from './caller-left.ts';
 
 /** An answer may do without it. */
 const TIMEOUT_MS = 2_000;
@@ -14,7 +15,8 @@ const OPEN_FOR_MS = 10_000;
 
 /** @param base `RETRIEVAL_API_BASE` */
 export function createRetrievalClient(base: string): RetrievalEngine {
-  const breaker = circuitBreaker(handleAll, {
+  const saysEngineFails = (error: unknown) => !(error instanceof CallerLeft);
+  const breaker = circuitBreaker(handleWhen(saysEngineFails), {
     breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
     halfOpenAfter: OPEN_FOR_MS,
   });
@@ -35,7 +37,15 @@ export function createRetrievalClient(base: string): RetrievalEngine {
       .map((text) => text.slice(0, MAX_PASSAGE));
   };
   return {
-    find: (question, signal) => breaker.execute(() => find(question, signal)).catch(() => undefined),
+    async find(question, signal) {
+      try {
+        return await breaker.execute(() =>
+          find(question, signal).catch((error: unknown) => Promise.reject(failureOf(error, signal))),
+        );
+      } catch {
+        return undefined;
+      }
+    },
     async isAvailable() {
       try {
         const response = await fetch(`${base}/health`, { signal: AbortSignal.timeout(TIMEOUT_MS) });

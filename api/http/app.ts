@@ -98,7 +98,7 @@ export function createApp(
   walletRoutes(app, services);
   checkoutRoutes(app, services);
   catalogueRoutes(app, services, policy);
-  askRoutes(app, services);
+  askRoutes(app, services, observers);
   customerSearchRoutes(app, services);
   recoveryRoutes(app, services);
   rightsRoutes(app, services, observers);

@@ -4,10 +4,15 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { HttpEnv } from './env.ts';
 import { problemResponse } from './problem.ts';
 
-const MAX_BYTES = 64 * 1_024;
+const KIB = 1_024;
+const MAX_BYTES = 64 * KIB;
+/** Of routes by name whose bodies are lists: so that a list of the greatest length fits. */
+const MAX_BYTES_OF: Readonly<Record<string, number>> = { 'POST /personas/{name}/metrics': 256 * KIB };
 
-const tooLarge = () => new PersonaError('payload_too_large', 'The body must not exceed 64 KiB');
-const limitWhileReading = bodyLimit({ maxSize: MAX_BYTES, onError: (c) => problemResponse(c, tooLarge()) });
+const tooLarge = (maxBytes: number) =>
+  new PersonaError('payload_too_large', `The body must not exceed ${maxBytes / KIB} KiB`);
+const limitWhileReading = (maxSize: number) =>
+  bodyLimit({ maxSize, onError: (c) => problemResponse(c, tooLarge(maxSize)) });
 
 /**
  * Refuses longer bodies. Without touching the body where its length is known: that alone builds the whole `Request` of
@@ -15,9 +20,10 @@ const limitWhileReading = bodyLimit({ maxSize: MAX_BYTES, onError: (c) => proble
  */
 export const limitBody = createMiddleware<HttpEnv>((c, next) => {
   if (c.req.method === 'GET' || c.req.method === 'HEAD') return next();
+  const maxBytes = MAX_BYTES_OF[c.get('route').name ?? ''] ?? MAX_BYTES;
   const length = c.req.header('content-length');
   if (length === undefined || c.req.header('transfer-encoding') !== undefined)
-    return limitWhileReading(c, next);
-  if (Number(length) > MAX_BYTES) throw tooLarge();
+    return limitWhileReading(maxBytes)(c, next);
+  if (Number(length) > maxBytes) throw tooLarge(maxBytes);
   return next();
 });

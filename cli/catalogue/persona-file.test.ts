@@ -43,6 +43,11 @@ test.each([
     'f.yaml:5: context: must',
   ],
   ['an unknown type', `- name: a\n  ${VALID}  persona_type: odd`, 'f.yaml:5: persona_type: must be one of'],
+  ['a state that is none', `- name: a\n  ${VALID}  is_active: no`, 'f.yaml:5: is_active: must be true or false'],
+  ['a number for a name', `- name: 7\n  ${VALID}`, 'f.yaml:1: name: must be a string'],
+  ['a name in other letters', `- name: pаyments\n  ${VALID}`, 'f.yaml:1: name: must consist of'],
+  ['two documents', `name: a\n---\nname: b`, 'multiple documents'],
+  ['what would be code elsewhere', `- name: a\n  ${VALID}  __proto__: {is_active: false}`, '__proto__: is not a field'],
   ['nothing', '', 'f.yaml: has no persona'],
   ['a number', '7', 'f.yaml:1: a persona: must be an object'],
   ['endless nesting', '['.repeat(100_000), 'f.yaml'],
@@ -62,6 +67,20 @@ test('a name in two files of a folder is refused, with both places', () => {
   expect(readPersonaFiles(folder, policy).problems).toEqual([
     `${folder}/b.yml:1: name: a is also at ${folder}/a.yaml:1`,
   ]);
+});
+
+test('a file that is not UTF-8 is refused, instead of losing what is not', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'persona-files-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'latin.yaml');
+  writeFileSync(file, Buffer.from(`- name: a\n  ${VALID}  context: für\n`, 'latin1'));
+  expect(readPersonaFiles(file, policy)).toEqual({ personas: [], problems: [`${file}: is not UTF-8`] });
+});
+
+test('whether a persona is active is read where a file says it', () => {
+  const text = `- name: a\n  ${VALID}  is_active: false\n- name: b\n  ${VALID}`;
+  const { personas } = parsePersonas('f.yaml', text, policy);
+  expect(personas.map(({ is_active }) => is_active)).toEqual([false, undefined]);
 });
 
 test("the demo's personas are valid, and distributed as those of the first gateway", () => {

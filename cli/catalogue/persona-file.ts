@@ -1,5 +1,6 @@
 /** Reads personas from YAML or JSON files, with the line of each problem. */
 
+import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -13,12 +14,12 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
-import { PERSONA_FIELDS, type PersonaInput, readPersona } from '../../domain/catalogue/persona.ts';
+import { PERSONA_FIELDS, type PersonaEntry, readPersonaEntry } from '../../domain/catalogue/persona.ts';
 import type { FieldProblem } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
 
 /** A persona with the place where it was found: `FILE:LINE`. */
-export interface FoundPersona extends PersonaInput {
+export interface FoundPersona extends PersonaEntry {
   place: string;
 }
 
@@ -50,7 +51,10 @@ function readPersonaFile(
   policy: Pick<Policy, 'catalogue'>,
 ): { personas: FoundPersona[]; problems: string[] } {
   if (statSync(file).size > MAX_BYTES) return { personas: [], problems: [`${file}: is larger than 64 MiB`] };
-  return parsePersonas(file, readFileSync(file, 'utf8'), policy);
+  const bytes = readFileSync(file);
+  // Decoded as it is, it would have other characters in place of those that are not UTF-8.
+  if (!isUtf8(bytes)) return { personas: [], problems: [`${file}: is not UTF-8`] };
+  return parsePersonas(file, bytes.toString(), policy);
 }
 
 /** @param file its name, for messages */
@@ -81,7 +85,7 @@ export function parsePersonas(
   const problems: string[] = [];
   for (const node of entriesOf(document)) {
     const place = placeAt(node.range?.[0] ?? 0);
-    const result = readPersona(node.toJS(document), policy);
+    const result = readPersonaEntry(node.toJS(document), policy);
     const refused = result.ok ? [] : result.problems;
     const unknown = unknownFieldsOf(node).filter(({ field }) => !refused.some((one) => one.field === field));
     if (result.ok && unknown.length === 0) personas.push({ ...result.value, place });

@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import {
-  type PersonaContent,
   personaDifferences,
   type PersonaDifference,
+  type PersonaState,
 } from '../../domain/catalogue/persona.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import type { PersonaView } from '../../services/views.ts';
@@ -76,12 +76,29 @@ export async function diffPersona(
 export async function activatePersona(
   settings: Settings,
   name: string,
-  { version, reason }: { version?: string; reason?: string },
+  { version, reason }: { version?: number; reason?: string },
 ): Promise<CommandResult> {
-  const body = JSON.stringify({ ...(version !== undefined && { version: Number(version) }), reason });
-  const headers = { 'idempotency-key': randomUUID() };
-  const persona = await callRest<PersonaView>(settings, 'POST', `${pathOf(name)}/activate`, body, headers);
+  const persona = await change(settings, name, 'activate', { version, reason });
   return { document: persona, text: `${name} is active, in version ${persona.version}.` };
+}
+
+export async function deactivatePersona(
+  settings: Settings,
+  name: string,
+  { reason }: { reason?: string },
+): Promise<CommandResult> {
+  const persona = await change(settings, name, 'deactivate', { reason });
+  return { document: persona, text: `${name} is not active, in version ${persona.version}.` };
+}
+
+function change(
+  settings: Settings,
+  name: string,
+  what: 'activate' | 'deactivate',
+  body: { version?: number; reason?: string },
+): Promise<PersonaView> {
+  const headers = { 'idempotency-key': randomUUID() };
+  return callRest<PersonaView>(settings, 'POST', `${pathOf(name)}/${what}`, JSON.stringify(body), headers);
 }
 
 export interface ImportOptions {
@@ -92,7 +109,9 @@ export interface ImportOptions {
 interface Change {
   name: string;
   result: 'added' | 'changed' | 'unchanged';
+  is_active: boolean;
   version?: number;
+  /** What was changed; absent if it was added. */
   fields?: string[];
 }
 
@@ -121,8 +140,10 @@ export async function importPersonas(
   const count = (wanted: Change['result']) => changes.filter(({ result }) => result === wanted).length;
   const lines = changes
     .filter(({ result }) => result !== 'unchanged')
-    .map(
-      ({ name, result, fields: changed }) => `${result} ${name}${changed ? `: ${changed.join(', ')}` : ''}`,
+    .map(({ name, result, fields: changed, is_active }) =>
+      changed === undefined
+        ? `${result} ${name}${is_active ? '' : ', which is not active'}`
+        : `${result} ${name}: ${changed.map((field) => (field === 'is_active' ? `is_active (${is_active})` : field)).join(', ')}`,
     );
   const summary = `${count('added')} added, ${count('changed')} changed, ${count('unchanged')} unchanged`;
   return {
@@ -145,26 +166,33 @@ function interrupted(error: unknown, { name, place }: FoundPersona, changes: rea
 
 async function importPersona(
   settings: Settings,
-  { name, content, reason, place }: FoundPersona,
+  { name, content, is_active, reason, place }: FoundPersona,
   options: ImportOptions,
 ): Promise<Change> {
   const current = await findPersona(settings, name);
-  const differences =
-    current &&
-    personaDifferences({ ...contentOf(current), is_active: true }, { ...content, is_active: true });
-  if (current && differences?.length === 0) return { name, result: 'unchanged', version: current.version };
-  const change: Change = {
+  const wanted: PersonaState = { ...content, is_active: is_active ?? current?.is_active ?? true };
+  const found: Change = {
     name,
     result: current ? 'changed' : 'added',
-    ...(differences && { fields: differences.map(({ field }) => field) }),
+    is_active: wanted.is_active,
+    ...(current && { fields: personaDifferences(stateOf(current), wanted).map(({ field }) => field) }),
   };
-  if (options.dryRun) return change;
-  const condition: Record<string, string> = current
-    ? { 'if-match': `"${current.version}"` }
-    : { 'if-none-match': '*' };
-  const body = JSON.stringify({ ...content, reason: reason ?? options.reason ?? `import of ${place}` });
-  const { version } = await callRest<PersonaView>(settings, 'PUT', pathOf(name), body, condition);
-  return { ...change, version };
+  if (current && found.fields?.length === 0)
+    return { name, result: 'unchanged', is_active: wanted.is_active, version: current.version };
+  if (options.dryRun) return found;
+
+  const why = reason ?? options.reason ?? `import of ${place}`;
+  let stored = current;
+  if (stored === undefined || found.fields?.some((field) => field !== 'is_active')) {
+    const condition: Record<string, string> = stored
+      ? { 'if-match': `"${stored.version}"` }
+      : { 'if-none-match': '*' };
+    const body = JSON.stringify({ ...content, reason: why });
+    stored = await callRest<PersonaView>(settings, 'PUT', pathOf(name), body, condition);
+  }
+  if (stored.is_active !== wanted.is_active)
+    stored = await change(settings, name, wanted.is_active ? 'activate' : 'deactivate', { reason: why });
+  return { ...found, version: stored.version };
 }
 
 /** Writes what `import` reads. @param file absent: to the output */
@@ -173,8 +201,9 @@ export async function exportPersonas(settings: Settings, file: string | undefine
   const personas: object[] = [];
   for (const { name } of found) {
     const persona = await callRest<PersonaView>(settings, 'GET', pathOf(name));
-    const texts = Object.entries(contentOf(persona)).filter(([, value]) => value !== null);
-    personas.push({ name, ...Object.fromEntries(texts) });
+    const { is_active, ...content } = stateOf(persona);
+    const texts = Object.entries(content).filter(([, value]) => value !== null);
+    personas.push({ name, ...Object.fromEntries(texts), ...(!is_active && { is_active }) });
   }
   const document = { personas };
   const yaml = stringify(document, { lineWidth: 0 });
@@ -219,11 +248,12 @@ async function findPersona(settings: Settings, name: string): Promise<PersonaVie
   }
 }
 
-function contentOf(persona: PersonaView): PersonaContent {
-  const { display_name, role, system_prompt, context, expertise, response_format, persona_type } = persona;
+function stateOf(persona: PersonaView): PersonaState {
+  const { display_name, role, system_prompt, context, expertise, response_format, persona_type, is_active } =
+    persona;
   return {
     ...{ display_name, role, system_prompt, context: context ?? null, expertise },
-    ...{ response_format: response_format ?? null, persona_type },
+    ...{ response_format: response_format ?? null, persona_type, is_active },
   };
 }
 

@@ -29,6 +29,8 @@ export const METRIC_NAME: TextRule = {
   pattern: /^[A-Za-z0-9._-]+$/,
   requirement: 'consist of A–Z, a–z, 0–9, ".", "_" and "-"',
 };
+/** Of a value, either sign: sums and means of any number of them are still numbers. */
+const MAX_VALUE = 1e100;
 const UNIT: TextRule = { ...EXTERNAL_ID, max: 20 };
 
 /**
@@ -43,8 +45,8 @@ export function readMetrics(
     const entries = fields.objects('metrics', MAX_METRICS);
     if (entries.length === 0 && fields.problems.length === 0) fields.refuse('metrics', 'is required');
     return entries.map((entry) => {
-      const value = entry.rawValue('value');
-      if (typeof value !== 'number' || !Number.isFinite(value)) entry.refuse('value', 'must be a number');
+      if (entry.rawValue('value') === undefined) entry.refuse('value', 'is required');
+      const value = entry.number('value', -MAX_VALUE, MAX_VALUE) ?? 0;
       const at = entry.has('at') ? entry.requiredTimestamp('at') : undefined;
       if (at !== undefined && Date.parse(at) > now + CLOCK_SKEW_MS)
         entry.refuse('at', 'must not be in the future');
@@ -53,7 +55,7 @@ export function readMetrics(
       const version = entry.integer('version', 1);
       return {
         name: entry.requiredText('name', METRIC_NAME),
-        value: Number(value),
+        value,
         unit: entry.requiredText('unit', UNIT),
         ...(at !== undefined && { at }),
         ...(version !== undefined && { version }),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { testPersona } from '../../test/catalogue-fixtures.ts';
 import { readMetrics } from './metrics.ts';
-import { personaDifferences, readConfiguration, readPersona } from './persona.ts';
+import { personaDifferences, readConfiguration, readPersona, readPersonaEntry } from './persona.ts';
 
 const policy = { catalogue: { additionalTypes: ['on-trial'], metricsFor: 1_000 } };
 const problemsOf = (input: unknown, name = 'route-planner') => {
@@ -35,6 +35,14 @@ test('every problem of a persona is reported at once', () => {
   expect(problemsOf('text')).toEqual(['']);
 });
 
+test('a file says whether a persona is active, and not what the catalogue counts', () => {
+  const entry = { name: 'a', ...testPersona(), is_active: false };
+  expect(readPersonaEntry(entry, policy)).toMatchObject({ ok: true, value: { name: 'a', is_active: false } });
+  expect(readPersonaEntry({ ...entry, is_active: 'no', version: 3 }, policy)).toMatchObject({
+    problems: [{ field: 'version' }, { field: 'is_active' }],
+  });
+});
+
 test.each([
   ['of a form that others have', '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11'],
   ['with capitals', 'Route'],
@@ -61,9 +69,10 @@ test('a configuration is any JSON but null', () => {
   for (const value of [0, false, 'text', [1], { days: 7 }])
     expect(readConfiguration({ value }, 'a.b')).toMatchObject({ value: { value: JSON.stringify(value) } });
   expect(readConfiguration({ value: null }, 'a.b')).toMatchObject({ problems: [{ field: 'value' }] });
-  expect(readConfiguration({ value: 'x'.repeat(16_001) }, 'a.b')).toMatchObject({
-    problems: [{ field: 'value' }],
-  });
+  // A number that JSON can express, and no program read back.
+  const tooLarge = [JSON.parse('{"days":1e400}'), 'x'.repeat(16_001)];
+  for (const value of tooLarge)
+    expect(readConfiguration({ value }, 'a.b')).toMatchObject({ problems: [{ field: 'value' }] });
 });
 
 test('differences are listed by field', () => {
@@ -88,12 +97,13 @@ test('metrics have a time within their retention', () => {
     { at: '2025-12-31T23:00:00Z' },
     { at: '2026-01-03T00:00:00Z' },
     { value: 'fast' },
+    ...[{ value: NaN }, { value: Infinity }, { value: -1e101 }, { value: null }],
     { name: '' },
   ];
-  expect(read(bad.map((change) => ({ ...metric, ...change })))).toMatchObject({
-    problems: ['metrics[0].at', 'metrics[1].at', 'metrics[2].value', 'metrics[3].name'].map((field) => ({
-      field,
-    })),
+  const refused = read(bad.map((change) => ({ ...metric, ...change })));
+  const fields = ['at', 'at', 'value', 'value', 'value', 'value', 'value', 'name'];
+  expect(refused).toMatchObject({
+    problems: fields.map((field, index) => ({ field: `metrics[${index}].${field}` })),
   });
   expect(read([])).toMatchObject({ problems: [{ field: 'metrics' }] });
 });

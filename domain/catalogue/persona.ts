@@ -72,7 +72,8 @@ const MAX_EXPERTISE = 50;
 /** Of the whole content as JSON in UTF-8: with name and reason it fits into any request, whatever its script. */
 const MAX_BYTES = 60_000;
 /** What the catalogue sets, and shows with the content. */
-const READ_ONLY = ['version', 'is_active', 'created_at', 'updated_at'];
+const SET_BY_CATALOGUE = ['version', 'created_at', 'updated_at'];
+const READ_ONLY = ['is_active', ...SET_BY_CATALOGUE];
 
 /** A persona as an operator puts it. */
 export interface PersonaInput {
@@ -92,16 +93,38 @@ export function readPersona(
 ): { ok: true; value: PersonaInput } | ValidationFailure {
   return validate(input, (fields) => {
     fields.refuseReadOnly(READ_ONLY);
-    const own = name === undefined || fields.has('name') ? fields.requiredText('name', PERSONA_NAME) : name;
-    if (name !== undefined && own !== '' && own !== name) fields.refuse('name', `must be ${name}, or absent`);
-    const placed = name ?? own;
-    // Its stream could be that of a customer or a device.
-    if (UUID.test(placed)) fields.refuse('name', 'must not be a UUID');
-    const content = readContent(fields, policy);
-    if (new TextEncoder().encode(JSON.stringify(content)).length > MAX_BYTES)
-      fields.refuse('system_prompt', `must be shorter: all texts together may have ${MAX_BYTES} bytes`);
-    return { name: placed, content, reason: readReason(fields) };
+    return readInput(fields, policy, name);
   });
+}
+
+/** A persona as a file has it. */
+export interface PersonaEntry extends PersonaInput {
+  /** Absent: as it is; a new one is active. */
+  is_active?: boolean;
+}
+
+/** Reads an untrusted persona of a file, which says what the catalogue should be like. */
+export function readPersonaEntry(
+  input: unknown,
+  policy: Pick<Policy, 'catalogue'>,
+): { ok: true; value: PersonaEntry } | ValidationFailure {
+  return validate(input, (fields) => {
+    fields.refuseReadOnly(SET_BY_CATALOGUE);
+    const is_active = fields.boolean('is_active');
+    return { ...readInput(fields, policy), ...(is_active !== undefined && { is_active }) };
+  });
+}
+
+function readInput(fields: FieldReader, policy: Pick<Policy, 'catalogue'>, name?: string): PersonaInput {
+  const own = name === undefined || fields.has('name') ? fields.requiredText('name', PERSONA_NAME) : name;
+  if (name !== undefined && own !== '' && own !== name) fields.refuse('name', `must be ${name}, or absent`);
+  const placed = name ?? own;
+  // Its stream could be that of a customer or a device.
+  if (UUID.test(placed)) fields.refuse('name', 'must not be a UUID');
+  const content = readContent(fields, policy);
+  if (new TextEncoder().encode(JSON.stringify(content)).length > MAX_BYTES)
+    fields.refuse('system_prompt', `must be shorter: all texts together may have ${MAX_BYTES} bytes`);
+  return { name: placed, content, reason: readReason(fields) };
 }
 
 function readContent(fields: FieldReader, policy: Pick<Policy, 'catalogue'>): PersonaContent {
@@ -130,8 +153,15 @@ export function readConfiguration(
   key: string,
 ): { ok: true; value: { key: string; value: string; reason: string | null } } | ValidationFailure {
   return validate(input, (fields) => {
-    const value = JSON.stringify(fields.rawValue('value')) ?? '';
+    let isExact = true;
+    const value =
+      JSON.stringify(fields.rawValue('value'), (_, part: unknown) => {
+        // As JSON it would be null.
+        isExact &&= typeof part !== 'number' || Number.isFinite(part);
+        return part;
+      }) ?? '';
     if (value === '') fields.refuse('value', 'is required');
+    if (!isExact) fields.refuse('value', 'must not have numbers beyond 1.8e308');
     if (value.length > MAX_VALUE) fields.refuse('value', `must have at most ${MAX_VALUE} characters of JSON`);
     return { key, value, reason: readReason(fields) };
   });

@@ -4,7 +4,7 @@ import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
 import type { Reader } from '../kernel/reader.ts';
 import { runTransaction } from '../kernel/run-transaction.ts';
-import { unknownPersona } from './personas.ts';
+import { unknownPersona, unknownVersion } from './personas.ts';
 
 const FIND = 'MATCH (p:AgentPersona {name: $name}) RETURN p.version AS version';
 const RECORD = `
@@ -30,7 +30,7 @@ const COUNT_OLD = 'MATCH (m:PersonaMetric) WHERE m.at < datetime($before) RETURN
 /**
  * Adds metrics, all or none.
  * @param header its key makes a repetition harmless
- * @throws PersonaError persona_not_found, idempotency_key_reused, graph_unavailable
+ * @throws PersonaError persona_not_found, persona_version_not_found, idempotency_key_reused, graph_unavailable
  */
 export function recordMetrics(
   graph: Graph,
@@ -41,7 +41,10 @@ export function recordMetrics(
   return runCommand(graph, header, 'recordMetrics', { persona, metrics }, async (tx) => {
     const [found] = await tx.read<{ version: number }>(FIND, { name: persona });
     if (found === undefined) throw unknownPersona(persona);
-    const rows = metrics.map((metric) => ({ at: tx.recordedAt, version: found.version, ...metric }));
+    const { version: current } = found;
+    const unheardOf = metrics.find(({ version = current }) => version > current)?.version;
+    if (unheardOf !== undefined) throw unknownVersion(persona, unheardOf);
+    const rows = metrics.map((metric) => ({ at: tx.recordedAt, version: current, ...metric }));
     tx.send(RECORD, { persona, metrics: rows });
     return { recorded: rows.length };
   });

@@ -143,8 +143,7 @@ export async function readVersion(
   version: number,
 ): Promise<PersonaState & { updated_at: string }> {
   const [row] = await reader.read<{ event: StoredEvent }>(READ_VERSION, { name, version });
-  if (row === undefined)
-    throw new PersonaError('persona_version_not_found', `persona ${name} has no version ${version}`);
+  if (row === undefined) throw unknownVersion(name, version);
   const { data } = readEvent<'AgentPersonaPut'>(row.event);
   return { ...stateOf(data), updated_at: row.event.recorded_at };
 }
@@ -159,4 +158,8 @@ export function stateOf(persona: PersonaState | PersonaNode): PersonaState {
 
 export function unknownPersona(name: string): PersonaError {
   return new PersonaError('persona_not_found', `there is no persona ${name}`);
+}
+
+export function unknownVersion(name: string, version: number): PersonaError {
+  return new PersonaError('persona_version_not_found', `persona ${name} has no version ${version}`);
 }

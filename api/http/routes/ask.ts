@@ -5,7 +5,7 @@ import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { AnswerPart, AnswerSummary } from '../../../services/ask-persona.ts';
 import type { Services } from '../../../services/services.ts';
-import { asPersonaError } from '../../requests.ts';
+import { asPersonaError, type Observers } from '../../requests.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { problemOf } from '../problem.ts';
 import { respond } from '../respond.ts';
@@ -50,7 +50,11 @@ const health = createRoute({
   },
 });
 
-export function askRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
+export function askRoutes(
+  app: OpenAPIHono<HttpEnv>,
+  services: Services,
+  { logger }: Pick<Observers, 'logger'>,
+): void {
   app.openapi(ask, async (c) => {
     const body = c.req.valid('json');
     const leave = new AbortController();
@@ -60,7 +64,7 @@ export function askRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
     const isStream = body.stream === true || c.req.header('accept')?.includes('text/event-stream') === true;
     // Until the first part of the answer an error is a problem document.
     const first = await parts.next();
-    if (isStream) return streamAnswer(c, withFirst(first, parts), leave) as never;
+    if (isStream) return streamAnswer(c, withFirst(first, parts), leave, logger) as never;
     let text = '';
     let summary: AnswerSummary | undefined;
     for await (const part of withFirst(first, parts)) {
@@ -91,7 +95,10 @@ function streamAnswer(
   c: Context<HttpEnv>,
   parts: AsyncGenerator<AnswerPart>,
   leave: AbortController,
+  logger: Observers['logger'],
 ): Response {
+  c.set('isStreamed', true);
+  const request_id = c.get('ids').requestId;
   return streamSSE(c, async (stream) => {
     stream.onAbort(() => leave.abort());
     try {
@@ -101,8 +108,9 @@ function streamAnswer(
       }
     } catch (error) {
       if (leave.signal.aborted) return;
-      const problem = problemOf(asPersonaError(error), c.get('ids').requestId);
-      await stream.writeSSE({ event: 'error', data: JSON.stringify(problem) });
+      const failure = asPersonaError(error);
+      logger.warn({ request_id, error_type: failure.type }, 'an answer ended early');
+      await stream.writeSSE({ event: 'error', data: JSON.stringify(problemOf(failure, request_id)) });
     }
   });
 }

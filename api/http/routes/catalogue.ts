@@ -156,7 +156,7 @@ const addMetrics = (policy: Pick<Policy, 'catalogue'>) =>
     request: { params: personaParams, headers: idempotencyHeaders, body: body(metricsInput(policy)) },
     responses: {
       201: jsonResponse(recorded, 'How many were recorded'),
-      ...errorResponses(CHANGE_ERRORS, { body: true }),
+      ...errorResponses([...CHANGE_ERRORS, 'persona_version_not_found'], { body: true }),
     },
   });
 
@@ -168,7 +168,7 @@ const getMetrics = createRoute({
   request: { params: personaParams, query: metricsQuery },
   responses: {
     200: jsonResponse(metricBuckets, 'The periods, oldest first'),
-    ...errorResponses(['invalid_argument']),
+    ...errorResponses(['invalid_argument', 'persona_not_found']),
   },
 });
 

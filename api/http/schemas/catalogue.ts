@@ -67,6 +67,7 @@ const queryTime = (description: string) =>
     .optional()
     .openapi({ type: 'string', format: 'date-time', description });
 const HOUR_MS = 3_600_000;
+const MAX_PERIOD_MS = 366 * 24 * HOUR_MS;
 export const metricsQuery = z.object({
   name: queryText()
     .regex(METRIC_NAME.pattern ?? /^/, `must ${METRIC_NAME.requirement}`)
@@ -76,8 +77,10 @@ export const metricsQuery = z.object({
   every: queryText()
     .transform((value, context) => {
       const milliseconds = parseDuration(value);
-      if (milliseconds !== undefined && milliseconds >= 1_000) return milliseconds;
-      context.addIssue({ code: 'custom', message: 'must be a duration of at least a second, such as 5m' });
+      if (milliseconds !== undefined && milliseconds >= 1_000 && milliseconds <= MAX_PERIOD_MS)
+        return milliseconds;
+      const message = 'must be a duration from a second to 366 days, such as 5m';
+      context.addIssue({ code: 'custom', message });
       return z.NEVER;
     })
     .default(HOUR_MS)

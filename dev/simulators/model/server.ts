@@ -9,11 +9,12 @@ import { readMode } from '../mode.ts';
 /**
  * `away`: connections are closed without a response; `hang`: no response comes; `garbage`: something else than a completion;
  * `error_500`; `error_body` and `error_event`: an error with status 200; `rate_limited`: 429, to be asked again in 7 s;
- * `break_off`: the connection ends after the first words; `endless`: words without an end; `flood`: a line without an end.
+ * `rate_limited_bare`: 429 alone; `refused`: 400, as of a question that is too long; `break_off`: the connection ends after
+ * the first words; `stall`: nothing follows them; `endless`: words without an end; `flood`: a line without an end.
  */
 const MODES = [
-  ...['ok', 'away', 'hang', 'garbage', 'error_500', 'error_body', 'error_event', 'rate_limited'],
-  ...['break_off', 'endless', 'flood'],
+  ...['ok', 'away', 'hang', 'garbage', 'error_500', 'error_body', 'error_event'],
+  ...['rate_limited', 'rate_limited_bare', 'refused', 'break_off', 'stall', 'endless', 'flood'],
 ];
 const WORD_MS = 2;
 
@@ -46,6 +47,8 @@ export async function startModelSimulator({ port }: { port?: number } = {}): Pro
     if (mode === 'error_500') return c.json(error, 500);
     if (mode === 'error_body') return c.json(error);
     if (mode === 'rate_limited') return c.json(error, 429, { 'retry-after': '7' });
+    if (mode === 'rate_limited_bare') return c.json(error, 429);
+    if (mode === 'refused') return c.json(error, 400);
     if (mode === 'garbage') return c.html('<p>It works!</p>');
     const words = answerTo(body);
     return streamSSE(c, async (stream) => {
@@ -64,6 +67,7 @@ export async function startModelSimulator({ port }: { port?: number } = {}): Pro
       for (let n = 0; isOpen && (n < words.length || mode === 'endless'); n += 1) {
         await send({ choices: [{ index: 0, delta: { content: `${words[n % words.length]} ` } }] });
         if (mode === 'break_off' && n === 1) return void c.env.incoming.socket.destroy();
+        if (mode === 'stall' && n === 1) return new Promise(() => {});
         await setTimeout(WORD_MS);
       }
       if (!isOpen) return;
