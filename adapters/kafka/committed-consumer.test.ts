@@ -40,10 +40,8 @@ test.each<[string, RecordsBatch[], [number, number][], number[]]>([
       ...[batch(6, 1, TRANSACTIONAL), batch(8, 1, MARK), batch(9, 1, TRANSACTIONAL), batch(11, 1, MARK)],
     ],
     [
-      ...([
-        [1, 0],
-        [1, 6],
-      ] as [number, number][]),
+      [1, 0],
+      [1, 6],
     ],
     [3, 9],
   ],
