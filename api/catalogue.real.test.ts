@@ -123,10 +123,7 @@ test('bad input is refused with all its problems, and changes nothing', async ()
   const tooMany = { metrics: Array(1_001).fill({ name: 'n', value: 1, unit: 'u' }) };
   expect(await post(`${pathOf(name)}/metrics`, tooMany)).toMatchObject({ status: 422 });
   const readMetrics = async (query: string, of = name) => {
-    const { status, body } = await sendRequest(
-      processes[0],
-      `${pathOf(of)}/metrics?name=latency&${query}`,
-    );
+    const { status, body } = await sendRequest(processes[0], `${pathOf(of)}/metrics?name=latency&${query}`);
     return status === 422 ? problemFields(body) : status;
   };
   for (const every of ['1s', '367d', `${'9'.repeat(400)}d`, '-1h'])
@@ -142,7 +139,13 @@ test('the longest batch of metrics is taken, and a longer body is not', async ()
   const name = newName();
   await add(name);
   const at = new Date().toISOString();
-  const metric = { name: 'n'.repeat(100), value: -1.234_567_890_123_4e-99, unit: 'u'.repeat(20), at, version: 1 };
+  const metric = {
+    name: 'n'.repeat(100),
+    value: -1.234_567_890_123_4e-99,
+    unit: 'u'.repeat(20),
+    at,
+    version: 1,
+  };
   const metrics = Array(1_000).fill(metric);
   expect(await post(`${pathOf(name)}/metrics`, { metrics })).toMatchObject({ body: { recorded: 1_000 } });
   const longer = { metrics, padding: 'x'.repeat(64 * 1_024) };

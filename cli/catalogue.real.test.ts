@@ -79,10 +79,7 @@ test('what is not active is exported and imported as such; a file that does not 
   const name = `cli-${randomUUID()}`;
   const file = join(folder, 'state.yaml');
   const write = (change: object = {}) =>
-    writeFileSync(
-      file,
-      stringify({ name, display_name: 'A', role: 'B', system_prompt: 'One.', ...change }),
-    );
+    writeFileSync(file, stringify({ name, display_name: 'A', role: 'B', system_prompt: 'One.', ...change }));
   const stateOf = async () => {
     const { version, is_active } = JSON.parse((await catalogue('show', name, '--json')).out);
     return [version, is_active];

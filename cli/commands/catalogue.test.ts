@@ -19,7 +19,7 @@ test('an import that the server stops half-way says what it has written', async 
     .put('/personas/:name', (c) => {
       if (c.req.param('name') === 'second') return c.json(problem(412, 'stale_version'), 412);
       written.push(c.req.param('name'));
-      return c.json({ version: 1 }, 201);
+      return c.json({ version: 1, is_active: true }, 201);
     });
   const api = await listen(app.fetch, 0);
   onTestFinished(() => api.close());

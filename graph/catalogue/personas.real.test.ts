@@ -144,9 +144,9 @@ test('metrics are added once, summed up by period, and deleted when they are old
     type: 'persona_not_found',
   });
   const ofNext = [{ name: 'latency', unit: 'ms', value: 1, version: 2 }];
-  await expect(
-    recordMetrics(graph, testHeader(), { persona: name, metrics: ofNext }),
-  ).rejects.toMatchObject({ type: 'persona_version_not_found' });
+  await expect(recordMetrics(graph, testHeader(), { persona: name, metrics: ofNext })).rejects.toMatchObject({
+    type: 'persona_version_not_found',
+  });
   const query = { persona: name, name: 'latency', from: at(0), to: at(11), every: 300_000, limit: 10 };
   expect(await aggregateMetrics(graph, query)).toEqual([
     { at: at(0), count: 3, mean: 2, p50: 2, p95: expect.closeTo(2.9) },

@@ -34,7 +34,11 @@ async function ask(mode: string, body: object): Promise<Response> {
   const services = fakeServices({
     askPersona: (caller, request) => askPersona(dependencies, caller, request),
   });
-  const app = createApp(services, silentObservers((line) => lines.push(line)), testAppOptions);
+  const app = createApp(
+    services,
+    silentObservers((line) => lines.push(line)),
+    testAppOptions,
+  );
   return app.request('/persona/a', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -67,7 +71,9 @@ test('a stream in which the model falls silent ends with an error event', async 
   const text = response.text();
   vi.advanceTimersByTime(SILENCE_MS);
   expect(response.status).toBe(200);
-  expect(await text).toMatch(/^event: text\n[^]*event: error\ndata: \{"type":"urn:persona:error:model_unavailable"/);
+  expect(await text).toMatch(
+    /^event: text\n[^]*event: error\ndata: \{"type":"urn:persona:error:model_unavailable"/,
+  );
   expect(lines.join('')).toMatch(/"error_type":"model_unavailable","msg":"an answer ended early"/);
   expect(lines.join('')).not.toMatch(/Secret orders|private question/);
 });
