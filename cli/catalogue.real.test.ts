@@ -68,6 +68,7 @@ test('a file is imported once, changed, compared and rolled back; nothing of a f
   expect((await catalogue('activate', first, '--of', '1')).out).toBe(`${first} is active, in version 3.`);
   expect((await catalogue('show', first, '--of', '2')).out).toContain('Two.');
   expect((await catalogue('list')).out).toContain(first);
+  expect((await catalogue()).out).toContain(first);
   const exported = join(folder, 'all.yaml');
   expect((await catalogue('export', exported)).code).toBe(0);
   expect(readFileSync(exported, 'utf8')).toContain(second);

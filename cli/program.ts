@@ -220,7 +220,7 @@ function commands(io: CliIo, select: Select): Command {
   configureDeadLetters(command('dlq', "other agents' records that could not be processed"), select);
 
   program.commandsGroup('Agents:');
-  configureCatalogue(command('catalogue', "the agents' personas"), select);
+  configureCatalogue(command('catalogue', "list the agents' personas, show, import or change them"), select);
 
   program.commandsGroup('Keys:');
   configureKeys(
@@ -353,10 +353,11 @@ function configureDeadLetters(deadLetters: Command, select: Select): void {
     });
 }
 
-/** `catalogue list | show | import | export | diff | activate | deactivate`. */
+/** `catalogue [list | show | import | export | diff | activate | deactivate]`. */
 function configureCatalogue(catalogue: Command, select: Select): void {
   const subcommand = (usage: string, summary: string) =>
     catalogue.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
+  catalogue.action(() => select(listPersonas));
   subcommand('list', 'list all personas').action(() => select(listPersonas));
   subcommand('show', 'show one with its instructions')
     .argument('<NAME>')
