@@ -35,7 +35,7 @@ export function createLogger(options: { process: string; level: string }): Logge
   const standardError = 2;
   const stream = process.stderr.isTTY
     ? pretty({ destination: standardError, sync: true, ignore: 'pid,hostname' })
-    : batchedPerTick(pino.destination({ dest: standardError, sync: false }));
+    : batched(pino.destination({ dest: standardError, sync: false }));
   return pino(
     {
       level: options.level,
@@ -52,11 +52,15 @@ export function createLogger(options: { process: string; level: string }): Logge
 /** Wait for a write in progress: far longer than a write takes, and short for a process exit. */
 const WRITE_WAIT_MS = 100;
 
+/** How long a line may wait for others. */
+const BATCH_MS = 5;
+
 /**
- * Passes the lines of one event loop turn on together: the destination measures and copies everything pending on each
- * write, which for single lines costs more than composing them. On an orderly exit the last lines are written.
+ * Passes the lines of a few milliseconds on together: each write measures and copies what is pending and wakes another
+ * thread, which for single lines costs more than composing them. On an orderly exit, and one by an error, the last lines
+ * are written.
  */
-function batchedPerTick(
+function batched(
   destination: ReturnType<typeof pino.destination>,
 ): DestinationStream & { flushSync(): void } {
   let lines: string[] = [];
@@ -80,7 +84,7 @@ function batchedPerTick(
   process.once('exit', flushSync);
   return {
     write(line) {
-      if (lines.push(line) === 1) setImmediate(flushLines);
+      if (lines.push(line) === 1) setTimeout(flushLines, BATCH_MS);
     },
     flushSync,
   };

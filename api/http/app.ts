@@ -17,6 +17,7 @@ import { limitBody } from './body-limit.ts';
 import { describeEveryRoute } from './document.ts';
 import type { HttpEnv } from './env.ts';
 import { matchedRoute } from './matched-route.ts';
+import { answerFromMemory } from './persona-from-memory.ts';
 import { fromZod, problemResponse } from './problem.ts';
 import { addressRoutes } from './routes/addresses.ts';
 import { askRoutes } from './routes/ask.ts';
@@ -85,6 +86,7 @@ export function createApp(
   });
   app.use((c, next) => (c.get('route').name === undefined ? refuseMethod(c, next) : next()));
   app.use(admitRequests(admission, authentication, observers));
+  app.use(answerFromMemory(services));
   app.use(limitBody);
   app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));
   app.notFound((c) => problemResponse(c, new PersonaError('not_found', 'There is no resource at this path')));

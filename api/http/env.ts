@@ -41,17 +41,31 @@ export interface HttpEnv {
 /** @param customerId the customer of the path, if there is one */
 export function callerOf(c: Context<HttpEnv>, customerId?: string): Caller {
   if (customerId !== undefined) c.set('about', { customer_id: customerId });
-  const identity = c.get('identity');
-  return {
-    caller: identity.name,
-    actor: identity.name,
-    maySetLtvAndSegment: maySetLtvAndSegment(identity),
-    correlationId: c.get('ids').correlationId,
-    idempotencyKey: c.req.header('idempotency-key'),
-    deadline: Date.now() + MAX_WAIT_MS,
-    // Made when it is asked for: most requests wait for nothing that could be aborted.
-    get signal() {
-      return c.req.raw.signal;
-    },
-  };
+  return new RestCaller(c);
+}
+
+class RestCaller implements Caller {
+  readonly caller: string;
+  readonly actor: string;
+  readonly maySetLtvAndSegment: boolean;
+  readonly correlationId: string;
+  readonly idempotencyKey: string | undefined;
+  readonly deadline: number;
+  readonly #context: Context<HttpEnv>;
+
+  constructor(c: Context<HttpEnv>) {
+    const identity = c.get('identity');
+    this.caller = identity.name;
+    this.actor = identity.name;
+    this.maySetLtvAndSegment = maySetLtvAndSegment(identity);
+    this.correlationId = c.get('ids').correlationId;
+    this.idempotencyKey = c.req.header('idempotency-key');
+    this.deadline = Date.now() + MAX_WAIT_MS;
+    this.#context = c;
+  }
+
+  /** Made when it is asked for: most requests wait for nothing that could be aborted. */
+  get signal(): AbortSignal {
+    return this.#context.req.raw.signal;
+  }
 }

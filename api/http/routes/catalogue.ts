@@ -1,11 +1,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Policy } from '../../../domain/policy.ts';
 import type { Services } from '../../../services/services.ts';
-import type { PersonaView } from '../../../services/views.ts';
-import { callerOf, type HttpEnv, type ResponseHeaders } from '../env.ts';
+import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { conditionHeaders, conditionOf, requireCondition } from '../if-match.ts';
-import { respond, respondText } from '../respond.ts';
+import { etagOf, respondPersona, staleHeaders } from '../persona-from-memory.ts';
+import { respond } from '../respond.ts';
 import {
   activation,
   configuration,
@@ -230,8 +230,7 @@ export function catalogueRoutes(
 
   app.openapi(get, async (c) => {
     const request = { ...c.req.valid('param'), ...c.req.valid('query') };
-    const { value, staleMs } = await services.getPersona(callerOf(c), request);
-    return respondText(c, textOf(value), 200, { ...etagOf(value), ...staleHeaders(staleMs) }) as never;
+    return respondPersona(c, await services.getPersona(callerOf(c), request)) as never;
   });
 
   app.openapi(putPersona(policy), async (c) => {
@@ -288,21 +287,4 @@ export function catalogueRoutes(
     const { configuration: stored, changed } = await services.putPersonaConfiguration(callerOf(c), request);
     return respond(c, stored, changed && stored.version === 1 ? 201 : 200, etagOf(stored));
   });
-}
-
-/** By what was read: each version that is in memory is one object, written once. */
-const texts = new WeakMap<PersonaView, string>();
-
-function textOf(persona: PersonaView): string {
-  let text = texts.get(persona);
-  if (text === undefined) texts.set(persona, (text = JSON.stringify(persona)));
-  return text;
-}
-
-const etagOf = ({ version }: { version: number }) => ({ etag: `"${version}"` });
-
-/** Say how old the answer is, if that is older than usual (RFC 7234, 5.5.1). */
-function staleHeaders(staleMs: number | undefined): ResponseHeaders | undefined {
-  if (staleMs === undefined) return undefined;
-  return { warning: '110 persona "Response is stale"', age: String(Math.floor(staleMs / 1_000)) };
 }
