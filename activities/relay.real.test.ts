@@ -3,10 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
-import type { OpenPublisher } from '../domain/outbox/publisher.ts';
+import { type OpenPublisher, RecordsRefused } from '../domain/outbox/publisher.ts';
 import { Topic } from '../domain/outbox/topics.ts';
 import { recoveryWorkflowId } from '../domain/workflow-contracts.ts';
+import { createSingleObjectDecoder } from '../events/avro.ts';
 import { createRecordEncoder } from '../events/encode.ts';
+import { readSchema } from '../events/schemas.ts';
 import { addErasedId } from '../graph/erasure/erased-ids.ts';
 import { announceErasure, hideCustomer, requestErasure } from '../graph/erasure/index.ts';
 import { createCustomer, getCustomerContext, type Graph, setCustomerStatus } from '../graph/index.ts';
@@ -476,6 +478,52 @@ test('every context is published again while events are, continues after a kill,
     const versions = ofOne.map(({ value }) => Number(value.version));
     expect(versions).toEqual(versions.toSorted((a, b) => a - b));
   }
+});
+
+test('contexts that Kafka refuses together are read again: another relay may have published newer ones meanwhile', async () => {
+  const [changed, other] = [
+    await createCustomer(graph, testHeader(), {}),
+    await createCustomer(graph, testHeader(), {}),
+  ];
+  await publishEverything();
+  const decodeContext = createSingleObjectDecoder([readSchema(Topic.customerContext)]);
+  const published: Record<string, unknown>[] = [];
+  let isRefused = false;
+  await requestContextRebuild(graph);
+  const relay = startRelaying({
+    async openPublisher() {
+      const publisher = await openPublisher();
+      return {
+        ...publisher,
+        async publish(page) {
+          const contexts = page.filter(({ topic }) => topic === Topic.customerContext);
+          if (page.length > contexts.length || contexts.length === 0) return publisher.publish(page);
+          const read = contexts.map(({ value }) => decodeContext(value ?? new Uint8Array()).value);
+          if (read.some((one) => (one as { customer_id: string }).customer_id === changed.customer_id)) {
+            if (!isRefused) {
+              isRefused = true;
+              const { customer_id } = changed;
+              await setCustomerStatus(graph, testHeader(), {
+                customer_id,
+                status: 'suspended',
+                reason: 'test',
+              });
+              throw new RecordsRefused('Kafka refuses it: MESSAGE_TOO_LARGE');
+            }
+          }
+          published.push(...(read as Record<string, unknown>[]));
+          await publisher.publish(page);
+        },
+      };
+    },
+  });
+  await expect.poll(() => readContextRebuild(graph), { timeout: 60_000 }).toBeUndefined();
+  await relay.stop();
+  const statusesOf = ({ customer_id }: { customer_id: string }) =>
+    published.filter((one) => one.customer_id === customer_id).map(({ status }) => status);
+  expect(isRefused).toBe(true);
+  expect(statusesOf(changed)).toEqual(['suspended']);
+  expect(statusesOf(other)).toEqual(['active']);
 });
 
 test('each projection has its lag, and is late beyond what the policy allows', async () => {

@@ -10,8 +10,9 @@ import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
 import { checkKafka } from '../cli/doctor/kafka.ts';
 import { runCli } from '../cli/program.ts';
 import { readSettings } from '../cli/settings.ts';
-import type { KeptDeadLetter } from '../domain/inbound/records.ts';
+import type { DeletedRecords, KeptDeadLetter } from '../domain/inbound/records.ts';
 import { InboundTopic } from '../domain/inbound/topics.ts';
+import { PARTITIONS, Topic } from '../domain/outbox/topics.ts';
 import { fraudCaseWorkflowId, recoveryWorkflowId } from '../domain/workflow-contracts.ts';
 import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
@@ -85,9 +86,10 @@ function startConsumer(
   );
   const waits: string[] = [];
   const processed: string[] = [];
+  const deleted: DeletedRecords[] = [];
   const reading = Promise.withResolvers<void>();
   const ended = consume({
-    openReader: () => openRecordReader({ brokers: kafka.brokers }),
+    openReader: () => openRecordReader({ brokers: kafka.brokers }, (one) => deleted.push(one)),
     async processRecord(record) {
       const result = await processRecord(record);
       await onRecord(`${record.topic}/${record.partition}/${record.offset}`);
@@ -111,7 +113,7 @@ function startConsumer(
     await ended;
   };
   onTestFinished(stop);
-  return { waits, processed, stop, reading: reading.promise };
+  return { waits, processed, deleted, stop, reading: reading.promise };
 }
 
 const routed = (wallet: TestWallet, changed: Record<string, unknown> = {}) => ({
@@ -160,6 +162,10 @@ const isRunning = (payment_id: unknown) =>
       ({ status }) => status.name === 'RUNNING',
       () => false,
     );
+async function admin(work: (client: Admin) => Promise<unknown>): Promise<void> {
+  const client = new Admin({ clientId: 'operator', bootstrapBrokers: kafka.brokers, retries: 20 });
+  await work(client).finally(() => client.close());
+}
 const letterOf = async (id: string): Promise<KeptDeadLetter | undefined> =>
   (await letters().list()).find((letter) => letter.id === id);
 const idOf = ([written]: { topic: string; partition: number; offset: bigint }[]) =>
@@ -485,9 +491,47 @@ test('a rebalance in the middle, duplicates, and Kafka killed change nothing', a
   await Promise.all([second.stop(), third.stop()]);
 });
 
+test('records that Kafka deleted before they were read are said to be lost, and those after them are processed', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const write = async (ltv: string, at: number) => {
+    const occurred_at = new Date(Date.now() - 60_000 + at).toISOString();
+    const [written] = await writeRecords(kafka.brokers, [feedback(wallet, { ltv, occurred_at })]);
+    return written ?? expect.fail('nothing was written');
+  };
+  await write('1.00', 1);
+  const before = startConsumer();
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(100);
+  await before.stop();
+  const from = await write('2.00', 2);
+  await write('3.00', 3);
+  const to = await write('4.00', 4);
+  const { topic, partition } = from;
+  await admin((client) =>
+    client.deleteRecords({ topics: [{ name: topic, partitions: [{ partition, offset: to.offset }] }] }),
+  );
+  const after = startConsumer();
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(400);
+  await expect.poll(() => after.deleted).toEqual([{ topic, partition, from: from.offset, to: to.offset }]);
+});
+
 const commandEnvironment = () => ({
   ...process.env,
   ...{ KAFKA_BROKERS: kafka.brokers.join(), TEMPORAL_NAMESPACE: temporal.namespace, LOG_LEVEL: 'error' },
+});
+
+test('persona doctor names a topic of Persona’s that a broker has created with settings that lose the log', async () => {
+  const check = async () => (await checkKafka(readSettings(commandEnvironment()))).topics;
+  expect(await check()).toMatchObject({ state: 'ok' });
+  const topics = [Topic.log];
+  await admin((client) => client.createTopics({ topics, partitions: 1, replicas: 1 }));
+  onTestFinished(() => admin((client) => client.deleteTopics({ topics })));
+  expect(await check()).toMatchObject({
+    state: 'wrong',
+    detail: [
+      `${Topic.log}: 1 partitions instead of ${PARTITIONS}`,
+      `${Topic.log}: retention.ms is 604800000 instead of -1`,
+    ].join('\n'),
+  });
 });
 
 test('persona dlq lists, shows and retries: a customer who is known later, and a record that stays refused', async () => {
@@ -511,7 +555,7 @@ test('persona dlq lists, shows and retries: a customer who is known later, and a
   const id = idOf(await writeRecords(kafka.brokers, [feedback(unknown, { segment: 'late' })]));
   const invalid = idOf(await writeRecords(kafka.brokers, [feedback(unknown)]));
   const consuming = consume({
-    openReader: () => openRecordReader({ brokers: kafka.brokers }),
+    openReader: () => openRecordReader({ brokers: kafka.brokers }, () => {}),
     processRecord: createRecordProcessor(
       { graph: configured, temporal: temporal.client, policy },
       decode,
@@ -603,4 +647,23 @@ test('killed at any moment, the process loses and doubles nothing', async () => 
   program.kill('SIGTERM');
   expect((await program).exitCode).toBe(0);
   expect(await total()).toBe(24_000);
+});
+
+// The last one: keys continue in other partitions afterwards.
+test('partitions that a topic gets while it is read are read as well', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const consumer = startConsumer();
+  await consumer.reading;
+  const topic = InboundTopic.analyticsFeedback;
+  await admin((client) =>
+    client.createPartitions({ topics: [{ name: topic, count: PARTITIONS + 1, assignments: [] }] }),
+  );
+  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
+    ...{ clientId: 'agent', bootstrapBrokers: kafka.brokers, retries: true, retryDelay: 50 },
+  });
+  onTestFinished(() => producer.close());
+  const value = encode(topic, feedback(wallet, { ltv: '7.00' }).value);
+  await producer.send({ messages: [{ topic, partition: PARTITIONS, value }], acks: -1 });
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(700);
+  expect(consumer.processed).toContain(`${topic}/${PARTITIONS}/0`);
 });

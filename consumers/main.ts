@@ -120,9 +120,10 @@ async function main(): Promise<void> {
     // This process has every key that any process has registered, so none can open what it cannot.
     const isKeyLost = async () => (await checkKeys(graph, environment)).length === 0;
     let reader: KafkaRecordReader | undefined;
+    const observer = createConsumerObserver(metrics.registry, logger, async () => reader?.lag());
     const consuming = consume({
       openReader: async () => {
-        reader = await openRecordReader(kafka);
+        reader = await openRecordReader(kafka, observer.onDeleted);
         logger.info('reading');
         return reader;
       },
@@ -130,7 +131,7 @@ async function main(): Promise<void> {
       decode,
       deadLetters,
       observe: {
-        ...createConsumerObserver(metrics.registry, logger, async () => reader?.lag()),
+        ...observer,
         onReading(isReading) {
           if (!isReading) reader = undefined;
         },

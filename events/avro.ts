@@ -37,13 +37,17 @@ export function createSingleObjectEncoder(schema: unknown): (value: unknown) => 
 export function createEncoder(schema: unknown, header: Buffer): (value: unknown) => Buffer {
   const type = avro.Type.forSchema(schema as avro.Schema);
   return (value) => {
-    type.isValid(value, {
-      errorHook(path) {
-        // Not the value, which may be a secret.
-        throw new Error(`${type.name}.${path.join('.')} does not fit the schema`);
-      },
-    });
-    return Buffer.concat([header, type.toBuffer(value)]);
+    try {
+      return Buffer.concat([header, type.toBuffer(value)]);
+    } catch {
+      // Without the cause: avsc's message has the value, which may be a secret.
+      type.isValid(value, {
+        errorHook(path) {
+          throw new Error(`${type.name}.${path.join('.')} does not fit the schema`);
+        },
+      });
+      throw new Error(`${type.name} cannot be encoded`);
+    }
   };
 }
 

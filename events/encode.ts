@@ -38,6 +38,7 @@ export async function registerRecordEncoder(registry: SchemaRegistry): Promise<E
 export const subjectOf = (topic: string): string => `${topic}-value`;
 
 function encodeBy(encoders: ReadonlyMap<string, (value: unknown) => Buffer>): EncodeRecord {
+  const traceparentOf = createTraceparents();
   return (record) => {
     const encode = encoders.get(record.topic);
     if (encode === undefined) throw new Error(`${record.topic} has no schema`);
@@ -45,14 +46,14 @@ function encodeBy(encoders: ReadonlyMap<string, (value: unknown) => Buffer>): En
       topic: record.topic,
       key: Buffer.from(record.key),
       value: record.value && encode(record.value),
-      headers: headersOf(record),
+      headers: headersOf(record, record.traceparent ?? traceparentOf(record)),
     };
   };
 }
 
 /** CloudEvents 1.0, binary mode of its Kafka binding, and W3C trace context. */
-function headersOf(record: OutgoingRecord): Record<string, string> {
-  const { id, type, time, key, correlationId } = record;
+function headersOf(record: OutgoingRecord, traceparent: string): Record<string, string> {
+  const { id, type, time, key } = record;
   return {
     ce_specversion: '1.0',
     ce_id: id,
@@ -61,7 +62,17 @@ function headersOf(record: OutgoingRecord): Record<string, string> {
     ce_subject: key,
     ce_time: time,
     'content-type': 'application/avro',
-    traceparent: record.traceparent ?? unsampledTraceparent(correlationId, id),
+    traceparent,
+  };
+}
+
+/** Those of one event follow one another, and have the same. */
+function createTraceparents(): (record: OutgoingRecord) => string {
+  let last = { id: '', correlationId: '', traceparent: '' };
+  return ({ id, correlationId }) => {
+    if (id !== last.id || correlationId !== last.correlationId)
+      last = { id, correlationId, traceparent: unsampledTraceparent(correlationId, id) };
+    return last.traceparent;
   };
 }
 

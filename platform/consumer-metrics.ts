@@ -1,7 +1,7 @@
 /** Metrics and log lines of reading other agents' records. */
 
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { InboundRecord, Rejection } from '../domain/inbound/records.ts';
+import type { DeletedRecords, InboundRecord, Rejection } from '../domain/inbound/records.ts';
 import { recordId } from '../domain/inbound/records.ts';
 import { createLateMessageCounter } from './erasure-metrics.ts';
 import type { Logger } from './logs.ts';
@@ -27,6 +27,12 @@ export function createConsumerObserver(
     help: 'Attempts to process a record that failed for an outage or an unexpected error, and are repeated',
     registers,
   });
+  const deletions = new Counter({
+    name: 'persona_consumer_deleted_records_total',
+    help: 'Records of other agents that Kafka has deleted before they were read, by topic; at most, some may be marks of transactions',
+    labelNames: ['topic'],
+    registers,
+  });
   new Gauge({
     name: 'persona_consumer_lag_records',
     help: 'Records that this process has yet to process, by topic',
@@ -49,6 +55,13 @@ export function createConsumerObserver(
       logger.warn(
         { dead_letter: recordId(record), error_type, error, event_id },
         'a record was not processed',
+      );
+    },
+    onDeleted({ topic, partition, from, to }: DeletedRecords) {
+      deletions.inc({ topic }, Number(to - from));
+      logger.error(
+        { topic, partition, first_offset: String(from), last_offset: String(to - 1n) },
+        'records were deleted before they were read',
       );
     },
     onWait(error: unknown, record?: InboundRecord) {

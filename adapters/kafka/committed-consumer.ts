@@ -16,9 +16,21 @@ type Partition = Pick<fetchV17.FetchResponsePartition, 'abortedTransactions' | '
 
 const IS_TRANSACTIONAL = 0x10;
 const IS_CONTROL = 0x20;
+/** Kafka's number of this error. */
+const OFFSET_OUT_OF_RANGE = 1;
+
+/** A place that a partition does not have, or not any more. */
+export interface MissingOffset {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly offset: bigint;
+}
 
 /** With `isolationLevel` 1 (`READ_COMMITTED`); with 0 it reads everything. */
 export class CommittedConsumer extends Consumer<Buffer, Buffer, Buffer, Buffer> {
+  /** Called before a stream silently continues elsewhere. */
+  onMissing: (offsets: readonly MissingOffset[]) => void = () => {};
+
   override fetch(options: Options, callback: CallbackWithPromise<fetchV17.FetchResponse>): void;
   override fetch(options: Options): Promise<fetchV17.FetchResponse>;
   override fetch(
@@ -27,9 +39,24 @@ export class CommittedConsumer extends Consumer<Buffer, Buffer, Buffer, Buffer> 
     // biome-ignore lint/suspicious/noConfusingVoidType: both of the library's signatures.
   ): void | Promise<fetchV17.FetchResponse> {
     if (callback === undefined) return super.fetch(options).then(withoutAborted);
-    return super.fetch(options, (error, response) =>
-      callback(error, error || !response ? response : withoutAborted(response)),
+    return super.fetch(options, (error, response) => {
+      if (error) this.#reportMissing(options, error);
+      callback(error, error || !response ? response : withoutAborted(response));
+    });
+  }
+
+  #reportMissing({ topics }: Options, error: Error & { response?: fetchV17.FetchResponse }): void {
+    const refused = (error.response?.responses ?? []).flatMap(({ topicId, partitions }) =>
+      partitions
+        .filter(({ errorCode }) => errorCode === OFFSET_OUT_OF_RANGE)
+        .map(({ partitionIndex }) => `${topicId}/${partitionIndex}`),
     );
+    const missing = topics.flatMap(({ topicId, partitions }) =>
+      partitions
+        .filter(({ partition }) => refused.includes(`${topicId}/${partition}`))
+        .map(({ partition, fetchOffset }) => ({ topicId, partition, offset: fetchOffset })),
+    );
+    if (missing.length > 0) this.onMissing(missing);
   }
 }
 

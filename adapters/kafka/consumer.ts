@@ -6,9 +6,9 @@ import {
   MessagesStreamFallbackModes,
   MessagesStreamModes,
 } from '@platformatic/kafka';
-import type { InboundRecord, RecordReader } from '../../domain/inbound/records.ts';
+import type { DeletedRecords, InboundRecord, RecordReader } from '../../domain/inbound/records.ts';
 import { INBOUND_SETTINGS, InboundTopic, type InboundTopicName } from '../../domain/inbound/topics.ts';
-import { CommittedConsumer } from './committed-consumer.ts';
+import { CommittedConsumer, type MissingOffset } from './committed-consumer.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 import { createMissingTopics } from './topics.ts';
 
@@ -23,6 +23,9 @@ const REBALANCE_MS = 30_000;
 const READ_AHEAD = 128;
 const READ_COMMITTED = 1;
 const UNKNOWN_EPOCH = -1;
+const EARLIEST = -2n;
+/** The client does not notice that a topic has more partitions than when it joined. */
+const COUNT_PARTITIONS_EVERY_MS = 10_000;
 
 export interface KafkaRecordReader extends RecordReader {
   /** Records that are not committed yet, by topic. @throws PersonaError kafka_unavailable */
@@ -31,11 +34,16 @@ export interface KafkaRecordReader extends RecordReader {
 
 /**
  * Joins the group, and reads from where it has committed, else from the beginning. Creates missing topics, so that it does
- * not depend on the other agents being installed first.
+ * not depend on the other agents being installed first. Reading ends when a topic has more partitions: who joins again reads
+ * them as well.
  *
+ * @param onDeleted called with records that Kafka has deleted before they were read: their retention is over
  * @throws PersonaError kafka_unavailable
  */
-export async function openRecordReader(options: KafkaOptions): Promise<KafkaRecordReader> {
+export async function openRecordReader(
+  options: KafkaOptions,
+  onDeleted: (deleted: DeletedRecords) => void,
+): Promise<KafkaRecordReader> {
   const fail = (error: unknown): never => {
     throw kafkaUnavailable(options, error);
   };
@@ -44,6 +52,18 @@ export async function openRecordReader(options: KafkaOptions): Promise<KafkaReco
     TOPICS.map((topic) => [topic, INBOUND_SETTINGS]),
   ).catch(fail);
   const consumer = new CommittedConsumer({ ...clientOptions(options), groupId: GROUP_ID });
+  consumer.onMissing = (offsets) => {
+    for (const missing of offsets)
+      void findDeleted(consumer, missing).then(
+        (deleted) => deleted && onDeleted(deleted),
+        // Without it the stream cannot continue, either.
+        () => {},
+      );
+  };
+  const joinedPartitions = await countPartitions(consumer).catch(async (error: unknown) => {
+    await consumer.close(true).catch(() => {});
+    return fail(error);
+  });
   const stream = await consumer
     .consume({
       topics: TOPICS,
@@ -63,6 +83,13 @@ export async function openRecordReader(options: KafkaOptions): Promise<KafkaReco
   // The membership was lost, and joining again failed: the client gives up then. Without a listener the process would end.
   consumer.on('error', (error: Error) => stream.destroy(error));
   let closing: Promise<void> | undefined;
+  const counting = setInterval(() => {
+    countPartitions(consumer).then(
+      (partitions) => partitions > joinedPartitions && void stream.close().catch(() => {}),
+      // Counted again soon; reading says what is wrong.
+      () => {},
+    );
+  }, COUNT_PARTITIONS_EVERY_MS);
   return {
     [Symbol.asyncIterator]: () => read(stream, fail),
     async commit(offsets) {
@@ -74,8 +101,30 @@ export async function openRecordReader(options: KafkaOptions): Promise<KafkaReco
       const lags = await consumer.getLag({ topics: TOPICS }).catch(fail);
       return new Map(TOPICS.map((topic) => [topic, sum(lags.get(topic) ?? [])]));
     },
-    close: () => (closing ??= closeAll(stream, consumer)),
+    close() {
+      clearInterval(counting);
+      return (closing ??= closeAll(stream, consumer));
+    },
   };
+}
+
+/** Of all topics together: Kafka never removes one. */
+async function countPartitions(consumer: CommittedConsumer): Promise<number> {
+  const { topics } = await consumer.metadata({ topics: TOPICS, forceUpdate: true });
+  return TOPICS.reduce((count, topic) => count + (topics.get(topic)?.partitionsCount ?? 0), 0);
+}
+
+/** @returns `undefined`: nothing is deleted, the topic has fewer records than were read of it and is read from the beginning */
+async function findDeleted(
+  consumer: CommittedConsumer,
+  { topicId, partition, offset }: MissingOffset,
+): Promise<DeletedRecords | undefined> {
+  const { topics } = await consumer.metadata({ topics: TOPICS });
+  const topic = TOPICS.find((name) => topics.get(name)?.id === topicId);
+  if (topic === undefined) return undefined;
+  const request = { topics: [topic], partitions: { [topic]: [partition] }, timestamp: EARLIEST };
+  const first = (await consumer.listOffsets(request)).get(topic)?.[partition] ?? offset;
+  return first > offset ? { topic, partition, from: offset, to: first } : undefined;
 }
 
 async function* read(

@@ -1,5 +1,8 @@
 import { kafkaOptions, verifyKafka } from '../../adapters/kafka/connection.ts';
+import { findTopicProblems } from '../../adapters/kafka/topics.ts';
 import { openSchemaRegistry } from '../../adapters/schema-registry/client.ts';
+import { DEAD_LETTER_SETTINGS, DEAD_LETTERS } from '../../domain/inbound/topics.ts';
+import { TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
 import { subjectOf } from '../../events/encode.ts';
 import { readSchemas } from '../../events/schemas.ts';
 import type { Graph } from '../../graph/index.ts';
@@ -13,7 +16,7 @@ import { type CheckResult, ok, runCheck, wrong } from './check.ts';
 /** Without Kafka there is nothing to check. */
 export async function checkKafka(
   settings: Settings,
-): Promise<{ kafka?: CheckResult; dead_letters?: CheckResult; schema_registry?: CheckResult }> {
+): Promise<Partial<Record<'kafka' | 'topics' | 'dead_letters' | 'schema_registry', CheckResult>>> {
   const { variables } = settings;
   if (variables.KAFKA_BROKERS === undefined) return {};
   const kafka = await runCheck(async () => {
@@ -26,7 +29,22 @@ export async function checkKafka(
     schema_registry: await runCheck(() => schemaRegistryResult(variables)),
   };
   if (kafka.state !== 'ok') return { kafka, ...registry };
-  return { kafka, ...registry, dead_letters: await runCheck(() => deadLettersResult(settings)) };
+  const [topics, dead_letters] = await Promise.all([
+    runCheck(() => topicsResult(variables)),
+    runCheck(() => deadLettersResult(settings)),
+  ]);
+  return { kafka, topics, ...registry, dead_letters };
+}
+
+/** Those that exist: Persona changes none of them. */
+async function topicsResult(variables: Variables): Promise<CheckResult> {
+  const environment = readKafkaEnvironment(variables);
+  if (environment === undefined) return wrong('KAFKA_BROKERS is not set', 'Set it to host:port,…');
+  const expected = new Map([...Object.entries(TOPIC_SETTINGS), [DEAD_LETTERS, DEAD_LETTER_SETTINGS]]);
+  const problems = await findTopicProblems(kafkaOptions(environment), expected);
+  return problems.length === 0
+    ? ok('every topic of Persona’s is kept as it has to be')
+    : wrong(problems.join('\n'), "See docs/runbook.md, 'Topics with other settings'");
 }
 
 /** Whether the relay can write, without registering anything. */

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
 import { agentCredentials, channelOptions, fetchAs, type RunCaller } from '../../platform/run-access.ts';
 import type { RunFile } from '../../platform/run-file.ts';
 import {
@@ -19,6 +20,8 @@ import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 const DEADLINE_MS = 15_000;
 /** Allows for a worker that is busy with charges. */
 const SCHEDULE_MS = 60_000;
+
+const Status = temporal.api.enums.v1.WorkflowExecutionStatus;
 
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
@@ -162,18 +165,27 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
       return found;
     },
     async runSchedule(id) {
-      const schedule = synapse.schedule.getHandle(id);
-      const newest = async () => (await schedule.describe()).info.recentActions.at(-1)?.action.workflow;
-      const before = (await newest())?.firstExecutionRunId;
-      await schedule.trigger();
+      const namespace = addresses.temporal_namespace;
+      // Not by the client, which would decode all of the schedule and of its runs: their memo is encrypted.
+      const { workflowService } = connection;
+      const newest = async () => {
+        const { info } = await workflowService.describeSchedule({ namespace, scheduleId: id });
+        return info?.recentActions?.at(-1)?.startWorkflowResult;
+      };
+      const before = (await newest())?.runId;
+      await synapse.schedule.getHandle(id).trigger();
       for (const limit = Date.now() + SCHEDULE_MS; Date.now() < limit; await setTimeout(100)) {
-        const run = await newest();
-        if (run === undefined || run.firstExecutionRunId === before) continue;
-        const { status } = await synapse.workflow
-          .getHandle(run.workflowId, run.firstExecutionRunId)
-          .describe();
-        if (status.name === 'COMPLETED') return { workflowId: run.workflowId };
-        if (status.name !== 'RUNNING') throw new Error(`the run of schedule ${id} is ${status.name}`);
+        const execution = await newest();
+        if (!execution?.workflowId || execution.runId === before) continue;
+        const { workflowExecutionInfo } = await workflowService.describeWorkflowExecution({
+          namespace,
+          execution,
+        });
+        const status = workflowExecutionInfo?.status;
+        if (status === Status.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+          return { workflowId: execution.workflowId };
+        if (status !== Status.WORKFLOW_EXECUTION_STATUS_RUNNING)
+          throw new Error(`the run of schedule ${id} has status ${status}`);
       }
       throw new Error(`the schedule ${id} did not run within ${SCHEDULE_MS / 1000} s`);
     },

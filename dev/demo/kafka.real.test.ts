@@ -37,7 +37,7 @@ test('Persona reads what Synapse and Chimera write', async () => {
   const [reports, others, reader] = await Promise.all([
     reportThroughKafka(broker),
     reportThroughKafka(broker),
-    openRecordReader({ brokers: [broker] }),
+    openRecordReader({ brokers: [broker] }, () => {}),
   ]);
   await others.close();
   expect(await reports.paymentFailed(FAILURE)).toEqual({ workflowId: 'recovery:p1' });

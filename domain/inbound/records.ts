@@ -21,6 +21,15 @@ export interface CommittedOffset {
   readonly offset: bigint;
 }
 
+/** Records that the broker has deleted before they were read. */
+export interface DeletedRecords {
+  readonly topic: InboundTopicName;
+  readonly partition: number;
+  /** The first one's offset, and the one after the last: some may be marks of transactions. */
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 /** One membership in the group of consumers that share the topics. */
 export interface RecordReader extends AsyncIterable<InboundRecord> {
   /** @throws PersonaError kafka_unavailable */

@@ -54,3 +54,28 @@ export const TOPIC_SETTINGS: Readonly<Record<TopicName, TopicSettings>> = {
     'delete.retention.ms': String(RETENTION_MS),
   },
 };
+
+const POLICY = 'cleanup.policy';
+/** How long a tombstone stays: less would leave readers that were away with what it deletes. All other times are at most. */
+const AT_LEAST = 'delete.retention.ms';
+const UNLIMITED = -1;
+
+/**
+ * Where a topic's settings lose records that are to be kept, or keep what is to be deleted. Operations may keep less of what
+ * is deleted anyway.
+ * @param expected as in TOPIC_SETTINGS
+ */
+export function settingsProblems(expected: TopicSettings, actual: TopicSettings): string[] {
+  const isFine = (name: string, wanted: string, found: string): boolean => {
+    if (name === POLICY) return sorted(found) === sorted(wanted);
+    const [want, is] = [Number(wanted), Number(found)];
+    if (want === UNLIMITED) return is === UNLIMITED;
+    return name === AT_LEAST ? is >= want : is !== UNLIMITED && is <= want;
+  };
+  return Object.entries(expected).flatMap(([name, wanted]) => {
+    const found = actual[name] ?? '';
+    return isFine(name, wanted, found) ? [] : [`${name} is ${found} instead of ${wanted}`];
+  });
+}
+
+const sorted = (policies: string) => policies.split(',').sort().join();
