@@ -30,6 +30,7 @@ import { scaleBenchmark } from './scale.ts';
 import { stalenessBenchmark } from './staleness/benchmark.ts';
 import { storageBenchmark } from './storage/benchmark.ts';
 import { sweepBenchmark } from './sweep/benchmark.ts';
+import { tracingBenchmark } from './tracing.ts';
 import { type BenchSystem, startSystem } from './system.ts';
 import { transactionBenchmark } from './transaction.ts';
 
@@ -45,6 +46,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   restBenchmark,
   checkoutBenchmark,
   stalenessBenchmark,
+  tracingBenchmark,
   catalogueBenchmark,
   recoveryBenchmark,
   bulkheadsBenchmark,

@@ -164,7 +164,11 @@ const isRunning = (payment_id: unknown) =>
     );
 async function admin(work: (client: Admin) => Promise<unknown>): Promise<void> {
   const client = new Admin({ clientId: 'operator', bootstrapBrokers: kafka.brokers, retries: 20 });
-  await work(client).finally(() => client.close());
+  try {
+    await work(client);
+  } finally {
+    await client.close();
+  }
 }
 const letterOf = async (id: string): Promise<KeptDeadLetter | undefined> =>
   (await letters().list()).find((letter) => letter.id === id);

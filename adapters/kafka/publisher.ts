@@ -77,12 +77,16 @@ async function closeProducer(producer: TransactionalProducer): Promise<void> {
 
 /** As few requests as the broker's limit allows, in order; a record that is larger by itself has one of its own. */
 function* inRequests(records: readonly EncodedRecord[]): Generator<Message[]> {
+  if (fitsInOne(records)) {
+    yield records.map(asMessage);
+    return;
+  }
   let messages: Message[] = [];
   let bytes = new Map<string, number>();
   for (const record of records) {
     const message = asMessage(record);
     const partition = `${record.topic}/${defaultPartitioner(message, message.key) % PARTITIONS}`;
-    const size = record.key.length + (record.value?.length ?? 0) + OVERHEAD_BYTES;
+    const size = bytesOf(record);
     const before = bytes.get(partition) ?? 0;
     if (before > 0 && before + size > MAX_PARTITION_BYTES) {
       yield messages;
@@ -94,12 +98,30 @@ function* inRequests(records: readonly EncodedRecord[]): Generator<Message[]> {
   yield messages;
 }
 
+/** Almost always: not even all records of a topic together exceed what one of its partitions may receive. */
+function fitsInOne(records: readonly EncodedRecord[]): boolean {
+  const bytes = new Map<string, number>();
+  for (const record of records) {
+    const sum = (bytes.get(record.topic) ?? 0) + bytesOf(record);
+    if (sum > MAX_PARTITION_BYTES) return false;
+    bytes.set(record.topic, sum);
+  }
+  return true;
+}
+
+const bytesOf = ({ key, value }: EncodedRecord): number => key.length + (value?.length ?? 0) + OVERHEAD_BYTES;
+
 function asMessage({ topic, key, value, headers }: EncodedRecord): Message {
   return {
     topic,
     key: asBuffer(key),
     ...(value && { value: asBuffer(value) }),
-    headers: new Map(Object.entries(headers).map(([name, text]) => [headerName(name), Buffer.from(text)])),
+    headers: new Map(
+      Object.entries(headers).map(([name, text]) => [
+        repeated(name),
+        FEW_VALUES.has(name) ? repeated(text) : Buffer.from(text),
+      ]),
+    ),
   };
 }
 
@@ -107,11 +129,13 @@ function asMessage({ topic, key, value, headers }: EncodedRecord): Message {
 const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
   Buffer.from(buffer, byteOffset, byteLength);
 
-const HEADER_NAMES = new Map<string, Buffer>();
+/** Headers that have one of a few values, as many as there are types of events. */
+const FEW_VALUES: ReadonlySet<string> = new Set(['ce_specversion', 'ce_source', 'ce_type', 'content-type']);
+const REPEATED = new Map<string, Buffer>();
 
-function headerName(name: string): Buffer {
-  const known = HEADER_NAMES.get(name) ?? Buffer.from(name);
-  HEADER_NAMES.set(name, known);
+function repeated(text: string): Buffer {
+  const known = REPEATED.get(text) ?? Buffer.from(text);
+  REPEATED.set(text, known);
   return known;
 }
 

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import { agentCredentials, channelOptions, fetchAs, type RunCaller } from '../../platform/run-access.ts';
 import type { RunFile } from '../../platform/run-file.ts';
 import {
@@ -21,7 +21,7 @@ const DEADLINE_MS = 15_000;
 /** Allows for a worker that is busy with charges. */
 const SCHEDULE_MS = 60_000;
 
-const Status = temporal.api.enums.v1.WorkflowExecutionStatus;
+const Status = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
