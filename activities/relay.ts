@@ -157,9 +157,5 @@ async function relay(
 }
 
 async function mark(graph: Graph, events: readonly LoggedEvent[]): Promise<void> {
-  if (events.length > 0)
-    await markPublished(
-      graph,
-      events.map(({ id }) => id),
-    );
+  if (events.length > 0) await markPublished(graph, events);
 }

@@ -259,7 +259,7 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
   for (const label of ['CustomerKey', 'DeviceKey'] as const)
     await graph.keyStore.readAll(graph, label, ['none']);
   await readUnpublished(graph, { from: OUTBOX_START, except: [], limit: 10 });
-  await markPublished(graph, [randomUUID()]);
+  await markPublished(graph, [{ id: randomUUID(), traceparent: 'none' }]);
   await storePublishedUntil(graph, 0);
   await readContextRebuild(graph);
   const rebuild = (await requestContextRebuild(graph)) ?? { id: 'none', after: '', published: 0 };

@@ -44,10 +44,6 @@ for (let page = await readNext(begin); ; ) {
   const { published, blocked } = await publishPage(dependencies, publisher, page, new Map());
   if (blocked.length > 0) throw new Error(`blocked: ${JSON.stringify(blocked)}`);
   if (published.length === 0) await setTimeout(IDLE_MS);
-  else
-    await markPublished(
-      graph,
-      published.map(({ id }) => id),
-    );
+  else await markPublished(graph, published);
   page = await (ahead ?? readNext(begin));
 }

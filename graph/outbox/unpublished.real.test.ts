@@ -42,7 +42,7 @@ test('a stream is read in its order, after what is published', async () => {
   const stream = await writeStream([3, 1, 4, 2, 5], { unpublished: [5, 4, 3] });
   expect(await seqsOf(stream)).toEqual([3, 4, 5]);
   expect(await seqsOf(stream, graph, 2)).toEqual([3, 4]);
-  await markPublished(graph, [`${stream}#3`]);
+  await markPublished(graph, [{ id: `${stream}#3` }]);
   expect(await seqsOf(stream)).toEqual([4, 5]);
   const from = beginningOf(stream);
   expect((await readUnpublished(graph, { from, except: [stream], limit: 10 })).events).toEqual([]);
@@ -56,7 +56,7 @@ test('the trace of an event is read with it, and is gone once it is published', 
   });
   const { events } = await readUnpublished(graph, { from: beginningOf(stream), except: [], limit: 1 });
   expect(events).toMatchObject([{ stream_id: stream, traceparent }]);
-  await markPublished(graph, [`${stream}#1`]);
+  await markPublished(graph, events);
   const left = 'MATCH (e:PersonaEvent {stream_id: $stream}) RETURN e.traceparent AS traceparent';
   expect(await graph.read(left, { stream })).toEqual([{ traceparent: null }]);
 });

@@ -24,7 +24,12 @@ const WITH_EARLIER = `
 const MARK = `
   UNWIND $ids AS id
   MATCH (e:PersonaEvent {id: id})
-  REMOVE e:Unpublished, e.traceparent`;
+  REMOVE e:Unpublished`;
+// Only where there is one: without a collector no event has a trace.
+const FORGET_TRACES = `
+  UNWIND $ids AS id
+  MATCH (e:PersonaEvent {id: id})
+  REMOVE e.traceparent`;
 const STORE_PUBLISHED_UNTIL = `
   MATCH (r:Relay {id: 'events'})
   SET r.published_until = datetime($at)`;
@@ -99,10 +104,19 @@ function isWithoutGap(): (event: Row) => boolean {
   };
 }
 
-/** @throws PersonaError graph_unavailable */
-export async function markPublished(graph: Graph, ids: readonly string[]): Promise<void> {
-  await runTransaction(graph, async ({ send }) => send(MARK, { ids }));
+/** @param events as they were read @throws PersonaError graph_unavailable */
+export async function markPublished(
+  graph: Graph,
+  events: readonly Pick<LoggedEvent, 'id' | 'traceparent'>[],
+): Promise<void> {
+  const traced = events.filter(({ traceparent }) => traceparent !== undefined);
+  await runTransaction(graph, async ({ send }) => {
+    send(MARK, { ids: idsOf(events) });
+    if (traced.length > 0) send(FORGET_TRACES, { ids: idsOf(traced) });
+  });
 }
+
+const idsOf = (events: readonly Pick<LoggedEvent, 'id'>[]): string[] => events.map(({ id }) => id);
 
 /**
  * Records that nothing committed before this time is unpublished.
