@@ -660,7 +660,9 @@ test('partitions that a topic gets while it is read are read as well', async () 
   await consumer.reading;
   const topic = InboundTopic.analyticsFeedback;
   await admin((client) =>
-    client.createPartitions({ topics: [{ name: topic, count: PARTITIONS + 1, assignments: [] }] }),
+    client.createPartitions({
+      topics: [{ name: topic, count: PARTITIONS + 1, assignments: [{ brokerIds: [1] }] }],
+    }),
   );
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
     ...{ clientId: 'agent', bootstrapBrokers: kafka.brokers, retries: true, retryDelay: 50 },

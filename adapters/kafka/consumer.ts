@@ -101,6 +101,9 @@ export async function openRecordReader(
       const lags = await consumer.getLag({ topics: TOPICS }).catch(fail);
       return new Map(TOPICS.map((topic) => [topic, sum(lags.get(topic) ?? [])]));
     },
+    end() {
+      void stream.close().catch(() => {});
+    },
     close() {
       clearInterval(counting);
       return (closing ??= closeAll(stream, consumer));

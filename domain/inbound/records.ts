@@ -34,6 +34,8 @@ export interface DeletedRecords {
 export interface RecordReader extends AsyncIterable<InboundRecord> {
   /** @throws PersonaError kafka_unavailable */
   commit(offsets: readonly CommittedOffset[]): Promise<void>;
+  /** Reads no more. The membership stays, so that what was read can be committed. */
+  end(): void;
   /** Leaves the group. */
   close(): Promise<void>;
 }

@@ -4,24 +4,37 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { CommittedOffset, InboundRecord, RecordReader } from '../../domain/inbound/records.ts';
 import { InboundTopic } from '../../domain/inbound/topics.ts';
 import { consume } from './consume.ts';
+import type { ProcessRecord } from './process-record.ts';
 
 /** Hands out the records, then nothing until it is closed. */
 function readerOf(records: readonly InboundRecord[], commit: RecordReader['commit']): RecordReader {
-  const closed = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  let isClosed = false;
   return {
     async *[Symbol.asyncIterator]() {
       yield* records;
-      await closed.promise;
+      await ended.promise;
     },
-    commit,
-    close: async () => closed.resolve(),
+    async commit(offsets) {
+      if (isClosed) throw new PersonaError('kafka_unavailable', 'it has left the group');
+      await commit(offsets);
+    },
+    end: () => ended.resolve(),
+    async close() {
+      isClosed = true;
+      ended.resolve();
+    },
   };
 }
 
-function start(openReader: () => Promise<RecordReader>, stopping = new AbortController()) {
+function start(
+  openReader: () => Promise<RecordReader>,
+  processRecord: ProcessRecord = async () => undefined,
+) {
+  const stopping = new AbortController();
   const ended = consume({
     openReader,
-    processRecord: async () => undefined,
+    processRecord,
     decode: async () => ({ value: {} }),
     deadLetters: { add: async () => {} },
     observe: { onProcessed() {}, onDeadLetter() {}, onWait() {}, onReading() {} },
@@ -50,6 +63,27 @@ test('an offset that could not be committed is committed later, although no reco
   start(async () => readerOf([record], commit));
   const { topic } = record;
   await expect.poll(() => committed, { timeout: 5_000 }).toEqual([[{ topic, partition: 0, offset: 8n }]]);
+});
+
+test('stopped while a record is processed, it commits it before it leaves the group', async () => {
+  const committed: (readonly CommittedOffset[])[] = [];
+  const [started, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const commit = async (offsets: readonly CommittedOffset[]) => void committed.push(offsets);
+  const { ended, stopping } = start(
+    async () => readerOf([record], commit),
+    async () => {
+      started.resolve();
+      await released.promise;
+      return undefined;
+    },
+  );
+  await started.promise;
+  stopping.abort();
+  await setImmediate();
+  released.resolve();
+  await ended;
+  const { topic } = record;
+  expect(committed).toEqual([[{ topic, partition: 0, offset: 8n }]]);
 });
 
 test('stopped while it joins the group, it ends, although no record comes', async () => {

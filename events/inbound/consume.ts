@@ -71,10 +71,10 @@ export async function consume(options: ConsumeOptions): Promise<void> {
 async function consumeFrom(reader: RecordReader, options: ConsumeOptions): Promise<void> {
   const session = createSession(options);
   const timer = setInterval(() => void session.commit(reader).catch(() => {}), COMMIT_EVERY_MS);
-  const close = () => void reader.close();
-  options.signal.addEventListener('abort', close, { once: true });
+  const end = () => reader.end();
+  options.signal.addEventListener('abort', end, { once: true });
   // Joining takes seconds: the signal may have been aborted meanwhile, and no record may ever come.
-  if (options.signal.aborted) close();
+  if (options.signal.aborted) end();
   try {
     for await (const record of reader) {
       if (options.signal.aborted) break;
@@ -82,7 +82,7 @@ async function consumeFrom(reader: RecordReader, options: ConsumeOptions): Promi
     }
   } finally {
     clearInterval(timer);
-    options.signal.removeEventListener('abort', close);
+    options.signal.removeEventListener('abort', end);
     await session.finish();
     // What is not committed is read again, and has no further effect.
     await session.commit(reader).catch(() => {});
