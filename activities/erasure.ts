@@ -39,8 +39,8 @@ export interface ErasureDependencies {
   endExecutions: (customerId: string) => Promise<number>;
   /** The transactions of running onboardings that name no customer yet, page by page. */
   listAnonymousOnboardings: () => AsyncIterable<string[]>;
-  /** Deletes a page of the closed ones. @returns how many are left */
-  deleteClosedExecutions: (customerId: string) => Promise<number>;
+  /** Deletes the closed ones. @param onProgress called before each. @returns how many were open, or had to be deleted */
+  deleteClosedExecutions: (customerId: string, onProgress: () => void) => Promise<number>;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -70,11 +70,12 @@ export function createErasureActivities(
       return { waiting_for };
     };
 
-  /** A step that takes minutes reports to the server that it goes on. */
-  const beating = async <T>(work: () => Promise<T>): Promise<T> => {
+  /** A step that takes minutes reports to the server that it goes on, and ends between two of its parts if it shall. */
+  const beating = async <T>(work: (onProgress: () => void) => Promise<T>): Promise<T> => {
     const timer = setInterval(heartbeat, HEARTBEAT_MS);
+    const { cancellationSignal } = Context.current();
     try {
-      return await work();
+      return await work(() => cancellationSignal.throwIfAborted());
     } finally {
       clearInterval(timer);
     }
@@ -136,19 +137,20 @@ export function createErasureActivities(
     ),
 
     forgetErasedCustomer: step('forgotten', (subject) =>
-      beating(async () => {
-        const { cancellationSignal } = Context.current();
-        const waits = await forgetCustomer(graph, subject, () => cancellationSignal.throwIfAborted());
+      beating(async (onProgress) => {
+        const waits = await forgetCustomer(graph, subject, onProgress);
         // A dispute or a late report since the step that waits for them.
         if (waits.length > 0) await settle(subject);
         return waits;
       }),
     ),
 
-    deleteHistories: step('histories_deleted', async ({ customer_id }) => {
-      const left = await dependencies.deleteClosedExecutions(customer_id);
-      return left === 0 ? [] : ['process'];
-    }),
+    deleteHistories: step('histories_deleted', ({ customer_id }) =>
+      beating(async (onProgress) => {
+        const left = await dependencies.deleteClosedExecutions(customer_id, onProgress);
+        return left === 0 ? [] : ['process'];
+      }),
+    ),
 
     finishErasure: ({ erasure_id }) => finishErasure(graph, erasure_id),
   };

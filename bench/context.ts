@@ -7,9 +7,10 @@ import type { DevelopmentAccess } from '../dev/access/access.ts';
 import { GetCustomerContextRequest, PersonaAgentService } from '../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
 import { addCustomers } from './customers.ts';
+import { openDisclosingMeasure } from './disclosing.ts';
 import { type GrpcCaller, openGrpcCaller } from './grpc-caller.ts';
 import { certificateProof, type Proof, tokenProof } from './proof.ts';
-import type { FigureTable, Findings } from './result.ts';
+import type { Comparison, FigureTable, Findings } from './result.ts';
 import { loadServer, serverFigures, serverGrid, type ServerTurns, turnDuration } from './server-load.ts';
 import { sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
@@ -54,7 +55,8 @@ export const contextBenchmark = {
     `${CUSTOMERS} customers with three devices, three cards and an address each; ${REPETITIONS} turns of ${TURN_MS / 1_000} s for each cell. ` +
     `Cached: of ${CACHED_CUSTOMERS} of them, compared with an echo of the same message. STRONG: compared with a handler that runs the same query in an auto-commit ` +
     'transaction. With TLS both servers have the same certificate: "certificate" is a client certificate, which the bare server requires ' +
-    'and does not read; "token" an access token, which the bare server is sent as well and does not read. One connection each',
+    'and does not read; "token" an access token, which the bare server is sent as well and does not read. One connection each. Disclosures: ' +
+    'of the same turns, the CPU time as measured against the same without what noting a disclosure takes, by a loop over the functions that note it',
   async run(system: BenchSystem): Promise<Findings> {
     const { graph, log } = system;
     log(`adding ${CUSTOMERS} customers…`);
@@ -64,12 +66,13 @@ export const contextBenchmark = {
       log(`context, ${mode.name}…`);
       measured.push(...(await measureMode(system, mode, customers)));
     }
+    const main = measured.filter(({ kind, inFlight }) => inFlight === MAIN[kind]);
+    const noting = await openDisclosingMeasure(CACHED_CUSTOMERS);
     return {
-      comparisons: measured
-        .filter(({ kind, inFlight }) => inFlight === MAIN[kind])
-        .flatMap(({ mode, kind, inFlight, turns }) =>
-          serverFigures(`${kind}, ${mode}, ${inFlight} in flight`, turns),
-        ),
+      comparisons: main.flatMap(({ mode, kind, inFlight, turns }) => [
+        ...serverFigures(`${kind}, ${mode}, ${inFlight} in flight`, turns),
+        ...(kind === 'cached' ? [disclosureFigure(mode, turns, noting)] : []),
+      ]),
       grids: [serverGrid(columns, byRow(measured))],
       tables: [serverTable(measured)],
     };
@@ -129,6 +132,18 @@ async function measureMode(
     bare.close();
     await Promise.all([api.stop(), bareServer.stop()]);
   }
+}
+
+/** Per call, with and without noting to whom it gives out what. */
+function disclosureFigure(mode: string, { persona }: ServerTurns, noting: () => number): Comparison {
+  const processor = persona.map((turn) => turn.processor);
+  return {
+    what: `cached, ${mode}, CPU time with disclosures against without`,
+    unit: 'µs/call',
+    persona: processor,
+    bare: processor.map((micros) => micros - noting()),
+    goal: { atMost: 1.03 },
+  };
 }
 
 function byRow(measured: readonly Measured[]): { what: string; cells: Measured[] }[] {

@@ -6,6 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { beforeAll, expect, test } from 'vitest';
 import { exportJsonSchema } from '../api/http/schemas/export.ts';
+import { PersonaError } from '../domain/errors.ts';
 import { attemptKey } from '../domain/workflow-contracts.ts';
 import { announceErasure, forgetCustomer, hideCustomer, requestErasure } from '../graph/erasure/index.ts';
 import {
@@ -15,6 +16,7 @@ import {
   applyFraudOutcome,
   createCustomer,
   getEventDetails,
+  type Graph,
   recordDisclosures,
   recordDispute,
   requestMethodUpdate,
@@ -114,6 +116,25 @@ beforeAll(async () => {
   await storeReport(graph, testHeader(), { kind: 'charge_result', message }, customer_id);
   text = await exportText(customer_id);
   document = JSON.parse(text) as Document;
+});
+
+test('a page that Neo4j does not answer at first is read again, so that the document is complete', async () => {
+  const { customer_id } = history;
+  let reads = 0;
+  const failing: Graph = {
+    ...graph,
+    // Each but the first, once: it is read before anything is sent.
+    read(cypher, parameters) {
+      reads += 1;
+      if (reads % 2 === 0)
+        return Promise.reject(new PersonaError('graph_unavailable', 'Neo4j took too long'));
+      return graph.read(cypher, parameters);
+    },
+  };
+  const { parts } = await exportCustomer({ graph: failing }, { signal }, { customer_id });
+  const again = JSON.parse((await partsOf(parts)).join('')) as Document;
+  expect(reads).toBeGreaterThan(20);
+  expect({ ...again, exported_at: 0 }).toEqual({ ...document, exported_at: 0 });
 });
 
 test('the document is valid by the published schema, which knows every field', () => {

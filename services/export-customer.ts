@@ -1,3 +1,4 @@
+import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { EDGE_FIELDS, NODE_FIELDS } from '../domain/export/fields.ts';
 import { shownFields, shownNotice } from '../domain/export/shown.ts';
 import { PersonaError } from '../domain/errors.ts';
@@ -21,7 +22,7 @@ import {
   type StoredObligation,
   type StoredPart,
 } from '../graph/export/index.ts';
-import { getDisclosures, getEventDetails } from '../graph/index.ts';
+import { getDisclosures, getEventDetails, type Graph, isGraphAway } from '../graph/index.ts';
 import { recoveryStatusOf } from '../graph/recovery/index.ts';
 import type { Caller } from './caller.ts';
 import { attemptText, recoveryText } from './recovery-text.ts';
@@ -33,6 +34,11 @@ export const EXPORT_SCHEMA = '/schemas/export.v1.json';
 export const MAX_EXPORT_MS = 15 * 60_000;
 /** Events per part: half a megabyte at most. */
 const EVENTS = 500;
+/** A long document takes hundreds of reads: one that fails would cost the reader everything that has arrived. */
+const AGAIN = {
+  maxAttempts: 6,
+  backoff: new ExponentialBackoff({ initialDelay: 200, maxDelay: 5_000 }),
+};
 
 type Properties = Record<string, unknown>;
 
@@ -44,11 +50,13 @@ type Properties = Record<string, unknown>;
  * @throws PersonaError customer_not_found, graph_unavailable
  */
 export async function exportCustomer(
-  { graph }: Pick<ServiceDependencies, 'graph'>,
+  dependencies: Pick<ServiceDependencies, 'graph'>,
   { signal }: Pick<Caller, 'signal'>,
   ids: { customer_id: string },
 ): Promise<{ parts: AsyncGenerator<string> }> {
-  const { customer, unseal } = await readExportProfile(graph, ids);
+  // Nothing has been sent yet: this failure is an answer.
+  const { customer, unseal } = await readExportProfile(dependencies.graph, ids);
+  const graph = readingAgain(dependencies.graph, signal);
   const exportedAt = new Date(graph.now()).toISOString();
   const endsAt = performance.now() + MAX_EXPORT_MS;
 
@@ -113,6 +121,15 @@ export async function exportCustomer(
     yield '}\n';
   }
   return { parts: parts() };
+}
+
+/** The same graph; reads that Neo4j does not answer are repeated for a while. */
+function readingAgain(graph: Graph, signal: AbortSignal): Graph {
+  const again = retry(handleWhen(isGraphAway), AGAIN);
+  return {
+    ...graph,
+    read: (cypher, parameters) => again.execute(() => graph.read(cypher, parameters), signal),
+  };
 }
 
 function shownPart(

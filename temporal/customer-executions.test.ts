@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { contestWorkflowId } from '../domain/workflow-contracts.ts';
-import { listNamedIds } from './customer-executions.ts';
+import { deleteClosedExecutions, listNamedIds } from './customer-executions.ts';
 
 const [SHOWN, NAMED] = ['0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11', '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e12'];
 
@@ -15,4 +15,26 @@ test('an execution names its customer by the search attribute, or by its own id'
   const named: string[] = [];
   for await (const id of listNamedIds(client)) named.push(id);
   expect(named).toEqual([SHOWN, NAMED]);
+});
+
+test('an erasure deletes all closed executions of a customer in one call, and counts those that are open', async () => {
+  const deleted = new Set<string>();
+  const executions = Array.from({ length: 1_001 }, (_, n) => ({
+    ...{ workflowId: `recovery:order-${n}`, runId: 'r' },
+    status: { name: n === 0 ? 'RUNNING' : 'COMPLETED' },
+  }));
+  const client = {
+    options: { namespace: 'default' },
+    workflow: { list: () => executions },
+    workflowService: {
+      async deleteWorkflowExecution({ workflowExecution: { workflowId } }: { workflowExecution: any }) {
+        // The list shows a deleted one for a while longer.
+        if (deleted.has(workflowId)) throw Object.assign(new Error('not found'), { code: 5 });
+        deleted.add(workflowId);
+      },
+    },
+  } as unknown as Client;
+  expect(await deleteClosedExecutions(client, SHOWN, () => {})).toBe(1_001);
+  expect(deleted.size).toBe(1_000);
+  expect(await deleteClosedExecutions(client, SHOWN, () => {})).toBe(1);
 });

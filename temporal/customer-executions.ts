@@ -9,7 +9,7 @@ import {
 } from '../domain/workflow-contracts.ts';
 import { toPersonaError } from './failures.ts';
 
-/** Executions that one call deletes. */
+/** Executions that a page lists, or one sweep deletes. */
 const PAGE = 200;
 /** Executions that one request lists. */
 const LARGEST_PAGE = 1_000;
@@ -47,13 +47,17 @@ const CANCELLED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Deletes closed executions of a customer, a page at a time.
+ * Deletes the closed executions of a customer.
  *
+ * @param onProgress called before each; may throw to end it
  * @returns how many were open or had to be deleted; 0: none is left
  * @throws PersonaError temporal_unavailable
  */
-export const deleteClosedExecutions = (client: Client, customerId: string): Promise<number> =>
-  deleteClosed(client, OF_CUSTOMER(customerId));
+export const deleteClosedExecutions = (
+  client: Client,
+  customerId: string,
+  onProgress: () => void,
+): Promise<number> => deleteClosed(client, OF_CUSTOMER(customerId), { onProgress });
 
 /**
  * Deletes a page of executions that ended because their customer is unknown: their histories hold what was said about
@@ -63,19 +67,26 @@ export const deleteClosedExecutions = (client: Client, customerId: string): Prom
  * @throws PersonaError temporal_unavailable
  */
 export const deleteExecutionsOfGone = (client: Client): Promise<number> =>
-  deleteClosed(client, `${SearchAttribute.outcome} = '${CUSTOMER_GONE}' AND ExecutionStatus != 'Running'`);
+  deleteClosed(client, `${SearchAttribute.outcome} = '${CUSTOMER_GONE}' AND ExecutionStatus != 'Running'`, {
+    limit: PAGE,
+  });
 
-async function deleteClosed(client: Client, query: string): Promise<number> {
+async function deleteClosed(
+  client: Client,
+  query: string,
+  { limit = Number.POSITIVE_INFINITY, onProgress = () => {} }: { limit?: number; onProgress?: () => void },
+): Promise<number> {
   const { namespace } = client.options;
   let left = 0;
   try {
     for await (const { workflowId, runId, status } of client.workflow.list({ query, pageSize: PAGE })) {
+      onProgress();
       const isOpen = status.name === 'RUNNING';
       const request = { namespace, workflowExecution: { workflowId, runId } };
       // The list shows a deleted one for a while longer.
       const isFound = isOpen || (await wasFound(client.workflowService.deleteWorkflowExecution(request)));
       if (isFound) left += 1;
-      if (left === PAGE) break;
+      if (left >= limit) break;
     }
   } catch (error) {
     throw toPersonaError(error);

@@ -32,6 +32,7 @@ export function createSweepClient(client: Client) {
     endExecutions: (customerId: string) => endExecutions(client, customerId),
     listAnonymousOnboardings: () => listAnonymousOnboardings(client),
     deleteExecutionsOfGone: () => deleteExecutionsOfGone(client),
-    deleteClosedExecutions: (customerId: string) => deleteClosedExecutions(client, customerId),
+    deleteClosedExecutions: (customerId: string, onProgress: () => void) =>
+      deleteClosedExecutions(client, customerId, onProgress),
   };
 }

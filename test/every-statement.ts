@@ -72,6 +72,7 @@ import {
   announceErasure,
   countOverdueErasures,
   findErasure,
+  findErasureTakenBack,
   findErasureOf,
   findRunningErasures,
   finishErasure,
@@ -485,6 +486,7 @@ async function runErasureStatements(graph: Graph): Promise<void> {
     await hideCustomer(graph, { erasure_id, customer_id, by });
     if (isTakenBack) {
       await takeBackErasure(graph, { erasure_id, by });
+      await findErasureTakenBack(graph, customer_id);
       continue;
     }
     await setWaiting(graph, erasure_id, ['charge']);

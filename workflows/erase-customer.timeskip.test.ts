@@ -74,6 +74,10 @@ test('a bank debit that is pending for days is waited for, and the steps after i
   expect(Number(closeTime) - Number(startTime)).toBeGreaterThan(2 * DAY_MS);
   // A run that continues as new finds the earlier steps done.
   expect([...new Set(seen)]).toEqual(STEPS);
+  // What the next step waits for may take a second: it does not wait as long as a bank debit.
+  const { events } = await rig.client.workflow.getHandle('erasure:e-1').fetchHistory();
+  const waits = (events ?? []).map(({ timerStartedEventAttributes: timer }) => timer?.startToFireTimeout);
+  expect(Number(waits.findLast(Boolean)?.seconds)).toBe(1);
 });
 
 test('a customer who cannot be notified for three days is erased all the same', async () => {

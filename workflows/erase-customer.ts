@@ -45,8 +45,8 @@ const { announceToOthers } = proxyActivities<ErasureActivities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
-const { forgetErasedCustomer } = proxyActivities<ErasureActivities>({
-  // A customer with a hundred thousand events takes minutes; another attempt goes on where the last one was.
+const { forgetErasedCustomer, deleteHistories } = proxyActivities<ErasureActivities>({
+  // A customer with a hundred thousand events or executions takes minutes; another attempt goes on where the last one was.
   startToCloseTimeout: '30m',
   heartbeatTimeout: '1m',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
@@ -68,17 +68,18 @@ const PERFORM: Readonly<Record<ErasureStep, Step>> = {
   settled: activities.settleErasedCustomer,
   notified: notify,
   forgotten: forgetErasedCustomer,
-  histories_deleted: activities.deleteHistories,
+  histories_deleted: deleteHistories,
 };
 
 export type EraseCustomerResult = { erasure_id: string; outcome: 'done' | 'cancelled' };
 
-/** `looks`: how often the previous run of the chain has looked whether it may go on. */
-type Input = EraseCustomerInput & { looks?: number };
+/** `waited`: how often the previous run of the chain has looked whether this step is done. */
+type Input = EraseCustomerInput & { waited?: { step: ErasureStep; looks: number } };
 
-export async function eraseCustomer({ erasure_id, looks: before = 0 }: Input): Promise<EraseCustomerResult> {
+export async function eraseCustomer({ erasure_id, waited }: Input): Promise<EraseCustomerResult> {
   const attributes = { process: WorkflowName.eraseCustomer };
   for (const step of ERASURE_STEPS) {
+    const before = waited?.step === step ? waited.looks : 0;
     for (let looks = before + 1; ; looks += 1) {
       const { waiting_for, cancelled } = await PERFORM[step]({ erasure_id });
       if (cancelled) {
@@ -93,7 +94,7 @@ export async function eraseCustomer({ erasure_id, looks: before = 0 }: Input): P
         );
       await sleep(waitBefore(looks));
       if (workflowInfo().continueAsNewSuggested)
-        await continueAsNew<typeof eraseCustomer>({ erasure_id, looks });
+        await continueAsNew<typeof eraseCustomer>({ erasure_id, waited: { step, looks } });
     }
   }
   await activities.finishErasure({ erasure_id });

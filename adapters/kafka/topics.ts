@@ -1,5 +1,5 @@
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
-import { PARTITIONS, settingsProblems, type TopicSettings } from '../../domain/outbox/topics.ts';
+import { PARTITIONS, type TopicSettings } from '../../domain/outbox/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';
 
 /** As configured at the brokers. */
@@ -28,32 +28,40 @@ export async function createMissingTopics(
   }
 }
 
+/** A topic as it is at the brokers. */
+export interface ExistingTopic {
+  partitions: number | undefined;
+  /** All that are in effect. */
+  settings: TopicSettings;
+}
+
 /**
- * How topics that exist differ from what Persona would have created, where that loses records or keeps them too long: they
- * may have been created by a broker when another agent asked for them.
- * @returns one text for each problem @throws PersonaError kafka_unavailable
+ * Those of the topics that exist.
+ * @throws PersonaError kafka_unavailable, also without the permission to describe them
  */
-export async function findTopicProblems(
+export async function readTopics(
   options: KafkaOptions,
-  topics: ReadonlyMap<string, TopicSettings>,
-): Promise<string[]> {
+  wanted: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, ExistingTopic>> {
   const admin = new Admin(clientOptions(options));
   try {
-    const names = (await admin.listTopics()).filter((name) => topics.has(name));
-    if (names.length === 0) return [];
-    const metadata = await admin.metadata({ topics: names });
-    const resources = names.map((resourceName) => ({
-      ...{ resourceType: ConfigResourceTypes.TOPIC, resourceName },
-      configurationKeys: Object.keys(topics.get(resourceName) ?? {}),
-    }));
+    const topics = (await admin.listTopics()).filter((name) => wanted.has(name));
+    if (topics.length === 0) return new Map();
+    const metadata = await admin.metadata({ topics });
+    const resourceType = ConfigResourceTypes.TOPIC;
+    const resources = topics.map((resourceName) => ({ resourceType, resourceName }));
     const described = await admin.describeConfigs({ resources });
-    return described.flatMap(({ resourceName, configs }) => {
-      const actual = Object.fromEntries(configs.map(({ name, value }) => [name, value ?? '']));
-      const partitions = metadata.topics.get(resourceName)?.partitionsCount;
-      const problems = settingsProblems(topics.get(resourceName) ?? {}, actual);
-      if (partitions !== PARTITIONS) problems.unshift(`${partitions} partitions instead of ${PARTITIONS}`);
-      return problems.map((problem) => `${resourceName}: ${problem}`);
-    });
+    return new Map(
+      described.map(({ resourceName, configs }) => [
+        resourceName,
+        {
+          partitions: metadata.topics.get(resourceName)?.partitionsCount,
+          settings: Object.fromEntries(
+            configs.flatMap(({ name, value }) => (value == null ? [] : [[name, value]])),
+          ),
+        },
+      ]),
+    );
   } catch (error) {
     throw kafkaUnavailable(options, error);
   } finally {

@@ -2,8 +2,9 @@
 
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
+import { MAX_EXPORT_MS } from '../../services/export-customer.ts';
 import { fakeServices, openAccess, silentObservers, testAppOptions } from '../fakes.ts';
 import { createApp } from './app.ts';
 import { serveHttp } from './server.ts';
@@ -59,6 +60,25 @@ test('parts are made as they are taken; a client who goes away ends it, and only
   response.destroy();
   await expect.poll(() => [hasEnded, inProgress()]).toEqual([true, 0]);
   expect(made).toBeLessThan(MANY);
+});
+
+test('a client who takes nothing gives up its place after a quarter of an hour', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { url, lines, inProgress } = await serve(async function* () {
+    for (;;) yield PART;
+  });
+  const sent = request(`${url}${PATH}`);
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  expect(inProgress()).toBe(1);
+  vi.advanceTimersByTime(MAX_EXPORT_MS);
+  vi.useRealTimers();
+  await expect(response.toArray()).rejects.toThrow('aborted');
+  await expect.poll(inProgress).toBe(0);
+  expect(lines.map((line) => JSON.parse(line) as Record<string, string>)).toContainEqual(
+    expect.objectContaining({ msg: 'an export ended early', error_type: 'deadline_exceeded' }),
+  );
 });
 
 test('a part that cannot be made cuts the connection, so that the document does not look whole', async () => {

@@ -9,6 +9,7 @@ import type { ErasureJournal } from '../../domain/ports.ts';
 import {
   type Erasure,
   findErasure,
+  findErasureTakenBack,
   findRunningErasures,
   readErasureSubject,
   takeBackErasure,
@@ -55,7 +56,7 @@ export async function eraseCustomer(
 }
 
 /**
- * Takes the running erasure of a customer back, within `privacy.erasureGrace`.
+ * Takes the running erasure of a customer back, within `privacy.erasureGrace`. Repeated, it completes the journal.
  * @throws PersonaError erasure_not_found, illegal_transition (too late), graph_unavailable; EnvironmentError
  */
 export async function cancelErasure(
@@ -64,11 +65,14 @@ export async function cancelErasure(
   actor: string,
 ): Promise<CommandResult> {
   return withJournal(settings, async (graph, journal) => {
-    const erasure_id = await findErasure(graph, customer_id);
+    const running = await findErasure(graph, customer_id);
+    // Taken back, and the journal was not available: after a restore the customer would be erased all the same.
+    const erasure_id = running ?? (await findErasureTakenBack(graph, customer_id));
     if (erasure_id === undefined)
       throw new PersonaError('erasure_not_found', `customer ${customer_id} has no erasure that runs`);
     const { hash, requested_at: at } = await readErasureSubject(graph, erasure_id);
-    await takeBackErasure(graph, { erasure_id, by: { actor, correlationId: erasure_id } });
+    if (running !== undefined)
+      await takeBackErasure(graph, { erasure_id, by: { actor, correlationId: erasure_id } });
     await journal.append({ erasure_id, hash, at, cancelled: true });
     return {
       document: { erasure_id, state: 'cancelled' },
@@ -123,8 +127,8 @@ export async function verifyAllErasures(settings: Settings): Promise<CommandResu
     const proof = await verifyErasures(graph, journal, () => listNamedIds(client)).finally(
       () => void client.connection.close(),
     );
-    const { erasures, running, ids, found, unapplied, unreadable } = proof;
-    const isProven = found.length === 0 && unapplied.length === 0;
+    const { erasures, running, ids, found, unapplied, not_taken_back, unreadable } = proof;
+    const isProven = [found, unapplied, not_taken_back].every(({ length }) => length === 0);
     const lines = [
       ...found.map(({ erasure_id, where }) =>
         erasure_id === undefined
@@ -133,6 +137,10 @@ export async function verifyAllErasures(settings: Settings): Promise<CommandResu
       ),
       ...unapplied.map(
         (id) => `Erasure ${id}: the graph does not know it. Start any process, which applies it`,
+      ),
+      ...not_taken_back.map(
+        (id) =>
+          `Erasure ${id} was taken back, and the journal does not say so. Repeat persona erase CUSTOMER_ID --cancel`,
       ),
       ...(unreadable > 0
         ? [

@@ -1,8 +1,15 @@
 import { kafkaOptions, verifyKafka } from '../../adapters/kafka/connection.ts';
-import { findTopicProblems } from '../../adapters/kafka/topics.ts';
+import { type ExistingTopic, readTopics } from '../../adapters/kafka/topics.ts';
 import { openSchemaRegistry } from '../../adapters/schema-registry/client.ts';
-import { DEAD_LETTER_SETTINGS, DEAD_LETTERS } from '../../domain/inbound/topics.ts';
-import { TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
+import { MAX_COPY_DAYS, settingsThatKeep } from '../../domain/erasure/copies.ts';
+import { DEAD_LETTER_SETTINGS, DEAD_LETTERS, InboundTopic } from '../../domain/inbound/topics.ts';
+import {
+  PARTITIONS,
+  settingsProblems,
+  Topic,
+  TOPIC_SETTINGS,
+  type TopicSettings,
+} from '../../domain/outbox/topics.ts';
 import { subjectOf } from '../../events/encode.ts';
 import { readSchemas } from '../../events/schemas.ts';
 import type { Graph } from '../../graph/index.ts';
@@ -30,21 +37,45 @@ export async function checkKafka(
   };
   if (kafka.state !== 'ok') return { kafka, ...registry };
   const [topics, dead_letters] = await Promise.all([
-    runCheck(() => topicsResult(variables)),
+    runCheck(() => topicsResult(variables), 'It needs the permission DescribeConfigs'),
     runCheck(() => deadLettersResult(settings)),
   ]);
   return { kafka, topics, ...registry, dead_letters };
 }
 
+const OWN: ReadonlyMap<string, TopicSettings> = new Map([
+  ...Object.entries(TOPIC_SETTINGS),
+  [DEAD_LETTERS, DEAD_LETTER_SETTINGS],
+]);
+const READ_OR_WRITTEN: ReadonlySet<string> = new Set([...OWN.keys(), ...Object.values(InboundTopic)]);
+
 /** Those that exist: Persona changes none of them. */
 async function topicsResult(variables: Variables): Promise<CheckResult> {
   const environment = readKafkaEnvironment(variables);
   if (environment === undefined) return wrong('KAFKA_BROKERS is not set', 'Set it to host:port,…');
-  const expected = new Map([...Object.entries(TOPIC_SETTINGS), [DEAD_LETTERS, DEAD_LETTER_SETTINGS]]);
-  const problems = await findTopicProblems(kafkaOptions(environment), expected);
+  const topics = await readTopics(kafkaOptions(environment), READ_OR_WRITTEN);
+  const problems = [...topics].flatMap(([topic, existing]) =>
+    topicProblems(topic, existing).map((problem) => `${topic}: ${problem}`),
+  );
   return problems.length === 0
-    ? ok('every topic of Persona’s is kept as it has to be')
+    ? ok(`${topics.size} topics keep what they have to, and personal data for at most ${MAX_COPY_DAYS} days`)
     : wrong(problems.join('\n'), "See docs/runbook.md, 'Topics with other settings'");
+}
+
+function topicProblems(topic: string, { partitions, settings }: ExistingTopic): string[] {
+  const expected = OWN.get(topic);
+  const problems = expected === undefined ? [] : settingsProblems(expected, settings);
+  if (expected !== undefined && partitions !== PARTITIONS)
+    problems.unshift(`${partitions} partitions instead of ${PARTITIONS}`);
+  // What is personal in the log is sealed, and the key destroyed. Elsewhere nothing but its age deletes it after an erasure.
+  const tooLong = topic === Topic.log ? [] : settingsThatKeep(settings);
+  const named = (name: string) => problems.some((problem) => problem.startsWith(`${name} is`));
+  return [
+    ...problems,
+    ...tooLong
+      .filter((name) => !named(name))
+      .map((name) => `${name} is ${settings[name] ?? 'not set'}: more than ${MAX_COPY_DAYS} days`),
+  ];
 }
 
 /** Whether the relay can write, without registering anything. */

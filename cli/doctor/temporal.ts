@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { MAX_COPY_DAYS } from '../../domain/erasure/copies.ts';
 import { TaskQueue } from '../../domain/workflow-contracts.ts';
 import { readCodecKeys, readTemporalEnvironment } from '../../platform/environment.ts';
 import { connectTemporal } from '../../temporal/client.ts';
@@ -6,7 +7,6 @@ import { missingSearchAttributes } from '../../temporal/search-attributes.ts';
 import type { Settings } from '../settings.ts';
 import { runCheck, type CheckResult, ok, wrong } from './check.ts';
 
-const MAX_RETENTION_DAYS = 30;
 const DAY_SECONDS = 86_400;
 
 /** Checks Temporal, its search attributes and retention, the keys of its payloads, and whether workers poll every queue. */
@@ -54,11 +54,11 @@ async function checkRetention(client: Client): Promise<CheckResult> {
   const { config } = await client.workflowService.describeNamespace({ namespace });
   const days = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / DAY_SECONDS;
   const detail = `histories are kept for ${Math.round(days * 10) / 10} days after the end of a workflow`;
-  return days <= MAX_RETENTION_DAYS
+  return days <= MAX_COPY_DAYS
     ? ok(detail)
     : wrong(
-        `${detail}, more than ${MAX_RETENTION_DAYS}`,
-        `temporal operator namespace update --namespace ${namespace} --retention ${MAX_RETENTION_DAYS}d`,
+        `${detail}, more than ${MAX_COPY_DAYS}`,
+        `temporal operator namespace update --namespace ${namespace} --retention ${MAX_COPY_DAYS}d`,
       );
 }
 

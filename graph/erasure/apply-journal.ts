@@ -54,15 +54,18 @@ export async function applyJournal(graph: Graph, journal: ErasureJournal): Promi
   const [stored] = await graph.read<{ position: string }>(POSITION);
   const applied: AppliedJournal = { hidden: 0, unreadable: 0 };
   const wanted = new Map<string, JournalEntry>();
+  const takenBack = new Set<string>();
   let position = stored?.position;
   for await (const page of journal.read(position)) {
     applied.unreadable += page.unreadable;
     for (const entry of page.entries) {
-      if (entry.cancelled) wanted.delete(entry.erasure_id);
+      if (entry.cancelled) takenBack.add(entry.erasure_id);
       else wanted.set(entry.erasure_id, entry);
     }
     position = page.position;
   }
+  // For good: a request that was on its way may have written its entry once more, after that.
+  for (const id of takenBack) wanted.delete(id);
   if (position === stored?.position || position === undefined) return applied;
   const known = await graph.read<{ id: string }>(KNOWN, { ids: [...wanted.keys()] });
   for (const { id } of known) wanted.delete(id);

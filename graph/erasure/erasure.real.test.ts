@@ -34,6 +34,7 @@ import { verifyAll, verifyStreams } from '../replay/verify.ts';
 import {
   applyJournal,
   announceErasure,
+  findErasureTakenBack,
   findUnsettled,
   finishErasure,
   forgetCustomer,
@@ -160,6 +161,29 @@ test('concurrent requests are one erasure, and one that has settled cannot be ta
   });
 });
 
+test('an erasure that was taken back hides nobody, and is missed in a journal that does not say so', async () => {
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  const { erasure_id } = await requestErasure(graph, { customer_id });
+  expect(await findErasureTakenBack(graph, customer_id)).toBeUndefined();
+  await takeBackErasure(graph, { erasure_id, by });
+  // A request that had begun before.
+  await hideCustomer(graph, { erasure_id, customer_id, by });
+  expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ status: 'active' });
+
+  const journal = newJournal();
+  const { hash, requested_at: at } = await readErasureSubject(graph, erasure_id);
+  await journal.append({ erasure_id, hash, at });
+  const proof = () => verifyErasures(graph, journal, async function* () {});
+  expect(await proof()).toMatchObject({ erasures: 0, found: [], not_taken_back: [erasure_id] });
+  expect(await findErasureTakenBack(graph, customer_id)).toBe(erasure_id);
+  // The person asks again, before the operator has completed the journal.
+  const next = await hidden(customer_id);
+  await journal.append({ erasure_id: next, hash, at });
+  await journal.append({ erasure_id, hash, at, cancelled: true });
+  expect(await proof()).toMatchObject({ erasures: 1, running: 1, found: [], not_taken_back: [] });
+  await takeBackErasure(graph, { erasure_id: next, by });
+});
+
 test('erasure leaves amounts under a pseudonym, and nothing that leads back', async () => {
   const email = randomEmail();
   const paid = await claimedObligation(graph, policy, { email });
@@ -207,6 +231,18 @@ test('erasure leaves amounts under a pseudonym, and nothing that leads back', as
   const failure = failureOf({ customer_id, methods });
   const input = { failure, policy, now: Date.now(), claim_first: false };
   expect(await openRecovery(graph, testHeader(), input)).toMatchObject({ opening: { result: 'refused' } });
+});
+
+test('a disclosure that is written while everything else is deleted does not stay', async () => {
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  excludeFromVerification(graph, customer_id);
+  const erasure_id = await hidden(customer_id);
+  await forgetCustomer(graph, { erasure_id, customer_id }, () => {});
+  // By a statement that had read the customer before they were hidden.
+  const late = `CREATE (:Disclosure {customer_id: $customer_id, day: '2026-01-01', recipient: 'ops', purpose: 'test'})`;
+  await runCypher(graph, late, { customer_id });
+  await finishErasure(graph, erasure_id);
+  expect(await placesOf(customer_id)).toEqual([]);
 });
 
 test('a repeat of a request whose customer was erased creates nothing', async () => {
@@ -288,9 +324,7 @@ test('an interrupted erasure goes on after any of its transactions', async () =>
 });
 
 test('a graph restored from a backup hides again every customer in the journal, before any read', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'persona-journal-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const journal = openJournalFile(join(folder, 'journal'));
+  const journal = newJournal();
   const restored = await openTestGraph();
   onTestFinished(() => restored.close());
   const start = (await journalOf(restored)) ?? null;
@@ -308,7 +342,9 @@ test('a graph restored from a backup hides again every customer in the journal, 
   });
   const goneId = randomUUID();
   const [entryOfBack, entryOfTakenBack, gone] = [entry(back), entry(takenBack), entry(goneId)];
-  for (const one of [entryOfBack, entryOfTakenBack, { ...entryOfTakenBack, cancelled: true as const }, gone])
+  const cancellation = { ...entryOfTakenBack, cancelled: true as const };
+  // The last one is of a request that was on its way.
+  for (const one of [entryOfBack, entryOfTakenBack, cancellation, gone, entryOfTakenBack])
     await journal.append(one);
 
   const executions = async function* () {
@@ -345,6 +381,13 @@ test('a graph restored from a backup hides again every customer in the journal, 
     found: ['CustomerKey', 'Temporal'].map((where) => ({ erasure_id: gone.erasure_id, where })),
   });
 });
+
+/** Removed after the test. */
+function newJournal() {
+  const folder = mkdtempSync(join(tmpdir(), 'persona-journal-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return openJournalFile(join(folder, 'journal'));
+}
 
 async function journalOf(of: typeof graph): Promise<string | undefined> {
   const [row] = await of.read<{ position: string | null }>(

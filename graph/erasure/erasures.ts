@@ -46,6 +46,9 @@ const CREATE = `
   CREATE (:Erasure {
     id: $id, customer_id: $customer_id, state: 'running', hash: $hash, requested_at: datetime($now)
   })`;
+const FIND_TAKEN_BACK = `
+  MATCH (e:Erasure) WHERE e.state = 'cancelled' AND e.id > '' AND e.hash IN $hashes
+  RETURN e.id AS erasure_id ORDER BY e.finished_at DESC LIMIT 1`;
 const READ = 'MATCH (e:Erasure {id: $erasure_id}) RETURN properties(e) AS node';
 const MARK = ERASURE_STEPS.map(
   (step) =>
@@ -56,6 +59,12 @@ const MARK = ERASURE_STEPS.map(
 );
 const MARK_STEP = Object.fromEntries(MARK) as Record<ErasureStep, string>;
 const SET_WAITING = 'MATCH (e:Erasure {id: $erasure_id}) SET e.waiting_for = $waiting_for';
+// By a process that had read the customer before they were hidden, and wrote while everything else was deleted.
+const DELETE_LATE_DISCLOSURES = `
+  MATCH (e:Erasure {id: $erasure_id})
+  MATCH (n:Disclosure)
+  WHERE n.customer_id = e.customer_id AND n.day > '' AND n.recipient IS NOT NULL AND n.purpose IS NOT NULL
+  DELETE n`;
 const FINISH = `
   MATCH (e:Erasure {id: $erasure_id}) WHERE e.state = 'running'
   SET e.state = 'done', e.finished_at = datetime($now)
@@ -71,6 +80,13 @@ const COUNT_OVERDUE = `
 /** The running erasure of a customer. @throws PersonaError graph_unavailable */
 export async function findErasure(reader: Reader, customer_id: string): Promise<string | undefined> {
   const [row] = await reader.read<{ erasure_id: string }>(FIND, { customer_id });
+  return row?.erasure_id;
+}
+
+/** The last erasure of a customer that was taken back. @throws PersonaError erasure_not_configured, graph_unavailable */
+export async function findErasureTakenBack(graph: Graph, customer_id: string): Promise<string | undefined> {
+  const hashes = requireErasedIds(graph).hashes('erased', customer_id);
+  const [row] = await graph.read<{ erasure_id: string }>(FIND_TAKEN_BACK, { hashes });
   return row?.erasure_id;
 }
 
@@ -141,7 +157,10 @@ export async function setWaiting(
 /** From now on nothing leads from the erasure to the customer. @throws PersonaError graph_unavailable */
 export async function finishErasure(graph: Graph, erasure_id: string): Promise<void> {
   const now = new Date(graph.now()).toISOString();
-  await runTransaction(graph, async ({ send }) => send(FINISH, { erasure_id, now }));
+  await runTransaction(graph, async ({ send }) => {
+    send(DELETE_LATE_DISCLOSURES, { erasure_id });
+    send(FINISH, { erasure_id, now });
+  });
 }
 
 /** Those that run, in the order of their ids. @param before epoch milliseconds: only those requested earlier. @throws PersonaError graph_unavailable */

@@ -13,6 +13,7 @@ export type ErasureRequester = Pick<CommandHeader, 'actor' | 'correlationId'>;
 const HIDDEN = `
   MATCH (e:Erasure {id: $erasure_id})
   SET e.status_before = $status, e.hidden_at = datetime($now)`;
+const STATE = 'MATCH (e:Erasure {id: $erasure_id}) RETURN e.state AS state';
 const STATUS_BEFORE = 'MATCH (e:Erasure {id: $erasure_id}) RETURN e.status_before AS status';
 const TAKEN_BACK = `
   MATCH (e:Erasure {id: $erasure_id})
@@ -26,7 +27,7 @@ const headerOf = (graph: Graph, key: string, { actor, correlationId }: ErasureRe
 });
 
 /**
- * From now on every edge answers as for an unknown id.
+ * From now on every edge answers as for an unknown id, unless the erasure was taken back meanwhile.
  * @returns the payments whose open recoveries are to be cancelled
  * @throws PersonaError customer_not_found, graph_unavailable
  */
@@ -38,6 +39,9 @@ export async function hideCustomer(
   await runCommand(graph, header, 'hideCustomer', { erasure_id }, async (tx) => {
     const { status } = await tx.lockCustomer(customer_id);
     if (status === 'erasing') return null;
+    // Taken back since the caller has read it: nothing would make the customer visible again.
+    const [erasure] = await tx.read<{ state: string }>(STATE, { erasure_id });
+    if (erasure?.state !== 'running') return null;
     tx.append({
       stream: 'customer',
       stream_id: customer_id,

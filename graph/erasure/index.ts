@@ -6,6 +6,7 @@ export {
   type ErasureSubject,
   countOverdueErasures,
   findErasure,
+  findErasureTakenBack,
   findRunningErasures,
   finishErasure,
   getErasure,

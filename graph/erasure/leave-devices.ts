@@ -89,6 +89,7 @@ export async function leaveDevices(
     if (last === undefined) break;
     after = last.seq;
   }
+  // Of a run that ended between a device and its stream.
   await deleteStreams(graph, forgotten, onProgress);
 }
 
@@ -119,6 +120,8 @@ async function leaveDevice(
     statements.send(DELETE_DEVICE, { device_id, erasure_id });
     return false;
   });
+  // At once: someone who changed devices with every login has thousands, and the list would be written with each.
+  if (!isShared) await deleteStreams(graph, { erasure_id }, onProgress);
   // From now on no event of the device can name the customer. After a crash the customer's own stream leads here again.
   for (let after = 0; isShared; onProgress()) {
     const [row] = await runTransaction(graph, ({ read }) =>

@@ -58,6 +58,8 @@ export interface ErasureProof {
   found: { erasure_id?: string; where: Place }[];
   /** Erasures of which the graph knows nothing: it has not been started since it was restored. */
   unapplied: string[];
+  /** Erasures that were taken back, and the journal does not say so. */
+  not_taken_back: string[];
   unreadable: number;
 }
 
@@ -71,22 +73,15 @@ export async function verifyErasures(
   listExecutions: () => AsyncIterable<string>,
 ): Promise<ErasureProof> {
   const index = requireErasedIds(graph);
-  const byHash = new Map<string, string>();
-  let unreadable = 0;
-  for await (const page of journal.read(undefined)) {
-    unreadable += page.unreadable;
-    for (const { erasure_id, hash, cancelled } of page.entries) {
-      if (cancelled) byHash.delete(hash);
-      else byHash.set(hash, erasure_id);
-    }
-  }
-  const states = await graph.read<{ id: string; state: string | null }>(STATES, {
-    ids: [...byHash.values()],
-  });
-  const running = new Set(states.filter(({ state }) => state === 'running').map(({ id }) => id));
+  const { hashes, unreadable } = await readJournal(journal);
+  const states = await graph.read<{ id: string; state: string | null }>(STATES, { ids: [...hashes.keys()] });
+  const idsIn = (wanted: string | null) => states.filter(({ state }) => state === wanted).map(({ id }) => id);
+  const [running, takenBack] = [new Set(idsIn('running')), new Set(idsIn('cancelled'))];
+  const current = [...hashes].filter(([id]) => !takenBack.has(id));
+  const byHash = new Map(current.map(([id, hash]) => [hash, id]));
   const proof: ErasureProof = {
     ...{ erasures: byHash.size, running: running.size, ids: 0, found: [], unreadable },
-    unapplied: states.filter(({ state }) => state === null).map(({ id }) => id),
+    ...{ unapplied: idsIn(null), not_taken_back: [...takenBack] },
   };
   const compare = async (ids: readonly string[], where: Place) => {
     proof.ids += ids.length;
@@ -124,4 +119,22 @@ export async function verifyErasures(
   const all = [...named];
   for (let from = 0; from < all.length; from += PAGE) await compare(all.slice(from, from + PAGE), 'Temporal');
   return proof;
+}
+
+/** @returns the hash of each erasure that was not taken back */
+async function readJournal(
+  journal: ErasureJournal,
+): Promise<{ hashes: ReadonlyMap<string, string>; unreadable: number }> {
+  const hashes = new Map<string, string>();
+  const takenBack = new Set<string>();
+  let unreadable = 0;
+  for await (const page of journal.read(undefined)) {
+    unreadable += page.unreadable;
+    for (const { erasure_id, hash, cancelled } of page.entries) {
+      if (cancelled) takenBack.add(erasure_id);
+      else hashes.set(erasure_id, hash);
+    }
+  }
+  for (const id of takenBack) hashes.delete(id);
+  return { hashes, unreadable };
 }

@@ -285,6 +285,35 @@ test.each([
   expect(kafka).toMatchObject({ state: 'unreachable', detail: expect.stringMatching(problem) });
 });
 
+test('a topic that keeps records about erased customers for too long is named, with the command that corrects it', async () => {
+  const settings = readSettings({ ...servers.variables, PERSONA_RUN_FILE: join(folder, 'none') });
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: servers.brokers });
+  onTestFinished(() => admin.close());
+  const keep = (days: number) =>
+    admin.incrementalAlterConfigs({
+      resources: [
+        {
+          ...{ resourceType: ConfigResourceTypes.TOPIC, resourceName: Topic.notice },
+          configs: [{ name: 'retention.ms', configOperation: 0, value: String(days * 24 * 3_600_000) }],
+        },
+      ],
+    });
+  await keep(31);
+  await expect
+    .poll(async () => (await checkKafka(settings)).topics)
+    .toEqual({
+      state: 'wrong',
+      detail: expect.stringContaining(`${Topic.notice}: retention.ms is 2678400000`),
+      remedy: expect.stringMatching(
+        /--entity-name persona\.notice\.v1 --add-config retention\.ms=2419200000$/,
+      ),
+    });
+  await keep(28);
+  await expect
+    .poll(async () => (await checkKafka(settings)).topics)
+    .toMatchObject({ state: 'ok', detail: expect.stringContaining('at most 30 days') });
+});
+
 describe('with a schema registry', () => {
   const SUBJECT = 'persona.notice.v1-value';
   const operator = () => registryOperator(servers.registry);

@@ -1,6 +1,7 @@
 /** Every kind of crash, each at some of its points; `long.test.ts` covers all of them. */
 
 import { FEW_POINTS, testCrashPoints } from './crash-points.ts';
+import { testErasureRequests } from './erasure-requests.ts';
 import { testLateMessages } from './late-messages.ts';
 import { withFaultSystem } from './with-fault-system.ts';
 import { testProcessPoints } from './process-points.ts';
@@ -14,6 +15,7 @@ withFaultSystem((getSystem) => {
     ...(await stopErasures(system, FEW_ERASURES)),
     await stopErasureWhileOnboarding(system),
   ]);
+  testErasureRequests(getSystem);
   testLateMessages(getSystem);
   testRandomKills(getSystem, {
     obligationCount: 30,

@@ -1,6 +1,7 @@
 /** Every crash at every point, and ten minutes of random ones: `npm run test:long`. */
 
 import { EVERY_POINT, testCrashPoints } from './crash-points.ts';
+import { testErasureRequests } from './erasure-requests.ts';
 import { testLateMessages } from './late-messages.ts';
 import { withFaultSystem } from './with-fault-system.ts';
 import { EVERY_VICTIM, testErasurePoints, testProcessPoints } from './process-points.ts';
@@ -10,6 +11,7 @@ withFaultSystem((getSystem) => {
   testCrashPoints(getSystem, EVERY_POINT);
   testProcessPoints(getSystem, EVERY_VICTIM);
   testErasurePoints(getSystem, EVERY_VICTIM);
+  testErasureRequests(getSystem);
   testLateMessages(getSystem);
   testRandomKills(getSystem, {
     obligationCount: 500,

@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { EXPORT_SCHEMA } from '../../../services/export-customer.ts';
+import { PersonaError } from '../../../domain/errors.ts';
+import { EXPORT_SCHEMA, MAX_EXPORT_MS } from '../../../services/export-customer.ts';
 import type { Services } from '../../../services/services.ts';
 import { asPersonaError, type Observers } from '../../requests.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
@@ -61,11 +62,16 @@ export function rightsRoutes(
     c.header('transfer-encoding', 'chunked');
     c.set('isStreamed', true);
     const request_id = c.get('ids').requestId;
-    const body = streamedBody(parts, (error) => {
+    const { outgoing } = c.env ?? {};
+    const cut = (error: unknown) => {
       const { type: error_type } = asPersonaError(error);
       logger.warn({ request_id, error_type, customer_id }, 'an export ended early');
-      c.env.outgoing?.destroy();
-    });
-    return c.body(body, 200) as never;
+      outgoing?.destroy();
+    };
+    // A client who takes nothing asks for no further part.
+    const late = new PersonaError('deadline_exceeded', 'the export was not read in time');
+    const timer = outgoing && setTimeout(cut, MAX_EXPORT_MS, late);
+    outgoing?.once('close', () => clearTimeout(timer));
+    return c.body(streamedBody(parts, cut), 200) as never;
   });
 }
