@@ -64,7 +64,8 @@ const DELETE_LATE_DISCLOSURES = `
   MATCH (e:Erasure {id: $erasure_id})
   MATCH (n:Disclosure)
   WHERE n.customer_id = e.customer_id AND n.day > '' AND n.recipient IS NOT NULL AND n.purpose IS NOT NULL
-  DELETE n`;
+  DELETE n
+  RETURN count(*) AS deleted`;
 const FINISH = `
   MATCH (e:Erasure {id: $erasure_id}) WHERE e.state = 'running'
   SET e.state = 'done', e.finished_at = datetime($now)
@@ -157,8 +158,8 @@ export async function setWaiting(
 /** From now on nothing leads from the erasure to the customer. @throws PersonaError graph_unavailable */
 export async function finishErasure(graph: Graph, erasure_id: string): Promise<void> {
   const now = new Date(graph.now()).toISOString();
-  await runTransaction(graph, async ({ send }) => {
-    send(DELETE_LATE_DISCLOSURES, { erasure_id });
+  await runTransaction(graph, async ({ read, send }) => {
+    await read(DELETE_LATE_DISCLOSURES, { erasure_id });
     send(FINISH, { erasure_id, now });
   });
 }
