@@ -38,11 +38,19 @@ export function connectRealServers(): { readonly graph: Graph; readonly client: 
 }
 
 /** @param args as an operator types them after `persona` */
-export async function runPersona(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+export function runPersona(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return runPersonaWith({}, ...args);
+}
+
+/** The same with other variables. */
+export async function runPersonaWith(
+  variables: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number; out: string; err: string }> {
   const out: string[] = [];
   const err: string[] = [];
   const code = await runCli(args, {
-    env,
+    env: { ...env, ...variables },
     stdin: Readable.from([]),
     out: (line) => out.push(line),
     err: (line) => err.push(line),
