@@ -7,28 +7,37 @@ import { afterAll, expect, test } from 'vitest';
 import { openJournalFile } from '../adapters/erasure-journal/file.ts';
 import { hideCustomer, readErasureSubject, requestErasure } from '../graph/erasure/index.ts';
 import { createCustomer, getCustomerProfile } from '../graph/index.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { createKeyRing } from '../security/key-ring.ts';
 import { testHeader } from '../test/test-graph.ts';
 import { connectRealServers, runPersonaWith } from './cli-fixtures.ts';
 
 const servers = connectRealServers();
+const key = Buffer.alloc(32, 1);
 const folder = mkdtempSync(join(tmpdir(), 'persona-journal-'));
 const path = join(folder, 'journal');
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('an erasure that was taken back while the journal was away is completed there by a repeat', async () => {
-  const { graph } = servers;
+  // The commands recognise the ids that the test has hashed.
+  const erasedIds = createBlindIndex(createKeyRing([{ id: 'e', key }]));
+  const graph = { ...servers.graph, erasedIds };
   const { customer_id } = await createCustomer(graph, testHeader(), {});
   const { erasure_id } = await requestErasure(graph, { customer_id });
   const { hash, requested_at: at } = await readErasureSubject(graph, erasure_id);
   const journal = openJournalFile(path);
   await journal.append({ erasure_id, hash, at });
   await hideCustomer(graph, { erasure_id, customer_id, by: { actor: 'test', correlationId: 'test' } });
-  const cancel = (file: string) =>
-    runPersonaWith({ PERSONA_ERASURE_JOURNAL: file }, 'erase', customer_id, '--cancel', '--json');
+  const run = (file: string, ...args: string[]) =>
+    runPersonaWith(
+      { PERSONA_ERASURE_KEY: `e:${key.toString('base64')}`, PERSONA_ERASURE_JOURNAL: file },
+      ...[...args, '--json'],
+    );
+  const cancel = (file: string) => run(file, 'erase', customer_id, '--cancel');
 
   expect((await cancel(join(folder, 'away', 'journal'))).code).not.toBe(0);
   expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ status: 'active' });
-  const verify = () => runPersonaWith({ PERSONA_ERASURE_JOURNAL: path }, 'erasures', 'verify', '--json');
+  const verify = () => run(path, 'erasures', 'verify');
   const missing = await verify();
   expect(missing.code).toBe(1);
   expect(JSON.parse(missing.out)).toMatchObject({ erasures: 0, not_taken_back: [erasure_id] });
