@@ -10,7 +10,7 @@ import { finishErasure, forgetCustomer, hideCustomer, requestErasure } from './i
 
 const graph = await testGraph();
 /** `npm run test:long` writes 100 000. */
-const EVENTS = Number(process.env.PERSONA_ERASURE_EVENTS ?? 6_000);
+const EVENTS = Number(process.env.PERSONA_ERASURE_EVENTS ?? 9_000);
 /** Nodes, edges and properties: a thousand nodes, or two hundred payments with what is written in their place. */
 const MAX_UPDATES = 8_000;
 
