@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { contestWorkflowId } from '../domain/workflow-contracts.ts';
 import { deleteClosedExecutions, listNamedIds } from './customer-executions.ts';
@@ -6,12 +7,22 @@ import { deleteClosedExecutions, listNamedIds } from './customer-executions.ts';
 const [SHOWN, NAMED] = ['0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11', '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e12'];
 
 test('an execution names its customer by the search attribute, or by its own id', async () => {
+  const encrypted = { metadata: { encoding: Buffer.from('binary/encrypted') } };
   const executions = [
-    { workflowId: 'recovery:order-1', searchAttributes: { PersonaCustomerId: [SHOWN] } },
-    { workflowId: contestWorkflowId(`${NAMED}:3`), searchAttributes: {} },
-    { workflowId: 'outbox-relay', searchAttributes: {} },
+    {
+      execution: { workflowId: 'recovery:order-1' },
+      searchAttributes: { indexedFields: { PersonaCustomerId: defaultPayloadConverter.toPayload(SHOWN) } },
+    },
+    { execution: { workflowId: contestWorkflowId(`${NAMED}:3`) } },
+    { execution: { workflowId: 'outbox-relay' }, memo: { fields: { traced_share: encrypted } } },
   ];
-  const client = { workflow: { list: () => executions } } as unknown as Client;
+  // One a page.
+  const listWorkflowExecutions = ({ nextPageToken = Buffer.of(0) }) => {
+    const at = nextPageToken[0] ?? 0;
+    const isLast = at === executions.length - 1;
+    return { executions: executions.slice(at, at + 1), nextPageToken: Buffer.from(isLast ? [] : [at + 1]) };
+  };
+  const client = { options: {}, workflowService: { listWorkflowExecutions } } as unknown as Client;
   const named: string[] = [];
   for await (const id of listNamedIds(client)) named.push(id);
   expect(named).toEqual([SHOWN, NAMED]);

@@ -1,6 +1,7 @@
 /** The executions of one customer's processes, found by `PersonaCustomerId`. */
 
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import {
   CUSTOMER_GONE,
   onboardingWorkflowId,
@@ -125,10 +126,21 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
  * @throws PersonaError temporal_unavailable
  */
 export async function* listNamedIds(client: Client): AsyncGenerator<string> {
+  const { namespace } = client.options;
   try {
-    for await (const { workflowId, searchAttributes } of client.workflow.list({ pageSize: PAGE })) {
-      for (const id of searchAttributes[SearchAttribute.customerId] ?? []) yield String(id);
-      yield* workflowId.match(UUID) ?? [];
+    for (let nextPageToken: Uint8Array | undefined; ; ) {
+      // Not the client's own list: it would open each memo, which needs the codec's keys.
+      const page = await client.workflowService.listWorkflowExecutions({
+        ...{ namespace, pageSize: LARGEST_PAGE },
+        ...(nextPageToken && { nextPageToken }),
+      });
+      for (const { execution, searchAttributes } of page.executions ?? []) {
+        const shown = searchAttributes?.indexedFields?.[SearchAttribute.customerId];
+        if (shown != null) yield defaultPayloadConverter.fromPayload<string>(shown);
+        yield* execution?.workflowId?.match(UUID) ?? [];
+      }
+      nextPageToken = page.nextPageToken ?? undefined;
+      if (!nextPageToken?.length) return;
     }
   } catch (error) {
     throw toPersonaError(error);

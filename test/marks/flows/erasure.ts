@@ -86,7 +86,9 @@ export async function prepareErasure(stage: Stage & { others: Marks }, agents: A
   };
   const addCards = async () => [await addCard(), await addCard()];
   const ready = newCustomer(stage, [{}], { gateway_customer_ref: await createAtGateway(stage) });
-  const changed = [changeProfile, changeAddresses, changeWallet].map((change) => change(stage, complete));
+  // Before the others: it names the version that it has read.
+  await changeProfile(stage, complete);
+  const changed = [changeAddresses, changeWallet].map((change) => change(stage, complete));
   const [{ id: knownId }, methods] = await Promise.all([ready, addCards(), ...changed]);
   await untilVerified();
   const failure = failureOf(stage, { id, device_id, methods, email: complete.email });
