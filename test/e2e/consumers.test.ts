@@ -285,7 +285,7 @@ test.each([
   expect(kafka).toMatchObject({ state: 'unreachable', detail: expect.stringMatching(problem) });
 });
 
-test('a topic that keeps records about erased customers for too long is named, with the command that corrects it', async () => {
+test('a topic that keeps records about erased customers for too long is named', async () => {
   const settings = readSettings({ ...servers.variables, PERSONA_RUN_FILE: join(folder, 'none') });
   const admin = new Admin({ clientId: 'test', bootstrapBrokers: servers.brokers });
   onTestFinished(() => admin.close());
@@ -304,9 +304,7 @@ test('a topic that keeps records about erased customers for too long is named, w
     .toEqual({
       state: 'wrong',
       detail: expect.stringContaining(`${Topic.notice}: retention.ms is 2678400000`),
-      remedy: expect.stringMatching(
-        /--entity-name persona\.notice\.v1 --add-config retention\.ms=2419200000$/,
-      ),
+      remedy: expect.stringContaining('Topics with other settings'),
     });
   await keep(28);
   await expect
