@@ -53,8 +53,10 @@ const CHANGE_OF: Partial<Record<EventType, PersonaVersion['change']>> = {
 const READ_STATE = `
   MATCH (p:AgentPersona) WHERE p.version > 0
   RETURN count(p.version) AS personas, coalesce(sum(p.version), 0) AS version`;
-const READ_VERSIONS =
-  'MATCH (p:AgentPersona) WHERE p.version > 0 RETURN p.name AS name, p.version AS version';
+// One row: ten thousand take the driver and Neo4j longer than what is in them.
+const READ_VERSIONS = `
+  MATCH (p:AgentPersona) WHERE p.version > 0
+  RETURN collect([p.name, p.version]) AS versions`;
 // Columns, and times as numbers: reading all of a large catalogue is mostly the driver's work on what it receives.
 const COLUMNS = `
   p.name AS name, p.display_name AS display_name, p.role AS role, p.persona_type AS persona_type, p.version AS version,
@@ -78,8 +80,8 @@ export async function getCatalogueState(graph: Graph): Promise<CatalogueState> {
 
 /** The version of each persona, by name. @throws PersonaError graph_unavailable */
 export async function getPersonaVersions(graph: Graph): Promise<Map<string, number>> {
-  const rows = await graph.read<{ name: string; version: number }>(READ_VERSIONS);
-  return new Map(rows.map(({ name, version }) => [name, version]));
+  const [row] = await graph.read<{ versions: [name: string, version: number][] }>(READ_VERSIONS);
+  return new Map(row?.versions);
 }
 
 /** @param names absent: all @throws PersonaError graph_unavailable */
