@@ -481,6 +481,7 @@ test('every context is published again while events are, continues after a kill,
 });
 
 test('contexts that Kafka refuses together are read again: another relay may have published newer ones meanwhile', async () => {
+  await startRelay(graph);
   const [changed, other] = [
     await createCustomer(graph, testHeader(), {}),
     await createCustomer(graph, testHeader(), {}),
