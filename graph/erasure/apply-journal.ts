@@ -8,6 +8,7 @@ import type { ErasureJournal, JournalEntry } from '../../domain/ports.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { runTransaction } from '../kernel/run-transaction.ts';
 import { hideCustomer } from './hide-customer.ts';
+import { readJournal } from './read-journal.ts';
 
 const POSITION = "MATCH (j:ErasureJournal {id: 'journal'}) RETURN j.position AS position";
 const STORE_POSITION = `
@@ -52,27 +53,14 @@ export interface AppliedJournal {
  */
 export async function applyJournal(graph: Graph, journal: ErasureJournal): Promise<AppliedJournal> {
   const [stored] = await graph.read<{ position: string }>(POSITION);
-  const applied: AppliedJournal = { hidden: 0, unreadable: 0 };
-  const wanted = new Map<string, JournalEntry>();
-  const takenBack = new Set<string>();
-  let position = stored?.position;
-  for await (const page of journal.read(position)) {
-    applied.unreadable += page.unreadable;
-    for (const entry of page.entries) {
-      if (entry.cancelled) takenBack.add(entry.erasure_id);
-      else wanted.set(entry.erasure_id, entry);
-    }
-    position = page.position;
-  }
-  // For good: a request that was on its way may have written its entry once more, after that.
-  for (const id of takenBack) wanted.delete(id);
+  const { erasures: wanted, unreadable, position } = await readJournal(journal, stored?.position);
+  const applied: AppliedJournal = { hidden: 0, unreadable };
   if (position === stored?.position || position === undefined) return applied;
   const known = await graph.read<{ id: string }>(KNOWN, { ids: [...wanted.keys()] });
   for (const { id } of known) wanted.delete(id);
   if (wanted.size > 0) applied.hidden = await reapply(graph, [...wanted.values()]);
   const now = new Date(graph.now()).toISOString();
-  const last = position;
-  await runTransaction(graph, async ({ send }) => send(STORE_POSITION, { position: last, now }));
+  await runTransaction(graph, async ({ send }) => send(STORE_POSITION, { position, now }));
   return applied;
 }
 

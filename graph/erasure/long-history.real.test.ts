@@ -1,4 +1,4 @@
-/** Whoever has a long history is forgotten in transactions of the same size as anybody else, only in more of them. */
+/** A customer with a long history is forgotten in transactions of the same size as any other, only in more of them. */
 
 import type { Session } from 'neo4j-driver';
 import { expect, test } from 'vitest';

@@ -3,6 +3,7 @@
 import type { ErasureJournal } from '../../domain/ports.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { findErasedIds, requireErasedIds } from './erased-ids.ts';
+import { readJournal } from './read-journal.ts';
 
 /** Where a customer's id is stored; the first statement of a page lists ids after the last one. */
 const PLACES = {
@@ -73,12 +74,14 @@ export async function verifyErasures(
   listExecutions: () => AsyncIterable<string>,
 ): Promise<ErasureProof> {
   const index = requireErasedIds(graph);
-  const { hashes, unreadable } = await readJournal(journal);
-  const states = await graph.read<{ id: string; state: string | null }>(STATES, { ids: [...hashes.keys()] });
+  const { erasures, unreadable } = await readJournal(journal);
+  const states = await graph.read<{ id: string; state: string | null }>(STATES, {
+    ids: [...erasures.keys()],
+  });
   const idsIn = (wanted: string | null) => states.filter(({ state }) => state === wanted).map(({ id }) => id);
   const [running, takenBack] = [new Set(idsIn('running')), new Set(idsIn('cancelled'))];
-  const current = [...hashes].filter(([id]) => !takenBack.has(id));
-  const byHash = new Map(current.map(([id, hash]) => [hash, id]));
+  const current = [...erasures].filter(([id]) => !takenBack.has(id));
+  const byHash = new Map(current.map(([id, { hash }]) => [hash, id]));
   const proof: ErasureProof = {
     ...{ erasures: byHash.size, running: running.size, ids: 0, found: [], unreadable },
     ...{ unapplied: idsIn(null), not_taken_back: [...takenBack] },
@@ -119,22 +122,4 @@ export async function verifyErasures(
   const all = [...named];
   for (let from = 0; from < all.length; from += PAGE) await compare(all.slice(from, from + PAGE), 'Temporal');
   return proof;
-}
-
-/** @returns the hash of each erasure that was not taken back */
-async function readJournal(
-  journal: ErasureJournal,
-): Promise<{ hashes: ReadonlyMap<string, string>; unreadable: number }> {
-  const hashes = new Map<string, string>();
-  const takenBack = new Set<string>();
-  let unreadable = 0;
-  for await (const page of journal.read(undefined)) {
-    unreadable += page.unreadable;
-    for (const { erasure_id, hash, cancelled } of page.entries) {
-      if (cancelled) takenBack.add(erasure_id);
-      else hashes.set(erasure_id, hash);
-    }
-  }
-  for (const id of takenBack) hashes.delete(id);
-  return { hashes, unreadable };
 }
