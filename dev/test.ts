@@ -11,7 +11,7 @@ import { StackError } from './stack/errors.ts';
 import { type ServerName, startStack } from './stack/stack.ts';
 import { elapsedSince } from './stack/progress.ts';
 import { runVitest } from './test/run-vitest.ts';
-import { type TestCount, LONG_CHECKS, runStaticChecks, DEFAULT_CHECKS } from './test/static-checks.ts';
+import { type TestOutcome, LONG_CHECKS, runStaticChecks, DEFAULT_CHECKS } from './test/static-checks.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
@@ -70,12 +70,13 @@ await runDevCommand(async (context) => {
     ...(!long && { JDK_JAVA_OPTIONS }),
   };
   const started = Date.now();
-  const counts = await Promise.all([
+  const outcomes = await Promise.all([
     runStaticChecks(long ? LONG_CHECKS : DEFAULT_CHECKS, context.log),
     ...plans.map((plan) => runTests(plan, { filters, variables }, context)),
   ]);
-  const passed = counts.reduce((sum, count) => sum + count.passed, 0);
-  const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+  const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+  for (const failure of outcomes.flatMap(({ failures }) => failures)) context.log(`FAILED  ${failure}`);
   context.log(`in ${elapsedSince(started)}`);
   context.log(`${passed} passed, ${failed} failed`);
   return failed === 0 && passed > 0 ? 0 : 1;
@@ -87,13 +88,13 @@ async function runTests(
   plan: Plan,
   { filters, variables }: { filters: string[]; variables: Variables },
   { guard, log }: DevCommandContext,
-): Promise<TestCount> {
+): Promise<TestOutcome> {
   try {
     const env = { ...variables, ...(await startServers(plan, variables, { guard, log })) };
     return await runVitest({ projects: plan.tiers, filters, env, guard });
   } catch (error) {
-    log(error instanceof Error ? error.message : String(error));
-    return { passed: 0, failed: 1 };
+    const failure = error instanceof Error ? error.message : String(error);
+    return { passed: 0, failed: 1, failures: [failure] };
   }
 }
 

@@ -33,11 +33,17 @@ export interface TestCount {
   failed: number;
 }
 
-/** Runs the checks, but for those that passed on the same files before, and prints their findings. */
-export async function runStaticChecks(checks: readonly Check[], log: Log): Promise<TestCount> {
+export interface TestOutcome extends TestCount {
+  /** What failed, where and why. The output of tests that run concurrently would hide it. */
+  failures: readonly string[];
+}
+
+/** Runs the checks, but for those that passed on the same files before. */
+export async function runStaticChecks(checks: readonly Check[], log: Log): Promise<TestOutcome> {
   // The programs run the `node` on PATH, and the system's own may be too old for them.
   process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
   const count = { passed: 0, failed: 0 };
+  const failures: string[] = [];
   const passedChecks = readPassedChecks(repository);
   const waiting = [...checks];
   const worker = async () => {
@@ -52,13 +58,13 @@ export async function runStaticChecks(checks: readonly Check[], log: Log): Promi
       const options = { cwd: repository, stdin: 'ignore', all: true, reject: false } as const;
       const { failed, all: output } = await execa(file, args, options);
       log(`${failed ? 'FAILED' : 'ok    '}  ${check.name} (${elapsedSince(started)})`);
-      if (failed) log(output);
+      if (failed) failures.push(`${check.name}\n${output}`);
       else passedChecks.add(check.name);
       count[failed ? 'failed' : 'passed'] += 1;
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-  return count;
+  return { ...count, failures };
 }
 
 function packaged(program: string, ...args: string[]): [string, ...string[]] {
