@@ -2,8 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Guard } from '../stack/guard.ts';
 import type { TestCount, TestOutcome } from './static-checks.ts';
@@ -25,55 +24,43 @@ export interface VitestReport {
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: readonly {
-    /** The file. */
-    name: string;
-    status: string;
-    message: string;
-    assertionResults: readonly {
-      status: string;
-      fullName: string;
-      failureMessages: readonly string[] | null;
-    }[];
-  }[];
+  testResults: readonly { status: string; assertionResults: readonly { status: string }[] }[];
 }
-
-/** Of one failed test: enough of its message for the comparison and the place, not for a whole diff. */
-const MAX_FAILURE_LINES = 25;
 
 /** Runs the tests with their output on this terminal. */
 export async function runVitest({ projects = [], filters, env, guard }: VitestOptions): Promise<TestOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'persona-tests-'));
   guard.removeAtEnd(folder);
-  const file = join(folder, 'report.json');
+  const [file, failuresFile] = [join(folder, 'report.json'), join(folder, 'failures.json')];
   const args = [
     join(repository, 'node_modules', 'vitest', 'vitest.mjs'),
     'run',
     ...projects.flatMap((name) => ['--project', name]),
     ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+    `--reporter=${join(repository, 'dev', 'test', 'failures-reporter.ts')}`,
     ...filters,
   ];
   guard.assertNotStopping();
   const child = spawn(process.execPath, args, {
     cwd: repository,
-    env,
+    env: { ...env, PERSONA_TEST_FAILURES: failuresFile },
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
   });
   if (child.pid !== undefined) guard.own(child.pid, 'tool');
   const [code] = await once(child, 'exit');
   if (child.pid !== undefined) guard.disown(child.pid);
-  const report: VitestReport | undefined = existsSync(file)
-    ? JSON.parse(readFileSync(file, 'utf8'))
-    : undefined;
+  const report = readJson<VitestReport>(file);
+  const failures = readJson<string[]>(failuresFile) ?? ['vitest ended without a report'];
   rmSync(folder, { recursive: true, force: true });
   const filteredByName = filters.some((filter) => filter === '-t' || filter.startsWith('--testNamePattern'));
   const count = countTests(report, code ?? 1, filteredByName);
-  const failures = describeFailures(report);
-  // Vitest's report has neither skipped tests' reasons nor errors outside tests.
-  if (count.failed > failures.length)
-    failures.push('skipped tests or errors outside tests: see the output above');
+  if (count.failed > failures.length) failures.push('skipped tests, or none: see the output above');
   return { ...count, failures };
+}
+
+function readJson<T>(file: string): T | undefined {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
 
 /**
@@ -94,25 +81,4 @@ export function countTests(
   const failed = report.numFailedTests + brokenFiles + skipped;
   const passed = report.numPassedTests;
   return { passed, failed: failed === 0 && (exitCode !== 0 || passed === 0) ? 1 : failed };
-}
-
-/** @returns one text for each failed test and each file that failed outside its tests */
-export function describeFailures(report: VitestReport | undefined): string[] {
-  if (report === undefined) return ['vitest ended without a report'];
-  return report.testResults
-    .filter(({ status }) => status === 'failed')
-    .flatMap(({ name, message, assertionResults }) => {
-      const file = relative(repository, name);
-      const failed = assertionResults.filter(({ status }) => status === 'failed');
-      if (failed.length === 0) return [describeFailure(file, message)];
-      return failed.map(({ fullName, failureMessages }) =>
-        describeFailure(`${file} > ${fullName}`, (failureMessages ?? []).join('\n')),
-      );
-    });
-}
-
-function describeFailure(title: string, message: string): string {
-  const lines = stripVTControlCharacters(message).split('\n');
-  const cut = lines.length > MAX_FAILURE_LINES ? ['…'] : [];
-  return [title, ...lines.slice(0, MAX_FAILURE_LINES), ...cut].join('\n  ');
 }
