@@ -22,3 +22,15 @@ test('a record that is read again while it is processed is not processed twice a
   tracker.finish(5n);
   expect(tracker.start(5n)).toBe(true);
 });
+
+test('a record that is read again and finished after those that follow it does not take the offset back', () => {
+  const tracker = new OffsetTracker();
+  for (const offset of [5n, 6n, 7n]) tracker.start(offset);
+  tracker.finish(5n);
+  // A rebalance, before 6 was committed.
+  expect(tracker.start(5n)).toBe(true);
+  for (const offset of [6n, 7n]) tracker.finish(offset);
+  tracker.committed(8n);
+  tracker.finish(5n);
+  expect(tracker.committable).toBeUndefined();
+});

@@ -6,6 +6,8 @@ export class OffsetTracker {
   /** In the order of reading: the offset, and whether the record is processed. */
   readonly #records = new Map<bigint, boolean>();
   #committable: bigint | undefined;
+  /** After the last offset that was ever committable. */
+  #end = 0n;
 
   /** @returns `false`: it is in progress already, and was read again */
   start(offset: bigint): boolean {
@@ -19,7 +21,10 @@ export class OffsetTracker {
     for (const [first, isProcessed] of this.#records) {
       if (!isProcessed) return;
       this.#records.delete(first);
-      this.#committable = first + 1n;
+      // Read once more after a rebalance, and finished after records that follow it: the committed offset stays where it is.
+      if (first < this.#end) continue;
+      this.#end = first + 1n;
+      this.#committable = this.#end;
     }
   }
 
