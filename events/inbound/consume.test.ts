@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommittedOffset, InboundRecord, RecordReader } from '../../domain/inbound/records.ts';
 import { InboundTopic } from '../../domain/inbound/topics.ts';
@@ -93,4 +93,21 @@ test('stopped while it joins the group, it ends, although no record comes', asyn
   await setImmediate();
   joining.resolve(readerOf([], async () => {}));
   await ended;
+});
+
+test('however long Kafka takes for a commit, at most one more waits for it', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const answer = Promise.withResolvers<void>();
+  let commits = 0;
+  const commit = async () => {
+    commits += 1;
+    await answer.promise;
+  };
+  const { ended, stopping } = start(async () => readerOf([record], commit));
+  await vi.advanceTimersByTimeAsync(60_000);
+  stopping.abort();
+  answer.reject(new PersonaError('kafka_unavailable', 'away'));
+  await ended;
+  expect(commits).toBe(2);
 });

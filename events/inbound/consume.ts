@@ -107,6 +107,8 @@ function createSession(options: ConsumeOptions): Session {
   const lanes = new Map<string, Promise<void>>();
   const inProgress = new Set<Promise<void>>();
   let committing: Promise<void> = Promise.resolve();
+  /** The one that follows, which has not begun. */
+  let nextCommit: Promise<void> | undefined;
 
   const commitNow = async (reader: RecordReader) => {
     const offsets = [...partitions.values()].flatMap(({ topic, partition, tracker }) => {
@@ -137,10 +139,15 @@ function createSession(options: ConsumeOptions): Session {
       if (inProgress.size >= MAX_IN_PROGRESS) await Promise.race(inProgress);
     },
     commit(reader) {
-      // One at a time, so that an older offset never replaces a newer one.
-      const next = committing.catch(() => {}).then(() => commitNow(reader));
-      committing = next;
-      return next;
+      // One at a time, so that an older offset never replaces a newer one. Kafka may take minutes for one: those after it share the next.
+      nextCommit ??= committing
+        .catch(() => {})
+        .then(() => {
+          nextCommit = undefined;
+          return commitNow(reader);
+        });
+      committing = nextCommit;
+      return nextCommit;
     },
     async finish() {
       ending.abort();
