@@ -7,6 +7,8 @@ import { createLateMessageCounter } from './erasure-metrics.ts';
 import type { Logger } from './logs.ts';
 
 const LOG_EVERY_MS = 10_000;
+/** A Kafka that takes longer counts as away: the client would try for minutes, and no other metric be shown. */
+const LAG_MS = 2_000;
 
 /** @param readLag records by topic that are not processed yet, for each scrape; `undefined`: it is not reading */
 export function createConsumerObserver(
@@ -39,7 +41,7 @@ export function createConsumerObserver(
     labelNames: ['topic'],
     registers,
     async collect() {
-      const lag = await readLag().catch(() => undefined);
+      const lag = await withinLimit(readLag());
       // Absent while it does not read: an old value would look like a current one.
       this.reset();
       for (const [topic, count] of lag ?? []) this.set({ topic }, count);
@@ -71,4 +73,17 @@ export function createConsumerObserver(
       logger.warn({ err: error, ...(record && { record: recordId(record) }) }, 'records wait');
     },
   };
+}
+
+/** @returns `undefined`: it failed, or takes too long */
+async function withinLimit<T>(reading: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, LAG_MS);
+  });
+  try {
+    return await Promise.race([reading.catch(() => undefined), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
