@@ -110,6 +110,11 @@ export async function publishPage(
   const published: LoggedEvent[] = [];
   let isRefused = false;
 
+  const block = (stream: BlockedStream) => {
+    const known = blocked.get(stream.stream_id);
+    if (known === undefined || stream.seq < known.seq) blocked.set(stream.stream_id, stream);
+  };
+
   /** Halves what is refused until the refused event is alone. */
   async function publish(events: readonly EncodedEvent[]): Promise<void> {
     const ready = events.filter(
@@ -131,7 +136,7 @@ export async function publishPage(
       if (!(error instanceof RecordsRefused)) throw error;
       isRefused = true;
       if (ready.length === 1) {
-        blocked.set(first.event.stream_id, blockedBy(first.event, error));
+        block(blockedBy(first.event, error));
         return;
       }
       const half = Math.ceil(ready.length / 2);
@@ -141,6 +146,7 @@ export async function publishPage(
           dependencies,
           part.map(({ event }) => event),
         );
+        for (const stream of again.blocked) block(stream);
         await publish(again.events);
       }
     }

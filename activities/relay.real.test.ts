@@ -26,8 +26,10 @@ import { createCustomerHistory } from '../graph/replay/history-fixtures.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { DataKey } from '../security/data-key.ts';
 import { getProjectionStates } from '../services/projections.ts';
+import { connectThrough, END_TRANSACTION, startKafkaProxy } from '../test/faults/kafka-requests.ts';
 import {
   collectRecords,
+  type ConsumedRecord,
   expectEveryEventInKafka,
   type OutboxServers,
   readLoggedEvents,
@@ -83,6 +85,10 @@ const publishEverything = () => publishAll(dependencies());
 const loggedEvents = () => readLoggedEvents(graph);
 const expectCompleteLog = (options: { isCommittedOnly?: boolean } = {}) =>
   expectEveryEventInKafka(graph, servers.brokers, options);
+
+/** The records of these streams in the log's topic. */
+const logged = (records: readonly ConsumedRecord[], streams: readonly string[]) =>
+  records.filter(({ topic, key }) => topic === Topic.log && streams.includes(key));
 
 /** Many events of several streams, as commands write them, in transactions of a few. */
 async function writeEvents(count: number, streams = 10): Promise<string[]> {
@@ -267,6 +273,42 @@ test('killed between publishing and marking, each event is seen once by who drop
   expect(published.length - withoutRepetitions(published).length).toBeGreaterThanOrEqual(100);
 });
 
+test.each([
+  ['made, without an answer', 'answer', 100],
+  ['not received', 'request', 0],
+] as const)(
+  'a page whose commit Kafka has %s is published once: the commit is repeated',
+  async (_, hold, committed) => {
+    const proxy = await startKafkaProxy(servers.brokers);
+    const ids = await writeEvents(100);
+    const stop = proxy.stopAt({ requests: [[END_TRANSACTION, 'persona-relay']], hold });
+    const relay = startRelaying({ openPublisher: () => connectThrough(proxy, openPublisher) });
+    await stop.reached;
+    const { records, close } = await collectRecords(servers.brokers, { isCommittedOnly: true });
+    await expect.poll(() => logged(records, ids).length).toBe(committed);
+    await close();
+    expect(await unpublished()).toBe(100);
+    proxy.dropConnections();
+    await untilAllPublished();
+    await relay.stop();
+    expect(logged(await expectCompleteLog({ isCommittedOnly: true }), ids)).toHaveLength(100);
+  },
+);
+
+test('a relay that another one replaces before Kafka has answered its commit ends, and the other one repeats the page', async () => {
+  const proxy = await startKafkaProxy(servers.brokers);
+  const ids = await writeEvents(100);
+  const stop = proxy.stopAt({ requests: [[END_TRANSACTION, 'persona-relay']], hold: 'answer' });
+  const replaced = startRelaying({ openPublisher: () => connectThrough(proxy, openPublisher) });
+  await stop.reached;
+  const next = startRelaying();
+  await untilAllPublished();
+  proxy.dropConnections();
+  await expect(replaced.ended).rejects.toMatchObject({ type: 'kafka_unavailable' });
+  await next.stop();
+  expect(logged(await expectCompleteLog({ isCommittedOnly: true }), ids)).toHaveLength(200);
+});
+
 test('relays that start while another one runs repeat records and neither lose nor reorder any', async () => {
   await writeEvents(4_000, 20);
   // Each ends the transactions of the one before, which still runs, as when a worker is cut off from Temporal.
@@ -371,6 +413,41 @@ test('an event that cannot be published holds up its own stream alone, and is tr
   await expectCompleteLog();
 });
 
+test('an event that is refused with others, and cannot be encoded again, holds up its stream as well', async () => {
+  const [stream = ''] = await writeEvents(40, 1);
+  const encode = createRecordEncoder();
+  let isRefused = false;
+  let hasFailed = false;
+  const relay = startRelaying({
+    openEncoder: async () => (record) => {
+      const isThird = record.key === stream && record.value?.seq === 3;
+      if (isRefused && !hasFailed && isThird) {
+        hasFailed = true;
+        throw new Error('it does not fit its schema');
+      }
+      return encode(record);
+    },
+    async openPublisher() {
+      const publisher = await openPublisher();
+      return {
+        ...publisher,
+        async publish(page) {
+          if (!isRefused && page.length > 0) {
+            isRefused = true;
+            throw new RecordsRefused('Kafka refuses it: MESSAGE_TOO_LARGE');
+          }
+          await publisher.publish(page);
+        },
+      };
+    },
+  });
+  await expect.poll(() => relay.blocked()).toMatchObject([{ stream_id: stream, seq: 3 }]);
+  expect(await unpublished()).toBe(38);
+  await relay.stop();
+  await publishEverything();
+  await expectCompleteLog();
+});
+
 test('an event becomes visible in its topic without a request for it', async () => {
   const { customer_id } = await customerWithCards(graph, policy, { cards: 1 });
   const relay = startRelaying();
@@ -392,6 +469,16 @@ test('an event becomes visible in its topic without a request for it', async () 
     .toMatchObject({ status: 'suspended' });
   await close();
   await relay.stop();
+});
+
+test('a run ends after five minutes with the number of events that it has published, for the next one to continue', async () => {
+  await publishEverything();
+  await writeEvents(10, 1);
+  let at = Date.now();
+  const relay = startRelaying({ now: () => at });
+  await untilAllPublished();
+  at += 5 * 60_000;
+  expect(await relay.ended).toEqual({ published: 10 });
 });
 
 test('every context is published again while events are, continues after a kill, and never gets older', async () => {
