@@ -28,6 +28,7 @@ import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
 import { DataKey } from '../security/data-key.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { openTemporal } from '../temporal/client.ts';
+import { connectThrough, OFFSET_COMMIT, startKafkaProxy } from '../test/faults/kafka-requests.ts';
 import { startTcpProxy, type TcpProxy } from '../test/faults/proxy.ts';
 import { encode, type KafkaServer, startKafkaServer, writeRecords } from '../test/kafka-fixture.ts';
 import { readReadyLine } from '../test/ready-line.ts';
@@ -166,6 +167,17 @@ async function admin(work: (client: Admin) => Promise<unknown>): Promise<void> {
   const client = new Admin({ clientId: 'operator', bootstrapBrokers: kafka.brokers, retries: 20 });
   try {
     await work(client);
+  } finally {
+    await client.close();
+  }
+}
+/** Of the group, by partition. */
+async function committedOffsets(topic: string): Promise<Map<number, bigint>> {
+  const client = new Admin({ clientId: 'operator', bootstrapBrokers: kafka.brokers, retries: 20 });
+  try {
+    const [group] = await client.listConsumerGroupOffsets({ groups: ['persona'] });
+    const { partitions = [] } = group?.topics.find(({ name }) => name === topic) ?? {};
+    return new Map(partitions.map((one) => [one.partitionIndex, one.committedOffset]));
   } finally {
     await client.close();
   }
@@ -493,6 +505,89 @@ test('a rebalance in the middle, duplicates, and Kafka killed change nothing', a
   );
   await expect.poll(totals, LIMIT).toEqual([3_001, 3_001, 3_001, 3_001]);
   await Promise.all([second.stop(), third.stop()]);
+});
+
+test('an offset commit that Kafka has made and not answered is repeated, and no record is', async () => {
+  const proxy = await startKafkaProxy(kafka.brokers);
+  const wallet = await customerWithCards(graph, policy, { cards: 1 });
+  const write = async () => idOf(await writeRecords(kafka.brokers, [routed(wallet)]));
+  const consumer = await connectThrough(proxy, async () => {
+    const started = startConsumer();
+    await started.reading;
+    return started;
+  });
+  const stop = proxy.stopAt({ requests: [[OFFSET_COMMIT, InboundTopic.routingOutcome]], hold: 'answer' });
+  const first = await write();
+  await stop.reached;
+  expect(consumer.processed).toEqual([first]);
+  proxy.dropConnections();
+  const second = await write();
+  await expect.poll(() => consumer.processed, LIMIT).toEqual([first, second]);
+  await consumer.stop();
+  expect(consumer.processed).toEqual([first, second]);
+  const next = startConsumer();
+  const third = await write();
+  await expect.poll(() => next.processed, LIMIT).toEqual([third]);
+  expect(await ltvOf(wallet)).toBe(300);
+});
+
+test('a member that finishes late does not put back what the next member of its partitions has committed', async () => {
+  const members = vi.spyOn(Consumer.prototype, 'consume');
+  onTestFinished(() => members.mockRestore());
+  const wallet = await customerWithCards(graph, policy, { cards: 1 });
+  const topic = InboundTopic.analyticsFeedback;
+  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
+    ...{ clientId: 'agent', bootstrapBrokers: kafka.brokers, retries: true, retryDelay: 50 },
+  });
+  onTestFinished(() => producer.close());
+  /** One record for each partition. @returns their ids, by partition */
+  const writeEach = async () => {
+    const messages = Array.from({ length: PARTITIONS }, (_, partition) => {
+      const value = encode(topic, feedback(wallet, { segment: 'late' }).value);
+      return { topic, partition, key: Buffer.from(`k-${partition}`), value };
+    });
+    const { offsets = [] } = await producer.send({ messages, acks: -1 });
+    return new Map(offsets.map((one): [number, string] => [one.partition, idOf([one])]));
+  };
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  let held = 0;
+  const first = startConsumer({}, async () => {
+    held += 1;
+    await released;
+  });
+  onTestFinished(() => release());
+  await first.reading;
+  const batches = [await writeEach()];
+  await expect.poll(() => held, LIMIT).toBe(PARTITIONS);
+  const second = startConsumer();
+  await second.reading;
+  const { assignments } = members.mock.contexts[1] as Consumer;
+  const moved = assignments?.find((one) => one.topic === topic)?.partitions ?? [];
+  expect(moved.length).toBeGreaterThan(0);
+  batches.push(await writeEach());
+  const expected = () => batches.flatMap((ids) => moved.map((partition) => ids.get(partition))).sort();
+  const processed = () => second.processed.filter((id) => moved.includes(Number(id.split('/')[1]))).sort();
+  await expect.poll(processed, LIMIT).toEqual(expected());
+  const committed = async () => {
+    const offsets = await committedOffsets(topic);
+    return moved.map((partition) => offsets.get(partition));
+  };
+  const next = moved.map((partition) => BigInt(batches[1]?.get(partition)?.split('/')[2] ?? 0) + 1n);
+  await expect.poll(committed, LIMIT).toEqual(next);
+  release();
+  await first.stop();
+  expect(await committed()).toEqual(next);
+});
+
+test('a member whose commit is refused joins the group again with its own time limits', async () => {
+  const reader = await openRecordReader({ brokers: kafka.brokers }, () => {});
+  onTestFinished(() => reader.close());
+  const join = vi.spyOn(Consumer.prototype, 'joinGroup');
+  onTestFinished(() => join.mockRestore());
+  await admin((client) => client.removeMembersFromConsumerGroup({ groupId: 'persona' }));
+  // Before its next heartbeat notices.
+  await reader.commit([{ topic: InboundTopic.fraudOutcome, partition: PARTITIONS - 1, offset: 0n }]);
+  expect(join.mock.lastCall?.[0]).toMatchObject({ sessionTimeout: 15_000, rebalanceTimeout: 30_000 });
 });
 
 test('records that Kafka deleted before they were read are said to be lost, and those after them are processed', async () => {

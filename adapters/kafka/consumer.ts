@@ -6,7 +6,12 @@ import {
   MessagesStreamFallbackModes,
   MessagesStreamModes,
 } from '@platformatic/kafka';
-import type { DeletedRecords, InboundRecord, RecordReader } from '../../domain/inbound/records.ts';
+import type {
+  CommittedOffset,
+  DeletedRecords,
+  InboundRecord,
+  RecordReader,
+} from '../../domain/inbound/records.ts';
 import { INBOUND_SETTINGS, InboundTopic, type InboundTopicName } from '../../domain/inbound/topics.ts';
 import { CommittedConsumer, type MissingOffset } from './committed-consumer.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
@@ -51,7 +56,14 @@ export async function openRecordReader(
     options,
     TOPICS.map((topic) => [topic, INBOUND_SETTINGS]),
   ).catch(fail);
-  const consumer = new CommittedConsumer({ ...clientOptions(options), groupId: GROUP_ID });
+  const consumer = new CommittedConsumer({
+    ...clientOptions(options),
+    groupId: GROUP_ID,
+    // The client's own, not the stream's: it also joins again when a commit is refused.
+    sessionTimeout: SESSION_MS,
+    heartbeatInterval: HEARTBEAT_MS,
+    rebalanceTimeout: REBALANCE_MS,
+  });
   consumer.onMissing = (offsets) => {
     for (const missing of offsets)
       void findDeleted(consumer, missing).then(
@@ -72,9 +84,6 @@ export async function openRecordReader(
       autocommit: false,
       isolationLevel: READ_COMMITTED,
       highWaterMark: READ_AHEAD,
-      sessionTimeout: SESSION_MS,
-      heartbeatInterval: HEARTBEAT_MS,
-      rebalanceTimeout: REBALANCE_MS,
     })
     .catch(async (error: unknown) => {
       await consumer.close(true).catch(() => {});
@@ -93,8 +102,9 @@ export async function openRecordReader(
   return {
     [Symbol.asyncIterator]: () => read(stream, fail),
     async commit(offsets) {
-      if (offsets.length === 0) return;
-      const parts = offsets.map((one) => ({ ...one, leaderEpoch: UNKNOWN_EPOCH }));
+      const own = offsets.filter((one) => isAssigned(consumer, one));
+      if (own.length === 0) return;
+      const parts = own.map((one) => ({ ...one, leaderEpoch: UNKNOWN_EPOCH }));
       await consumer.commit({ offsets: parts }).catch(fail);
     },
     async lag() {
@@ -109,6 +119,11 @@ export async function openRecordReader(
       return (closing ??= closeAll(stream, consumer));
     },
   };
+}
+
+/** Kafka accepts any offset of any member, also one before what the partition's new member has committed. */
+function isAssigned({ assignments }: CommittedConsumer, { topic, partition }: CommittedOffset): boolean {
+  return assignments?.some((one) => one.topic === topic && one.partitions.includes(partition)) ?? false;
 }
 
 /** Of all topics together: Kafka never removes one. */

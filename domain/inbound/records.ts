@@ -32,7 +32,7 @@ export interface DeletedRecords {
 
 /** One membership in the group of consumers that share the topics. */
 export interface RecordReader extends AsyncIterable<InboundRecord> {
-  /** @throws PersonaError kafka_unavailable */
+  /** Offsets of partitions that another member has now are left out: that one may be further. @throws PersonaError kafka_unavailable */
   commit(offsets: readonly CommittedOffset[]): Promise<void>;
   /** Reads no more. The membership stays, so that what was read can be committed. */
   end(): void;
