@@ -5,12 +5,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kill } from 'node:process';
-import { Consumer } from '@platformatic/kafka';
+import {
+  AclOperations,
+  type AclOperationValue,
+  AclPermissionTypes,
+  Admin,
+  Consumer,
+  ResourcePatternTypes,
+  type ResourcePatternTypeValue,
+  ResourceTypes,
+  type ResourceTypeValue,
+} from '@platformatic/kafka';
 import avro from 'avsc';
 import { expect } from 'vitest';
 import { writeCertificates } from '../dev/access/certificates.ts';
 import { startGuard } from '../dev/stack/guard.ts';
 import { type ServerName, type Stack, type StackOptions, startStack } from '../dev/stack/stack.ts';
+import { InboundTopic } from '../domain/inbound/topics.ts';
 import { Topic, type TopicName } from '../domain/outbox/topics.ts';
 import { readSchemas } from '../events/schemas.ts';
 import { findErasedIds } from '../graph/erasure/erased-ids.ts';
@@ -55,6 +66,7 @@ export async function startSecuredServers(): Promise<SecuredServers> {
     ...own.server,
     ...user,
   });
+  await grantRights(stack.env.KAFKA_BROKERS ?? '', user.username);
   const { schema_registry: process } = stack.processes;
   const registry = new URL(stack.urls.schema_registry ?? '');
   const proxy = await startTlsProxy(registry.host, own.server);
@@ -80,6 +92,41 @@ export async function startSecuredServers(): Promise<SecuredServers> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+type Right = readonly [
+  type: ResourceTypeValue,
+  pattern: ResourcePatternTypeValue,
+  name: string,
+  operations: readonly AclOperationValue[],
+];
+
+/** What Persona's user needs (docs/decisions/30-events-out.md), and nothing else. */
+async function grantRights(broker: string, username: string): Promise<void> {
+  const { CREATE, DESCRIBE_CONFIGS, READ, WRITE } = AclOperations;
+  const { GROUP, TOPIC, TRANSACTIONAL_ID } = ResourceTypes;
+  const { LITERAL, PREFIXED } = ResourcePatternTypes;
+  const rights: Right[] = [
+    [TOPIC, PREFIXED, 'persona.', [CREATE, DESCRIBE_CONFIGS, READ, WRITE]],
+    ...Object.values(InboundTopic).map(
+      (topic): Right => [TOPIC, LITERAL, topic, [CREATE, DESCRIBE_CONFIGS, READ]],
+    ),
+    [TRANSACTIONAL_ID, LITERAL, 'persona-relay', [WRITE]],
+    [GROUP, LITERAL, 'persona', [READ]],
+  ];
+  const admin = new Admin({ clientId: 'operator', bootstrapBrokers: [broker], retries: 20, retryDelay: 250 });
+  try {
+    await admin.createAcls({
+      creations: rights.flatMap(([resourceType, resourcePatternType, resourceName, operations]) =>
+        operations.map((operation) => ({
+          ...{ resourceType, resourcePatternType, resourceName, operation },
+          ...{ principal: `User:${username}`, host: '*', permissionType: AclPermissionTypes.ALLOW },
+        })),
+      ),
+    });
+  } finally {
+    await admin.close();
+  }
 }
 
 async function startServers(servers: readonly ServerName[], kafkaLogin?: StackOptions['kafkaLogin']) {

@@ -67,10 +67,12 @@ export function kafkaUnavailable({ brokers }: Pick<KafkaOptions, 'brokers'>, err
 
 const SASL_ERRORS = ['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM'];
 
-/** The variables that the error is about. */
+/** What the error is about. */
 function toCheck(error: unknown): string {
   if (kafkaErrorNames(error).some((name) => SASL_ERRORS.includes(name)))
     return 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD';
+  if (kafkaErrorNames(error).some((name) => name.endsWith('_AUTHORIZATION_FAILED')))
+    return "the rights of its user, docs/decisions/30-events-out.md, 'Consequences'";
   if (causesOf(error).some(({ message }) => message.includes('certificate')))
     return 'KAFKA_TLS_CA_CERT_PATH, and KAFKA_TLS_CLIENT_CERT_PATH if the brokers require one';
   return 'KAFKA_BROKERS and the other KAFKA_ variables';

@@ -1,10 +1,11 @@
 /** Publishes records to Kafka in transactions (docs/decisions/30-events-out.md). */
 
-import { defaultPartitioner, type MessageToProduce, Producer } from '@platformatic/kafka';
+import { defaultPartitioner, type MessageToProduce } from '@platformatic/kafka';
 import { type EncodedRecord, type OpenPublisher, RecordsRefused } from '../../domain/outbox/publisher.ts';
 import { PARTITIONS, TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';
 import { createMissingTopics } from './topics.ts';
+import { TransactionalProducer } from './transactional-producer.ts';
 
 /** All relays of an installation: Kafka refuses every producer of this id but the newest. */
 const TRANSACTIONAL_ID = 'persona-relay';
@@ -20,7 +21,6 @@ const NEW_PRODUCER = { producerId: -1n, producerEpoch: -1 };
 const REFUSALS = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'];
 
 type Message = MessageToProduce<Buffer, Buffer, Buffer, Buffer>;
-type TransactionalProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
 
 /** @returns opens publishers, of which only the newest can write */
 export function createKafkaPublishers(options: KafkaOptions): OpenPublisher {
@@ -52,7 +52,7 @@ export function createKafkaPublishers(options: KafkaOptions): OpenPublisher {
 
 /** Registers a producer, and with it ends the transactions of earlier ones. */
 async function openProducer(options: KafkaOptions): Promise<TransactionalProducer> {
-  const producer: TransactionalProducer = new Producer({
+  const producer = new TransactionalProducer({
     ...clientOptions(options),
     idempotent: true,
     transactionalId: TRANSACTIONAL_ID,

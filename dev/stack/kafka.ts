@@ -158,7 +158,7 @@ function writeConfiguration(
 const LISTENER = 'listener.name.login';
 const SCRAM = 'org.apache.kafka.common.security.scram.ScramLoginModule';
 
-/** Adds the listener `LOGIN`, whose user is created with the storage. */
+/** Adds the listener `LOGIN`, whose user is created with the storage. It may do only what it is granted; others may do all. */
 function addLogin(
   settings: Record<string, string>,
   keystore: string,
@@ -173,6 +173,8 @@ function addLogin(
   settings[`${LISTENER}.ssl.keystore.location`] = keystore;
   settings[`${LISTENER}.sasl.enabled.mechanisms`] = 'SCRAM-SHA-512';
   settings[`${LISTENER}.scram-sha-512.sasl.jaas.config`] = `${SCRAM} required;`;
+  settings['authorizer.class.name'] = 'org.apache.kafka.metadata.authorizer.StandardAuthorizer';
+  settings['super.users'] = 'User:ANONYMOUS';
 }
 
 const lines = (settings: Record<string, string>) =>

@@ -15,7 +15,7 @@ export interface ServerOptions {
   codec?: string | undefined;
   /** Settings in Neo4j's configuration, in addition to the defaults or overriding them. */
   neo4jSettings?: Readonly<Record<string, string>> | undefined;
-  /** A second listener of Kafka, with TLS, for a user with a password. */
+  /** A second listener of Kafka, with TLS, for a user with a password, who has no rights until they are granted. */
   kafkaLogin?: KafkaLogin | undefined;
 }
 

@@ -9,7 +9,15 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { Admin, ConfigResourceTypes, Producer } from '@platformatic/kafka';
+import {
+  AclOperations,
+  AclPermissionTypes,
+  Admin,
+  ConfigResourceTypes,
+  Producer,
+  ResourcePatternTypes,
+  ResourceTypes,
+} from '@platformatic/kafka';
 import { execa } from 'execa';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -283,6 +291,25 @@ test.each([
   });
   const { kafka } = await checkKafka(settings);
   expect(kafka).toMatchObject({ state: 'unreachable', detail: expect.stringMatching(problem) });
+});
+
+test('a right that its user lacks is named', async () => {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: servers.brokers });
+  onTestFinished(() => admin.close());
+  const denied = {
+    ...{ resourceType: ResourceTypes.TRANSACTIONAL_ID, resourceName: 'persona-relay' },
+    ...{ resourcePatternType: ResourcePatternTypes.LITERAL, operation: AclOperations.WRITE },
+    ...{ principal: 'User:persona', host: '*', permissionType: AclPermissionTypes.DENY },
+  };
+  await admin.createAcls({ creations: [denied] });
+  try {
+    const open = createKafkaPublishers(kafkaOptions(kafkaEnvironment()));
+    await expect
+      .poll(() => open().then(({ close }) => close(), String))
+      .toMatch(/Transactional Id authorization failed.*Check the rights of its user/);
+  } finally {
+    await admin.deleteAcls({ filters: [denied] });
+  }
 });
 
 test('a topic that keeps records about erased customers for too long is named', async () => {
