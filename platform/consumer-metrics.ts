@@ -79,7 +79,7 @@ export function createConsumerObserver(
 async function withinLimit<T>(reading: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, LAG_MS);
+    timer = setTimeout(() => resolve(undefined), LAG_MS);
   });
   try {
     return await Promise.race([reading.catch(() => undefined), limit]);
