@@ -1,8 +1,8 @@
 /**
  * What the person sees of an event's data (docs/reference/interfaces.md, 'One event'): the log's own fields, opened, by
  * one table over all event types. Left out are tokens and fingerprints, the codes, classes, rules and reasons of
- * decisions, and what names a suspicion or another customer. Neither a new event type nor a new field is shown before
- * it has a row here.
+ * decisions, what names a suspicion or another customer, and the details of a card or an address that may be a
+ * stranger's. Neither a new event type nor a new field is shown before it has a row here.
  */
 
 import type { SealedAddress } from './events/addresses.ts';
@@ -13,10 +13,16 @@ import type { ShownEvent } from './texts/language.ts';
 /** Opens a value that was sealed for a field of a node. */
 export type Unseal = (sealed: string, label: string, id: string, field: string) => string;
 
-interface Place {
+/** What the mask of an event needs besides its data. */
+export interface Opening {
+  readonly unseal: Unseal;
+  /** Whether payment methods and addresses are proven to be the person's, by id; a removed address is absent. */
+  readonly proven: ReadonlyMap<string, boolean>;
+}
+
+interface Place extends Opening {
   readonly field: string;
   readonly data: Readonly<Record<string, unknown>>;
-  readonly unseal: Unseal;
 }
 
 /** The shown form of a value that is neither `null` nor absent; `undefined`: it is left out. */
@@ -39,6 +45,21 @@ const sealedForEvent =
   (value, { field, data, unseal }) =>
     unseal(value as string, label, `${data.customer_id}:${data.seq}`, field);
 
+/**
+ * The details of a method or an address whose id is in the field `id`: while it is not proven to be the person's, a
+ * stranger may have given it under their name.
+ */
+const ifProven = <Data>(id: string, mask: Mask<Data>): Mask<Data> => {
+  const rules = Object.entries<Rule>(mask).map(([field, rule]): [string, Rule] => [
+    field,
+    (value, place) => {
+      const { data, proven } = place;
+      return (proven.get(data[id] as string) ?? data.proven !== false) ? rule(value, place) : undefined;
+    },
+  ]);
+  return Object.fromEntries(rules) as Mask<Data>;
+};
+
 const inAddress = sealedFor('Address', 'address_id');
 const ADDRESS: Mask<SealedAddress> = {
   street1: inAddress,
@@ -47,6 +68,20 @@ const ADDRESS: Mask<SealedAddress> = {
   state: shown,
   zip_code: inAddress,
   country: shown,
+};
+
+const CARD: Mask<
+  Pick<
+    EventData['PaymentMethodAdded'],
+    'brand' | 'network' | 'last_four' | 'expiry_month' | 'expiry_year' | 'expires_on'
+  >
+> = {
+  brand: shown,
+  network: shown,
+  last_four: shown,
+  expiry_month: shown,
+  expiry_year: shown,
+  expires_on: shown,
 };
 
 /** `suspended` says enough of a notice's fraud case, whose id is part of the notice's own. */
@@ -87,7 +122,7 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
   DeviceUnlinked: { device_id: shown },
   BehavioralProfileLinked: { profile_id: shown, baseline_data_ref: shown },
   AddressAdded: {
-    ...ADDRESS,
+    ...ifProven('address_id', ADDRESS),
     address_id: shown,
     type: shown,
     is_default: shown,
@@ -98,8 +133,10 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
   AddressUpdated: {
     address_id: shown,
     type: shown,
-    place: (value, { data, unseal }) =>
-      masked(ADDRESS, { ...(value as object), address_id: data.address_id }, unseal),
+    ...ifProven<{ place: unknown }>('address_id', {
+      place: (value, { data, ...opening }) =>
+        masked(ADDRESS, { ...(value as object), address_id: data.address_id }, opening),
+    }),
     is_default: shown,
     is_verified: shown,
     last_shipped: shown,
@@ -121,12 +158,7 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
     payment_method_id: shown,
     type: shown,
     token: hidden,
-    brand: shown,
-    network: shown,
-    last_four: shown,
-    expiry_month: shown,
-    expiry_year: shown,
-    expires_on: shown,
+    ...ifProven('payment_method_id', CARD),
     instrument_fingerprint: hidden,
     off_session_consent: shown,
     consent_at: shown,
@@ -139,14 +171,7 @@ const MASKS: { readonly [T in ShownEvent]: Mask<EventData[T]> } = {
   PaymentMethodUpdated: {
     payment_method_id: shown,
     type: shown,
-    brand: shown,
-    network: shown,
-    last_four: shown,
-    expiry_month: shown,
-    expiry_year: shown,
-    expires_on: shown,
-    funding: shown,
-    country: shown,
+    ...ifProven('payment_method_id', { ...CARD, funding: shown, country: shown }),
     gateway_type: shown,
     instrument_fingerprint: hidden,
     token: hidden,
@@ -309,19 +334,19 @@ function gatewayCustomer(value: unknown, { field, data, unseal }: Place): string
  */
 export function shownData<T extends ShownEvent>(
   { type, customer_id, data }: { type: T; customer_id: string; data: EventData[T] },
-  unseal: Unseal,
+  opening: Opening,
 ): Record<string, unknown> {
-  return masked(MASKS[type] as Readonly<Record<string, Rule>>, { customer_id, ...data }, unseal);
+  return masked(MASKS[type] as Readonly<Record<string, Rule>>, { customer_id, ...data }, opening);
 }
 
 function masked(
   mask: Readonly<Record<string, Rule>>,
   data: Readonly<Record<string, unknown>>,
-  unseal: Unseal,
+  opening: Opening,
 ): Record<string, unknown> {
   const fields = Object.entries(mask).map(([field, rule]) => {
     const value = data[field];
-    return [field, value === undefined || value === null ? value : rule(value, { field, data, unseal })];
+    return [field, value === undefined || value === null ? value : rule(value, { ...opening, field, data })];
   });
   return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
 }

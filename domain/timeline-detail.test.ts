@@ -17,16 +17,17 @@ const context = {
   customer_id: CUSTOMER,
   locale: null,
   methods: new Map([[METHOD, { brand: 'visa', last_four: '4242' }]]),
+  proven: new Map([[METHOD, true]]),
   unseal: (sealed: string, ...place: string[]) => `opened ${sealed} of ${place.join('/')}`,
 };
-const detailOf = (type: string, data: object, change: Partial<LoggedEvent> = {}) =>
+const detailOf = (type: string, data: object, change: Partial<LoggedEvent> = {}, proven = context.proven) =>
   eventDetail(
     {
       ...{ seq: 7, type, schema_version: 1, source: 'agent:checkout', actor: `customer:${CUSTOMER}` },
       ...{ occurred_at: '2026-04-18T10:00:00.000Z', recorded_at: '2026-04-18T10:00:01.000Z' },
       ...{ causation_id: null, data: data as LoggedEvent['data'], notes: [], ...change },
     },
-    context,
+    { ...context, proven },
   );
 
 test('an event is shown with its data, who reported and did it, and what decided', () => {
@@ -112,6 +113,38 @@ test.each([...Object.keys(english.timeline.events), ...MASKED])(
       }
   },
 );
+
+test('of a card or an address that is not proven to be the person’s only that it was added is shown', () => {
+  const place = {
+    street1: 's1:1',
+    street2: null,
+    city: 's1:2',
+    state: 'XX-1',
+    zip_code: 's1:3',
+    country: 'XX-2',
+  };
+  const card = {
+    ...{ brand: 'XX-1', network: 'XX-2', last_four: 'XX-3', expiry_month: 'XX-4', expiry_year: 'XX-5' },
+    ...{ expires_on: 'XX-6', funding: 'XX-7', country: 'XX-8' },
+  };
+  const events = [
+    ['PaymentMethodAdded', { payment_method_id: 'x', type: 'card', ...card, proven: false }],
+    ['PaymentMethodUpdated', { payment_method_id: 'x', ...card }],
+    ['AddressAdded', { address_id: 'x', type: 'shipping', ...place, proven: false }],
+    ['AddressUpdated', { address_id: 'x', place }],
+  ] as const;
+  const shown = (proven: [string, boolean][]) =>
+    events.map(([type, data]) =>
+      /XX-|opened/.test(JSON.stringify(detailOf(type, data, {}, new Map(proven)))),
+    );
+  expect(shown([['x', false]])).toEqual([false, false, false, false]);
+  expect(shown([['x', true]])).toEqual([true, true, true, true]);
+  expect(detailOf('AddressUpdated', { address_id: 'x', place }, {}, new Map()).data).toMatchObject({
+    place: { street1: 'opened s1:1 of Address/x/street1', street2: null },
+  });
+  // Removed since: what the event itself says.
+  expect(shown([])).toEqual([false, true, false, true]);
+});
 
 test('a new version of an event, and a new type, are masked', () => {
   const position = {

@@ -6,7 +6,7 @@ import { upcast } from './events/upcast.ts';
 import { textsFor } from './texts/index.ts';
 import type { EventReason, MethodName, Party, ShownEvent } from './texts/language.ts';
 import { describeEvent, MASKED } from './timeline.ts';
-import { shownData, type Unseal } from './timeline-data.ts';
+import { type Opening, shownData } from './timeline-data.ts';
 
 /** An event as the log holds it, before it is upcast. */
 export interface LoggedEvent {
@@ -26,14 +26,12 @@ export interface LoggedEvent {
   readonly contest?: Contest;
 }
 
-/** What is known of the customer besides the event. */
-export interface TimelineContext {
+/** What is known of the customer besides the event; `unseal` opens what is sealed with the customer's key. */
+export interface TimelineContext extends Opening {
   readonly customer_id: string;
   readonly locale: string | null;
-  /** The payment methods by id. */
+  /** The payment methods by id; one that is not proven to be the customer's is absent. */
   readonly methods: ReadonlyMap<string, MethodName>;
-  /** Opens what is sealed with the customer's key. */
-  readonly unseal: Unseal;
 }
 
 /** A note of the person on an event. */
@@ -72,7 +70,7 @@ const NAMED = /^(?:agent|service):(checkout|cerebrum|synapse|oracle)$/;
 export function eventDetail(event: LoggedEvent, context: TimelineContext): EventDetail {
   const { seq, occurred_at, recorded_at, source, actor, causation_id } = event;
   const described = describeEvent(event, context);
-  const { customer_id, locale, unseal } = context;
+  const { customer_id, locale } = context;
   const place = { seq, occurred_at, recorded_at };
   const notes = openNotes(event, context);
   const contest = event.contest && { contest: event.contest };
@@ -90,7 +88,7 @@ export function eventDetail(event: LoggedEvent, context: TimelineContext): Event
     source: nameOf(source, customer_id),
     actor: nameOf(actor, customer_id),
     why: reason?.(data, party) ?? by[party],
-    data: shownData({ type, customer_id, data }, unseal),
+    data: shownData({ type, customer_id, data }, context),
     ...(causation_id !== null && !isOfFraudCase(source) && { caused_by: causation_id }),
     notes,
     ...contest,

@@ -4,9 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { exportJsonSchema } from '../api/http/schemas/export.ts';
 import { PersonaError } from '../domain/errors.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import { attemptKey } from '../domain/workflow-contracts.ts';
 import { announceErasure, forgetCustomer, hideCustomer, requestErasure } from '../graph/erasure/index.ts';
 import {
@@ -14,22 +15,35 @@ import {
   addRelationship,
   annotateEvent,
   applyFraudOutcome,
+  contestEvent,
   createCustomer,
+  getCustomerProfile,
   getEventDetails,
+  getTimeline,
   type Graph,
+  onboard,
   recordDisclosures,
   recordDispute,
   requestMethodUpdate,
   setCustomerStatus,
+  verifyDigitalIdentifier,
 } from '../graph/index.ts';
 import { claimAttempt, finishNotice, openRecovery, storeReport } from '../graph/recovery/index.ts';
 import { createCustomerHistory, type CustomerHistory } from '../graph/replay/history-fixtures.ts';
 import { recordMismatch, recordWalletMismatch } from '../graph/reconciliation/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { fraudReport } from '../test/fraud-fixtures.ts';
-import { excludeFromVerification, runCypher, testGraph, testHeader } from '../test/test-graph.ts';
+import {
+  excludeFromVerification,
+  onboardingRequest,
+  randomEmail,
+  randomToken,
+  runCypher,
+  testGraph,
+  testHeader,
+} from '../test/test-graph.ts';
 import { failureOf } from '../test/wallet-fixtures.ts';
-import { exportCustomer } from './export-customer.ts';
+import { exportCustomer, MAX_EXPORT_MS } from './export-customer.ts';
 import { getTimelineEvent } from './timeline.ts';
 
 const policy = readPolicy();
@@ -61,6 +75,10 @@ async function exportText(customer_id: string): Promise<string> {
   return (await partsOf(parts)).join('');
 }
 const partsOf = (parts: AsyncIterable<string>) => Readable.from(parts).toArray();
+const seqsOf = async (customer_id: string, type: string) => {
+  const events = await getEventDetails(graph, { customer_id, after: 0, limit: 1_000 });
+  return events.filter((event) => event.type === type).map(({ seq }) => seq);
+};
 const exportOf = async (customer_id: string) => JSON.parse(await exportText(customer_id)) as Document;
 
 let history: CustomerHistory;
@@ -368,6 +386,41 @@ test('nothing of other people, no token or fingerprint, and no suspicion is in i
   for (const { card } of cards) expect(text).not.toContain(card);
 });
 
+test('what a stranger may have given under the person’s e-mail address is not shown before the address is proven', async () => {
+  const digital_identifiers = [{ type: 'email' as const, value: randomEmail(), is_verified: false }];
+  const order = (changes: Partial<OnboardingRequest>) =>
+    onboard(graph, testHeader(), { request: onboardingRequest({ digital_identifiers, ...changes }), policy });
+  const { customer_id } = await order({});
+  const address = { street1: 'Strange Street 7', city: 'Faro', zip_code: '8000-123', country: 'PT' };
+  const stranger = await order({
+    payment_method_details: { type: 'card', token: randomToken(), brand: 'amex', last_four: '8431' },
+    address_details: { type: 'shipping', ...address },
+  });
+  expect(stranger).toMatchObject({ customer_id, match: { proven: false } });
+  const { payment_method_id: id = expect.fail() } = stranger;
+  const shown = async () => [
+    await exportText(customer_id),
+    JSON.stringify(await getTimeline(graph, { customer_id, limit: 100 })),
+  ];
+  const details = /8431|amex|Strange|Faro|8000-123/i;
+  for (const text of await shown()) expect(text).not.toMatch(details);
+  const hidden = await exportOf(customer_id);
+  expect(hidden.payment_methods).toMatchObject([{ id, type: 'card', proven: false }]);
+  expect(hidden.addresses).toMatchObject([{ type: 'shipping', proven: false }]);
+
+  const [{ identifier_id } = expect.fail()] = (await getCustomerProfile(graph, { customer_id })).identifiers;
+  await verifyDigitalIdentifier(graph, testHeader(), { customer_id, identifier_id, by: 'service' });
+  const { payment_methods, addresses } = await exportOf(customer_id);
+  expect(payment_methods).toMatchObject([{ id, last_four: '8431', proven: true }]);
+  expect(addresses).toMatchObject([{ ...address, proven: true }]);
+  for (const text of await shown()) expect(text).toMatch(/ending in 8431 was added/);
+
+  // A person sees what they contest.
+  const event = { customer_id, seq: (await seqsOf(customer_id, 'PaymentMethodAdded'))[0] ?? expect.fail() };
+  await contestEvent(graph, testHeader(), { ...event, reason: 'It is not mine.' });
+  for (const text of await shown()) expect(text).toMatch(/ending in 8431 was added/);
+});
+
 test('obligations say in words how they stand, and each event is that of the timeline', async () => {
   const { customer_id, paid } = history;
   const obligation = byId(document.obligations, paid, 'payment_id') as Obligation;
@@ -443,6 +496,15 @@ test('an unknown, a hidden and an erased customer are unknown; one who is hidden
   await forgetCustomer(graph, { erasure_id, customer_id }, () => {});
   await expect(exportText(customer_id)).rejects.toMatchObject(notFound);
   await expect(exportText(randomUUID())).rejects.toMatchObject(notFound);
+});
+
+test('no part is read after a quarter of an hour', async () => {
+  const { parts } = await exportCustomer({ graph }, { signal }, { customer_id: history.customer_id });
+  await parts.next();
+  const late = performance.now() + MAX_EXPORT_MS + 1;
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(late);
+  onTestFinished(() => clock.mockRestore());
+  await expect(partsOf(parts)).rejects.toMatchObject({ type: 'deadline_exceeded' });
 });
 
 test('no part is read for a caller who has gone', async () => {

@@ -1,5 +1,5 @@
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { EDGE_FIELDS, NODE_FIELDS } from '../domain/export/fields.ts';
+import { EDGE_FIELDS, NODE_FIELDS, UNPROVEN_FIELDS } from '../domain/export/fields.ts';
 import { shownFields, shownNotice } from '../domain/export/shown.ts';
 import { PersonaError } from '../domain/errors.ts';
 import type { AttemptStatus } from '../domain/recovery/status.ts';
@@ -139,7 +139,10 @@ function shownPart(
   unseal: Unseal,
 ): Properties {
   const open = (sealed: string, field: string) => unseal(sealed, label, String(node.id), field);
-  return { ...shownFields(NODE_FIELDS[label], node, open), ...shownFields(EDGE_FIELDS[type], edge) };
+  // Contests apart: a person sees what they contest.
+  const isProven = (edge.uncontested_proven ?? edge.proven) !== false;
+  const fields = (isProven ? undefined : UNPROVEN_FIELDS[label]) ?? NODE_FIELDS[label];
+  return { ...shownFields(fields, node, open), ...shownFields(EDGE_FIELDS[type], edge) };
 }
 
 function shownMethod(method: StoredMethod, unseal: Unseal): Properties {

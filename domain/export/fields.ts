@@ -128,6 +128,15 @@ export const NODE_FIELDS = {
   },
 } as const satisfies Readonly<Record<string, Fields>>;
 
+/**
+ * All that is given out of a method or an address while it is not proven to be the person's: a stranger may have given it
+ * under their name.
+ */
+export const UNPROVEN_FIELDS: Readonly<Record<string, Fields>> = {
+  PaymentMethod: { id: 'text', type: 'text', status: 'payment_method_status', removed_at: 'time', ...TIMES },
+  Address: { id: 'text', type: 'text', ...TIMES },
+};
+
 export const EDGE_FIELDS = {
   HAS_DIGITAL_IDENTIFIER: { linked_at: 'time', contested_seq: 'integer' },
   SHIPPED_TO: {

@@ -10,6 +10,7 @@ import {
   openNotes,
   type TimelineContext,
 } from '../../domain/timeline-detail.ts';
+import { provenOtherwise } from '../events/proof.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { readWithOpenKey } from '../kernel/key-store.ts';
 import { openContest, type StoredContest } from '../rights/contests.ts';
@@ -29,7 +30,10 @@ export interface TimelineEntry {
 /** What describing a customer's events needs. */
 const CUSTOMER = `
   c.status AS status, c.locale AS locale,
-    COLLECT { MATCH (c)-[:HAS_PAYMENT_METHOD]->(p) RETURN p {.id, .brand, .last_four} } AS methods`;
+    COLLECT {
+      MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p) RETURN p {.id, .brand, .last_four, proven: ${provenOtherwise('h')}}
+    } AS methods,
+    COLLECT { MATCH (c)-[s:SHIPPED_TO]->(a) RETURN a {.id, proven: ${provenOtherwise('s')}} } AS addresses`;
 
 const NOTES = `COLLECT {
         MATCH (n:Note {customer_id: $id, about_seq: e.seq})
@@ -65,7 +69,14 @@ interface TimelineRow<Event> {
   status: string;
   locale: string | null;
   events: Event[];
-  methods: (MethodName & { id: string })[];
+  methods: (MethodName & Provable)[];
+  addresses: Provable[];
+}
+
+interface Provable {
+  id: string;
+  /** Contests apart: a person sees what they contest. */
+  proven: boolean;
 }
 
 type StoredEvent<Fields extends keyof LoggedEvent> = Pick<LoggedEvent, Fields> & { data: string };
@@ -128,11 +139,12 @@ async function readEvents<Event>(
   const { row, key } = await readWithOpenKey<TimelineRow<Event>>(graph, owner, statement);
   if (row === undefined || isHidden(row.status) || key === undefined)
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
-  const { events, locale, methods } = row;
+  const { events, locale, methods, addresses } = row;
   const context = {
     customer_id,
     locale,
-    methods: new Map(methods.map((method) => [method.id, method])),
+    methods: new Map(methods.filter(({ proven }) => proven).map((method) => [method.id, method])),
+    proven: new Map([...methods, ...addresses].map(({ id, proven }) => [id, proven])),
     unseal: (sealed: string, label: string, id: string, field: string) => key.open(sealed, label, id, field),
   };
   return { events, context };
