@@ -18,7 +18,7 @@ export interface ErasedObligation {
 /** An attempt that erasure has left: of which method is not known any more. */
 export interface ErasedAttempt {
   payment_id: string;
-  /** Counts the attempts of one payment, own and reported, from 1. */
+  /** Counts the attempts of one payment, own and reported, from 1: over all erased customers who were reported with it. */
   n: number;
   source: 'recovery' | 'reported';
   amount: number;

@@ -4,10 +4,11 @@
  */
 
 import { isHidden } from '../../domain/erasure/visibility.ts';
+import { PersonaError } from '../../domain/errors.ts';
 import type { ErasureJournal, JournalEntry } from '../../domain/ports.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { runTransaction } from '../kernel/run-transaction.ts';
-import { hideCustomer } from './hide-customer.ts';
+import { hideCustomer, takeBackErasure } from './hide-customer.ts';
 import { readJournal } from './read-journal.ts';
 
 const POSITION = "MATCH (j:ErasureJournal {id: 'journal'}) RETURN j.position AS position";
@@ -17,6 +18,10 @@ const STORE_POSITION = `
 const KNOWN = `
   UNWIND $ids AS id
   MATCH (e:Erasure {id: id}) WHERE e.hidden_at IS NOT NULL OR e.state <> 'running'
+  RETURN id`;
+const RUNNING = `
+  UNWIND $ids AS id
+  MATCH (e:Erasure {id: id}) WHERE e.state = 'running' AND e.settled_at IS NULL
   RETURN id`;
 const NEXT_CUSTOMERS = `
   MATCH (c:Customer) WHERE c.id > $after
@@ -53,15 +58,29 @@ export interface AppliedJournal {
  */
 export async function applyJournal(graph: Graph, journal: ErasureJournal): Promise<AppliedJournal> {
   const [stored] = await graph.read<{ position: string }>(POSITION);
-  const { erasures: wanted, unreadable, position } = await readJournal(journal, stored?.position);
+  const { erasures: wanted, takenBack, unreadable, position } = await readJournal(journal, stored?.position);
   const applied: AppliedJournal = { hidden: 0, unreadable };
   if (position === stored?.position || position === undefined) return applied;
+  // First: a customer has one erasure at a time, and may have asked again after the one that was taken back.
+  await takeBackAgain(graph, [...takenBack]);
   const known = await graph.read<{ id: string }>(KNOWN, { ids: [...wanted.keys()] });
   for (const { id } of known) wanted.delete(id);
   if (wanted.size > 0) applied.hidden = await reapply(graph, [...wanted.values()]);
   const now = new Date(graph.now()).toISOString();
   await runTransaction(graph, async ({ send }) => send(STORE_POSITION, { position, now }));
   return applied;
+}
+
+/** Of a graph from before they were taken back, which would erase the customers all the same. */
+async function takeBackAgain(graph: Graph, ids: readonly string[]): Promise<void> {
+  for (const { id: erasure_id } of await graph.read<{ id: string }>(RUNNING, { ids })) {
+    try {
+      await takeBackErasure(graph, { erasure_id, by: { actor: 'persona', correlationId: erasure_id } });
+    } catch (error) {
+      // Another process that starts has done so meanwhile.
+      if (!(error instanceof PersonaError) || error.type !== 'illegal_transition') throw error;
+    }
+  }
 }
 
 async function reapply(graph: Graph, entries: readonly JournalEntry[]): Promise<number> {

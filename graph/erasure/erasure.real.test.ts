@@ -52,9 +52,9 @@ const policy = readPolicy();
 const by = { actor: 'test', correlationId: 'test' };
 const UNKNOWN = { type: 'customer_not_found' };
 
-async function hidden(customer_id: string): Promise<string> {
-  const { erasure_id } = await requestErasure(graph, { customer_id });
-  await hideCustomer(graph, { erasure_id, customer_id, by });
+async function hidden(customer_id: string, on = graph): Promise<string> {
+  const { erasure_id } = await requestErasure(on, { customer_id });
+  await hideCustomer(on, { erasure_id, customer_id, by });
   return erasure_id;
 }
 
@@ -228,6 +228,7 @@ test('erasure leaves amounts under a pseudonym, and nothing that leads back', as
   const request = onboardingRequest({ customer_id });
   await expect(onboard(graph, testHeader(), { request, policy })).rejects.toMatchObject(UNKNOWN);
   await expect(createCustomer(graph, testHeader(), { customer_id })).rejects.toMatchObject(UNKNOWN);
+  await expect(requestErasure(graph, { customer_id })).rejects.toMatchObject(UNKNOWN);
   const failure = failureOf({ customer_id, methods });
   const input = { failure, policy, now: Date.now(), claim_first: false };
   expect(await openRecovery(graph, testHeader(), input)).toMatchObject({ opening: { result: 'refused' } });
@@ -323,15 +324,31 @@ test('an interrupted erasure goes on after any of its transactions', async () =>
   expect(await verifyStreams(graph, [{ kind: 'customer', id: owner }])).toEqual([]);
 });
 
+test('customers who were reported with the same payment by mistake are both erased', async () => {
+  const occurred_at = new Date(Date.now() - 40 * 86_400_000).toISOString();
+  const payment_id = `twice-${randomUUID()}`;
+  for (let n = 0; n < 2; n += 1) {
+    const wallet = await customerWithCards(graph, policy, { cards: 1 });
+    // Too old to open a recovery: what it says of the card is recorded.
+    const failure = failureOf(wallet, { payment_id, occurred_at, decline_code: 'pickup_card' });
+    await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
+    const devices = await getDevices(graph, wallet);
+    excludeFromVerification(graph, ...devices.map(({ device_id }) => device_id));
+    await erase(wallet.customer_id);
+  }
+  const left = await graph.read<{ customer_id: string; n: number }>(
+    'MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN a.customer_id AS customer_id, a.n AS n ORDER BY n',
+    { payment_id },
+  );
+  expect(left.map(({ n }) => n)).toEqual([1, 2]);
+  const streams = left.map(({ customer_id: id }) => ({ kind: 'customer' as const, id }));
+  expect(new Set(streams.map(({ id }) => id)).size).toBe(2);
+  expect(await verifyStreams(graph, streams)).toEqual([]);
+});
+
 test('a graph restored from a backup hides again every customer in the journal, before any read', async () => {
   const journal = newJournal();
-  const restored = await openTestGraph();
-  onTestFinished(() => restored.close());
-  const start = (await journalOf(restored)) ?? null;
-  onTestFinished(async () => {
-    await runCypher(restored, "MATCH (j:ErasureJournal {id: 'journal'}) SET j.position = $start", { start });
-  });
-  await runCypher(restored, "MATCH (j:ErasureJournal {id: 'journal'}) REMOVE j.position");
+  const restored = await restoredGraph();
   const [kept, back, takenBack] = await Promise.all(
     [1, 2, 3].map(async () => (await createCustomer(restored, testHeader(), {})).customer_id),
   );
@@ -381,6 +398,46 @@ test('a graph restored from a backup hides again every customer in the journal, 
     found: ['CustomerKey', 'Temporal'].map((where) => ({ erasure_id: gone.erasure_id, where })),
   });
 });
+
+test('a graph restored to before an erasure was taken back takes it back again, and knows a later one', async () => {
+  const journal = newJournal();
+  const restored = await restoredGraph();
+  const requested = async () => {
+    const { customer_id } = await createCustomer(restored, testHeader(), {});
+    const erasure_id = await hidden(customer_id, restored);
+    const { hash, requested_at: at } = await readErasureSubject(restored, erasure_id);
+    return { customer_id, entry: { erasure_id, hash, at } };
+  };
+  const [kept, askedAgain, open] = [await requested(), await requested(), await requested()];
+  for (const { entry } of [kept, askedAgain, open]) await journal.append(entry);
+  for (const { entry } of [kept, askedAgain]) await journal.append({ ...entry, cancelled: true });
+  const second = { ...askedAgain.entry, erasure_id: randomUUID() };
+  await journal.append(second);
+
+  // Two processes start at once.
+  await Promise.all([applyJournal(restored, journal), applyJournal(restored, journal)]);
+  expect(await getCustomerProfile(restored, kept)).toMatchObject({ status: 'active' });
+  for (const { entry } of [kept, askedAgain])
+    expect(await getErasure(restored, entry.erasure_id)).toMatchObject({ state: 'cancelled' });
+  for (const { customer_id, entry } of [open, { ...askedAgain, entry: second }]) {
+    await expect(getCustomerProfile(restored, { customer_id })).rejects.toMatchObject(UNKNOWN);
+    const { erasure_id } = entry;
+    expect(await readErasureSubject(restored, erasure_id)).toMatchObject({ state: 'running', customer_id });
+    await takeBackErasure(restored, { erasure_id, by });
+  }
+});
+
+/** As after a restore: nothing of a journal was applied to it. As before after the test. */
+async function restoredGraph(): Promise<typeof graph> {
+  const restored = await openTestGraph();
+  onTestFinished(() => restored.close());
+  const start = (await journalOf(restored)) ?? null;
+  onTestFinished(async () => {
+    await runCypher(restored, "MATCH (j:ErasureJournal {id: 'journal'}) SET j.position = $start", { start });
+  });
+  await runCypher(restored, "MATCH (j:ErasureJournal {id: 'journal'}) REMOVE j.position");
+  return restored;
+}
 
 /** Removed after the test. */
 function newJournal() {

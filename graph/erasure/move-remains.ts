@@ -28,6 +28,10 @@ const NEXT_PAYMENTS = `
   WITH DISTINCT payment_id LIMIT $limit
   OPTIONAL MATCH (o:Obligation {payment_id: payment_id}) WHERE o.customer_id = $customer_id
   RETURN payment_id, properties(o) AS obligation,
+    coalesce(head(COLLECT {
+      MATCH (a:ChargeAttempt {payment_id: payment_id}) WHERE a.key STARTS WITH 'erased:'
+      RETURN a.n ORDER BY a.n DESC LIMIT 1
+    }), 0) AS erased,
     COLLECT {
       MATCH (a:ChargeAttempt {payment_id: payment_id}) WHERE a.customer_id = $customer_id
       RETURN properties(a) ORDER BY a.claimed_at, a.key
@@ -47,6 +51,8 @@ const TAKE_AWAY = `
 interface PaymentRow {
   payment_id: string;
   obligation: ObligationNode | null;
+  /** The number of the last attempt that another customer's erasure has left, who was reported with the same payment; or 0. */
+  erased: number;
   attempts: AttemptNode[];
   refunds: RefundNode[];
 }
@@ -107,17 +113,20 @@ function remainsOf(rows: readonly PaymentRow[]): Remains {
     obligations: rows.flatMap(({ obligation }) =>
       obligation === null ? [] : [erasedObligation(obligation)],
     ),
-    attempts: rows.flatMap(({ attempts }) => attempts.map((one, index) => erasedAttempt(one, index + 1))),
-    refunds: rows.flatMap(({ payment_id, attempts, refunds }) =>
-      refunds.map(
-        (refund): ErasedRefund => ({
+    attempts: rows.flatMap(({ attempts, erased }) =>
+      attempts.map((one, index) => erasedAttempt(one, erased + index + 1)),
+    ),
+    refunds: rows.flatMap(({ payment_id, attempts, refunds, erased }) =>
+      refunds.map((refund): ErasedRefund => {
+        const index = attempts.findIndex(({ key }) => key === refund.key);
+        return {
           payment_id,
-          n: attempts.findIndex(({ key }) => key === refund.key) + 1,
+          n: index < 0 ? 0 : erased + index + 1,
           refund_ref: refund.refund_ref,
           sent_at: refund.sent_at ?? null,
           failed_at: refund.failed_at ?? null,
-        }),
-      ),
+        };
+      }),
     ),
   };
 }

@@ -3,6 +3,8 @@ import type { ErasureJournal, JournalEntry } from '../../domain/ports.ts';
 interface ReadJournal {
   /** Those that were not taken back, by erasure. */
   erasures: Map<string, JournalEntry>;
+  /** The ids of those that were. */
+  takenBack: ReadonlySet<string>;
   /** Entries that cannot be read. */
   unreadable: number;
   /** Where it ends; `undefined`: it is empty. */
@@ -24,5 +26,5 @@ export async function readJournal(journal: ErasureJournal, from?: string): Promi
   }
   // For good: a request that was on its way may have written its entry once more, after that.
   for (const id of takenBack) erasures.delete(id);
-  return { erasures, unreadable, position };
+  return { erasures, takenBack, unreadable, position };
 }
