@@ -22,6 +22,7 @@ import { closesBeforeNextMessage } from '../domain/recovery/ending.ts';
 import { evolve } from '../domain/recovery/evolve.ts';
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import { findChargedAttempt, type RecoveryOutcome } from '../domain/recovery/status.ts';
+import { applyFact } from './recovery/apply-fact.ts';
 import { invalidStart, isOver, mayBegin, openObligation } from './recovery/opening.ts';
 import { receive, resolveBeforeSettlement, settlementFact } from './recovery/receive.ts';
 import {
@@ -87,7 +88,7 @@ async function open(run: Run, resume: boolean): Promise<RecoveryState | undefine
   }
   let state = begin(opening.recovery);
   if (opening.first)
-    state = evolve(state, claimAnswered(opening.first.payment_method_id, opening.first.claim));
+    state = applyFact(state, claimAnswered(opening.first.payment_method_id, opening.first.claim));
   if (opening.settlement) state = evolve(state, settlementFact(opening, opening.settlement));
   if (opening.next) run.inbox.unshift(opening.next);
   const { state: shown, customer_id: customerId } = describe(state, Date.now());
@@ -105,7 +106,7 @@ async function recover(run: Recovering): Promise<void> {
     if (isIdle && (await clearRecordedReports(run))) continue;
     if (step.do === 'finish') break;
     if (step.do === 'wait') await wait(run, step.until);
-    else run.state = evolve(run.state, await perform(run.state, step));
+    else run.state = applyFact(run.state, await perform(run.state, step));
   }
   await condition(allHandlersFinished);
   const { outcome } = describe(run.state, Date.now());

@@ -251,6 +251,15 @@ test('the recovery of an erased customer is cancelled', () => {
   expect(runUntilWait(erased, {}).done).toEqual(['close cancelled by customer_erased', 'finish']);
 });
 
+test('the recovery of a customer who is being erased waits, until the erasure cancels it or is taken back', () => {
+  const hidden = evolve(begin(snapshot()), { fact: 'customer_status', status: 'erasing', at: NOW });
+  expect(runUntilWait(hidden, {}).done).toEqual(['wait for customer_status']);
+  const cancelled = evolve(hidden, { fact: 'cancelled' });
+  expect(runUntilWait(cancelled, {}).done).toEqual(['close cancelled by cancelled', 'finish']);
+  const back = evolve(hidden, { fact: 'customer_status', status: 'active', at: NOW });
+  expect(runUntilWait(back, {}).done[0]).toMatch(/^claim/);
+});
+
 test('while blocked by another obligation the clock is stopped, and after a day the customer is notified', () => {
   let state = evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
     fact: 'claim_answered',

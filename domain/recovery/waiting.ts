@@ -1,6 +1,5 @@
 /** What changes a recovery between its charges: lookups, new methods, the customer's status, an operator's request. */
 
-import { isHidden } from '../erasure/visibility.ts';
 import { endCascade, NOTICE_DEADLINE_MS, reclassifyUnpaid, strategyOf, withFirst } from './cascade.ts';
 import type { RecoveryRefresh } from './claims.ts';
 import { resumeClock, stopClock } from './clock.ts';
@@ -16,7 +15,7 @@ import {
 import { type AttemptStatus, PAYMENT_NOT_OURS } from './status.ts';
 import { recheckNow, reviewReversal } from './unresolved.ts';
 
-/** How often a waiting recovery checks whether a suspended customer may be charged again. */
+/** How often a waiting recovery checks whether a suspended or hidden customer may be charged again. */
 const SUSPENDED_RETRY_MS = 24 * 3_600_000;
 /** The number of latest events kept for deduplication. */
 const MAX_HANDLED_EVENTS = 100;
@@ -148,13 +147,14 @@ function lastTriedAt(state: RecoveryState, paymentMethodId: string): number {
 }
 
 /**
- * A suspended customer is neither charged nor notified until they are reinstated or the window ends; for an erased
- * customer nothing can be recovered.
+ * A suspended customer is neither charged nor notified until they are reinstated or the window ends. Neither is one who is
+ * being erased, which may be taken back: otherwise the erasure cancels the recovery. For an erased customer nothing can be
+ * recovered.
  */
 export function afterCustomerStatus(state: OpenRecovery, status: string, at: number): RecoveryState {
   const { phase, clock } = state;
   if (status === 'active') return { ...state, suspended_until: undefined };
-  if (isHidden(status)) return endRecovery(state, { outcome: 'cancelled', rule: 'customer_erased' });
+  if (status === 'erased') return endRecovery(state, { outcome: 'cancelled', rule: 'customer_erased' });
   const suspended = { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
   if (state.review || unresolvedCharge(state)) return suspended;
   // A block no longer matters: nothing is claimed now, and the window runs to its end.

@@ -8,6 +8,7 @@ import { validatePaymentFailed, validatePaymentSettled } from '../../domain/reco
 import { isExternalPayment, type PaymentSettled } from '../../domain/recovery/messages.ts';
 import { type Fact, type RecoveryState, unresolvedCharge } from '../../domain/recovery/state.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
+import { applyFact } from './apply-fact.ts';
 import { graph, openings, openSettled, readings } from './activities.ts';
 import type { Message, ReceivedSignal, Recovering, ResolutionRequest } from './run.ts';
 import { resolveCharge } from './steps.ts';
@@ -17,7 +18,7 @@ export async function receive(run: Recovering, message: Message): Promise<Recove
   if (message.signal === RESOLVE_UNKNOWN) return applyResolution(run, message);
   if (message.signal === 'paymentFailed') return handleRepeatedFailure(run.state, message.payload);
   const fact = await factOf(run.state, { signal: message.signal, payload: message.payload });
-  return fact ? evolve(run.state, fact) : run.state;
+  return fact ? applyFact(run.state, fact) : run.state;
 }
 
 /**

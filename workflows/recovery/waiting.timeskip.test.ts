@@ -75,6 +75,27 @@ test('a suspended customer is neither charged nor notified, and the recovery con
   expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
 });
 
+test('while a customer is being erased a recovery waits, and goes on within a day if that is taken back', async () => {
+  const fake = fakeRecovery({
+    alternatives: [],
+    charge: declined,
+    refresh: () => ({ customer_status: status }),
+  });
+  let status = 'erasing';
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
+  await handle.signal('customerStatusChanged', { status });
+  await rig.sleep(3 * DAY);
+  expect(fake.seen).toMatchObject({ charges: [], notices: ['no_alternative'] });
+  expect(await statusOf(rig, fake.payment_id)).toMatchObject({ waiting_for: 'customer_status' });
+  status = 'active';
+  await rig.sleep(DAY);
+  expect(fake.seen.charges).toEqual([`${FAILED}:1`]);
+  await handle.signal('cancel', { actor: 'persona', reason: 'the customer is being erased' });
+  expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
+});
+
 test('the recovery of an erased customer is cancelled without a notice', async () => {
   const fake = fakeRecovery({ class: 'FIX', alternatives: [] });
   const rig = await createTestRig({ activities: fake.activities });
