@@ -129,7 +129,7 @@ export function createErasureActivities(
     announceToOthers: step('notified', ({ erasure_id, customer_id }) =>
       beating(async () => {
         const data = await readGatewayData(graph, customer_id);
-        if (data !== undefined) await forgetAtGateway(data);
+        if (data !== undefined) await forgetAtGateway(customer_id, data);
         await chimera.forgetCustomer({ customer_id });
         await announceErasure(graph, { erasure_id, customer_id });
         return [];
@@ -172,9 +172,12 @@ export function createErasureActivities(
   }
 
   /** Of a customer that others have created there, deleting would end their subscriptions. */
-  async function forgetAtGateway({ gateway_customer_ref, isOurs, tokens }: GatewayData): Promise<void> {
-    if (gateway_customer_ref !== undefined && isOurs) {
-      await gatewayCall(gateway.deleteCustomer(gateway_customer_ref));
+  async function forgetAtGateway(
+    customer_id: string,
+    { gateway_customer_ref: ref, mayBeOurs, tokens }: GatewayData,
+  ): Promise<void> {
+    if (ref !== undefined && mayBeOurs && (await gatewayCall(gateway.ownerOf(ref))) === customer_id) {
+      await gatewayCall(gateway.deleteCustomer(ref));
       return;
     }
     for (const token of tokens) await gatewayCall(gateway.detachPaymentMethod(token));

@@ -5,13 +5,12 @@ import { readWithOpenKey } from '../kernel/key-store.ts';
 /** What the gateway has of a customer. */
 export interface GatewayData {
   gateway_customer_ref?: string;
-  /** Persona has created it there, for this customer alone. */
-  isOurs: boolean;
+  /** A process of Persona's recorded the reference: it has created the customer there, or was given it by an onboarding. */
+  mayBeOurs: boolean;
   /** The tokens of all methods, removed ones too. */
   tokens: string[];
 }
 
-// A reference that came with an onboarding is recorded by the caller of that request.
 const READ = `
   MATCH (c:Customer {id: $id})
   RETURN c.gateway_customer_ref AS gateway_customer_ref,
@@ -22,12 +21,12 @@ const READ = `
       MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0
         AND e.type IN ['CustomerCreated', 'CustomerProfileUpdated'] AND e.data CONTAINS '"gateway_customer_ref":"'
       RETURN e.type = 'CustomerProfileUpdated' AND e.source STARTS WITH 'workflow:' ORDER BY e.seq DESC LIMIT 1
-    }) AS is_ours`;
+    }) AS may_be_ours`;
 
 interface Row {
   gateway_customer_ref: string | null;
   methods: { id: string; token: string }[];
-  is_ours: boolean | null;
+  may_be_ours: boolean | null;
 }
 
 /** `undefined`: the customer is unknown, or their key is destroyed. @throws PersonaError graph_unavailable */
@@ -35,10 +34,10 @@ export async function readGatewayData(graph: Graph, customer_id: string): Promis
   const owner = { label: 'CustomerKey', id: customer_id } as const;
   const { row, key } = await readWithOpenKey<Row>(graph, owner, { cypher: READ });
   if (row === undefined || key === undefined) return undefined;
-  const { gateway_customer_ref, methods, is_ours } = row;
+  const { gateway_customer_ref, methods, may_be_ours } = row;
   return {
     ...(gateway_customer_ref !== null && { gateway_customer_ref }),
-    isOurs: is_ours === true,
+    mayBeOurs: may_be_ours === true,
     tokens: methods.map((method) => openToken(key, method)),
   };
 }
