@@ -7,8 +7,9 @@ import { retentionHeader } from './header.ts';
 import { type Due, type Page, pageParameters, toDue } from './page.ts';
 import { redact, type StoredData } from './redact.ts';
 
-// Of a recovery that awaits nothing any more.
-const IS_DUE = `o.closed_at < datetime($before) AND o.notices_due IS NULL AND o.refunds_due IS NULL
+// Of a recovery that awaits nothing any more: a refund that is left to an operator has yet to be announced.
+const IS_DUE = `o.closed_at < datetime($before)
+  AND o.notices_due IS NULL AND o.refunds_due IS NULL AND o.refunds_failed IS NULL
   AND (o.description IS NOT NULL OR EXISTS { MATCH (:Notice {payment_id: o.payment_id}) })`;
 const FIND = `
   MATCH (o:Obligation) WHERE o.payment_id > $after

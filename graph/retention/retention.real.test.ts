@@ -252,6 +252,21 @@ test('a device that is seen again, and a recovery that is reopened, while retent
   await other.close();
 });
 
+test('a recovery whose refund is left to an operator keeps what its notice says, whatever its age', async () => {
+  const wallet = await customerWithCards(graph, policy, { cards: 1 });
+  const { payment_id } = await recoveryClosed(wallet, NOW - 2 * retention.recovery);
+  const leave = (failed: string[] | null) =>
+    runCypher(graph, 'MATCH (o:Obligation {payment_id: $payment_id}) SET o.refunds_failed = $failed', {
+      ...{ payment_id, failed },
+    });
+  await leave(['recovery:key']);
+  await run(false);
+  expect(await paymentOf(payment_id)).toMatchObject({ description: 'Harbour Gym', notices: 1 });
+  await leave(null);
+  await run(false);
+  expect(await paymentOf(payment_id)).toMatchObject({ description: null, notices: 0 });
+});
+
 /** Long before everything else that is ever removed, and the last test, whose receipts no run counts. */
 const FIRST_DAY = Date.parse('1960-01-01T00:00:00Z');
 const onDay = (day: number) => at(FIRST_DAY + day * DAY);
