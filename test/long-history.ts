@@ -65,8 +65,8 @@ const ADD_DEVICES = `
   })`;
 
 /**
- * The same with a receipt for each event, and per hundred events ten notices, ten disclosures, one payment and one device of
- * the customer's own.
+ * The same with a receipt for each event, and per hundred events ten notices, ten disclosures, ten payments and one device
+ * of the customer's own.
  */
 export async function customerWithLongHistory(
   graph: Graph,
@@ -78,7 +78,7 @@ export async function customerWithLongHistory(
   await add(ADD_RECEIPTS, events);
   await add(ADD_NOTICES, events / 10);
   await add(ADD_DISCLOSURES, events / 10);
-  await add(ADD_PAYMENTS, events / 100);
+  await add(ADD_PAYMENTS, events / 10);
   await add(ADD_DEVICES, events / 100);
   return { customer_id };
 }
