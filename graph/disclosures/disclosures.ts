@@ -63,7 +63,13 @@ export async function recordDisclosures(
   disclosures: readonly DailyDisclosure[],
 ): Promise<void> {
   // In one order, so that two processes do not wait for each other's.
-  const rows = disclosures.toSorted((a, b) => compare(a.customer_id, b.customer_id) || compare(a.day, b.day));
+  const rows = disclosures.toSorted(
+    (a, b) =>
+      compare(a.customer_id, b.customer_id) ||
+      compare(a.day, b.day) ||
+      compare(a.recipient, b.recipient) ||
+      compare(a.purpose, b.purpose),
+  );
   await runTransaction(graph, async ({ send }) => send(RECORD, { rows }));
 }
 
