@@ -26,10 +26,16 @@ export function serverStream<Request extends object, Response>(
     const respond = async () => {
       const caller = callerOf(call, ids, maxWaitMs);
       const messages = handle(caller, call.request);
-      for (;;) {
-        const next = await beforeDeadline(caller, messages.next());
-        if (next.done) return;
-        if (!call.write(next.value)) await beforeDeadline(caller, once(call, 'drain'));
+      try {
+        for (;;) {
+          const next = await beforeDeadline(caller, messages.next());
+          if (next.done) return;
+          if (!call.write(next.value)) await beforeDeadline(caller, once(call, 'drain'));
+        }
+      } finally {
+        // A caller who leaves before a message is read: what the generator holds is released all the same. Its end is not
+        // awaited, since it may be waiting for Neo4j.
+        messages.return(undefined).catch(() => {});
       }
     };
     const ended = ids.span ? ids.span.run(respond) : respond();

@@ -1,5 +1,5 @@
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
@@ -9,9 +9,11 @@ import {
   IdentityGraphServiceClient,
 } from '../../proto/gen/persona/v1/identity_graph.ts';
 import { type GetRecoveryResponse, PersonaAgentClient } from '../../proto/gen/persona/v1/persona_agent.ts';
+import { PersonaCatalogueClient } from '../../proto/gen/persona/v1/persona_catalogue.ts';
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { Services } from '../../services/services.ts';
+import { testPersona } from '../../test/catalogue-fixtures.ts';
 import { openAccess, fakeServices, silentObservers } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from './server.ts';
 
@@ -429,6 +431,34 @@ test('a timeline is streamed page by page, up to the limit', async () => {
   });
   const refused = errorOf(graph.getTimeline({ customer_id: 'x', limit: 1 }).toArray());
   expect(await refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['customer_id'] });
+});
+
+test('a stream whose caller leaves without reading it releases what it holds', async () => {
+  const at = '2026-01-05T10:00:00.000Z';
+  const { context: _, response_format: __, ...content } = testPersona({ system_prompt: 'x'.repeat(30_000) });
+  const persona = { name: 'a', ...content, version: 1, is_active: true, created_at: at, updated_at: at };
+  let [sent, isReleased] = [0, false];
+  stubs.watchPersonas = async function* () {
+    try {
+      for (; ; sent += 1) yield persona;
+    } finally {
+      isReleased = true;
+    }
+  };
+  const catalogue = new PersonaCatalogueClient(server.address, credentials.createInsecure());
+  onTestFinished(() => catalogue.close());
+  const stream = catalogue.watchPersonas({ from_start: true, names: [] });
+  stream.on('error', () => {});
+  let before = 0;
+  const waitsToBeRead = () => {
+    const isSame = sent > 0 && sent === before;
+    before = sent;
+    return isSame;
+  };
+  await expect.poll(waitsToBeRead).toBe(true);
+  expect(isReleased).toBe(false);
+  stream.cancel();
+  await expect.poll(() => isReleased, { timeout: 10_000 }).toBe(true);
 });
 
 test('edits by name are validated before a service is called', async () => {
