@@ -4,20 +4,26 @@
  * it was. A persona never goes back to an older version, in whatever order reads end.
  */
 
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PersonaError } from '../domain/errors.ts';
 import {
   getCatalogueState,
   getPersonas,
   getPersonaVersions,
   type PersonaNode,
 } from '../graph/catalogue/index.ts';
-import type { Graph } from '../graph/index.ts';
+import type { Reader } from '../graph/index.ts';
 import type { PersonaView } from './views.ts';
 
 /** How often a process asks whether another one has changed anything. */
 const POLL_MS = 500;
 /** Everything is read again this often, whatever the versions say. */
 const RELOAD_MS = 15 * 60_000;
+/**
+ * Neo4j ends a read, the wait for a connection included, before this: one that takes longer is on a connection that is
+ * dead, which the driver would notice only after minutes, and which must not stop all later refreshes.
+ */
+const READ_LIMIT_MS = 20_000;
 /** What was confirmed longer ago than this is called stale. */
 const STALE_AFTER_MS = 2_000;
 /** Personas read by one statement. */
@@ -65,7 +71,8 @@ export interface CatalogueCache {
   close(): void;
 }
 
-export function createCatalogueCache(graph: Graph, observer: CatalogueObserver): CatalogueCache {
+export function createCatalogueCache(graph: Reader, observer: CatalogueObserver): CatalogueCache {
+  const reader: Reader = { read: (cypher, parameters) => beforeLimit(graph.read(cypher, parameters)) };
   const personas = new Map<string, PersonaView>();
   const listeners = new Set<(persona: PersonaView) => void>();
   const closing = new AbortController();
@@ -79,31 +86,32 @@ export function createCatalogueCache(graph: Graph, observer: CatalogueObserver):
   const keep = (nodes: readonly PersonaNode[]) => {
     for (const node of nodes) {
       const known = personas.get(node.name)?.version ?? 0;
-      if (known >= node.version) continue;
+      if (known > node.version) continue;
       const persona = inOrder(node);
       sumOfVersions += persona.version - known;
+      // Also the same version: what was changed without an event, or repaired after that, is served as it is stored.
       personas.set(persona.name, persona);
       sorted = undefined;
-      for (const listener of listeners) listener(persona);
+      if (persona.version > known) for (const listener of listeners) listener(persona);
     }
     loadedAt = Date.now();
   };
 
   const readChanged = async (): Promise<void> => {
-    const state = await getCatalogueState(graph);
+    const state = await getCatalogueState(reader);
     if (state.version === sumOfVersions && state.personas === personas.size) return;
-    const versions = await getPersonaVersions(graph);
+    const versions = await getPersonaVersions(reader);
     const changed = [...versions].flatMap(([name, version]) =>
       version > (personas.get(name)?.version ?? 0) ? [name] : [],
     );
     for (let start = 0; start < changed.length; start += PAGE)
-      keep(await getPersonas(graph, changed.slice(start, start + PAGE)));
+      keep(await getPersonas(reader, changed.slice(start, start + PAGE)));
   };
 
   const read = async (): Promise<void> => {
     const startedAt = performance.now();
     if (startedAt - reloadedAt > RELOAD_MS) {
-      keep(await getPersonas(graph));
+      keep(await getPersonas(reader));
       reloadedAt = startedAt;
     } else {
       await readChanged();
@@ -135,7 +143,7 @@ export function createCatalogueCache(graph: Graph, observer: CatalogueObserver):
         () => observer.onRefreshed(personas.size),
         (failure: unknown) => observer.onRefreshed(personas.size, failure),
       );
-      await setTimeout(POLL_MS, undefined, { signal, ref: false }).catch(() => {});
+      await delay(POLL_MS, undefined, { signal, ref: false }).catch(() => {});
     }
   };
 
@@ -168,6 +176,20 @@ export function createCatalogueCache(graph: Graph, observer: CatalogueObserver):
     },
     close: () => closing.abort(),
   };
+}
+
+/** @throws PersonaError graph_unavailable: nothing came in `READ_LIMIT_MS` */
+async function beforeLimit<T>(read: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    const refuse = () => reject(new PersonaError('graph_unavailable', 'Neo4j does not respond'));
+    timer = setTimeout(refuse, READ_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([read, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A receiver that is slow gets only the newest version of each persona. */

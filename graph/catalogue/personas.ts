@@ -73,21 +73,21 @@ const READ_HISTORY = `
   RETURN properties(e) AS event ORDER BY e.stream_id DESC, e.seq DESC LIMIT $limit`;
 
 /** @throws PersonaError graph_unavailable */
-export async function getCatalogueState(graph: Graph): Promise<CatalogueState> {
-  const [row] = await graph.read<CatalogueState>(READ_STATE);
+export async function getCatalogueState(reader: Reader): Promise<CatalogueState> {
+  const [row] = await reader.read<CatalogueState>(READ_STATE);
   return row ?? { personas: 0, version: 0 };
 }
 
 /** The version of each persona, by name. @throws PersonaError graph_unavailable */
-export async function getPersonaVersions(graph: Graph): Promise<Map<string, number>> {
-  const [row] = await graph.read<{ versions: [name: string, version: number][] }>(READ_VERSIONS);
+export async function getPersonaVersions(reader: Reader): Promise<Map<string, number>> {
+  const [row] = await reader.read<{ versions: [name: string, version: number][] }>(READ_VERSIONS);
   return new Map(row?.versions);
 }
 
 /** @param names absent: all @throws PersonaError graph_unavailable */
-export async function getPersonas(graph: Graph, names?: readonly string[]): Promise<PersonaNode[]> {
+export async function getPersonas(reader: Reader, names?: readonly string[]): Promise<PersonaNode[]> {
   const read = names === undefined ? READ_ALL : READ_SOME;
-  const rows = await graph.read<PersonaRow>(read, { names });
+  const rows = await reader.read<PersonaRow>(read, { names });
   return rows.map(toNode);
 }
 
