@@ -85,7 +85,7 @@ test('differences are listed by field', () => {
   ]);
 });
 
-test('metrics have a time within their retention', () => {
+test('metrics have their bounds, and a time within their retention', () => {
   const now = Date.parse('2026-01-02T00:00:00Z');
   const read = (metrics: unknown) => readMetrics({ metrics }, { now, metricsFor: 86_400_000 });
   const metric = { name: 'latency', value: 1.5, unit: 'ms' };
@@ -93,17 +93,25 @@ test('metrics have a time within their retention', () => {
     ok: true,
     value: [metric, { ...metric, at: '2026-01-01T12:00:00.000Z', version: 2 }],
   });
+  const longest = { name: 'n'.repeat(100), unit: 'u'.repeat(20) };
+  const good = [
+    ...[{ at: '2026-01-01T00:00:00Z' }, { at: '2026-01-02T00:05:00Z' }, { value: 1e100 }, { value: -1e100 }],
+    ...[longest, { value: 0 }, { version: 1 }],
+  ];
+  expect(read(good.map((change) => ({ ...metric, ...change })))).toMatchObject({ ok: true });
   const bad = [
-    { at: '2025-12-31T23:00:00Z' },
-    { at: '2026-01-03T00:00:00Z' },
-    { value: 'fast' },
-    ...[{ value: NaN }, { value: Infinity }, { value: -1e101 }, { value: null }],
-    { name: '' },
+    ...[{ at: '2025-12-31T23:59:59.999Z' }, { at: '2026-01-02T00:05:00.001Z' }],
+    ...[NaN, Infinity, 1.01e100, -1.01e100, null, 'fast'].map((value) => ({ value })),
+    ...['', 'n'.repeat(101), 'a b'].map((name) => ({ name })),
+    ...['', 'u'.repeat(21)].map((unit) => ({ unit })),
+    { version: 0 },
   ];
   const refused = read(bad.map((change) => ({ ...metric, ...change })));
-  const fields = ['at', 'at', 'value', 'value', 'value', 'value', 'value', 'name'];
+  const fields = bad.flatMap((change) => Object.keys(change));
   expect(refused).toMatchObject({
     problems: fields.map((field, index) => ({ field: `metrics[${index}].${field}` })),
   });
-  expect(read([])).toMatchObject({ problems: [{ field: 'metrics' }] });
+  for (const metrics of [[], Array(1_001).fill(metric)])
+    expect(read(metrics)).toMatchObject({ problems: [{ field: 'metrics' }] });
+  expect(read(Array(1_000).fill(metric))).toMatchObject({ ok: true });
 });
