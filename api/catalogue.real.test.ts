@@ -230,11 +230,11 @@ test('the same over gRPC; who watches sees each change, whichever process makes 
   expect(await putOver({ expected_version: 0n })).toMatchObject({ changed: true, persona: { version: 1n } });
   const stale = await rpcError(putOver({ expected_version: 0n, system_prompt: 'Two.' }));
   expect(stale.code).toBe(status.ABORTED);
-  const large = await rpcError(putOver({ system_prompt: 'x'.repeat(10 * 1_024 * 1_024) }));
-  expect([large.code, large.details]).toEqual([
-    status.RESOURCE_EXHAUSTED,
-    expect.stringContaining('larger than max'),
-  ]);
+  for (const length of [64 * 1_024, 10 * 1_024 * 1_024]) {
+    const large = await rpcError(putOver({ system_prompt: 'x'.repeat(length) }));
+    const refusal = [status.RESOURCE_EXHAUSTED, expect.stringContaining('larger than max')];
+    expect([large.code, large.details]).toEqual(refusal);
+  }
   expect(await call('getPersona', { name, version: 0n, min_version: 0n })).toMatchObject({
     persona: { system_prompt: 'One.', version: 1n },
   });
@@ -296,6 +296,17 @@ test('while Neo4j is away the catalogue is served as it was, marked with its age
   expect((await sendRequest(api, pathOf(name))).body).toEqual(fresh.body);
   const refused = await put(name, input('Two.'), { 'if-match': '"1"' }, api);
   expect(refused).toMatchObject({ status: 503 });
+  const over = (rpc: string, request: object) => unaryCall<Record<string, any>>(api.catalogue, rpc, request);
+  const filter = { persona_type: '', expertise: '', limit: 1, cursor: '' };
+  for (const answer of [
+    over('getPersona', { name, version: 0n, min_version: 0n }),
+    over('listPersonas', filter),
+  ])
+    expect((await answer).stale_seconds).toBeGreaterThanOrEqual(2);
+  expect(await sendRequest(api, '/health')).toMatchObject({
+    status: 200,
+    body: { status: 'degraded', database: 'down', cache: { age_s: expect.any(Number) } },
+  });
 
   const again = await startTcpProxy(`127.0.0.1:${port}`, Number(proxy.address.split(':')[1]));
   onTestFinished(() => again.close());
@@ -326,10 +337,10 @@ describe('asking a persona', () => {
     const { data } = (await (await fetch(`${simulator.url}/_sim/requests`)).json()) as { data: any };
     return data;
   };
-  const ask = (body: object, signal = AbortSignal.timeout(20_000)) =>
+  const ask = (body: object, signal = AbortSignal.timeout(20_000), accept = 'application/json') =>
     fetch(`${api.http}/persona/${name}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', accept },
       body: JSON.stringify(body),
       signal,
     });
@@ -347,9 +358,10 @@ describe('asking a persona', () => {
     expect(response.body.answer).toContain('EU card Which route?');
     const [{ body }] = await modelRequests();
     expect(body.messages[0].content).toContain('A note about: Which route?');
-    const measured = async () =>
-      (await sendRequest(api, `/personas/${name}/metrics?name=ask.tokens.out&every=1d`)).body.items.length;
-    await expect.poll(measured).toBe(1);
+    const measured = async (metric: string) =>
+      (await sendRequest(api, `/personas/${name}/metrics?name=${metric}&every=1d`)).body.items.length;
+    for (const metric of ['ask.latency', 'ask.tokens.in', 'ask.tokens.out'])
+      await expect.poll(() => measured(metric)).toBe(1);
     expect(await (await fetch(api.metrics)).text()).toContain(
       'persona_model_duration_seconds_count{result="ok"} 1',
     );
@@ -359,6 +371,9 @@ describe('asking a persona', () => {
     const whole = await (await ask({ message: 'Which route?', stream: true })).text();
     expect(whole.match(/^event: text$/gm)?.length).toBeGreaterThan(5);
     expect(whole).toMatch(/event: done\ndata: \{"persona":"[^\n]*"usage"/);
+    const accepted = await ask({ message: 'Which route?' }, undefined, 'text/event-stream');
+    expect(accepted.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(await accepted.text()).toContain('event: done');
     await setMode('break_off');
     const broken = await ask({ message: 'Which route?', stream: true });
     expect([broken.status, await broken.text()]).toEqual([

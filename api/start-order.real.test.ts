@@ -66,6 +66,8 @@ test('waits for Neo4j: it is alive, names what it waits for, refuses requests, a
   const refused = await fetch(api(`/api/v1/customers/${UNKNOWN}/profile`));
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
   expect(await refused.json()).toMatchObject({ type: 'urn:persona:error:graph_unavailable' });
+  const catalogue = await fetch(api('/health'));
+  expect([catalogue.status, await catalogue.json()]).toMatchObject([503, { status: 'starting' }]);
 
   await startNeo4j();
   const addresses = await readReadyLine(child);
