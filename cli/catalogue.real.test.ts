@@ -68,6 +68,9 @@ test('a file is imported once, changed, compared and rolled back; nothing of a f
   expect((await catalogue('activate', first, '--of', '1')).out).toBe(`${first} is active, in version 3.`);
   expect((await catalogue('show', first, '--of', '2')).out).toContain('Two.');
   expect((await catalogue('list')).out).toContain(first);
+  const { personas, items, total, ...rest } = JSON.parse((await catalogue('list', '--json')).out);
+  expect([personas.length, items.map(({ name }: { name: string }) => name)]).toEqual([total, personas]);
+  expect(Object.keys(rest)).toEqual(['cache_loaded_at', 'database_backed']);
   expect((await catalogue()).out).toContain(first);
   const exported = join(folder, 'all.yaml');
   expect((await catalogue('export', exported)).code).toBe(0);

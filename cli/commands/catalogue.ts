@@ -22,13 +22,15 @@ type PersonaSummary = Pick<
   'name' | 'display_name' | 'role' | 'persona_type' | 'version' | 'is_active'
 >;
 
+/** All pages as one. */
 export async function listPersonas(settings: Settings): Promise<CommandResult> {
-  const items = await allPersonas(settings);
+  const document = await allPersonas(settings);
+  const { items } = document;
   const rows = items.map(({ name, persona_type, version, is_active, role }) => [
     ...[name, persona_type, version, is_active, role],
   ]);
   const text = table(['name', 'type', 'version', 'active', 'role'], rows, 'No personas.');
-  return { document: { items }, text: `${text}\n${items.length} personas` };
+  return { document, text: `${text}\n${items.length} personas` };
 }
 
 /** @param version absent: the current one */
@@ -197,9 +199,9 @@ async function importPersona(
 
 /** Writes what `import` reads. @param file absent: to the output */
 export async function exportPersonas(settings: Settings, file: string | undefined): Promise<CommandResult> {
-  const found = await allPersonas(settings);
+  const { personas: names } = await allPersonas(settings);
   const personas: object[] = [];
-  for (const { name } of found) {
+  for (const name of names) {
     const persona = await callRest<PersonaView>(settings, 'GET', pathOf(name));
     const { is_active, ...content } = stateOf(persona);
     const texts = Object.entries(content).filter(([, value]) => value !== null);
@@ -223,18 +225,22 @@ function readFiles(...args: Parameters<typeof readPersonaFiles>) {
   }
 }
 
-async function allPersonas(settings: Settings): Promise<PersonaSummary[]> {
-  const items: PersonaSummary[] = [];
-  for (let cursor: string | undefined; ; ) {
-    const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
-    const page = await callRest<{ items: PersonaSummary[]; next_cursor?: string }>(
-      settings,
-      'GET',
-      `/personas${query}`,
-    );
+/** `GET /personas` (docs/reference/interfaces.md). */
+interface PersonaPage {
+  personas: string[];
+  items: PersonaSummary[];
+  next_cursor?: string;
+}
+
+/** Every page, as one that has them all. */
+async function allPersonas(settings: Settings): Promise<PersonaPage> {
+  const [personas, items]: [string[], PersonaSummary[]] = [[], []];
+  for (let query = ''; ; ) {
+    const page = await callRest<PersonaPage>(settings, 'GET', `/personas${query}`);
+    personas.push(...page.personas);
     items.push(...page.items);
-    cursor = page.next_cursor;
-    if (cursor === undefined) return items;
+    if (page.next_cursor === undefined) return { ...page, personas, items };
+    query = `?cursor=${encodeURIComponent(page.next_cursor)}`;
   }
 }
 
