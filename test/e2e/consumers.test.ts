@@ -38,7 +38,7 @@ import { createRecordEncoder } from '../../events/encode.ts';
 import { readSchemas } from '../../events/schemas.ts';
 import { createCustomer, type Graph } from '../../graph/index.ts';
 import { startRelay } from '../../graph/outbox/index.ts';
-import { createCustomerHistory } from '../../graph/replay/history-fixtures.ts';
+import { createCatalogueHistory, createCustomerHistory } from '../../graph/replay/history-fixtures.ts';
 import {
   type KafkaEnvironment,
   readGraphEnvironment,
@@ -140,6 +140,7 @@ async function publishHistory(): Promise<void> {
   };
   await startRelay(graph);
   await createCustomerHistory(graph, relay.policy);
+  await createCatalogueHistory(graph);
   await expect(startRelayActivity({ ...relay, graph: dyingGraph(graph) }).ended).rejects.toThrow('killed');
   expect(await countUnpublished(graph)).toBeGreaterThan(0);
   await withdrawRecord();
