@@ -4,6 +4,7 @@ import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { conditionHeaders, conditionOf, requireCondition } from '../if-match.ts';
+import { allowNoBody } from '../optional-body.ts';
 import { etagOf, respondPersona, staleHeaders } from '../persona-from-memory.ts';
 import { respond } from '../respond.ts';
 import {
@@ -99,7 +100,7 @@ const activate = createRoute({
   method: 'post',
   path: `${PATH}/activate`,
   tags,
-  middleware: requireIdempotencyKey,
+  middleware: [requireIdempotencyKey, allowNoBody] as const,
   summary: 'Activate a persona; with an older version, roll it back',
   description: 'A rollback is a new version with the content of an older one.',
   request: { params: personaParams, headers: idempotencyHeaders, body: body(activation, false) },
@@ -113,7 +114,7 @@ const deactivate = createRoute({
   method: 'post',
   path: `${PATH}/deactivate`,
   tags,
-  middleware: requireIdempotencyKey,
+  middleware: [requireIdempotencyKey, allowNoBody] as const,
   summary: 'Deactivate a persona: it stays readable, and is not asked',
   request: { params: personaParams, headers: idempotencyHeaders, body: body(deactivation, false) },
   responses: {
@@ -247,7 +248,7 @@ export function catalogueRoutes(
     app.openapi(route, async (c) => {
       const { persona: stored } = await services[change](callerOf(c), {
         ...c.req.valid('param'),
-        body: c.req.valid('json') ?? {},
+        body: c.req.valid('json'),
       });
       return respond(c, stored, 200, etagOf(stored));
     });
