@@ -309,6 +309,23 @@ test('a relay that another one replaces before Kafka has answered its commit end
   expect(logged(await expectCompleteLog({ isCommittedOnly: true }), ids)).toHaveLength(200);
 });
 
+test('a relay that Kafka no longer answers ends before the client library gives up, and another one publishes', async () => {
+  const proxy = await startKafkaProxy(servers.brokers);
+  const ids = await writeEvents(100);
+  const requests = [[END_TRANSACTION, 'persona-relay']];
+  const stop = proxy.stopAt({ requests, hold: 'request', alsoBlock: 'persona-relay' });
+  await connectThrough(proxy, async () => {
+    const relay = startRelaying();
+    await stop.reached;
+    await expect(relay.ended).rejects.toMatchObject({
+      type: 'kafka_unavailable',
+      message: expect.stringContaining('timed out after 30000ms'),
+    });
+  });
+  await publishEverything();
+  expect(logged(await expectCompleteLog({ isCommittedOnly: true }), ids)).toHaveLength(100);
+});
+
 test('relays that start while another one runs repeat records and neither lose nor reorder any', async () => {
   await writeEvents(4_000, 20);
   // Each ends the transactions of the one before, which still runs, as when a worker is cut off from Temporal.

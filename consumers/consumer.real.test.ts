@@ -343,31 +343,44 @@ test('a record that cannot be processed is kept, says why, and does not stop tho
 });
 
 test('what an agent withdraws is not applied, and holds back nothing', async () => {
-  // It also creates the topic.
-  await startConsumer().reading;
+  // It creates the topic.
+  const first = startConsumer();
+  await first.reading;
+  await first.stop();
   const wallet = await customerWithCards(graph, policy);
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
     ...{ clientId: 'agent', bootstrapBrokers: kafka.brokers, retries: true, retryDelay: 50 },
     ...{ idempotent: true, transactionalId: 'cerebrum' },
   });
   onTestFinished(() => producer.close());
+  const begin = () => producer.beginTransaction({ producerId: -1n, producerEpoch: -1 });
+  const { topic } = routed(wallet);
+  const key = Buffer.from(wallet.customer_id);
+  let partition = 0;
   const write = async (amount: number) => {
-    const { topic, value } = routed(wallet, { amount });
-    const transaction = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 });
-    await transaction.send({
-      messages: [{ topic, key: Buffer.from(wallet.customer_id), value: encode(topic, value) }],
+    const transaction = await begin();
+    const { offsets } = await transaction.send({
+      messages: [{ topic, key, value: encode(topic, routed(wallet, { amount }).value) }],
     });
+    partition = offsets?.[0]?.partition ?? 0;
     return transaction;
   };
-  // The client library leaves out the last of them only.
   await (await write(100)).abort();
   await (await write(200)).abort();
   await (await write(400)).commit();
   await (await write(800)).abort();
+  await (await write(1_600)).commit();
+  // Of a producer that failed before it had written anything: only a mark in the partition.
+  const empty = await begin();
+  const metadata = await producer.metadata({ topics: [topic] });
+  await empty.addPartitions(metadata, [{ topic, key, value: key, partition }]);
+  await empty.abort();
   // The last one, so that Kafka counts nothing after what is processed.
-  await writeRecords(kafka.brokers, [routed(wallet, { amount: 1_600 })]);
+  await writeRecords(kafka.brokers, [routed(wallet, { amount: 3_200 })]);
+  // All in one response.
+  startConsumer();
   // Of one customer, so what was withdrawn would have been added before.
-  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(2_000);
+  await expect.poll(() => ltvOf(wallet), LIMIT).toBe(5_200);
 });
 
 test('a card number is masked in a dead letter, which Kafka holds encrypted', async () => {

@@ -10,7 +10,6 @@ import {
   type AclOperationValue,
   AclPermissionTypes,
   Admin,
-  Consumer,
   ResourcePatternTypes,
   type ResourcePatternTypeValue,
   ResourceTypes,
@@ -18,6 +17,7 @@ import {
 } from '@platformatic/kafka';
 import avro from 'avsc';
 import { expect } from 'vitest';
+import { CommittedConsumer } from '../adapters/kafka/committed-consumer.ts';
 import { writeCertificates } from '../dev/access/certificates.ts';
 import { startGuard } from '../dev/stack/guard.ts';
 import { type ServerName, type Stack, type StackOptions, startStack } from '../dev/stack/stack.ts';
@@ -196,7 +196,7 @@ export async function collectRecords(
       avro.Type.forSchema(schema as unknown as avro.Schema),
     ]),
   );
-  const consumer = new Consumer({
+  const consumer = new CommittedConsumer({
     clientId: 'test',
     groupId: `test-${Math.random()}`,
     bootstrapBrokers: brokers,

@@ -1,13 +1,18 @@
 /**
- * A consumer that leaves out the records of aborted transactions. The client library (2.12.1) does so for the last aborted
- * transaction of each producer in a response alone, and only if its end is in the same response.
+ * A consumer that leaves out the records of aborted transactions. The client library (2.12.1) leaves out too little, since it
+ * knows the last aborted transaction of each producer in a response alone, and too much: everything from there to the last
+ * mark of an abort, which may be that of a later transaction without records in the partition. What is committed between
+ * would be lost.
  */
 
 import {
+  type API,
+  type Callback,
   type CallbackWithPromise,
   Consumer,
   type FetchOptions,
   type fetchV17,
+  kGetApi,
   type RecordsBatch,
 } from '@platformatic/kafka';
 
@@ -38,10 +43,24 @@ export class CommittedConsumer extends Consumer<Buffer, Buffer, Buffer, Buffer> 
     callback?: CallbackWithPromise<fetchV17.FetchResponse>,
     // biome-ignore lint/suspicious/noConfusingVoidType: both of the library's signatures.
   ): void | Promise<fetchV17.FetchResponse> {
-    if (callback === undefined) return super.fetch(options).then(withoutAborted);
+    if (callback === undefined) return super.fetch(options);
     return super.fetch(options, (error, response) => {
       if (error) this.#reportMissing(options, error);
-      callback(error, error || !response ? response : withoutAborted(response));
+      callback(error, response);
+    });
+  }
+
+  /** Filters each response before the library does, which then knows of no aborted transactions. */
+  override [kGetApi]<Arguments extends unknown[], Response>(
+    name: string,
+    callback: Callback<API<Arguments, Response>>,
+  ): void {
+    super[kGetApi]<Arguments, Response>(name, (error, api) => {
+      const isFetch = name === 'Fetch' && api !== undefined;
+      callback(
+        error,
+        isFetch ? (withoutAbortedIn(api as unknown as FetchApi) as unknown as typeof api) : api,
+      );
     });
   }
 
@@ -60,10 +79,27 @@ export class CommittedConsumer extends Consumer<Buffer, Buffer, Buffer, Buffer> 
   }
 }
 
+type FetchApi = API<unknown[], fetchV17.FetchResponse>;
+
+/** The request, with responses that have committed records alone. */
+function withoutAbortedIn(api: FetchApi): FetchApi {
+  const filtered = ((connection, ...request) => {
+    const callback = request.pop() as Callback<fetchV17.FetchResponse>;
+    api(connection, ...request, (error: Error | null, response: fetchV17.FetchResponse) =>
+      callback(error, error === null ? withoutAborted(response) : response),
+    );
+  }) as FetchApi;
+  return Object.assign(filtered, { async: api.async, key: api.key, version: api.version });
+}
+
 function withoutAborted(response: fetchV17.FetchResponse): fetchV17.FetchResponse {
   const responses = response.responses.map((topic) => ({
     ...topic,
-    partitions: topic.partitions.map((one) => ({ ...one, records: committedBatches(one) })),
+    partitions: topic.partitions.map((one) => ({
+      ...one,
+      records: committedBatches(one),
+      abortedTransactions: [],
+    })),
   }));
   return { ...response, responses };
 }

@@ -1,6 +1,7 @@
 /** Publishes records to Kafka in transactions (docs/decisions/30-events-out.md). */
 
 import { defaultPartitioner, type MessageToProduce } from '@platformatic/kafka';
+import { timeout, TimeoutStrategy } from 'cockatiel';
 import { type EncodedRecord, type OpenPublisher, RecordsRefused } from '../../domain/outbox/publisher.ts';
 import { PARTITIONS, TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';
@@ -11,6 +12,10 @@ import { TransactionalProducer } from './transactional-producer.ts';
 const TRANSACTIONAL_ID = 'persona-relay';
 /** After that long the broker withdraws the transaction of a relay that has died. */
 const TRANSACTION_MS = 30_000;
+/** The client library tries each request for up to two minutes, in which a relay would neither publish nor end. */
+const inTime = timeout(TRANSACTION_MS, TimeoutStrategy.Aggressive);
+/** What closing leaves undone, the next producer or the broker does. */
+const closing = timeout(5_000, TimeoutStrategy.Aggressive);
 /** Kafka's default for a topic's `max.message.bytes` is 1 MiB for all records of one partition in a request. */
 const MAX_PARTITION_BYTES = 800_000;
 /** A record's headers and lengths take less, apart from key and value. */
@@ -33,9 +38,7 @@ export function createKafkaPublishers(options: KafkaOptions): OpenPublisher {
       async publish(records) {
         if (records.length === 0) return;
         try {
-          const transaction = await producer.beginTransaction(NEW_PRODUCER);
-          for (const messages of inRequests(records)) await transaction.send({ messages });
-          await transaction.commit();
+          await inTime.execute(() => publishWith(producer, records));
         } catch (error) {
           const refusal = asRefusal(error);
           if (refusal === undefined) throw kafkaUnavailable(options, error);
@@ -50,6 +53,15 @@ export function createKafkaPublishers(options: KafkaOptions): OpenPublisher {
   };
 }
 
+async function publishWith(
+  producer: TransactionalProducer,
+  records: readonly EncodedRecord[],
+): Promise<void> {
+  const transaction = await producer.beginTransaction(NEW_PRODUCER);
+  for (const messages of inRequests(records)) await transaction.send({ messages });
+  await transaction.commit();
+}
+
 /** Registers a producer, and with it ends the transactions of earlier ones. */
 async function openProducer(options: KafkaOptions): Promise<TransactionalProducer> {
   const producer = new TransactionalProducer({
@@ -59,20 +71,25 @@ async function openProducer(options: KafkaOptions): Promise<TransactionalProduce
     timeout: TRANSACTION_MS,
   });
   try {
-    const transaction = await producer.beginTransaction(NEW_PRODUCER);
-    await transaction.cancel();
+    await inTime.execute(async () => {
+      const transaction = await producer.beginTransaction(NEW_PRODUCER);
+      await transaction.cancel();
+    });
     return producer;
   } catch (error) {
-    await producer.close(true).catch(() => {});
+    await closeProducer(producer);
     throw kafkaUnavailable(options, error);
   }
 }
 
 async function closeProducer(producer: TransactionalProducer): Promise<void> {
-  // Otherwise consumers that read only what is committed would wait until the broker withdraws it.
-  const open = producer.transaction;
-  if (open && !open.completed) await open.abort().catch(() => {});
-  await producer.close(true).catch(() => {});
+  const close = async () => {
+    // Otherwise consumers that read only what is committed would wait until the broker withdraws it.
+    const open = producer.transaction;
+    if (open && !open.completed) await open.abort().catch(() => {});
+    await producer.close(true);
+  };
+  await closing.execute(close).catch(() => {});
 }
 
 /** As few requests as the broker's limit allows, in order; a record that is larger by itself has one of its own. */

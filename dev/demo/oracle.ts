@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { addAbortSignal } from 'node:stream';
-import { Consumer } from '@platformatic/kafka';
+import { CommittedConsumer } from '../../adapters/kafka/committed-consumer.ts';
 import { Topic } from '../../domain/outbox/topics.ts';
 import type { SchemaRegistry } from '../../domain/schema-registry.ts';
 import { readAvroCodec } from './avro.ts';
@@ -39,7 +39,7 @@ export async function archiveLog(
   registry?: SchemaRegistry,
 ): Promise<Archive> {
   const { decode } = readAvroCodec<LogEntry>('log.avsc', registry);
-  const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
+  const consumer = new CommittedConsumer({
     clientId: 'oracle',
     groupId: `oracle-${randomUUID()}`,
     bootstrapBrokers: [broker],
