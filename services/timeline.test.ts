@@ -19,6 +19,7 @@ function graphWith(events: number): Graph {
       {
         status: 'active',
         methods: [],
+        addresses: [],
         events: found.map((seq) => ({ seq, ...event })),
       },
     ];
