@@ -17,7 +17,7 @@ import {
 } from '@platformatic/kafka';
 import avro from 'avsc';
 import { expect } from 'vitest';
-import { CommittedConsumer } from '../adapters/kafka/committed-consumer.ts';
+import { CommittedConsumer } from '../platform/committed-consumer.ts';
 import { writeCertificates } from '../dev/access/certificates.ts';
 import { startGuard } from '../dev/stack/guard.ts';
 import { type ServerName, type Stack, type StackOptions, startStack } from '../dev/stack/stack.ts';

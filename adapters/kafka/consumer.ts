@@ -13,7 +13,7 @@ import type {
   RecordReader,
 } from '../../domain/inbound/records.ts';
 import { INBOUND_SETTINGS, InboundTopic, type InboundTopicName } from '../../domain/inbound/topics.ts';
-import { CommittedConsumer, type MissingOffset } from './committed-consumer.ts';
+import { CommittedConsumer, type MissingOffset } from '../../platform/committed-consumer.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 import { createMissingTopics } from './topics.ts';
 

@@ -1,7 +1,7 @@
 /** Reads all of a topic, partition by partition, without joining a group. */
 
 import type { RecordsBatch } from '@platformatic/kafka';
-import { CommittedConsumer } from './committed-consumer.ts';
+import { CommittedConsumer } from '../../platform/committed-consumer.ts';
 import { clientOptions, isUnknownTopic, type KafkaOptions, kafkaUnavailable } from './connection.ts';
 
 export interface TopicRecord {

@@ -2,9 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { addAbortSignal } from 'node:stream';
-import { Consumer } from '@platformatic/kafka';
 import { Topic } from '../../domain/outbox/topics.ts';
 import type { SchemaRegistry } from '../../domain/schema-registry.ts';
+import { CommittedConsumer } from '../../platform/committed-consumer.ts';
 import { readAvroCodec } from './avro.ts';
 
 /** Of an event: what Oracle counts and orders by. */
@@ -23,8 +23,7 @@ export interface Archive {
   repetitions: number;
 }
 
-/** What was withdrawn is published again, and dropped; with 1 the client library (2.12.1) loses some of what is committed. */
-const READ_UNCOMMITTED = 0;
+const READ_COMMITTED = 1;
 /** Everything is in the graph when Oracle begins, and publishing takes milliseconds. */
 const LIMIT_MS = 30_000;
 
@@ -40,7 +39,7 @@ export async function archiveLog(
   registry?: SchemaRegistry,
 ): Promise<Archive> {
   const { decode } = readAvroCodec<LogEntry>('log.avsc', registry);
-  const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
+  const consumer = new CommittedConsumer({
     clientId: 'oracle',
     groupId: `oracle-${randomUUID()}`,
     bootstrapBrokers: [broker],
@@ -56,7 +55,7 @@ export async function archiveLog(
       topics: [Topic.log],
       mode: 'earliest',
       autocommit: false,
-      isolationLevel: READ_UNCOMMITTED,
+      isolationLevel: READ_COMMITTED,
     });
     for await (const { value } of addAbortSignal(limit, stream)) {
       const { event_id, stream_id, seq, type } = await decode(value);
