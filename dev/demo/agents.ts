@@ -67,6 +67,8 @@ export interface Agents {
 }
 
 const NOT_FOUND = 5;
+const RETRYABLE = [503, 504];
+const MAX_REPEATS = 5;
 
 export async function connectAgents(addresses: RunFile): Promise<Agents> {
   const { auth, http } = addresses;
@@ -78,11 +80,12 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
     PersonaAgentClient,
   ];
   async function post<T>(caller: RunCaller, path: string, body: object): Promise<T> {
-    const response = await fetchAs(auth, caller, `${http}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() },
-      body: JSON.stringify(body),
-    });
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    const send = () =>
+      fetchAs(auth, caller, `${http}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    let response = await send();
+    // The first of everything may take longer than an answer may. A repeat under the same keys does nothing twice.
+    for (let n = 0; n < MAX_REPEATS && RETRYABLE.includes(response.status); n += 1) response = await send();
     const answer = await response.text();
     if (!response.ok) throw new Error(`POST ${path} returned ${response.status}: ${answer}`);
     return JSON.parse(answer) as T;
