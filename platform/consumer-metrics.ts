@@ -1,5 +1,6 @@
 /** Metrics and log lines of reading other agents' records. */
 
+import { timeout, TimeoutStrategy } from 'cockatiel';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DeletedRecords, InboundRecord, Rejection } from '../domain/inbound/records.ts';
 import { recordId } from '../domain/inbound/records.ts';
@@ -8,7 +9,7 @@ import type { Logger } from './logs.ts';
 
 const LOG_EVERY_MS = 10_000;
 /** A Kafka that takes longer counts as away: the client would try for minutes, and no other metric be shown. */
-const LAG_MS = 2_000;
+const withinLimit = timeout(2_000, TimeoutStrategy.Aggressive);
 
 /** @param readLag records by topic that are not processed yet, for each scrape; `undefined`: it is not reading */
 export function createConsumerObserver(
@@ -41,7 +42,7 @@ export function createConsumerObserver(
     labelNames: ['topic'],
     registers,
     async collect() {
-      const lag = await withinLimit(readLag());
+      const lag = await withinLimit.execute(() => readLag()).catch(() => undefined);
       // Absent while it does not read: an old value would look like a current one.
       this.reset();
       for (const [topic, count] of lag ?? []) this.set({ topic }, count);
@@ -73,17 +74,4 @@ export function createConsumerObserver(
       logger.warn({ err: error, ...(record && { record: recordId(record) }) }, 'records wait');
     },
   };
-}
-
-/** @returns `undefined`: it failed, or takes too long */
-async function withinLimit<T>(reading: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), LAG_MS);
-  });
-  try {
-    return await Promise.race([reading.catch(() => undefined), limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,6 +5,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { TaskCancelledError, timeout, TimeoutStrategy } from 'cockatiel';
 import { PersonaError } from '../domain/errors.ts';
 import {
   getCatalogueState,
@@ -23,7 +24,7 @@ const RELOAD_MS = 15 * 60_000;
  * Neo4j ends a read, the wait for a connection included, before this: one that takes longer is on a connection that is
  * dead, which the driver would notice only after minutes, and which must not stop all later refreshes.
  */
-const READ_LIMIT_MS = 20_000;
+const withinLimit = timeout(20_000, TimeoutStrategy.Aggressive);
 /** What was confirmed longer ago than this is called stale. */
 const STALE_AFTER_MS = 2_000;
 /** Personas read by one statement. */
@@ -72,7 +73,10 @@ export interface CatalogueCache {
 }
 
 export function createCatalogueCache(graph: Reader, observer: CatalogueObserver): CatalogueCache {
-  const reader: Reader = { read: (cypher, parameters) => beforeLimit(graph.read(cypher, parameters)) };
+  const reader: Reader = {
+    read: <T>(cypher: string, parameters?: Record<string, unknown>) =>
+      withinLimit.execute(() => graph.read<T>(cypher, parameters)).catch(asUnavailable),
+  };
   const personas = new Map<string, PersonaView>();
   const listeners = new Set<(persona: PersonaView) => void>();
   const closing = new AbortController();
@@ -178,18 +182,10 @@ export function createCatalogueCache(graph: Reader, observer: CatalogueObserver)
   };
 }
 
-/** @throws PersonaError graph_unavailable: nothing came in `READ_LIMIT_MS` */
-async function beforeLimit<T>(read: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    const refuse = () => reject(new PersonaError('graph_unavailable', 'Neo4j does not respond'));
-    timer = setTimeout(refuse, READ_LIMIT_MS);
-  });
-  try {
-    return await Promise.race([read, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
+function asUnavailable(error: unknown): never {
+  if (error instanceof TaskCancelledError)
+    throw new PersonaError('graph_unavailable', 'Neo4j does not respond', { cause: error });
+  throw error;
 }
 
 /** A receiver that is slow gets only the newest version of each persona. */
