@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { openRecordReader } from '../adapters/kafka/consumer.ts';
+import { type KafkaRecordReader, openRecordReader } from '../adapters/kafka/consumer.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
 import { checkKafka } from '../cli/doctor/kafka.ts';
 import { runCli } from '../cli/program.ts';
@@ -20,12 +20,12 @@ import { createRecordDecoder } from '../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
 import { addErasedId } from '../graph/erasure/erased-ids.ts';
 import { hideCustomer, requestErasure } from '../graph/erasure/index.ts';
+import { createCustomer, type Graph, getPaymentMethods, openConfiguredGraph } from '../graph/index.ts';
 import { runTransaction } from '../graph/kernel/run-transaction.ts';
-import { createCustomer, getPaymentMethods, type Graph, openConfiguredGraph } from '../graph/index.ts';
 import { readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
 import { DataKey } from '../security/data-key.ts';
+import { createDeadLetterCipher } from '../security/dead-letter-cipher.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { openTemporal } from '../temporal/client.ts';
 import { connectThrough, OFFSET_COMMIT, startKafkaProxy } from '../test/faults/kafka-requests.ts';
@@ -89,8 +89,12 @@ function startConsumer(
   const processed: string[] = [];
   const deleted: DeletedRecords[] = [];
   const reading = Promise.withResolvers<void>();
+  let reader: KafkaRecordReader | undefined;
   const ended = consume({
-    openReader: () => openRecordReader({ brokers: kafka.brokers }, (one) => deleted.push(one)),
+    async openReader() {
+      reader = await openRecordReader({ brokers: kafka.brokers }, (one) => deleted.push(one));
+      return reader;
+    },
     async processRecord(record) {
       const result = await processRecord(record);
       await onRecord(`${record.topic}/${record.partition}/${record.offset}`);
@@ -114,7 +118,8 @@ function startConsumer(
     await ended;
   };
   onTestFinished(stop);
-  return { waits, processed, deleted, stop, reading: reading.promise };
+  const lag = async () => await reader?.lag();
+  return { waits, processed, deleted, stop, lag, reading: reading.promise };
 }
 
 const routed = (wallet: TestWallet, changed: Record<string, unknown> = {}) => ({
@@ -375,12 +380,14 @@ test('what an agent withdraws is not applied, and holds back nothing', async () 
   const metadata = await producer.metadata({ topics: [topic] });
   await empty.addPartitions(metadata, [{ topic, key, value: key, partition }]);
   await empty.abort();
-  // The last one, so that Kafka counts nothing after what is processed.
   await writeRecords(kafka.brokers, [routed(wallet, { amount: 3_200 })]);
   // All in one response.
-  startConsumer();
+  const consumer = startConsumer();
   // Of one customer, so what was withdrawn would have been added before.
   await expect.poll(() => ltvOf(wallet), LIMIT).toBe(5_200);
+  // Nothing after the last record counts as waiting.
+  await (await write(6_400)).abort();
+  await expect.poll(async () => (await consumer.lag())?.get(topic), LIMIT).toBe(0);
 });
 
 test('a card number is masked in a dead letter, which Kafka holds encrypted', async () => {

@@ -15,6 +15,7 @@ import type {
 import { INBOUND_SETTINGS, InboundTopic, type InboundTopicName } from '../../domain/inbound/topics.ts';
 import { CommittedConsumer, type MissingOffset } from '../../platform/committed-consumer.ts';
 import { clientOptions, type KafkaOptions, kafkaUnavailable } from './connection.ts';
+import { createReadPlaces, type ReadPlaces } from './read-places.ts';
 import { createMissingTopics } from './topics.ts';
 
 /** All consumer processes of an installation share the partitions. */
@@ -33,7 +34,7 @@ const EARLIEST = -2n;
 const COUNT_PARTITIONS_EVERY_MS = 10_000;
 
 export interface KafkaRecordReader extends RecordReader {
-  /** Records that are not committed yet, by topic. @throws PersonaError kafka_unavailable */
+  /** Offsets that are not committed yet, by topic; 0: nothing is left to process. @throws PersonaError kafka_unavailable */
   lag(): Promise<ReadonlyMap<InboundTopicName, number>>;
 }
 
@@ -91,6 +92,7 @@ export async function openRecordReader(
     });
   // The membership was lost, and joining again failed: the client gives up then. Without a listener the process would end.
   consumer.on('error', (error: Error) => stream.destroy(error));
+  const places = createReadPlaces(stream);
   let closing: Promise<void> | undefined;
   const counting = setInterval(() => {
     countPartitions(consumer).then(
@@ -100,7 +102,7 @@ export async function openRecordReader(
     );
   }, COUNT_PARTITIONS_EVERY_MS);
   return {
-    [Symbol.asyncIterator]: () => read(stream, fail),
+    [Symbol.asyncIterator]: () => read(stream, places, fail),
     async commit(offsets) {
       const own = offsets.filter((one) => isAssigned(consumer, one));
       if (own.length === 0) return;
@@ -109,7 +111,9 @@ export async function openRecordReader(
     },
     async lag() {
       const lags = await consumer.getLag({ topics: TOPICS }).catch(fail);
-      return new Map(TOPICS.map((topic) => [topic, sum(lags.get(topic) ?? [])]));
+      const left = (topic: InboundTopicName) =>
+        (lags.get(topic) ?? []).map((lag, partition) => lag - places.passed(topic, partition));
+      return new Map(TOPICS.map((topic) => [topic, sum(left(topic))]));
     },
     end() {
       void stream.close().catch(() => {});
@@ -147,10 +151,14 @@ async function findDeleted(
 
 async function* read(
   stream: MessagesStream<Buffer, Buffer, Buffer, Buffer>,
+  places: ReadPlaces,
   fail: (error: unknown) => never,
 ): AsyncGenerator<InboundRecord> {
   try {
-    for await (const message of stream) yield asRecord(message);
+    for await (const message of stream) {
+      places.add(message);
+      yield asRecord(message);
+    }
   } catch (error) {
     fail(error);
   }
