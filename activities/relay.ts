@@ -40,7 +40,7 @@ export interface RelayDependencies extends Omit<PageDependencies, 'encode'> {
 }
 
 /** Events per transaction of Kafka, and of the graph. */
-const PAGE = 500;
+const PAGE = 1_000;
 /** Then the workflow continues as new. */
 const MAX_RUN_MS = 5 * 60_000;
 const MAX_EVENTS = 10_000;

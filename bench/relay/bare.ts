@@ -4,7 +4,7 @@ import { Producer } from '@platformatic/kafka';
 import type { EncodedRecord, Publisher } from '../../domain/outbox/publisher.ts';
 import type { Graph } from '../../graph/index.ts';
 
-const PAGE = 500;
+const PAGE = 1_000;
 
 /** Kafka asks for the producer's id and epoch if it has one. */
 const NEW_PRODUCER = { producerId: -1n, producerEpoch: -1 };

@@ -34,7 +34,7 @@ export const relayBenchmark = {
   title: 'The relay against a bare loop that reads, produces and marks',
   conditions:
     `A separate graph and Kafka. The events of ${CUSTOMERS} customers with two cards and a recovered payment each are written beforehand, and are unpublished again ` +
-    'before each turn. Persona: the relay’s activity, from its start until it has marked the last of them. Bare: a loop through pages of 500 that reads ' +
+    'before each turn. Persona: the relay’s activity, from its start until it has marked the last of them. Bare: a loop through pages of 1 000 that reads ' +
     'each with one statement, produces in one transaction of Kafka the records that Persona has published of these events, and removes the labels with one statement. ' +
     'Both run in the process of the benchmark. ' +
     `Several relays: a process each, with a transactional id of its own and an equal part of the streams; they publish what the relay publishes, ${RELAY_TURNS} turns`,

@@ -18,7 +18,7 @@ import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { openBarePublisher } from './bare.ts';
 
-const PAGE = 500;
+const PAGE = 1_000;
 const IDLE_MS = 20;
 
 const { PARTITION_FROM = '', PARTITION_TO: to = '', PARTITION_ID, KAFKA_BROKERS } = process.env;
