@@ -1,17 +1,16 @@
 /** The consumer process: applies other agents' records from Kafka. Composition root. */
 
-import { openJournal } from '../adapters/erasure-journal/open.ts';
-import { kafkaOptions, verifyKafka } from '../adapters/kafka/connection.ts';
 import { type KafkaRecordReader, openRecordReader } from '../adapters/kafka/consumer.ts';
+import { kafkaOptions, verifyKafka } from '../adapters/kafka/connection.ts';
 import { openDeadLetters } from '../adapters/kafka/dead-letters.ts';
-import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
+import { openJournal } from '../adapters/erasure-journal/open.ts';
 import { openSchemaRegistry } from '../adapters/schema-registry/client.ts';
+import { openSharedContexts } from '../adapters/redis/shared-contexts.ts';
 import { contextChanges } from '../domain/context-changes.ts';
 import { consume } from '../events/inbound/consume.ts';
 import { createDeadLetterCodec } from '../events/inbound/dead-letters.ts';
 import { createRecordDecoder } from '../events/inbound/decode-record.ts';
 import { createRecordProcessor } from '../events/inbound/process-record.ts';
-import { applyJournal } from '../graph/erasure/index.ts';
 import {
   checkKeys,
   isGraphAway,
@@ -21,6 +20,7 @@ import {
   READ_MS,
 } from '../graph/index.ts';
 import { createConsumerObserver } from '../platform/consumer-metrics.ts';
+import { applyJournal } from '../graph/erasure/index.ts';
 import { observeSharedContexts } from '../platform/context-metrics.ts';
 import { readConsumerEnvironment } from '../platform/environment.ts';
 import { exitWithError } from '../platform/exit.ts';

@@ -1,7 +1,7 @@
 /** Publishes records to Kafka in transactions (docs/decisions/30-events-out.md). */
 
 import { defaultPartitioner, type MessageToProduce } from '@platformatic/kafka';
-import { TimeoutStrategy, timeout } from 'cockatiel';
+import { timeout, TimeoutStrategy } from 'cockatiel';
 import { type EncodedRecord, type OpenPublisher, RecordsRefused } from '../../domain/outbox/publisher.ts';
 import { PARTITIONS, TOPIC_SETTINGS } from '../../domain/outbox/topics.ts';
 import { clientOptions, type KafkaOptions, kafkaErrorNames, kafkaUnavailable } from './connection.ts';

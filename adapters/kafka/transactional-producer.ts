@@ -1,4 +1,4 @@
-import { type API, addPartitionsToTxnV3, type Callback, kGetApi, Producer } from '@platformatic/kafka';
+import { addPartitionsToTxnV3, type API, type Callback, kGetApi, Producer } from '@platformatic/kafka';
 
 const { api: ofClients } = addPartitionsToTxnV3;
 
