@@ -151,15 +151,14 @@ test('a version that is not cached yet is awaited in the graph', async () => {
 
 test('a version that does not become visible is refused just before the deadline', async () => {
   const refusedBeforeDeadline = async () => {
-    const until = Date.now() + 150;
+    const [until, before] = [Date.now() + 150, reads];
     await expect(readerWith(60_000)(caller(150), { ...strong, min_version: 9 })).rejects.toMatchObject({
       type: 'version_not_visible',
     });
-    return Date.now() <= until;
+    return Date.now() <= until && reads - before > 2;
   };
-  // Repeated in case the machine stalled just before the deadline.
+  // Repeated in case the machine stalled before the deadline.
   await expect.poll(refusedBeforeDeadline).toBe(true);
-  expect(reads).toBeGreaterThan(2);
 });
 
 test('an error is passed to all waiting readers and is not cached', async () => {
