@@ -1,6 +1,7 @@
 /** The way out of the events, on a real Neo4j and a real Kafka: nothing lost, each stream in order, whatever fails. */
 
 import { randomUUID } from 'node:crypto';
+import { Admin } from '@platformatic/kafka';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createKafkaPublishers } from '../adapters/kafka/publisher.ts';
 import { type OpenPublisher, RecordsRefused } from '../domain/outbox/publisher.ts';
@@ -229,6 +230,25 @@ test('nothing that an event says is open in the log, and a hidden customer leave
   expect(JSON.stringify(own(Topic.recovery))).toContain(payment_id);
   expect(records.filter(({ key }) => key === erased)).toEqual([]);
   await close();
+});
+
+test("a log that was deleted at the broker is published again from each stream's first event", async () => {
+  const admin = new Admin({ clientId: 'operator', bootstrapBrokers: servers.brokers });
+  onTestFinished(() => admin.close());
+  await admin.deleteTopics({ topics: [Topic.log] });
+  await expect.poll(() => admin.listTopics()).not.toContain(Topic.log);
+  await runCypher(graph, "MATCH (r:Relay {id: 'events'}) REMOVE r.drains_since");
+  // Written meanwhile, without the label.
+  await createCustomer(graph, testHeader(), {});
+  expect(await unpublished()).toBe(0);
+  const relay = startRelaying();
+  await expect
+    .poll(() => graph.read("MATCH (r:Relay {id: 'events'}) WHERE r.labelled_for = r.drains_since RETURN r"))
+    .toHaveLength(1);
+  await untilAllPublished();
+  await relay.stop();
+  const published = (await expectCompleteLog()).filter(({ topic }) => topic === Topic.log);
+  expect(published).toHaveLength((await loggedEvents()).length);
 });
 
 test('events written while Kafka is away are published in order once it is back', async () => {
