@@ -204,6 +204,19 @@ test('an import without a graph reports its progress and how to resume', async (
   expect(err).toContain('Run the same command again to resume');
 });
 
+test('a replay into a Neo4j that cannot be used names it, and not the variables of this one', async () => {
+  const key = `k:${Buffer.alloc(32, 1).toString('base64')}`;
+  const into = 'bolt://127.0.0.1:1';
+  const { code, err } = await run(['replay', '--into', into], {
+    ...{ NEO4J_URI: 'bolt://127.0.0.1:2', NEO4J_USERNAME: 'neo4j', NEO4J_PASSWORD: 'x' },
+    ...{ PERSONA_KEYS: key, PERSONA_BLIND_KEYS: key },
+  });
+  expect(code).toBe(3);
+  expect(err).toContain(`the Neo4j of --into, ${into}, cannot be used`);
+  expect(err).toContain('PERSONA_REPLAY_PASSWORD');
+  expect(err).not.toContain('NEO4J_URI');
+});
+
 test('config masks secrets, even invalid ones', async () => {
   const secret = 'a-secret-that-is-no-key';
   const { code, out } = await run(['config', '--json'], { PERSONA_KEYS: secret, NEO4J_PASSWORD: secret });

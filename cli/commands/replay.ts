@@ -1,5 +1,6 @@
 import { kafkaOptions } from '../../adapters/kafka/connection.ts';
 import { openSchemaRegistry } from '../../adapters/schema-registry/client.ts';
+import { PersonaError } from '../../domain/errors.ts';
 import { admitKeys, type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { openGraphSource } from '../../graph/replay/graph-source.ts';
 import type { LogSource } from '../../graph/replay/log-source.ts';
@@ -41,6 +42,7 @@ export async function replay(settings: Settings, options: ReplayOptions): Promis
   const target = openConfiguredGraph(environment, { uri, ...(password !== undefined && { password }) });
   let source: (LogSource & { close?(): Promise<void> }) | undefined;
   try {
+    await assertReachable(target, uri);
     source = await openSource(settings, options.from, here);
     const totals = await replayInto(source, here, target, {
       ...(customerId !== undefined && { customerId }),
@@ -59,6 +61,19 @@ export async function replay(settings: Settings, options: ReplayOptions): Promis
         };
   } finally {
     await Promise.all([source?.close?.(), here.close(), target.close()]);
+  }
+}
+
+/** Neo4j's own errors name the variables of this graph. @throws PersonaError graph_unavailable */
+async function assertReachable(target: Graph, uri: string): Promise<void> {
+  try {
+    await target.verifyConnectivity();
+  } catch (error) {
+    const toCheck =
+      'check the address, and that NEO4J_USERNAME, NEO4J_DATABASE and the password are also right there (PERSONA_REPLAY_PASSWORD sets another one)';
+    throw new PersonaError('graph_unavailable', `the Neo4j of --into, ${uri}, cannot be used: ${toCheck}`, {
+      cause: error,
+    });
   }
 }
 
