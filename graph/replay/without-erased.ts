@@ -66,7 +66,11 @@ async function opened(graph: Graph, events: readonly SourceEvent[]): Promise<Sou
       return { ...one, event: openFromLog(one.event, keys) };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new PersonaError('log_unusable', `the event at ${one.place} cannot be opened: ${reason}`, {
+      const hint =
+        graph.erasedIds === undefined
+          ? '; if the customer was erased, only PERSONA_ERASURE_KEY can tell'
+          : '';
+      throw new PersonaError('log_unusable', `the event at ${one.place} cannot be opened: ${reason}${hint}`, {
         cause: error,
       });
     }
