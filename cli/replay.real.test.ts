@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { Admin } from '@platformatic/kafka';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
@@ -27,6 +28,7 @@ import {
 import { applyAnalyticsFeedback, type Graph, onboard, openConfiguredGraph } from '../graph/index.ts';
 import { readContextRebuild } from '../graph/outbox/index.ts';
 import { createCustomerHistory, type CustomerHistory } from '../graph/replay/history-fixtures.ts';
+import { replayInto } from '../graph/replay/replay-into.ts';
 import { verifyAll } from '../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -36,6 +38,7 @@ import { collectRecords } from '../test/outbox-fixture.ts';
 import { openOwnGraph, type OwnGraph } from '../test/own-graph.ts';
 import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../test/test-graph.ts';
 import { runCli } from './program.ts';
+import { openKafkaSource } from './replay/kafka-source.ts';
 
 // A fresh server plans every statement anew.
 vi.setConfig({ testTimeout: 240_000 });
@@ -122,8 +125,7 @@ async function erase(customer_id: string): Promise<void> {
 
 const brokers = () => [String(sourceEnvironment.KAFKA_BROKERS)];
 
-/** @returns lets it complete its page, and ends it */
-function startRelaying(): () => Promise<unknown> {
+function startRelaying() {
   const { relayEvents } = createRelayActivities({
     ...{ graph, policy, openPublisher: createKafkaPublishers({ brokers: brokers() }) },
     ...{
@@ -135,15 +137,19 @@ function startRelaying(): () => Promise<unknown> {
   });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
   const ended = environment.run(relayEvents);
-  return () => {
-    environment.cancel();
-    return ended;
+  return {
+    ended,
+    /** Lets it complete its page, and ends it. */
+    stop() {
+      environment.cancel();
+      return ended;
+    },
   };
 }
 
 /** Runs the relay until nothing waits. */
 async function publishAll(): Promise<void> {
-  const stop = startRelaying();
+  const { stop } = startRelaying();
   const READ = `
     MATCH (r:Relay {id: 'events'})
     RETURN r.labelled_for = r.drains_since AS labelled, COUNT { MATCH (e:Unpublished) RETURN e } AS left`;
@@ -228,6 +234,48 @@ test('of an erased customer Kafka still has the sealed events, and a replay does
   const nodes = await target.read<{ node: object }>('MATCH (n) RETURN properties(n) AS node');
   expect(nodes.filter(({ node }) => JSON.stringify(node).includes(erasedId))).toEqual([]);
 });
+
+test('a customer who is erased while a replay is interrupted makes it begin again, and the message says so', async () => {
+  const { customer_id } = await onboard(graph, testHeader(), { request: onboardingRequest(), policy });
+  await publishAll();
+  const source = await openKafkaSource({ brokers: brokers() }, undefined);
+  onTestFinished(() => source.close());
+  const onProgress = ({ phase }: { phase: string }) => {
+    if (phase === 'applying') throw new Error('killed');
+  };
+  await expect(replayInto(source, graph, target, { onProgress })).rejects.toThrow('killed');
+  await erase(customer_id);
+  const { code, out, err } = await replay();
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({ type: 'urn:persona:error:log_unusable' });
+  expect(err).toContain('erased since this replay began: empty the target, and begin again');
+  await publishAll();
+  await runCypher(target, 'MATCH (n) WHERE NOT n:SchemaMigration DETACH DELETE n');
+  expect(await replay()).toMatchObject({ code: 0 });
+  await expectRebuilt();
+});
+
+test('a Neo4j of something else is refused before anything is written to it', async () => {
+  await runCypher(target, 'MATCH (n) DETACH DELETE n');
+  for (const name of await schemaOf('CONSTRAINTS')) await runCypher(target, `DROP CONSTRAINT ${name}`);
+  for (const name of await schemaOf('INDEXES')) await runCypher(target, `DROP INDEX ${name}`);
+  // Its owner may store what Persona's constraints forbid.
+  await runCypher(target, 'CREATE (:Customer {id: 1}), (:Customer {id: 1})');
+  const { code, err } = await replay();
+  expect(code).toBe(1);
+  expect(err).toContain('must be empty');
+  expect(await schemaOf('CONSTRAINTS')).toEqual([]);
+  expect(await schemaOf('INDEXES')).toEqual([]);
+  expect(await target.read('MATCH (n) RETURN labels(n) AS labels')).toHaveLength(2);
+});
+
+/** The names of what somebody has created: Neo4j's own look-up indexes are left out. */
+async function schemaOf(kind: 'CONSTRAINTS' | 'INDEXES'): Promise<string[]> {
+  const rows = await target.read<{ name: string }>(
+    `SHOW ${kind} YIELD name, type WHERE type <> 'LOOKUP' RETURN name`,
+  );
+  return rows.map(({ name }) => name);
+}
 
 test('a replay that is killed while it copies, and again while it applies, continues to the same graph', async () => {
   // Devices are few and first: at the second kill some events of a customer are applied, and others are not.
@@ -336,7 +384,7 @@ test('a rebuild of the contexts is done by the relay, and a graph without one sa
   const { PERSONA_KEYS, PERSONA_BLIND_KEYS } = sourceEnvironment;
   const elsewhere = { ...targetEnvironment, PERSONA_KEYS, PERSONA_BLIND_KEYS } as Record<string, string>;
   expect(await rebuild(elsewhere)).toMatchObject({ code: 1, text: expect.stringContaining('KAFKA_BROKERS') });
-  const stop = startRelaying();
+  const { stop } = startRelaying();
   expect(await rebuild()).toMatchObject({ code: 0, text: expect.stringContaining('0 contexts published') });
   await stop();
   expect(await readContextRebuild(graph)).toBeUndefined();
@@ -404,4 +452,17 @@ test('a record that was written with a newer schema is named by its place and sc
   expect(code).toBe(1);
   expect(err).toMatch(PLACE);
   expect(err).toContain('unknown schema abababababababab, which only a newer release knows');
+});
+
+test('a log that is damaged in Kafka is whole again after its topic was deleted and everything was published again', async () => {
+  const relaying = startRelaying();
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: brokers() });
+  await admin.deleteTopics({ topics: [Topic.log] });
+  await admin.close();
+  await runCypher(graph, "MATCH (r:Relay {id: 'events'}) REMOVE r.drains_since");
+  // It meets the missing topic; its next attempt creates it.
+  await expect(relaying.ended).rejects.toMatchObject({ type: 'kafka_unavailable' });
+  await publishAll();
+  expect(await replay()).toMatchObject({ code: 0 });
+  await expectRebuilt();
 });

@@ -3,6 +3,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventType, StreamKind } from '../../domain/events/event.ts';
 import { DataKey, type KeyOwner, type WrappedKey } from '../../security/data-key.ts';
+import { findErasedIds } from '../erasure/erased-ids.ts';
 import { EFFECTS } from '../events/index.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { type Projection, projectionParameters } from '../kernel/projection.ts';
@@ -53,7 +54,8 @@ interface Position {
 /**
  * Applies what is left of the events that the target holds.
  * @param keys where the streams' keys are stored
- * @throws PersonaError graph_unavailable, internal (an event that cannot be decrypted or applied)
+ * @throws PersonaError graph_unavailable; log_unusable: a stream was erased since it was copied; internal: an event cannot
+ * be decrypted or applied
  */
 export async function applyLog(
   keys: Graph,
@@ -150,6 +152,12 @@ async function keysOf(keys: Graph, events: readonly StoredEvent[]): Promise<Read
         ]);
         if (typeof key !== 'string' && wrapped !== undefined)
           return [id, { key, stored: { owner, wrapped } }];
+        // Other streams name the pseudonym by now, or an id that nothing has: no page that follows could mend that.
+        if ((await findErasedIds(keys, [id])).size > 0)
+          throw new PersonaError(
+            'log_unusable',
+            'a customer or device was erased since this replay began: empty the target, and begin again',
+          );
         throw new PersonaError('internal', `the key of ${LABEL_OF[kind]} ${id} cannot be used`);
       }),
     ),

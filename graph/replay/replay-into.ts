@@ -38,8 +38,10 @@ export async function replayInto(
 ): Promise<ReplayTotals> {
   const { customerId, onProgress } = options;
   const selection = customerId ?? 'all';
+  // Before anything is written: in a Neo4j of something else, the schema's constraints would refuse its owner's writes.
+  const found = await readProgress(target, { source: source.id, selection });
   await migrate(target);
-  let progress = (await readProgress(target, { source: source.id, selection })) ?? {
+  let progress = found ?? {
     ...{ source: source.id, selection, step: 0, phase: 'copying' as const, end: await source.end() },
     ...{ position: null, copied: 0, applied: 0 },
     streams: customerId === undefined ? [] : [customerId],
