@@ -76,7 +76,7 @@ export function createDeadLetterCodec(cipher: DeadLetterCipher): DeadLetterCodec
       return encode({
         ...{ topic, partition, offset: Number(offset), error_type, error, event_id: event_id ?? null },
         sealed_record: cipher.seal(id, JSON.stringify(stored)),
-        ...{ read_at, recorded_at: timestamp },
+        ...{ read_at, recorded_at: isTime(timestamp) ? timestamp : null },
       } satisfies StoredLetter);
     },
     decode(id, bytes) {
@@ -111,6 +111,9 @@ function openRecord(cipher: DeadLetterCipher, id: string, letter: StoredLetter):
     timestamp: letter.recorded_at ?? letter.read_at,
   };
 }
+
+/** A producer may write any number, such as nanoseconds, which Avro's `long` would refuse: the record could never be kept. */
+const isTime = (timestamp: number) => !Number.isNaN(new Date(timestamp).getTime());
 
 const toBase64 = (bytes: Uint8Array | undefined) =>
   bytes === undefined ? null : Buffer.from(bytes).toString('base64');
