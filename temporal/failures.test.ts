@@ -1,6 +1,11 @@
 import { status } from '@grpc/grpc-js';
 import { ServiceError, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  NamespaceNotFoundError,
+} from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
 import { toApplicationFailure, toPersonaError } from './failures.ts';
@@ -46,6 +51,14 @@ test('type, message and problems survive an activity and an update', () => {
   const activity = new ActivityFailure('failed', 'onboard', '1', 'NON_RETRYABLE_FAILURE', 'worker', failure);
   const error = toPersonaError(new WorkflowUpdateFailedError('failed', activity));
   expect(error).toMatchObject({ type: 'invalid_argument', message: 'bad', problems });
+});
+
+test('a namespace that is not registered yet is an outage, not a fault of the request', () => {
+  const error = toPersonaError(new NamespaceNotFoundError('persona'));
+  expect(error).toMatchObject({
+    type: 'temporal_unavailable',
+    message: expect.stringContaining('namespace persona'),
+  });
 });
 
 test.each([

@@ -1,7 +1,7 @@
 /** Maps errors to Temporal failures when an activity throws, and back to Persona's errors for a client. */
 
 import { isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
-import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
+import { ApplicationFailure, NamespaceNotFoundError, TemporalFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import {
   type ErrorType,
@@ -62,6 +62,11 @@ export function toPersonaError(error: unknown): PersonaError {
     }
     if (cause instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
       return new PersonaError('deadline_exceeded', 'The process did not respond in time; it continues', {
+        cause: error,
+      });
+    // Not the request's fault: it is yet to be registered, or TEMPORAL_NAMESPACE is wrong.
+    if (cause instanceof NamespaceNotFoundError)
+      return new PersonaError('temporal_unavailable', `Temporal has no namespace ${cause.namespace}`, {
         cause: error,
       });
     if (isGrpcServiceError(cause))
