@@ -269,7 +269,7 @@ test('a Neo4j of something else is refused before anything is written to it', as
   expect(await target.read('MATCH (n) RETURN labels(n) AS labels')).toHaveLength(2);
 });
 
-/** The names of what somebody has created: Neo4j's own look-up indexes are left out. */
+/** All names but those of Neo4j's own look-up indexes. */
 async function schemaOf(kind: 'CONSTRAINTS' | 'INDEXES'): Promise<string[]> {
   const rows = await target.read<{ name: string }>(
     `SHOW ${kind} YIELD name, type WHERE type <> 'LOOKUP' RETURN name`,

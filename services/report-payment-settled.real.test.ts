@@ -34,7 +34,7 @@ test('a settlement of what a hidden customer owes is accepted: an erasure that i
       ...changed,
     });
   await report();
-  // Nobody learns anything else about them.
+  // A caller learns nothing else about the hidden customer.
   await expect(report({ payment_id: randomUUID() })).rejects.toMatchObject({ type: 'customer_not_found' });
   const other = await customerWithCards(graph, policy, { cards: 1 });
   await expect(report({ customer_id: other.customer_id })).rejects.toMatchObject({
