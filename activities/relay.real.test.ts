@@ -251,6 +251,26 @@ test("a log that was deleted at the broker is published again from each stream's
   expect(published).toHaveLength((await loggedEvents()).length);
 });
 
+test('a relay that is killed while it labels what another one has labelled leaves no place for the next beginning', async () => {
+  await createCustomer(graph, testHeader(), {});
+  await runCypher(graph, "MATCH (r:Relay {id: 'events'}) REMOVE r.drains_since");
+  let transactions = 0;
+  const late: Graph = {
+    ...graph,
+    async read(cypher, parameters) {
+      if (cypher.startsWith('SHOW TRANSACTIONS')) await startRelay(graph);
+      return await graph.read(cypher, parameters);
+    },
+    // The beginning, and a page of labels.
+    writeSession: () => ((transactions += 1) > 2 ? dyingGraph(graph) : graph).writeSession(),
+  };
+  await expect(startRelay(late)).rejects.toThrow('killed');
+  expect(await graph.read("MATCH (r:Relay {id: 'events'}) RETURN r.labelled_to AS place")).toEqual([
+    { place: null },
+  ]);
+  await publishEverything();
+});
+
 test('events written while Kafka is away are published in order once it is back', async () => {
   await servers.killKafka();
   const relay = startRelaying();

@@ -25,7 +25,12 @@ const LABEL_PAGE = `
   WITH e ORDER BY e.id LIMIT $limit
   SET e:Unpublished
   RETURN count(e) AS count, max(e.id) AS last`;
-const STORE_POSITION = "MATCH (r:Relay {id: 'events'}) SET r.labelled_to = $last";
+// Not after another relay has finished: the next beginning would take it for its own. The first SET locks the node.
+const STORE_POSITION = `
+  MATCH (r:Relay {id: 'events'})
+  SET r.locked = true REMOVE r.locked
+  WITH r WHERE r.labelled_for IS NULL OR r.labelled_for <> r.drains_since
+  SET r.labelled_to = $last`;
 const FINISH = "MATCH (r:Relay {id: 'events'}) SET r.labelled_for = r.drains_since REMOVE r.labelled_to";
 
 /**
