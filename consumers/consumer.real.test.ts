@@ -207,8 +207,10 @@ test('what arrives about an erased customer is dropped, starts no run and is no 
   );
   const failures = [failed(hidden), failed(gone)];
   const others = [hidden, gone].flatMap((wallet) => [routed(wallet), feedback(wallet, { segment: 'gold' })]);
-  const written = await writeRecords(kafka.brokers, [...failures, ...others]);
-  await expect.poll(() => late, { timeout: 30_000 }).toHaveLength(6);
+  const inCapitals = { ...gone, customer_id: gone.customer_id.toUpperCase() };
+  const invalid = [hidden, inCapitals].map((wallet) => feedback(wallet, { ltv: 'much' }));
+  const written = await writeRecords(kafka.brokers, [...failures, ...others, ...invalid]);
+  await expect.poll(() => late, { timeout: 30_000 }).toHaveLength(8);
   for (const { value } of failures) {
     expect(await isRunning(value.payment_id)).toBe(false);
     expect(await acceptedReports(value.event_id)).toBe(0);

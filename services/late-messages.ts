@@ -7,15 +7,21 @@ import type { Graph } from '../graph/index.ts';
 /** Where a message came in. */
 export type Entrance = 'api' | 'kafka' | 'webhook' | 'signal';
 
+/** Whether a message was refused because its customer is erased, or being erased. @throws as `namesErased` */
+export async function isAboutErased(graph: Graph, error: unknown, input: unknown): Promise<boolean> {
+  return error instanceof PersonaError && REFUSALS.has(error.type) && (await namesErased(graph, input));
+}
+
 /**
- * Whether a message was refused because its customer is erased, or being erased.
+ * Whether a message names a customer who is erased, or being erased, also if it is invalid or stale.
  * @param input the message, with its `customer_id`
  * @throws PersonaError graph_unavailable
  */
-export async function isAboutErased(graph: Graph, error: unknown, input: unknown): Promise<boolean> {
-  if (!(error instanceof PersonaError) || !REFUSALS.has(error.type)) return false;
+export async function namesErased(graph: Graph, input: unknown): Promise<boolean> {
   const customer_id: unknown = Reflect.get(Object(input), 'customer_id');
-  return typeof customer_id === 'string' && (await findErasureOf(graph, customer_id)) !== undefined;
+  if (typeof customer_id !== 'string') return false;
+  // A UUID in capitals is the same; the graph has ids as Persona writes them.
+  return (await findErasureOf(graph, customer_id.toLowerCase())) !== undefined;
 }
 
 /** How a message is refused that names an unknown customer, or what belonged to them. */

@@ -3,7 +3,7 @@ import { type InboundRecord, isTooLarge, type Rejection } from '../../domain/inb
 import { findCardNumber } from '../../domain/pan.ts';
 import { enter, type EntranceSpan, SpanKind } from '../../platform/tracing.ts';
 import type { DecodeRecord } from './decode-record.ts';
-import { isAboutErased } from '../../services/late-messages.ts';
+import { namesErased } from '../../services/late-messages.ts';
 import { type HandlerDependencies, HANDLERS } from './handlers.ts';
 
 /** A Temporal that takes longer counts as unavailable; the record is processed again. */
@@ -71,7 +71,8 @@ function createUntracedProcessor(
       const isOutage =
         ERRORS[error.type].retryable && !(error.type === 'key_unavailable' && (await isKeyLost()));
       if (isOutage) throw error;
-      if (await isAboutErased(dependencies.graph, error, value)) return 'erased';
+      // For whatever reason it is refused: a dead letter would keep what it says about them.
+      if (await namesErased(dependencies.graph, value)) return 'erased';
       return { error_type: error.type, error: error.message, ...eventIdOf(value) };
     }
   };
